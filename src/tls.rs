@@ -1,0 +1,20 @@
+//! The crypto provider of the process. The only file that names aws-lc-rs.
+//!
+//! aws-lc-rs rather than ring: Terraform's one-time certificate has a P-521 key, and databases have certificates signed
+//! with ECDSA and SHA-512; ring knows neither.
+
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+
+/// The algorithms that every TLS connection of this process uses.
+pub fn crypto_provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// Makes [`crypto_provider`] the default of the process, for libraries that look there (the HTTP client does).
+///
+/// Later calls change nothing.
+pub fn install_default() {
+    let _already_installed = aws_lc_rs::default_provider().install_default();
+}

@@ -1,0 +1,199 @@
+//! The resource `kms_postgres_connection`. The first stop for who wants to know what the provider does.
+//!
+//! [`schema`] says what a person may write, [`rules`] what is refused offline, [`model`] is the connection as a struct,
+//! [`writes`] decides what a change sends, [`login`] is the check of the credentials at the database itself.
+
+use async_trait::async_trait;
+
+use crate::kms;
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::model::{Field, Model as _};
+use crate::terraform::private::Private;
+use crate::terraform::resource::{Call, Change, PlannedChange, Resource};
+use crate::terraform::schema::Schema;
+use crate::terraform::value::{Object, Value};
+
+use self::model::Connection;
+use self::timeouts::Operation;
+use super::session::Session;
+use super::{diagnose, wait};
+
+mod host;
+mod login;
+mod model;
+mod rules;
+mod schema;
+mod timeouts;
+mod writes;
+
+/// The resource.
+pub(crate) struct PostgresConnection;
+
+#[async_trait]
+impl Resource<Session> for PostgresConnection {
+    fn name(&self) -> &'static str {
+        "kms_postgres_connection"
+    }
+
+    fn schema(&self) -> Schema {
+        schema::schema()
+    }
+
+    fn same(&self, attribute: &str, a: &Value, b: &Value) -> bool {
+        model::same(attribute, a, b)
+    }
+
+    fn validate(&self, config: &Object) -> Diagnostics {
+        rules::check(config)
+    }
+
+    async fn plan(&self, call: &Call<Session>, change: &mut PlannedChange) -> Result<(), Diagnostics> {
+        let config = Connection::from_object(&change.config);
+        if config.password_wo_version.is_null() {
+            change.planned.set("password_wo_version", writes::unset_version(change.prior.as_ref()));
+        }
+        let sends = match &change.prior {
+            Some(prior) if change.replace.is_empty() => {
+                writes::sends_credentials(prior, &change.planned, &config, &change.private)
+            }
+            _ => true,
+        };
+        if !sends {
+            return Ok(());
+        }
+        change.planned.set("credentials_hash", Value::unknown());
+        let planned = Connection::from_object(&change.planned);
+        if planned.password.is_null() && config.password_wo.is_null() {
+            return Err(password_missing(&planned, change.prior.is_some()).into());
+        }
+        login::check(call, &planned, &config, login::Phase::Plan).await
+    }
+
+    async fn create(&self, call: &Call<Session>, change: &mut Change) -> Result<Object, Diagnostics> {
+        let config = Connection::from_object(&change.config);
+        let planned = Connection::from_object(&change.planned);
+        let client = call.session().client()?;
+        let password = planned.password(&config).ok_or_else(|| password_missing(&planned, false))?;
+        let credentials = planned.credentials(password).ok_or_else(still_unknown)?;
+        let limit = timeouts::limit(change.planned.get("timeouts"), Operation::Create);
+        let request = kms::NewConnection {
+            name: planned.title().trim().to_owned(),
+            description: planned.description().filter(|text| !text.is_empty()),
+            project_id: planned.project().map(ToOwned::to_owned),
+            gateway_id: planned.gateway_id.known().cloned(),
+            credentials,
+        };
+        wait::reading(call, limit, login::check(call, &planned, &config, login::Phase::Apply)).await??;
+        match wait::writing(call, limit, client.create(&request)).await {
+            Ok(remote) => {
+                writes::note(&mut change.private, &config, &planned, remote.credentials_hash.as_deref());
+                Ok(Connection::read(remote, planned).into_object())
+            }
+            Err(error) => Err(diagnose::create(call, client, &request, error).await),
+        }
+    }
+
+    async fn read(
+        &self,
+        call: &Call<Session>,
+        state: &Object,
+        _private: &Private,
+    ) -> Result<Option<Object>, Diagnostics> {
+        let known = Connection::from_object(state);
+        let client = call.session().client()?;
+        let limit = timeouts::limit(state.get("timeouts"), Operation::Read);
+        let Some(id) = known.id.known().cloned() else { return Ok(None) };
+        let found = wait::reading(call, limit, client.read(&id)).await?;
+        match found.map_err(|error| diagnose::service("read", known.title(), client, error))? {
+            Some(remote) => Ok(Some(Connection::read(remote, known).into_object())),
+            None => {
+                call.warn(diagnose::gone(known.title(), &id, client));
+                Ok(None)
+            }
+        }
+    }
+
+    async fn update(&self, call: &Call<Session>, change: &mut Change) -> Result<Object, Diagnostics> {
+        let config = Connection::from_object(&change.config);
+        let planned = Connection::from_object(&change.planned);
+        let prior = Connection::from_object(&change.prior);
+        let limit = timeouts::limit(change.planned.get("timeouts"), Operation::Update);
+        let credentials = if writes::credentials_are_planned(&change.planned) {
+            let password = planned.password(&config).ok_or_else(|| password_missing(&planned, true))?;
+            wait::reading(call, limit, login::check(call, &planned, &config, login::Phase::Apply)).await??;
+            Some(planned.credentials(password).ok_or_else(still_unknown)?)
+        } else {
+            None
+        };
+        let sends_credentials = credentials.is_some();
+        let Some(request) = writes::change(&prior, &planned, credentials) else {
+            writes::note(&mut change.private, &config, &planned, None);
+            return Ok(change.planned.clone());
+        };
+        let client = call.session().client()?;
+        let id = prior.id.known().cloned().ok_or_else(still_unknown)?;
+        let remote = wait::writing(call, limit, client.update(&id, &request))
+            .await
+            .map_err(|error| diagnose::update(planned.title(), client, error))?;
+        let hash = remote.credentials_hash.as_deref().filter(|_| sends_credentials);
+        writes::note(&mut change.private, &config, &planned, hash);
+        Ok(Connection::read(remote, planned).into_object())
+    }
+
+    async fn delete(&self, call: &Call<Session>, state: &Object, _private: &Private) -> Result<(), Diagnostics> {
+        let known = Connection::from_object(state);
+        let client = call.session().client()?;
+        let limit = timeouts::limit(state.get("timeouts"), Operation::Delete);
+        let Some(id) = known.id.known() else { return Ok(()) };
+        let deleted = wait::writing(call, limit, client.delete(id)).await;
+        deleted.map(|_| ()).map_err(|error| diagnose::service("delete", known.title(), client, error).into())
+    }
+
+    async fn import(&self, call: &Call<Session>, id: &str) -> Result<Object, Diagnostics> {
+        let id = id.trim();
+        if uuid::Uuid::try_parse(id).is_err() {
+            return Err(diagnose::import_form(id).into());
+        }
+        let client = call.session().client()?;
+        let limit = timeouts::limit(&Value::Null, Operation::Read);
+        let found = wait::reading(call, limit, client.read(id)).await?;
+        match found.map_err(|error| diagnose::service("import", id, client, error))? {
+            Some(remote) => Ok(Connection::read(remote, Connection::default()).into_object()),
+            None => Err(diagnose::nothing_to_import(id, client).into()),
+        }
+    }
+}
+
+fn password_missing(planned: &Connection, exists: bool) -> Diagnostic {
+    let why = if exists {
+        "A credential of this connection changes. The KMS takes credentials only as a whole, and it never returns the password \
+         that it has"
+    } else {
+        "The KMS checks the credentials of a new connection by logging in"
+    };
+    Diagnostic::error(
+        "Password missing",
+        format!(
+            "{why}, so the password of the role{} is needed: set `password_wo`, which is never stored, or `password`. Nothing \
+             was sent to the KMS. To destroy this configuration as it is: `terraform destroy -refresh=false`.",
+            planned.username.known().map_or_else(String::new, |role| format!(" `{}`", role.trim()))
+        ),
+    )
+    .at("password")
+}
+
+/// A core applies only what is wholly known, so this is said to a tool that does not.
+fn still_unknown() -> Diagnostic {
+    Diagnostic::error(
+        "A value is still unknown",
+        "An argument of the connection is still unknown although the change is to be made now. Nothing was sent to the KMS. \
+         This is a mistake in Terraform, OpenTofu or a tool that speaks their protocol.",
+    )
+}
+
+impl Connection {
+    /// Whether the KMS connects through a gateway, or may do so.
+    fn has_gateway(&self) -> bool {
+        !matches!(self.gateway_id, Field::Null)
+    }
+}

@@ -1,0 +1,125 @@
+//! The connection as the schema has it, as the service has it, and what differs between two of them.
+
+use crate::kms;
+use crate::model;
+use crate::secret::Secret;
+use crate::terraform::model::Field;
+use crate::terraform::value::Value;
+
+model! {
+    /// One `kms_postgres_connection`.
+    pub(super) struct Connection {
+        id: String,
+        name: String,
+        description: String,
+        project_id: String,
+        method: String,
+        host: String,
+        port: i64,
+        database: String,
+        username: String,
+        password: String,
+        password_wo: String,
+        password_wo_version: i64,
+        ssl_enabled: bool,
+        ssl_reject_unauthorized: bool,
+        ssl_certificate: String,
+        gateway_id: String,
+        org_id: String,
+        created_at: String,
+        credentials_hash: String,
+        validation: Value,
+        timeouts: Value,
+    }
+}
+
+/// The arguments that together are the service's `credentials` object, but for the password. All of them are read back.
+pub(super) const CREDENTIALS: [&str; 7] =
+    ["host", "port", "database", "username", "ssl_enabled", "ssl_reject_unauthorized", "ssl_certificate"];
+
+/// Whether two values mean the same to the service, which cuts white space off at both ends and keeps "no description"
+/// and an empty one apart only in its own database.
+pub(super) fn same(attribute: &str, a: &Value, b: &Value) -> bool {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.trim().to_owned()),
+        Value::Null if attribute == "description" => Some(String::new()),
+        _ => None,
+    };
+    match attribute {
+        "name" | "description" | "host" | "database" | "username" | "password" => {
+            matches!((text(a), text(b)), (Some(a), Some(b)) if a == b)
+        }
+        // Files end in a newline, and some in CR LF.
+        "ssl_certificate" => {
+            let lines = |text: String| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+            matches!((text(a).map(lines), text(b).map(lines)), (Some(a), Some(b)) if a == b)
+        }
+        "gateway_id" => matches!((text(a), text(b)), (Some(a), Some(b)) if a.eq_ignore_ascii_case(&b)),
+        _ => a == b,
+    }
+}
+
+impl Connection {
+    /// The name for messages.
+    pub(super) fn title(&self) -> &str {
+        self.name.known().or_else(|| self.id.known()).map_or("the connection", String::as_str)
+    }
+
+    /// The project for the service; `None` is the organisation.
+    pub(super) fn project(&self) -> Option<&str> {
+        self.project_id.known().map(String::as_str)
+    }
+
+    /// What the service says, with what it cannot say (passwords, blocks) taken from `known`.
+    pub(super) fn read(remote: kms::Connection, known: Self) -> Self {
+        let credentials = remote.credentials;
+        Self {
+            id: Field::Known(remote.id),
+            name: Field::Known(remote.name),
+            description: remote.description.into(),
+            project_id: remote.project_id.into(),
+            method: remote.method.map_or(known.method, Field::Known),
+            host: Field::Known(credentials.host),
+            port: Field::Known(credentials.port),
+            database: Field::Known(credentials.database),
+            username: Field::Known(credentials.username),
+            password: known.password,
+            password_wo: Field::Null,
+            password_wo_version: known.password_wo_version,
+            ssl_enabled: Field::Known(credentials.ssl_enabled),
+            ssl_reject_unauthorized: Field::Known(credentials.ssl_reject_unauthorized),
+            ssl_certificate: credentials.ssl_certificate.into(),
+            gateway_id: remote.gateway_id.into(),
+            org_id: remote.org_id.into(),
+            created_at: remote.created_at.into(),
+            credentials_hash: remote.credentials_hash.into(),
+            validation: known.validation,
+            timeouts: known.timeouts,
+        }
+    }
+
+    /// The password that the configuration gives, from either argument.
+    pub(super) fn password(&self, config: &Self) -> Option<Secret> {
+        self.password.known().or_else(|| config.password_wo.known()).map(|password| Secret::new(password.trim()))
+    }
+
+    /// The complete `credentials` object, or `None` while a part of it is unknown or missing.
+    pub(super) fn credentials(&self, password: Secret) -> Option<kms::NewCredentials> {
+        let trimmed = |field: &Field<String>| field.known().map(|text| text.trim().to_owned());
+        Some(kms::NewCredentials {
+            host: trimmed(&self.host)?,
+            port: u16::try_from(*self.port.known()?).ok()?,
+            database: trimmed(&self.database)?,
+            username: trimmed(&self.username)?,
+            password,
+            ssl_enabled: *self.ssl_enabled.known()?,
+            ssl_reject_unauthorized: *self.ssl_reject_unauthorized.known()?,
+            ssl_certificate: trimmed(&self.ssl_certificate).filter(|pem| !pem.is_empty()),
+        })
+    }
+
+    /// The description as the service is to store it.
+    pub(super) fn description(&self) -> Option<String> {
+        self.description.known().map(|text| text.trim().to_owned())
+    }
+}

@@ -1,0 +1,79 @@
+//! What one `Configure` makes: the client, the defaults, and the memory of one walk.
+
+use crate::kms;
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+
+use super::logins::Logins;
+use super::settings::{Resolved, Settings};
+use super::validation::Defaults;
+
+/// The configured provider. Goes, with everything it remembers, at the next `Configure`.
+pub struct Session {
+    client: Result<kms::Client, NoClient>,
+    pub(crate) validation: Defaults,
+    pub(crate) logins: Logins,
+}
+
+/// Why there is no client. That is no error until somebody needs one.
+enum NoClient {
+    Unknown(Vec<&'static str>),
+    NoCredentials,
+}
+
+impl Session {
+    pub(crate) fn new(resolved: Resolved, core_version: &str) -> Self {
+        let client = match resolved.settings {
+            Ok(settings) => client(settings, core_version),
+            Err(unknown) => Err(NoClient::Unknown(unknown)),
+        };
+        Self { client, validation: resolved.validation, logins: Logins::default() }
+    }
+
+    /// The client, for work that needs the service.
+    pub(crate) fn client(&self) -> Result<&kms::Client, Diagnostics> {
+        self.client.as_ref().map_err(|missing| missing.diagnostics())
+    }
+}
+
+impl NoClient {
+    fn diagnostics(&self) -> Diagnostics {
+        match self {
+            Self::Unknown(arguments) => arguments.iter().map(|name| unknown_argument(name)).collect(),
+            Self::NoCredentials => no_credentials().into(),
+        }
+    }
+}
+
+fn client(settings: Settings, core_version: &str) -> Result<kms::Client, NoClient> {
+    let login = settings.login.ok_or(NoClient::NoCredentials)?;
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(kms::Client::new(kms::Settings {
+        base: settings.host,
+        login,
+        organization_slug: settings.organization_slug,
+        headers: settings.headers,
+        ca_certificates: settings.ca_certificate,
+        request_timeout: settings.request_timeout,
+        user_agent: format!("terraform-provider-kms/{version} Terraform/{core_version}"),
+    }))
+}
+
+fn unknown_argument(name: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Provider argument not known yet",
+        format!(
+            "The provider argument `{name}` depends on something that this run has yet to create, so the KMS cannot be asked \
+             now. Either apply that first, with `-target`, or plan without reading existing connections, with \
+             `-refresh=false`."
+        ),
+    )
+}
+
+fn no_credentials() -> Diagnostic {
+    Diagnostic::error(
+        "No credentials for the KMS",
+        "The provider has no credentials to log in to the KMS with. Set `client_id` and `client_secret` of a machine identity \
+         (or the environment variables `KMS_UNIVERSAL_AUTH_CLIENT_ID` and `KMS_UNIVERSAL_AUTH_CLIENT_SECRET`), or `token` \
+         (`KMS_TOKEN`).",
+    )
+}

@@ -1,0 +1,427 @@
+//! From the provider block and the environment to settings. First as written ([`Block`]), then resolved ([`Settings`]).
+//!
+//! An argument beats the environment; the first variable found wins; an empty variable counts as absent. An unknown
+//! argument is no error here: it is remembered, and said to whoever needs the service.
+
+use std::time::Duration;
+
+use crate::env::{self, Variable};
+use crate::kms::{BaseUrl, Login};
+use crate::model;
+use crate::secret::Secret;
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
+use crate::terraform::duration;
+use crate::terraform::model::{Field, Model as _};
+use crate::terraform::schema::{Nesting, Schema, optional};
+use crate::terraform::types::Type;
+use crate::terraform::value::{Object, Value};
+
+use super::validation;
+
+/// Where the service is when nobody says.
+const DEFAULT_HOST: &str = "https://app.kms.hanzo.ai";
+
+const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+model! {
+    /// The provider block as it is written.
+    pub(crate) struct Block {
+        host: String,
+        allow_insecure_host: bool,
+        auth_method: String,
+        client_id: String,
+        client_secret: String,
+        token: String,
+        organization_slug: String,
+        headers: Value,
+        ca_certificate: String,
+        ca_certificate_file: String,
+        request_timeout: String,
+        validation: Value,
+    }
+}
+
+/// What a client of the service needs.
+pub(crate) struct Settings {
+    pub(crate) host: BaseUrl,
+    pub(crate) login: Option<Login>,
+    pub(crate) organization_slug: Option<String>,
+    pub(crate) headers: Vec<(String, Secret)>,
+    pub(crate) ca_certificate: Option<String>,
+    pub(crate) request_timeout: Duration,
+}
+
+/// The provider block with the environment.
+pub(crate) struct Resolved {
+    /// `Err` names the arguments that are unknown.
+    pub(crate) settings: Result<Settings, Vec<&'static str>>,
+    /// Defaults for the `validation` blocks of resources.
+    pub(crate) validation: validation::Defaults,
+}
+
+/// The provider block.
+pub(crate) fn schema() -> Schema {
+    let variables = |variables: &[Variable]| {
+        variables.iter().map(|variable| format!("`{}`", variable.name)).collect::<Vec<_>>().join(", ")
+    };
+    Schema::new(
+        "Manages PostgreSQL app connections of Hanzo KMS. Every argument is optional and falls back to its environment \
+         variables; of these the first one that is set and not empty wins. Configuring the provider makes no call: it \
+         logs in when something first needs the service.",
+    )
+    .attribute(optional(
+        "host",
+        Type::String,
+        format!(
+            "Address of the KMS, without a path. Default: `{DEFAULT_HOST}`. Environment: {}.",
+            variables(&env::HOST)
+        ),
+    ))
+    .attribute(optional(
+        "allow_insecure_host",
+        Type::Bool,
+        "Allows `http://` to a host other than this machine. Credentials then travel unencrypted. Default: `false`.",
+    ))
+    .attribute(optional(
+        "auth_method",
+        Type::String,
+        format!(
+            "How to log in: `universal` (client id and secret of a machine identity) or `token` (an access token). \
+             Needed only when the inputs of both are present. Environment: {}.",
+            variables(&env::AUTH_METHOD)
+        ),
+    ))
+    .attribute(optional(
+        "client_id",
+        Type::String,
+        format!("Client id of a machine identity's universal auth. Environment: {}.", variables(&env::CLIENT_ID)),
+    ))
+    .attribute(
+        optional(
+            "client_secret",
+            Type::String,
+            format!(
+                "Client secret of a machine identity's universal auth. Environment: {}.",
+                variables(&env::CLIENT_SECRET)
+            ),
+        )
+        .sensitive(),
+    )
+    .attribute(
+        optional(
+            "token",
+            Type::String,
+            format!("Access token of a machine identity. It is not renewed. Environment: {}.", variables(&env::TOKEN)),
+        )
+        .sensitive(),
+    )
+    .attribute(optional(
+        "organization_slug",
+        Type::String,
+        format!(
+            "Sub-organisation to log in to, if not the identity's own organisation. Environment: {}.",
+            variables(&env::ORGANIZATION_SLUG)
+        ),
+    ))
+    .attribute(
+        optional(
+            "headers",
+            Type::Map(Box::new(Type::String)),
+            format!(
+                "Further HTTP headers for each request, for example for an access proxy in front of the KMS. \
+                 Environment: {} in the form `name=value name=value`.",
+                variables(&env::HEADERS)
+            ),
+        )
+        .sensitive(),
+    )
+    .attribute(optional(
+        "ca_certificate",
+        Type::String,
+        "Certificates (PEM) of authorities to trust for the KMS, in addition to those of the system. Conflicts with \
+         `ca_certificate_file`.",
+    ))
+    .attribute(optional(
+        "ca_certificate_file",
+        Type::String,
+        format!("Path of a file with such certificates. Environment: {}.", variables(&env::CA_CERTIFICATE_FILE)),
+    ))
+    .attribute(optional(
+        "request_timeout",
+        Type::String,
+        format!(
+            "How long one request to the KMS may take, such as {}. The KMS itself may need 20 seconds to check a \
+             database. Default: `60s`. Environment: {}.",
+            duration::EXAMPLES,
+            variables(&env::REQUEST_TIMEOUT)
+        ),
+    ))
+    .block("validation", Nesting::Single, validation::provider_block())
+}
+
+/// Checks what can be said of the block alone. Values may be unknown.
+pub(crate) fn validate(config: &Object) -> Diagnostics {
+    let block = Block::from_object(config);
+    let mut diagnostics = Diagnostics::new();
+    let allow_insecure = !matches!(block.allow_insecure_host, Field::Null | Field::Known(false));
+    if let Field::Known(host) = &block.host {
+        diagnostics.extend(host_url(host, allow_insecure, Source::Argument("host")).err());
+    }
+    if let Field::Known(method) = &block.auth_method {
+        diagnostics.extend(Method::parse(method, Source::Argument("auth_method")).err());
+    }
+    if let Field::Known(timeout) = &block.request_timeout {
+        diagnostics.extend(timeout_of(timeout, Source::Argument("request_timeout")).err());
+    }
+    if let Field::Known(pem) = &block.ca_certificate {
+        diagnostics.extend(certificates(pem, Source::Argument("ca_certificate")).err());
+    }
+    if !block.ca_certificate.is_null() && !block.ca_certificate_file.is_null() {
+        diagnostics.push(
+            Diagnostic::error(
+                "Two certificate arguments",
+                "`ca_certificate` and `ca_certificate_file` exclude each other. Remove one of them.",
+            )
+            .at("ca_certificate_file"),
+        );
+    }
+    diagnostics.extend(headers(&block.headers, None).err());
+    diagnostics.extend(validation::check_block(&block.validation, &Path::from("validation")));
+    diagnostics
+}
+
+/// The block with the environment, which `variable` looks up.
+pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Resolved, Diagnostics> {
+    validate(config).into_result()?;
+    let block = Block::from_object(config);
+    let validation = validation::Defaults::resolve(&block.validation, variable)?;
+    let unknown = unknown_arguments(config);
+    if !unknown.is_empty() {
+        return Ok(Resolved { settings: Err(unknown), validation });
+    }
+    let mut problems = Diagnostics::new();
+    let mut note = |problem: Diagnostic| problems.push(problem);
+    let host = host(&block, variable).map_err(&mut note).ok();
+    let login = login(&block, variable).map_err(&mut note).ok();
+    let headers = headers(&block.headers, Some(variable)).map_err(&mut note).ok();
+    let ca_certificate = ca_certificate(&block, variable).map_err(&mut note).ok();
+    let request_timeout = request_timeout(&block, variable).map_err(&mut note).ok();
+    let organization_slug = argument(block.organization_slug).or_else(|| found(&env::ORGANIZATION_SLUG, variable));
+    match (host, login, headers, ca_certificate, request_timeout) {
+        (Some(host), Some(login), Some(headers), Some(ca_certificate), Some(request_timeout)) => {
+            let settings = Settings { host, login, organization_slug, headers, ca_certificate, request_timeout };
+            Ok(Resolved { settings: Ok(settings), validation })
+        }
+        _ => Err(problems),
+    }
+}
+
+/// Where a value came from: what a message has to name.
+#[derive(Clone, Copy)]
+enum Source {
+    Argument(&'static str),
+    Variable(&'static str),
+}
+
+impl Source {
+    fn diagnostic(self, summary: &str, rule: &str) -> Diagnostic {
+        match self {
+            Self::Argument(name) => Diagnostic::error(summary, format!("`{name}`: {rule}")).at(name),
+            Self::Variable(name) => Diagnostic::error(summary, format!("The environment variable `{name}`: {rule}")),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Universal,
+    Token,
+}
+
+impl Method {
+    fn parse(text: &str, source: Source) -> Result<Self, Diagnostic> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "universal" | "universal-auth" => Ok(Self::Universal),
+            "token" => Ok(Self::Token),
+            _ => Err(source.diagnostic(
+                "Unknown authentication method",
+                "this is not a method that the provider knows. It takes `universal` (with `client_id` and \
+                 `client_secret`) or `token` (with `token`).",
+            )),
+        }
+    }
+}
+
+/// An argument that is set to something. Empty texts count as absent, as empty variables do.
+fn argument(field: Field<String>) -> Option<String> {
+    field.into_known().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn found(variables: &[Variable], variable: env::Lookup<'_>) -> Option<String> {
+    env::first(variables, variable).map(|(_, value)| value)
+}
+
+fn unknown_arguments(config: &Object) -> Vec<&'static str> {
+    Block::FIELDS
+        .iter()
+        .copied()
+        .filter(|name| *name != "validation" && !config.get(name).is_wholly_known())
+        .collect()
+}
+
+fn host(block: &Block, variable: env::Lookup<'_>) -> Result<BaseUrl, Diagnostic> {
+    let allow_insecure = block.allow_insecure_host.known().copied().unwrap_or(false);
+    if let Some(host) = argument(block.host.clone()) {
+        return host_url(&host, allow_insecure, Source::Argument("host"));
+    }
+    match env::first(&env::HOST, variable) {
+        Some((name, host)) => host_url(&host, allow_insecure, Source::Variable(name)),
+        None => host_url(DEFAULT_HOST, allow_insecure, Source::Argument("host")),
+    }
+}
+
+fn host_url(text: &str, allow_insecure: bool, source: Source) -> Result<BaseUrl, Diagnostic> {
+    BaseUrl::parse(text, allow_insecure).map_err(|error| source.diagnostic("Invalid KMS address", &error.to_string()))
+}
+
+/// The login that arguments or variables describe. None at all is no error: not every run needs one.
+fn login(block: &Block, variable: env::Lookup<'_>) -> Result<Option<Login>, Diagnostic> {
+    let (id, secret, token) =
+        (argument(block.client_id.clone()), argument(block.client_secret.clone()), argument(block.token.clone()));
+    let named = match (argument(block.auth_method.clone()), env::first(&env::AUTH_METHOD, variable)) {
+        (Some(method), _) => Some(Method::parse(&method, Source::Argument("auth_method"))?),
+        (None, Some((name, method))) => Some(Method::parse(&method, Source::Variable(name))?),
+        (None, None) => None,
+    };
+    // Arguments beat the environment: what is not configured is looked up only for the method that is in use.
+    let by_argument = one_method(named, id.is_some() || secret.is_some(), token.is_some(), "the provider block")?;
+    let id = id.or_else(|| found(&env::CLIENT_ID, variable));
+    let secret = secret.or_else(|| found(&env::CLIENT_SECRET, variable));
+    let token = token.or_else(|| found(&env::TOKEN, variable));
+    let method = match by_argument {
+        Some(method) => Some(method),
+        None => one_method(None, id.is_some() || secret.is_some(), token.is_some(), "the environment")?,
+    };
+    match (method, id, secret, token) {
+        (None, ..) => Ok(None),
+        (Some(Method::Universal), Some(client_id), Some(client_secret), _) => {
+            Ok(Some(Login::Universal { client_id, client_secret: Secret::new(client_secret) }))
+        }
+        (Some(Method::Token), _, _, Some(token)) => Ok(Some(Login::Token(Secret::new(token)))),
+        (Some(Method::Universal), id, _, _) => {
+            let (there, missing, variables) = match id {
+                Some(_) => ("client_id", "client_secret", &env::CLIENT_SECRET),
+                None => ("auth_method or client_secret", "client_id", &env::CLIENT_ID),
+            };
+            Err(incomplete("universal", there, missing, variables))
+        }
+        (Some(Method::Token), ..) => Err(incomplete("token", "auth_method", "token", &env::TOKEN)),
+    }
+}
+
+fn one_method(named: Option<Method>, universal: bool, token: bool, place: &str) -> Result<Option<Method>, Diagnostic> {
+    match (named, universal, token) {
+        (Some(method), ..) => Ok(Some(method)),
+        (None, true, true) => Err(Diagnostic::error(
+            "Two authentication methods",
+            format!(
+                "Both `universal` (`client_id`, `client_secret`) and `token` (`token`) are configured in {place}. Remove \
+                 the inputs of one of them, or say which one to use with `auth_method`."
+            ),
+        )
+        .at("auth_method")),
+        (None, true, false) => Ok(Some(Method::Universal)),
+        (None, false, true) => Ok(Some(Method::Token)),
+        (None, false, false) => Ok(None),
+    }
+}
+
+fn incomplete(method: &str, there: &str, missing: &'static str, variables: &[Variable]) -> Diagnostic {
+    let variables: Vec<_> = variables.iter().map(|variable| format!("`{}`", variable.name)).collect();
+    Diagnostic::error(
+        "Incomplete credentials for the KMS",
+        format!(
+            "The method `{method}` is in use (because of `{there}`), but `{missing}` is not set. Set the argument \
+             `{missing}` or one of the environment variables {}.",
+            variables.join(", ")
+        ),
+    )
+    .at(missing)
+}
+
+fn headers(field: &Field<Value>, variable: Option<env::Lookup<'_>>) -> Result<Vec<(String, Secret)>, Diagnostic> {
+    let (pairs, source): (Vec<(String, String)>, Source) = match (field, variable) {
+        (Field::Known(Value::Object(map)), _) => {
+            let pairs = map.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+            (pairs.collect(), Source::Argument("headers"))
+        }
+        (Field::Null, Some(variable)) => match env::first(&env::HEADERS, variable) {
+            None => return Ok(Vec::new()),
+            Some((name, text)) => {
+                let source = Source::Variable(name);
+                let pairs = text.split_whitespace().map(|pair| pair.split_once('='));
+                let pairs: Option<Vec<_>> = pairs.map(|pair| pair.map(|(a, b)| (a.to_owned(), b.to_owned()))).collect();
+                let wrong = || source.diagnostic("Invalid HTTP headers", "it must have the form `name=value name=value`.");
+                (pairs.ok_or_else(wrong)?, source)
+            }
+        },
+        _ => return Ok(Vec::new()),
+    };
+    for (name, value) in &pairs {
+        if !crate::kms::is_header(name, value) {
+            return Err(source.diagnostic(
+                "Invalid HTTP headers",
+                &format!(
+                    "`{}` is not a header that can be sent: a name consists of letters, digits and hyphens, a value of \
+                     printable ASCII characters; `Authorization` and `Content-Type` are set by the provider.",
+                    name.escape_debug()
+                ),
+            ));
+        }
+    }
+    Ok(pairs.into_iter().map(|(name, value)| (name, Secret::new(value))).collect())
+}
+
+fn ca_certificate(block: &Block, variable: env::Lookup<'_>) -> Result<Option<String>, Diagnostic> {
+    if let Some(pem) = argument(block.ca_certificate.clone()) {
+        return certificates(&pem, Source::Argument("ca_certificate")).map(Some);
+    }
+    let (file, source) = match argument(block.ca_certificate_file.clone()) {
+        Some(file) => (file, Source::Argument("ca_certificate_file")),
+        None => match env::first(&env::CA_CERTIFICATE_FILE, variable) {
+            Some((name, file)) => (file, Source::Variable(name)),
+            None => return Ok(None),
+        },
+    };
+    let pem = std::fs::read_to_string(&file).map_err(|error| {
+        source.diagnostic("Unreadable certificate file", &format!("the file `{file}` cannot be read: {error}."))
+    })?;
+    certificates(&pem, source).map(Some)
+}
+
+fn certificates(pem: &str, source: Source) -> Result<String, Diagnostic> {
+    match crate::tls::certificates(pem) {
+        Ok(_) => Ok(pem.to_owned()),
+        Err(error) => Err(source.diagnostic("Invalid CA certificate", &format!("{error}."))),
+    }
+}
+
+fn request_timeout(block: &Block, variable: env::Lookup<'_>) -> Result<Duration, Diagnostic> {
+    if let Some(text) = argument(block.request_timeout.clone()) {
+        return timeout_of(&text, Source::Argument("request_timeout"));
+    }
+    match env::first(&env::REQUEST_TIMEOUT, variable) {
+        Some((name, text)) => timeout_of(&text, Source::Variable(name)),
+        None => Ok(DEFAULT_REQUEST_TIMEOUT),
+    }
+}
+
+fn timeout_of(text: &str, source: Source) -> Result<Duration, Diagnostic> {
+    duration::parse(text).ok_or_else(|| {
+        let rule = format!("this is not a duration. Write it like {}.", duration::EXAMPLES);
+        source.diagnostic("Invalid duration", &rule)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! How long work may take: until its limit, and until the person interrupts the run.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::kms;
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::resource::Call;
+
+use super::session::Session;
+
+/// How long a request that may change something is still waited for after an interrupt. Letting go of it at once would
+/// leave a connection that no state knows.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Work that can be given up at any time.
+pub(crate) async fn reading<T>(
+    call: &Call<Session>,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, Diagnostics> {
+    match call.unless_stopped(tokio::time::timeout(limit, work)).await {
+        Some(Ok(result)) => Ok(result),
+        Some(Err(_elapsed)) => Err(Diagnostic::error(
+            "Timed out",
+            format!(
+                "The operation took longer than its limit of {} seconds, so it was given up. Raise the limit in the \
+                 `timeouts` block if the KMS is slow, or try again.",
+                limit.as_secs_f64()
+            ),
+        )
+        .into()),
+        None => Err(interrupted().into()),
+    }
+}
+
+/// A request that may change something: its outcome matters even when nobody wants to wait.
+pub(crate) async fn writing<T>(
+    call: &Call<Session>,
+    limit: Duration,
+    request: impl Future<Output = Result<T, kms::Error>>,
+) -> Result<T, kms::Error> {
+    if call.is_stopped() {
+        return Err(kms::Error::Cancelled { sent: false });
+    }
+    tokio::select! {
+        biased;
+        result = request => result,
+        () = tokio::time::sleep(limit) => Err(kms::Error::Cancelled { sent: true }),
+        () = async {
+            call.stopped().await;
+            tokio::time::sleep(GRACE).await;
+        } => Err(kms::Error::Cancelled { sent: true }),
+    }
+}
+
+/// What is said about work that an interrupt ended.
+pub(crate) fn interrupted() -> Diagnostic {
+    Diagnostic::error("Interrupted", "The run was interrupted before this was done. Run it again to go on.")
+}

@@ -1,0 +1,119 @@
+//! The rules by which a core judges a plan, applied to our own answers before they leave the process.
+//!
+//! A core that finds a mistake says "Provider produced invalid plan" and names no cause. Ours says which attribute and
+//! which rule. What an apply returns needs no check of its own: [`super::plan::fill`] can only return the plan.
+
+use super::diagnostic::{Diagnostic, Diagnostics, Path};
+use super::schema::{Attribute, Block, NestedBlock, Nesting, Presence};
+use super::value::{Object, Value};
+
+/// Everything in a planned state that a core would refuse.
+pub fn planned(block: &Block, prior: Option<&Object>, config: &Object, planned: &Object) -> Diagnostics {
+    let mut mistakes = Diagnostics::new();
+    check_block(block, prior, config, planned, &Path::root(), &mut mistakes);
+    mistakes
+}
+
+fn check_block(
+    block: &Block,
+    prior: Option<&Object>,
+    config: &Object,
+    planned: &Object,
+    path: &Path,
+    mistakes: &mut Diagnostics,
+) {
+    for attribute in &block.attributes {
+        let name = attribute.name;
+        let before = prior.map_or(&Value::Null, |prior| prior.get(name));
+        if let Some(rule) = broken_rule(attribute, before, config.get(name), planned.get(name)) {
+            mistakes.push(mistake(path.attribute(name), rule));
+        }
+    }
+    for nested in &block.blocks {
+        let name = nested.name;
+        let before = prior.map_or(&Value::Null, |prior| prior.get(name));
+        check_nested(nested, before, config.get(name), planned.get(name), &path.attribute(name), mistakes);
+    }
+}
+
+fn broken_rule(attribute: &Attribute, prior: &Value, config: &Value, planned: &Value) -> Option<&'static str> {
+    let follows_prior = !prior.is_null() && !config.is_null() && planned.equals_without_refinements(prior);
+    if attribute.write_only {
+        return (!planned.is_null()).then_some("a write-only value must not be planned");
+    }
+    if attribute.presence == Presence::Computed || planned.equals_without_refinements(config) || follows_prior {
+        return None;
+    }
+    match (attribute.presence, config.is_null()) {
+        (Presence::OptionalComputed, true) => None,
+        (_, true) => Some("it is not set and not computed, so it must be planned as null"),
+        (_, false) => Some("the planned value is neither the configured nor the prior one"),
+    }
+}
+
+fn check_nested(
+    nested: &NestedBlock,
+    prior: &Value,
+    config: &Value,
+    planned: &Value,
+    path: &Path,
+    mistakes: &mut Diagnostics,
+) {
+    match (nested.nesting, config, planned) {
+        (_, Value::Unknown(_), planned) if planned == config => {}
+        (_, Value::Unknown(_), _) => {
+            mistakes.push(mistake(path.clone(), "an unknown block must be planned exactly as it came"));
+        }
+        (Nesting::Single | Nesting::Group, Value::Null, Value::Null) => {}
+        (Nesting::Single | Nesting::Group, Value::Object(config), Value::Object(planned)) => {
+            check_block(&nested.block, prior.as_object(), config, planned, path, mistakes);
+        }
+        (Nesting::List | Nesting::Set, Value::List(config), Value::List(planned)) if config.len() == planned.len() => {
+            for (position, (config, planned)) in config.iter().zip(planned).enumerate() {
+                let before = match prior {
+                    Value::List(prior) => prior.get(position).unwrap_or(&Value::Null),
+                    _ => &Value::Null,
+                };
+                let path = if nested.nesting == Nesting::Set { path.clone() } else { path.index(position) };
+                check_element(nested, before, config, planned, &path, mistakes);
+            }
+        }
+        (Nesting::Map, Value::Object(config), Value::Object(planned)) if config.len() == planned.len() => {
+            for (label, config) in config.iter() {
+                let before = prior.as_object().map_or(&Value::Null, |prior| prior.get(label));
+                check_element(nested, before, config, planned.get(label), &path.key(label), mistakes);
+            }
+        }
+        _ => mistakes.push(mistake(path.clone(), "the planned blocks are not those of the configuration")),
+    }
+}
+
+fn check_element(
+    nested: &NestedBlock,
+    prior: &Value,
+    config: &Value,
+    planned: &Value,
+    path: &Path,
+    mistakes: &mut Diagnostics,
+) {
+    match (config, planned) {
+        (Value::Object(config), Value::Object(planned)) => {
+            check_block(&nested.block, prior.as_object(), config, planned, path, mistakes);
+        }
+        _ => mistakes.push(mistake(path.clone(), "an element of a block must be planned as an object")),
+    }
+}
+
+fn mistake(path: Path, rule: &str) -> Diagnostic {
+    Diagnostic::error(
+        "The provider planned an invalid value",
+        format!(
+            "The plan for `{path}` breaks a rule of Terraform: {rule}. This is a mistake in the provider, not in the \
+             configuration; nothing was changed. Please report it with the version of the provider."
+        ),
+    )
+    .at(path)
+}
+
+#[cfg(test)]
+mod tests;

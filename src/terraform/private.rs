@@ -1,0 +1,147 @@
+//! The provider's own notes about an object, kept by the core beside its state. Anybody who can read the state can read
+//! them: no secret belongs here.
+//!
+//! A versioned document with two parts: what is kept with the object, and what one plan tells its own apply. Apply
+//! never sees the prior notes, so a plan carries a complete copy of them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use super::diagnostic::Diagnostic;
+
+const FORMAT: u64 = 1;
+
+/// Notes about one object.
+#[derive(Clone, Default, PartialEq)]
+pub struct Private {
+    kept: Map<String, Json>,
+    planned: Map<String, Json>,
+    /// Bytes of a newer format: carried through untouched, readable by nobody here.
+    newer: Option<Vec<u8>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    format: u64,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    kept: Map<String, Json>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    planned: Map<String, Json>,
+}
+
+impl Private {
+    /// Reads the bytes that a core stored. No bytes mean no notes.
+    ///
+    /// # Errors
+    /// A diagnostic when they are not ours; the state was edited or belongs to another provider.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Diagnostic> {
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
+        let document: Map<String, Json> = serde_json::from_slice(bytes).map_err(|_| unreadable())?;
+        let format = document.get("format").and_then(Json::as_u64).ok_or_else(unreadable)?;
+        if format > FORMAT {
+            return Ok(Self { newer: Some(bytes.to_vec()), ..Self::default() });
+        }
+        let Document { kept, planned, .. } =
+            serde_json::from_value(Json::Object(document)).map_err(|_| unreadable())?;
+        Ok(Self { kept, planned, newer: None })
+    }
+
+    /// The bytes for the core to store.
+    pub fn encode(self) -> Vec<u8> {
+        if let Some(newer) = self.newer {
+            return newer;
+        }
+        if self.kept.is_empty() && self.planned.is_empty() {
+            return Vec::new();
+        }
+        let document = Document { format: FORMAT, kept: self.kept, planned: self.planned };
+        // A map of JSON values always has a JSON form.
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+
+    /// Whether these are notes of a newer provider, in which nothing can be read.
+    pub fn is_newer(&self) -> bool {
+        self.newer.is_some()
+    }
+
+    /// A note that is kept with the object.
+    pub fn kept(&self, key: &str) -> Option<&Json> {
+        self.kept.get(key)
+    }
+
+    /// Notes something that is kept with the object; null removes it.
+    pub fn keep(&mut self, key: &str, note: Json) {
+        write(&mut self.kept, key, note);
+    }
+
+    /// A note of the plan for its apply.
+    pub fn planned(&self, key: &str) -> Option<&Json> {
+        self.planned.get(key)
+    }
+
+    /// Tells the apply of this plan something; null removes it.
+    pub fn plan(&mut self, key: &str, note: Json) {
+        write(&mut self.planned, key, note);
+    }
+
+    /// What is left after the apply.
+    #[must_use]
+    pub fn without_plan(mut self) -> Self {
+        self.planned.clear();
+        self
+    }
+}
+
+fn write(part: &mut Map<String, Json>, key: &str, note: Json) {
+    if note.is_null() {
+        part.remove(key);
+    } else {
+        part.insert(key.to_owned(), note);
+    }
+}
+
+fn unreadable() -> Diagnostic {
+    Diagnostic::error(
+        "Unreadable private data in the state",
+        "The provider's own notes about this object are not in a form that any version of it writes. The state was \
+         probably edited by hand or written by another provider. Restore the state from a backup, or remove the object \
+         from the state with a `removed` block and import it again.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_survive_and_plans_do_not() {
+        let mut private = Private::default();
+        assert!(private.clone().encode().is_empty());
+        private.keep("written_hash", Json::from("abc"));
+        private.plan("sends", Json::from(true));
+        let read = Private::decode(&private.encode()).unwrap();
+        assert_eq!(read.planned("sends"), Some(&Json::from(true)));
+        let after = Private::decode(&read.without_plan().encode()).unwrap();
+        assert_eq!(after.kept("written_hash"), Some(&Json::from("abc")));
+        assert_eq!(after.planned("sends"), None);
+    }
+
+    #[test]
+    fn a_newer_format_passes_untouched() {
+        let bytes = br#"{"format":2,"kept":{"written_hash":["x"]},"more":1}"#;
+        let mut private = Private::decode(bytes).unwrap();
+        assert!(private.is_newer());
+        assert_eq!(private.kept("written_hash"), None);
+        private.keep("written_hash", Json::from("mine"));
+        assert_eq!(private.without_plan().encode(), bytes);
+    }
+
+    #[test]
+    fn foreign_bytes_are_an_error() {
+        for bytes in [&b"x"[..], b"{}", b"[1]", b"\xff\xfe", br#"{"format":"1"}"#, br#"{"format":1,"kept":3}"#] {
+            assert!(Private::decode(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}

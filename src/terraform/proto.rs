@@ -1,0 +1,7 @@
+//! The generated messages and service of protocol 5. Only this file and `server` see them.
+//!
+//! No message implements `Debug`: requests and answers carry passwords.
+
+#![expect(unused_qualifications, dead_code, clippy::all, reason = "generated from proto/tfplugin5.proto")]
+
+tonic::include_proto!("tfplugin5");

@@ -1,0 +1,300 @@
+//! Schemas: what a person may write in a block, said in the words of the registry page that is generated from them.
+//!
+//! A resource lists its attributes as rows of a table:
+//!
+//! ```
+//! use terraform_provider_kms::terraform::schema::{Schema, computed, optional, required};
+//! use terraform_provider_kms::terraform::types::Type;
+//!
+//! let schema = Schema::new("A toy.")
+//!     .attribute(computed("id", Type::String, "Identifier.").kept())
+//!     .attribute(required("name", Type::String, "What it is called."))
+//!     .attribute(optional("size", Type::Number, "In centimetres.").default(10));
+//! # assert_eq!(schema.block.attributes.len(), 3);
+//! ```
+
+use super::diagnostic::Path;
+use super::types::Type;
+use super::value::{Object, Value};
+
+/// The schema of a provider block, a resource or a data source.
+#[derive(Clone)]
+pub struct Schema {
+    /// Raised only when a stored object of the old shape must be converted; new optional arguments keep it.
+    pub version: i64,
+    /// The content.
+    pub block: Block,
+}
+
+/// The content of a block.
+#[derive(Clone)]
+pub struct Block {
+    /// Markdown, in full sentences.
+    pub description: String,
+    /// In the order of the registry page.
+    pub attributes: Vec<Attribute>,
+    /// Blocks inside it.
+    pub blocks: Vec<NestedBlock>,
+}
+
+/// One attribute.
+#[derive(Clone)]
+pub struct Attribute {
+    /// As it is written in a configuration.
+    pub name: &'static str,
+    /// The type of its value.
+    pub of: Type,
+    /// Markdown: what it means, its unit, its default.
+    pub description: String,
+    /// Who sets it.
+    pub presence: Presence,
+    /// The value it has when nobody sets it. Only with [`Presence::OptionalComputed`].
+    pub default: Option<Value>,
+    /// Not shown in plans.
+    pub sensitive: bool,
+    /// Given to the provider and never stored.
+    pub write_only: bool,
+    /// A computed value that stays what it was through updates.
+    pub kept: bool,
+    /// A change needs a new object.
+    pub replaces: bool,
+}
+
+/// Who gives an attribute its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// The configuration, always.
+    Required,
+    /// The configuration, or nobody.
+    Optional,
+    /// The configuration, else the provider.
+    OptionalComputed,
+    /// The provider alone.
+    Computed,
+}
+
+/// A block inside a block.
+#[derive(Clone)]
+pub struct NestedBlock {
+    /// As it is written in a configuration.
+    pub name: &'static str,
+    /// How many there may be and how they are held.
+    pub nesting: Nesting,
+    /// The content.
+    pub block: Block,
+}
+
+/// How blocks of one name are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nesting {
+    /// At most one; null when absent.
+    Single,
+    /// Any number, in order; never null.
+    List,
+    /// Any number, without order; never null.
+    Set,
+    /// Any number, by label; never null.
+    Map,
+    /// Exactly one, with null attributes when absent.
+    Group,
+}
+
+/// An attribute that a configuration must set.
+pub fn required(name: &'static str, of: Type, description: impl Into<String>) -> Attribute {
+    Attribute::new(name, of, Presence::Required, description)
+}
+
+/// An attribute that a configuration may set.
+pub fn optional(name: &'static str, of: Type, description: impl Into<String>) -> Attribute {
+    Attribute::new(name, of, Presence::Optional, description)
+}
+
+/// An attribute that only the provider sets.
+pub fn computed(name: &'static str, of: Type, description: impl Into<String>) -> Attribute {
+    Attribute::new(name, of, Presence::Computed, description)
+}
+
+impl Attribute {
+    fn new(name: &'static str, of: Type, presence: Presence, description: impl Into<String>) -> Self {
+        Self {
+            name,
+            of,
+            description: description.into(),
+            presence,
+            default: None,
+            sensitive: false,
+            write_only: false,
+            kept: false,
+            replaces: false,
+        }
+    }
+
+    /// Set to this when the configuration does not say. (The wire calls that optional and computed: an attribute that
+    /// is optional only must stay null.)
+    #[must_use]
+    pub fn default(mut self, value: impl Into<Value>) -> Self {
+        self.presence = Presence::OptionalComputed;
+        self.default = Some(value.into());
+        self
+    }
+
+    /// Decided by the provider when the configuration does not say.
+    #[must_use]
+    pub fn or_computed(mut self) -> Self {
+        self.presence = Presence::OptionalComputed;
+        self
+    }
+
+    /// Hidden in plans and output.
+    #[must_use]
+    pub fn sensitive(mut self) -> Self {
+        self.sensitive = true;
+        self
+    }
+
+    /// Never stored. Cores before 1.11 do not know such attributes.
+    #[must_use]
+    pub fn write_only(mut self) -> Self {
+        self.write_only = true;
+        self
+    }
+
+    /// Keeps its value through updates, so that a plan does not show it as unknown each time.
+    #[must_use]
+    pub fn kept(mut self) -> Self {
+        self.kept = true;
+        self
+    }
+
+    /// A change of it replaces the object.
+    #[must_use]
+    pub fn replaces(mut self) -> Self {
+        self.replaces = true;
+        self
+    }
+
+    /// Whether the provider may give it a value.
+    pub fn is_computed(&self) -> bool {
+        matches!(self.presence, Presence::Computed | Presence::OptionalComputed)
+    }
+}
+
+impl Schema {
+    /// A schema of version 0 without content.
+    pub fn new(description: impl Into<String>) -> Self {
+        Self { version: 0, block: Block::new(description) }
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn attribute(mut self, attribute: Attribute) -> Self {
+        self.block = self.block.attribute(attribute);
+        self
+    }
+
+    /// Adds a block.
+    #[must_use]
+    pub fn block(mut self, name: &'static str, nesting: Nesting, block: Block) -> Self {
+        self.block = self.block.block(name, nesting, block);
+        self
+    }
+
+    /// The type of the objects that it describes.
+    pub fn object_type(&self) -> Type {
+        self.block.object_type()
+    }
+
+    /// An object with everything null and every collection of blocks empty.
+    pub fn empty_object(&self) -> Object {
+        self.block.complete(Object::new())
+    }
+}
+
+impl Block {
+    /// A block without content.
+    pub fn new(description: impl Into<String>) -> Self {
+        Self { description: description.into(), attributes: Vec::new(), blocks: Vec::new() }
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn attribute(mut self, attribute: Attribute) -> Self {
+        self.attributes.push(attribute);
+        self
+    }
+
+    /// Adds a block inside.
+    #[must_use]
+    pub fn block(mut self, name: &'static str, nesting: Nesting, block: Self) -> Self {
+        self.blocks.push(NestedBlock { name, nesting, block });
+        self
+    }
+
+    /// The type of the objects that it describes.
+    pub fn object_type(&self) -> Type {
+        let attributes = self.attributes.iter().map(|attribute| (attribute.name.to_owned(), attribute.of.clone()));
+        let blocks = self.blocks.iter().map(|nested| (nested.name.to_owned(), nested.value_type()));
+        Type::Object(attributes.chain(blocks).collect())
+    }
+
+    /// The attribute of that name.
+    pub fn find(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// The object with what it lacks: null attributes, absent blocks. What the schema does not know is dropped.
+    pub fn complete(&self, object: Object) -> Object {
+        let attributes =
+            self.attributes.iter().map(|attribute| (attribute.name.to_owned(), object.get(attribute.name).clone()));
+        let blocks = self
+            .blocks
+            .iter()
+            .map(|nested| (nested.name.to_owned(), nested.complete(object.get(nested.name).clone())));
+        attributes.chain(blocks).collect()
+    }
+
+    /// Paths of all write-only attributes, however deep; those in collections of blocks end at the collection.
+    pub fn write_only_paths(&self) -> Vec<Path> {
+        self.attributes
+            .iter()
+            .filter(|attribute| attribute.write_only)
+            .map(|attribute| Path::from(attribute.name))
+            .collect()
+    }
+}
+
+impl NestedBlock {
+    fn value_type(&self) -> Type {
+        let object = self.block.object_type();
+        match self.nesting {
+            Nesting::Single | Nesting::Group => object,
+            Nesting::List => Type::List(Box::new(object)),
+            Nesting::Set => Type::Set(Box::new(object)),
+            Nesting::Map => Type::Map(Box::new(object)),
+        }
+    }
+
+    fn complete(&self, value: Value) -> Value {
+        match (self.nesting, value) {
+            (Nesting::Single, Value::Null) => Value::Null,
+            (Nesting::Group, Value::Null) => Value::Object(self.block.complete(Object::new())),
+            (Nesting::List | Nesting::Set, Value::Null) => Value::List(Vec::new()),
+            (Nesting::Map, Value::Null) => Value::Object(Object::new()),
+            (Nesting::Single | Nesting::Group, Value::Object(object)) => Value::Object(self.block.complete(object)),
+            (Nesting::List | Nesting::Set, Value::List(elements)) => {
+                Value::List(elements.into_iter().map(|element| self.complete_element(element)).collect())
+            }
+            (Nesting::Map, Value::Object(elements)) => Value::Object(
+                elements.into_iter().map(|(label, element)| (label, self.complete_element(element))).collect(),
+            ),
+            (_, other) => other,
+        }
+    }
+
+    fn complete_element(&self, element: Value) -> Value {
+        match element {
+            Value::Object(object) => Value::Object(self.block.complete(object)),
+            other => other,
+        }
+    }
+}

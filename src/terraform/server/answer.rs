@@ -1,0 +1,105 @@
+//! What every RPC has in common: a panic becomes a diagnostic, diagnostics go into the answer, one line goes to the log.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use tonic::{Response, Status};
+
+use super::convert;
+use crate::crash;
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::proto;
+
+/// An answer that can carry diagnostics.
+pub(super) trait Answer: Default {
+    /// Where they go.
+    fn diagnostics(&mut self) -> &mut Vec<proto::Diagnostic>;
+
+    /// An answer of nothing but diagnostics.
+    fn with(diagnostics: Diagnostics) -> Self {
+        Self::default().and(diagnostics)
+    }
+
+    /// The same answer with further diagnostics.
+    fn and(mut self, diagnostics: Diagnostics) -> Self {
+        self.diagnostics().extend(diagnostics.into_iter().map(convert::diagnostic));
+        self
+    }
+}
+
+/// Runs the work of an RPC. Errors become an answer that holds nothing else.
+pub(super) async fn run<A: Answer>(
+    rpc: &'static str,
+    object: &str,
+    work: impl Future<Output = Result<A, Diagnostics>>,
+) -> Result<Response<A>, Status> {
+    let start = Instant::now();
+    // A panic leaves nothing half-changed behind: what an RPC shares with others is behind locks that recover.
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    let mut answer = match outcome {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(diagnostics)) => A::with(diagnostics),
+        Err(_payload_may_hold_a_secret) => A::with(panicked(rpc).into()),
+    };
+    log(rpc, object, start, answer.diagnostics());
+    Ok(Response::new(answer))
+}
+
+fn log(rpc: &'static str, object: &str, start: Instant, diagnostics: &[proto::Diagnostic]) {
+    let error = proto::diagnostic::Severity::Error as i32;
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == error).count();
+    let warnings = diagnostics.len() - errors;
+    let duration_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let outcome = if errors == 0 { "ok" } else { "error" };
+    tracing::debug!(rpc, object, outcome, errors, warnings, duration_ms, "answered");
+}
+
+fn panicked(rpc: &str) -> Diagnostic {
+    let place = crash::last_location().unwrap_or_else(|| "an unknown place".to_owned());
+    Diagnostic::error(
+        "The provider crashed",
+        format!(
+            "A mistake in the provider stopped its work on {rpc} at {place}. What it was doing may or may not have taken \
+             effect; the next plan shows how things are. Please report this place together with the version of the \
+             provider. The reason is left out here because it could hold a secret."
+        ),
+    )
+}
+
+macro_rules! answers {
+    ($($module:ident,)*) => {
+        $(impl Answer for proto::$module::Response {
+            fn diagnostics(&mut self) -> &mut Vec<proto::Diagnostic> {
+                &mut self.diagnostics
+            }
+        })*
+    };
+}
+
+answers! {
+    apply_resource_change,
+    close_ephemeral_resource,
+    configure,
+    generate_resource_config,
+    get_metadata,
+    get_provider_schema,
+    get_resource_identity_schemas,
+    import_resource_state,
+    move_resource_state,
+    open_ephemeral_resource,
+    plan_action,
+    plan_resource_change,
+    prepare_provider_config,
+    read_data_source,
+    read_resource,
+    renew_ephemeral_resource,
+    upgrade_resource_identity,
+    upgrade_resource_state,
+    validate_action_config,
+    validate_data_source_config,
+    validate_ephemeral_resource_config,
+    validate_list_resource_config,
+    validate_resource_type_config,
+}

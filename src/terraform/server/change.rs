@@ -1,0 +1,169 @@
+//! Planning and applying: what a resource says, framed by what follows from its schema and from the rules of a core.
+
+use super::{Kind, Server, convert};
+use crate::terraform::check;
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::plan;
+use crate::terraform::private::Private;
+use crate::terraform::proto;
+use crate::terraform::provider::Provider;
+use crate::terraform::resource::{Call, Change, PlannedChange};
+use crate::terraform::server::answer::Answer;
+use crate::terraform::value::{Object, Value};
+
+impl<P: Provider> Server<P> {
+    pub(super) async fn plan(
+        &self,
+        request: proto::plan_resource_change::Request,
+    ) -> Result<proto::plan_resource_change::Response, Diagnostics> {
+        let kind = self.kind(&request.type_name)?;
+        let prior = convert::decode_object(request.prior_state, &kind.of)?;
+        let private = Private::decode(&request.prior_private)?;
+        let call = self.call(request.client_capabilities)?;
+        let proposed = convert::decode_object(request.proposed_new_state, &kind.of)?;
+        let config = convert::decode_object(request.config, &kind.of)?;
+        let answer = match (proposed, config) {
+            (Some(proposed), Some(config)) => kind.plan_change(&call, prior, &proposed, config, private).await?,
+            _ => kind.plan_destroy(&call, prior, private).await?,
+        };
+        Ok(answer.and(call.into_warnings()))
+    }
+
+    pub(super) async fn apply(
+        &self,
+        request: proto::apply_resource_change::Request,
+    ) -> Result<proto::apply_resource_change::Response, Diagnostics> {
+        let kind = self.kind(&request.type_name)?;
+        let prior = convert::decode_object(request.prior_state, &kind.of)?;
+        let planned = convert::decode_object(request.planned_state, &kind.of)?;
+        let config = convert::decode_object(request.config, &kind.of)?;
+        let private = Private::decode(&request.planned_private)?;
+        let call = self.call(None)?;
+        // An error without a new state tells the core to keep value, private data and identity as they were.
+        let answer = match (prior, planned) {
+            (Some(prior), None) => kind.delete(&call, &prior, &private).await?,
+            (prior, Some(planned)) => {
+                let config = config.unwrap_or_else(|| planned.clone());
+                kind.change(&call, prior, planned, config, private).await?
+            }
+            (None, None) => proto::apply_resource_change::Response {
+                new_state: Some(convert::encode_null(&kind.of)?),
+                ..Default::default()
+            },
+        };
+        Ok(answer.and(call.into_warnings()))
+    }
+}
+
+impl<S: Send + Sync + 'static> Kind<S> {
+    async fn plan_change(
+        &self,
+        call: &Call<S>,
+        prior: Option<Object>,
+        proposed: &Object,
+        config: Object,
+        private: Private,
+    ) -> Result<proto::plan_resource_change::Response, Diagnostics> {
+        if !call.write_only_allowed() {
+            self.refuse_write_only(&config, |value| !value.is_null()).into_result()?;
+        }
+        let block = &self.schema.block;
+        let proposal = plan::propose(block, prior.as_ref(), proposed, &config, &self.same());
+        let (planned, replace) = (proposal.state, proposal.replace);
+        let mut change = PlannedChange { prior, config, planned, replace, private };
+        self.resource.plan(call, &mut change).await?;
+        check::planned(block, change.prior.as_ref(), &change.config, &change.planned).into_result()?;
+        Ok(proto::plan_resource_change::Response {
+            planned_state: Some(convert::encode(change.planned, &self.of)?),
+            requires_replace: change.replace.iter().map(convert::path).collect(),
+            planned_private: change.private.encode(),
+            ..Default::default()
+        })
+    }
+
+    async fn plan_destroy(
+        &self,
+        call: &Call<S>,
+        prior: Option<Object>,
+        private: Private,
+    ) -> Result<proto::plan_resource_change::Response, Diagnostics> {
+        if let Some(prior) = &prior {
+            self.resource.plan_destroy(call, prior, &private).await?;
+        }
+        Ok(proto::plan_resource_change::Response {
+            planned_state: Some(convert::encode_null(&self.of)?),
+            planned_private: private.encode(),
+            ..Default::default()
+        })
+    }
+
+    async fn change(
+        &self,
+        call: &Call<S>,
+        prior: Option<Object>,
+        planned: Object,
+        config: Object,
+        private: Private,
+    ) -> Result<proto::apply_resource_change::Response, Diagnostics> {
+        let creates = prior.is_none();
+        let prior = prior.unwrap_or_else(|| self.schema.empty_object());
+        let mut change = Change { prior, config, planned, private };
+        let answer = if creates {
+            self.resource.create(call, &mut change).await?
+        } else {
+            self.resource.update(call, &mut change).await?
+        };
+        // The object exists or has changed: from here on nothing may end in an error.
+        let filled = plan::fill(&self.schema.block, &change.planned, &answer, &self.same());
+        for attribute in &filled.disagreements {
+            call.warn(disagreement(attribute, &answer));
+        }
+        Ok(proto::apply_resource_change::Response {
+            new_state: Some(self.encode_whatever_happens(filled.state, &change.planned)?),
+            private: change.private.without_plan().encode(),
+            ..Default::default()
+        })
+    }
+
+    async fn delete(
+        &self,
+        call: &Call<S>,
+        prior: &Object,
+        private: &Private,
+    ) -> Result<proto::apply_resource_change::Response, Diagnostics> {
+        self.resource.delete(call, prior, private).await?;
+        Ok(proto::apply_resource_change::Response {
+            new_state: Some(convert::encode_null(&self.of)?),
+            ..Default::default()
+        })
+    }
+
+    /// A computed value of a wrong type is a mistake of the resource. The object must not be lost for it: what was
+    /// planned is stored, without what was unknown, and the next refresh reads the rest.
+    fn encode_whatever_happens(
+        &self,
+        state: Object,
+        planned: &Object,
+    ) -> Result<proto::DynamicValue, Diagnostics> {
+        convert::encode(state, &self.of).or_else(|_| {
+            let known = plan::fill(&self.schema.block, planned, &Object::new(), &|_, _, _| true);
+            convert::encode(known.state, &self.of)
+        })
+    }
+}
+
+fn disagreement(attribute: &str, answer: &Object) -> Diagnostic {
+    let name = answer.get("name").as_str().or_else(|| answer.get("id").as_str()).unwrap_or("the object");
+    let kind = match answer.get(attribute) {
+        Value::Null => "no value",
+        _ => "another value",
+    };
+    Diagnostic::warning(
+        format!("`{attribute}` of {name} was stored differently"),
+        format!(
+            "The service answered the change with {kind} for `{attribute}` than was planned. The planned value is in the \
+             state for now; the next plan reads what the service holds and shows the difference."
+        ),
+    )
+    .at(attribute)
+}

@@ -1,0 +1,141 @@
+//! Between our types and the generated messages.
+
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path, Severity, Step};
+use crate::terraform::proto;
+use crate::terraform::proto::attribute_path::step::Selector;
+use crate::terraform::proto::schema::nested_block::NestingMode;
+use crate::terraform::schema::{Attribute, Block, NestedBlock, Nesting, Presence, Schema};
+use crate::terraform::types::Type;
+use crate::terraform::value::{Object, Value};
+use crate::terraform::wire;
+
+/// A value out of a request. An absent one is null.
+pub(super) fn decode(value: Option<proto::DynamicValue>, of: &Type) -> Result<Value, Diagnostics> {
+    let decoded = match value {
+        Some(value) if !value.msgpack.is_empty() => wire::msgpack::decode(&value.msgpack, of),
+        Some(value) if !value.json.is_empty() => wire::json::decode(&value.json, of),
+        _ => Ok(Value::Null),
+    };
+    decoded.map_err(|error| undecodable(&error).into())
+}
+
+/// An object out of a request; `None` for null.
+pub(super) fn decode_object(value: Option<proto::DynamicValue>, of: &Type) -> Result<Option<Object>, Diagnostics> {
+    match decode(value, of)? {
+        Value::Object(object) => Ok(Some(object)),
+        Value::Null => Ok(None),
+        _ => Err(Diagnostic::error(
+            "Unexpected value from the core",
+            "The core sent an unknown value where the protocol demands an object. Nothing was changed. Please report \
+             this with the version of Terraform or OpenTofu.",
+        )
+        .into()),
+    }
+}
+
+/// An object for an answer.
+pub(super) fn encode(object: Object, of: &Type) -> Result<proto::DynamicValue, Diagnostics> {
+    encode_value(&Value::Object(object), of)
+}
+
+/// Null for an answer, said outright: an absent value is an accident that some RPCs take for "gone".
+pub(super) fn encode_null(of: &Type) -> Result<proto::DynamicValue, Diagnostics> {
+    encode_value(&Value::Null, of)
+}
+
+fn encode_value(value: &Value, of: &Type) -> Result<proto::DynamicValue, Diagnostics> {
+    let msgpack = wire::msgpack::encode(value, of).map_err(|error| {
+        Diagnostics::from(Diagnostic::error(
+            "The provider made an invalid answer",
+            format!("{error}. This is a mistake in the provider. Please report it with the version of the provider."),
+        ))
+    })?;
+    Ok(proto::DynamicValue { msgpack, json: Vec::new() })
+}
+
+/// What is said about bytes that are not what the schema promises.
+pub(super) fn undecodable(error: &wire::Error) -> Diagnostic {
+    Diagnostic::error(
+        "Unreadable value",
+        format!(
+            "The core sent a value that does not fit the schema of this version of the provider: {error}. Nothing was \
+             changed. Run `terraform init` again if the provider was replaced during the run; otherwise please report \
+             this."
+        ),
+    )
+}
+
+/// A diagnostic for an answer.
+pub(super) fn diagnostic(diagnostic: Diagnostic) -> proto::Diagnostic {
+    let severity = match diagnostic.severity {
+        Severity::Error => proto::diagnostic::Severity::Error,
+        Severity::Warning => proto::diagnostic::Severity::Warning,
+    };
+    proto::Diagnostic {
+        severity: severity.into(),
+        summary: diagnostic.summary,
+        detail: diagnostic.detail,
+        attribute: diagnostic.path.as_ref().map(path),
+    }
+}
+
+/// A path for an answer.
+pub(super) fn path(path: &Path) -> proto::AttributePath {
+    let steps = path.steps().iter().map(|step| {
+        let selector = match step {
+            Step::Attribute(name) => Selector::AttributeName(name.clone()),
+            Step::Key(key) => Selector::ElementKeyString(key.clone()),
+            Step::Index(index) => Selector::ElementKeyInt(*index),
+        };
+        proto::attribute_path::Step { selector: Some(selector) }
+    });
+    proto::AttributePath { steps: steps.collect() }
+}
+
+/// A schema for an answer.
+pub(super) fn schema(schema: &Schema) -> proto::Schema {
+    proto::Schema { version: schema.version, block: Some(block(&schema.block)) }
+}
+
+fn block(block: &Block) -> proto::schema::Block {
+    proto::schema::Block {
+        attributes: block.attributes.iter().map(attribute).collect(),
+        block_types: block.blocks.iter().map(nested).collect(),
+        description: block.description.clone(),
+        description_kind: proto::StringKind::Markdown.into(),
+        ..Default::default()
+    }
+}
+
+fn attribute(attribute: &Attribute) -> proto::schema::Attribute {
+    proto::schema::Attribute {
+        name: attribute.name.to_owned(),
+        r#type: attribute.of.to_json(),
+        description: attribute.description.clone(),
+        description_kind: proto::StringKind::Markdown.into(),
+        required: attribute.presence == Presence::Required,
+        optional: matches!(attribute.presence, Presence::Optional | Presence::OptionalComputed),
+        computed: attribute.is_computed(),
+        sensitive: attribute.sensitive,
+        write_only: attribute.write_only,
+        ..Default::default()
+    }
+}
+
+fn nested(nested: &NestedBlock) -> proto::schema::NestedBlock {
+    let nesting = match nested.nesting {
+        Nesting::Single => NestingMode::Single,
+        Nesting::List => NestingMode::List,
+        Nesting::Set => NestingMode::Set,
+        Nesting::Map => NestingMode::Map,
+        Nesting::Group => NestingMode::Group,
+    };
+    proto::schema::NestedBlock {
+        type_name: nested.name.to_owned(),
+        block: Some(block(&nested.block)),
+        nesting: nesting.into(),
+        // Both zero is what a core demands of SINGLE, GROUP and MAP, and means "any number" for the others.
+        min_items: 0,
+        max_items: 0,
+    }
+}

@@ -1,0 +1,329 @@
+//! The service that a core calls: one short function for each RPC, which decodes, asks, and encodes.
+//!
+//! A person's mistake, the provider's own, even a panic is a diagnostic in the answer; a gRPC status is never used.
+//! RPCs of things that are not offered answer with a diagnostic that says so.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use futures_util::stream;
+use tokio_util::sync::CancellationToken;
+use tonic::codegen::BoxStream;
+use tonic::{Request, Response, Status};
+
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::proto;
+use super::proto::provider_server::ProviderServer;
+use super::provider::Provider;
+use super::resource::{Call, Resource};
+use super::schema::Schema;
+use super::types::Type;
+
+mod answer;
+mod change;
+mod convert;
+mod object;
+
+/// What the largest configurations need; also the limit of the Go implementations. The library's own is 4 MiB.
+const LARGEST_MESSAGE: usize = 256 << 20;
+
+/// The gRPC service for a provider.
+pub fn service<P: Provider>(provider: P) -> ProviderServer<Server<P>> {
+    ProviderServer::new(Server::new(provider))
+        .max_decoding_message_size(LARGEST_MESSAGE)
+        .max_encoding_message_size(LARGEST_MESSAGE)
+}
+
+/// A provider as an implementation of the protocol's service.
+pub struct Server<P: Provider> {
+    provider: P,
+    schema: Schema,
+    resources: BTreeMap<&'static str, Kind<P::Session>>,
+    /// Replaced by every `Configure`: in debug mode one process serves many runs.
+    session: RwLock<Option<Arc<P::Session>>>,
+    /// Cancelled by `Stop` and replaced at once, so that what comes after it runs.
+    stop: Mutex<CancellationToken>,
+}
+
+/// A resource with what follows from its schema.
+struct Kind<S> {
+    resource: Box<dyn Resource<S>>,
+    schema: Schema,
+    of: Type,
+}
+
+impl<P: Provider> Server<P> {
+    /// The service without limits of message sizes, for tests that call it as a Rust trait.
+    pub fn new(provider: P) -> Self {
+        let schema = provider.schema();
+        let resources = provider.resources().into_iter().map(|resource| {
+            let schema = resource.schema();
+            let of = schema.object_type();
+            (resource.name(), Kind { resource, schema, of })
+        });
+        let resources = resources.collect();
+        Self { provider, schema, resources, session: RwLock::default(), stop: Mutex::default() }
+    }
+
+    fn kind(&self, name: &str) -> Result<&Kind<P::Session>, Diagnostics> {
+        self.resources.get(name).ok_or_else(|| {
+            let known: Vec<_> = self.resources.keys().map(|name| format!("`{name}`")).collect();
+            not_offered(&format!("the resource type `{name}` (it offers {})", known.join(", "))).into()
+        })
+    }
+
+    fn call(&self, capabilities: Option<proto::ClientCapabilities>) -> Result<Call<P::Session>, Diagnostics> {
+        let session = self.session.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let session = session.ok_or_else(|| {
+            Diagnostic::error(
+                "The provider is not configured",
+                "The core asked for something that needs the settings of the provider block before it sent them. This \
+                 is a mistake in the core or in a tool that speaks its protocol; nothing was changed.",
+            )
+        })?;
+        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Call::new(session, stop, capabilities.is_some_and(|client| client.write_only_attributes_allowed)))
+    }
+}
+
+fn not_offered(what: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Not offered by this provider",
+        format!(
+            "This version of the provider does not offer {what}. Nothing was changed. Check the name, or use a \
+             version of the provider whose documentation lists it."
+        ),
+    )
+}
+
+fn refused<A: answer::Answer>(what: &str) -> Result<Response<A>, Status> {
+    Ok(Response::new(A::with(not_offered(what).into())))
+}
+
+#[async_trait]
+impl<P: Provider> proto::provider_server::Provider for Server<P> {
+    async fn get_metadata(
+        &self,
+        _: Request<proto::get_metadata::Request>,
+    ) -> Result<Response<proto::get_metadata::Response>, Status> {
+        answer::run("GetMetadata", "", async { Ok(self.metadata()) }).await
+    }
+
+    async fn get_schema(
+        &self,
+        _: Request<proto::get_provider_schema::Request>,
+    ) -> Result<Response<proto::get_provider_schema::Response>, Status> {
+        answer::run("GetSchema", "", async { Ok(self.schemas()) }).await
+    }
+
+    async fn get_resource_identity_schemas(
+        &self,
+        _: Request<proto::get_resource_identity_schemas::Request>,
+    ) -> Result<Response<proto::get_resource_identity_schemas::Response>, Status> {
+        answer::run("GetResourceIdentitySchemas", "", async { Ok(Default::default()) }).await
+    }
+
+    async fn prepare_provider_config(
+        &self,
+        request: Request<proto::prepare_provider_config::Request>,
+    ) -> Result<Response<proto::prepare_provider_config::Response>, Status> {
+        answer::run("PrepareProviderConfig", "", async { self.validate_provider(request.into_inner()) }).await
+    }
+
+    async fn configure(
+        &self,
+        request: Request<proto::configure::Request>,
+    ) -> Result<Response<proto::configure::Response>, Status> {
+        answer::run("Configure", "", async { self.configure_provider(request.into_inner()) }).await
+    }
+
+    async fn validate_resource_type_config(
+        &self,
+        request: Request<proto::validate_resource_type_config::Request>,
+    ) -> Result<Response<proto::validate_resource_type_config::Response>, Status> {
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        answer::run("ValidateResourceTypeConfig", &name, async { self.validate_resource(request) }).await
+    }
+
+    async fn upgrade_resource_state(
+        &self,
+        request: Request<proto::upgrade_resource_state::Request>,
+    ) -> Result<Response<proto::upgrade_resource_state::Response>, Status> {
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        answer::run("UpgradeResourceState", &name, async { self.upgrade(request) }).await
+    }
+
+    async fn read_resource(
+        &self,
+        request: Request<proto::read_resource::Request>,
+    ) -> Result<Response<proto::read_resource::Response>, Status> {
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        answer::run("ReadResource", &name, self.read(request)).await
+    }
+
+    async fn plan_resource_change(
+        &self,
+        request: Request<proto::plan_resource_change::Request>,
+    ) -> Result<Response<proto::plan_resource_change::Response>, Status> {
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        answer::run("PlanResourceChange", &name, self.plan(request)).await
+    }
+
+    async fn apply_resource_change(
+        &self,
+        request: Request<proto::apply_resource_change::Request>,
+    ) -> Result<Response<proto::apply_resource_change::Response>, Status> {
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        answer::run("ApplyResourceChange", &name, self.apply(request)).await
+    }
+
+    async fn import_resource_state(
+        &self,
+        request: Request<proto::import_resource_state::Request>,
+    ) -> Result<Response<proto::import_resource_state::Response>, Status> {
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        answer::run("ImportResourceState", &name, self.import(request)).await
+    }
+
+    async fn stop(&self, _: Request<proto::stop::Request>) -> Result<Response<proto::stop::Response>, Status> {
+        let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        stop.cancel();
+        *stop = CancellationToken::new();
+        tracing::info!(rpc = "Stop", "stopping what runs");
+        Ok(Response::new(proto::stop::Response::default()))
+    }
+
+    async fn get_functions(
+        &self,
+        _: Request<proto::get_functions::Request>,
+    ) -> Result<Response<proto::get_functions::Response>, Status> {
+        Ok(Response::new(proto::get_functions::Response::default()))
+    }
+
+    async fn call_function(
+        &self,
+        request: Request<proto::call_function::Request>,
+    ) -> Result<Response<proto::call_function::Response>, Status> {
+        let diagnostic = not_offered(&format!("the function `{}`", request.into_inner().name));
+        let error = proto::FunctionError { text: diagnostic.detail, function_argument: None };
+        Ok(Response::new(proto::call_function::Response { result: None, error: Some(error) }))
+    }
+
+    async fn validate_data_source_config(
+        &self,
+        _: Request<proto::validate_data_source_config::Request>,
+    ) -> Result<Response<proto::validate_data_source_config::Response>, Status> {
+        refused("data sources")
+    }
+
+    async fn read_data_source(
+        &self,
+        _: Request<proto::read_data_source::Request>,
+    ) -> Result<Response<proto::read_data_source::Response>, Status> {
+        refused("data sources")
+    }
+
+    async fn validate_ephemeral_resource_config(
+        &self,
+        _: Request<proto::validate_ephemeral_resource_config::Request>,
+    ) -> Result<Response<proto::validate_ephemeral_resource_config::Response>, Status> {
+        refused("ephemeral resources")
+    }
+
+    async fn open_ephemeral_resource(
+        &self,
+        _: Request<proto::open_ephemeral_resource::Request>,
+    ) -> Result<Response<proto::open_ephemeral_resource::Response>, Status> {
+        refused("ephemeral resources")
+    }
+
+    async fn renew_ephemeral_resource(
+        &self,
+        _: Request<proto::renew_ephemeral_resource::Request>,
+    ) -> Result<Response<proto::renew_ephemeral_resource::Response>, Status> {
+        refused("ephemeral resources")
+    }
+
+    async fn close_ephemeral_resource(
+        &self,
+        _: Request<proto::close_ephemeral_resource::Request>,
+    ) -> Result<Response<proto::close_ephemeral_resource::Response>, Status> {
+        refused("ephemeral resources")
+    }
+
+    async fn upgrade_resource_identity(
+        &self,
+        _: Request<proto::upgrade_resource_identity::Request>,
+    ) -> Result<Response<proto::upgrade_resource_identity::Response>, Status> {
+        refused("resource identities")
+    }
+
+    async fn move_resource_state(
+        &self,
+        _: Request<proto::move_resource_state::Request>,
+    ) -> Result<Response<proto::move_resource_state::Response>, Status> {
+        refused("moving objects from other resource types")
+    }
+
+    async fn generate_resource_config(
+        &self,
+        _: Request<proto::generate_resource_config::Request>,
+    ) -> Result<Response<proto::generate_resource_config::Response>, Status> {
+        refused("generated configurations")
+    }
+
+    async fn validate_list_resource_config(
+        &self,
+        _: Request<proto::validate_list_resource_config::Request>,
+    ) -> Result<Response<proto::validate_list_resource_config::Response>, Status> {
+        refused("list resources")
+    }
+
+    type ListResourceStream = BoxStream<proto::list_resource::Event>;
+
+    async fn list_resource(
+        &self,
+        _: Request<proto::list_resource::Request>,
+    ) -> Result<Response<Self::ListResourceStream>, Status> {
+        let diagnostic = vec![convert::diagnostic(not_offered("list resources"))];
+        let event = proto::list_resource::Event { diagnostic, ..Default::default() };
+        Ok(Response::new(Box::pin(stream::iter([Ok(event)]))))
+    }
+
+    async fn validate_action_config(
+        &self,
+        _: Request<proto::validate_action_config::Request>,
+    ) -> Result<Response<proto::validate_action_config::Response>, Status> {
+        refused("actions")
+    }
+
+    async fn plan_action(
+        &self,
+        _: Request<proto::plan_action::Request>,
+    ) -> Result<Response<proto::plan_action::Response>, Status> {
+        refused("actions")
+    }
+
+    type InvokeActionStream = BoxStream<proto::invoke_action::Event>;
+
+    async fn invoke_action(
+        &self,
+        _: Request<proto::invoke_action::Request>,
+    ) -> Result<Response<Self::InvokeActionStream>, Status> {
+        use proto::invoke_action::event::{Completed, Type};
+        let diagnostics = vec![convert::diagnostic(not_offered("actions"))];
+        // An event without its type crashes a core.
+        let event = proto::invoke_action::Event { r#type: Some(Type::Completed(Completed { diagnostics })) };
+        Ok(Response::new(Box::pin(stream::iter([Ok(event)]))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

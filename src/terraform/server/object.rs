@@ -1,0 +1,200 @@
+//! Everything about an object but its changes: schemas, settings, validation, upgrade, read, import.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{Kind, Server, convert};
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::plan;
+use crate::terraform::private::Private;
+use crate::terraform::proto;
+use crate::terraform::provider::Provider;
+use crate::terraform::schema::Schema;
+use crate::terraform::server::answer::Answer;
+use crate::terraform::value::{Object, Value};
+use crate::terraform::wire;
+
+impl<P: Provider> Server<P> {
+    pub(super) fn metadata(&self) -> proto::get_metadata::Response {
+        let resources = self.resources.keys();
+        proto::get_metadata::Response {
+            server_capabilities: Some(capabilities()),
+            resources: resources
+                .map(|name| proto::get_metadata::ResourceMetadata { type_name: (*name).to_owned() })
+                .collect(),
+            ..Default::default()
+        }
+    }
+
+    pub(super) fn schemas(&self) -> proto::get_provider_schema::Response {
+        let resources = self.resources.iter();
+        proto::get_provider_schema::Response {
+            provider: Some(convert::schema(&self.schema)),
+            resource_schemas: resources
+                .map(|(name, kind)| ((*name).to_owned(), convert::schema(&kind.schema)))
+                .collect(),
+            server_capabilities: Some(capabilities()),
+            ..Default::default()
+        }
+    }
+
+    pub(super) fn validate_provider(
+        &self,
+        request: proto::prepare_provider_config::Request,
+    ) -> Result<proto::prepare_provider_config::Response, Diagnostics> {
+        let of = self.schema.object_type();
+        let config = convert::decode_object(request.config.clone(), &of)?;
+        let config = config.unwrap_or_else(|| self.schema.empty_object());
+        let answer = proto::prepare_provider_config::Response { prepared_config: request.config, ..Default::default() };
+        Ok(answer.and(self.provider.validate(&config)))
+    }
+
+    pub(super) fn configure_provider(
+        &self,
+        request: proto::configure::Request,
+    ) -> Result<proto::configure::Response, Diagnostics> {
+        let of = self.schema.object_type();
+        let config = convert::decode_object(request.config, &of)?.unwrap_or_else(|| self.schema.empty_object());
+        let configured = self.provider.configure(&config, &request.terraform_version)?;
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(configured.session));
+        Ok(proto::configure::Response::with(configured.warnings))
+    }
+
+    pub(super) fn validate_resource(
+        &self,
+        request: proto::validate_resource_type_config::Request,
+    ) -> Result<proto::validate_resource_type_config::Response, Diagnostics> {
+        let kind = self.kind(&request.type_name)?;
+        let Some(config) = convert::decode_object(request.config, &kind.of)? else { return Ok(Default::default()) };
+        let allowed = request.client_capabilities.is_some_and(|client| client.write_only_attributes_allowed);
+        let mut diagnostics = kind.resource.validate(&config);
+        if !allowed {
+            // Each variable is unknown to older cores here: only a value that is certain is refused. The plan refuses
+            // the rest.
+            diagnostics.extend(kind.refuse_write_only(&config, |value| !value.is_null() && !value.is_unknown()));
+        }
+        Ok(proto::validate_resource_type_config::Response::with(diagnostics))
+    }
+
+    pub(super) fn upgrade(
+        &self,
+        request: proto::upgrade_resource_state::Request,
+    ) -> Result<proto::upgrade_resource_state::Response, Diagnostics> {
+        let kind = self.kind(&request.type_name)?;
+        let raw = request.raw_state.unwrap_or_default();
+        let stored = stored_object(&kind.schema, &raw, request.version)?;
+        let upgraded_state = Some(convert::encode(kind.without_write_only(stored), &kind.of)?);
+        Ok(proto::upgrade_resource_state::Response { upgraded_state, ..Default::default() })
+    }
+
+    pub(super) async fn read(
+        &self,
+        request: proto::read_resource::Request,
+    ) -> Result<proto::read_resource::Response, Diagnostics> {
+        let kind = self.kind(&request.type_name)?;
+        let private = Private::decode(&request.private)?;
+        let Some(state) = convert::decode_object(request.current_state, &kind.of)? else {
+            let new_state = Some(convert::encode_null(&kind.of)?);
+            return Ok(proto::read_resource::Response { new_state, ..Default::default() });
+        };
+        let call = self.call(request.client_capabilities)?;
+        let found = kind.resource.read(&call, &state, &private).await?;
+        let new_state = match found {
+            Some(found) => convert::encode(plan::respell(&kind.schema.block, &state, found, &kind.same()), &kind.of)?,
+            None => convert::encode_null(&kind.of)?,
+        };
+        let answer = proto::read_resource::Response {
+            new_state: Some(new_state),
+            // What is not sent back is lost.
+            private: request.private,
+            new_identity: request.current_identity,
+            ..Default::default()
+        };
+        Ok(answer.and(call.into_warnings()))
+    }
+
+    pub(super) async fn import(
+        &self,
+        request: proto::import_resource_state::Request,
+    ) -> Result<proto::import_resource_state::Response, Diagnostics> {
+        let kind = self.kind(&request.type_name)?;
+        let call = self.call(request.client_capabilities)?;
+        let found = kind.resource.import(&call, &request.id).await?;
+        let state = convert::encode(kind.without_write_only(kind.schema.block.complete(found)), &kind.of)?;
+        let imported = proto::import_resource_state::ImportedResource {
+            type_name: request.type_name,
+            state: Some(state),
+            ..Default::default()
+        };
+        let answer =
+            proto::import_resource_state::Response { imported_resources: vec![imported], ..Default::default() };
+        Ok(answer.and(call.into_warnings()))
+    }
+}
+
+impl<S: Send + Sync + 'static> Kind<S> {
+    pub(super) fn same(&self) -> impl Fn(&str, &Value, &Value) -> bool {
+        |attribute: &str, a: &Value, b: &Value| a == b || self.resource.same(attribute, a, b)
+    }
+
+    pub(super) fn without_write_only(&self, mut object: Object) -> Object {
+        for attribute in self.schema.block.attributes.iter().filter(|attribute| attribute.write_only) {
+            object.set(attribute.name, Value::Null);
+        }
+        object
+    }
+
+    /// Errors for the write-only values that a core would store because it does not know what they are.
+    pub(super) fn refuse_write_only(&self, config: &Object, refused: impl Fn(&Value) -> bool) -> Diagnostics {
+        let write_only = self.schema.block.attributes.iter().filter(|attribute| attribute.write_only);
+        write_only
+            .filter(|attribute| refused(config.get(attribute.name)))
+            .map(|attribute| {
+                let name = attribute.name;
+                Diagnostic::error(
+                    "Write-only argument on an older core",
+                    format!(
+                        "`{name}` is a write-only argument: its value is sent and never stored. This version of \
+                         Terraform or OpenTofu does not know such arguments and would store it in the state. Use \
+                         version 1.11 or later of either, or the ordinary argument instead."
+                    ),
+                )
+                .at(name)
+            })
+            .collect()
+    }
+}
+
+/// Only what is implemented: a core relies on each of them.
+fn capabilities() -> proto::ServerCapabilities {
+    proto::ServerCapabilities {
+        plan_destroy: true,
+        get_provider_schema_optional: true,
+        move_resource_state: false,
+        generate_resource_config: false,
+    }
+}
+
+/// A stored object in the shape of today's schema: attributes it lacks are null, those it has too many are dropped.
+fn stored_object(schema: &Schema, raw: &proto::RawState, version: i64) -> Result<Object, Diagnostics> {
+    if version > schema.version || !raw.flatmap.is_empty() || raw.json.is_empty() {
+        return Err(Diagnostic::error(
+            "The state has a form that this version cannot read",
+            format!(
+                "The object was stored with version {version} of its schema; this version of the provider reads up to \
+                 version {}. Nothing was changed. Use the version of the provider that wrote the state, or a newer one.",
+                schema.version
+            ),
+        )
+        .into());
+    }
+    let stored = wire::json::decode_state(&raw.json, &schema.object_type());
+    match stored.map_err(|error| Diagnostics::from(convert::undecodable(&error)))? {
+        Value::Object(object) => Ok(schema.block.complete(object)),
+        _ => Err(Diagnostic::error(
+            "The state holds no object",
+            "Where the state should hold the stored object it holds something else. It was probably edited by hand; \
+             restore it from a backup.",
+        )
+        .into()),
+    }
+}

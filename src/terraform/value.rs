@@ -1,0 +1,237 @@
+//! Values as Terraform has them: each may be null or unknown. Knows nothing of how they travel (see [`super::wire`]).
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+use std::fmt;
+
+use super::number::Number;
+use super::types::Type;
+
+/// A value of any type of the protocol.
+///
+/// Which type it has is the schema's knowledge; only a value of the type `dynamic` carries its type along.
+#[derive(Clone, PartialEq)]
+pub enum Value {
+    /// Not set.
+    Null,
+    /// Known only after an apply.
+    Unknown(Unknown),
+    /// True or false.
+    Bool(bool),
+    /// A number of any size.
+    Number(Number),
+    /// A text, normalised to NFC by the core.
+    String(String),
+    /// The elements of a list, a set or a tuple, and the blocks of a list or set block.
+    List(Vec<Self>),
+    /// The attributes of an object or block, the elements of a map.
+    Object(Object),
+    /// A value whose type is not in the schema.
+    Dynamic(Box<Dynamic>),
+}
+
+/// A value of the type `dynamic`, with the type that it turned out to have.
+#[derive(Clone, PartialEq)]
+pub struct Dynamic {
+    /// The type of `value`.
+    pub of: Type,
+    /// The value.
+    pub value: Value,
+}
+
+/// Something that is known only after an apply, with what the core said about it.
+///
+/// What was said (a refinement, such as "not null") is kept as it came: an unknown block must go back byte for byte.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Unknown {
+    /// The MessagePack extension body of a refinement; `None` without one.
+    pub(super) refinement: Option<Vec<u8>>,
+}
+
+/// Named values: the attributes and blocks of an object, or the elements of a map.
+#[derive(Clone, Default, PartialEq)]
+pub struct Object(BTreeMap<String, Value>);
+
+impl Value {
+    /// A value that nothing is known about.
+    pub fn unknown() -> Self {
+        Self::Unknown(Unknown::default())
+    }
+
+    /// Whether it is null.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Whether it is unknown as a whole. See [`Value::is_wholly_known`] for what is inside.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown(_))
+    }
+
+    /// Whether nothing in it, at any depth, is unknown.
+    pub fn is_wholly_known(&self) -> bool {
+        match self {
+            Self::Unknown(_) => false,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => true,
+            Self::List(elements) => elements.iter().all(Self::is_wholly_known),
+            Self::Object(object) => object.values().all(Self::is_wholly_known),
+            Self::Dynamic(dynamic) => dynamic.value.is_wholly_known(),
+        }
+    }
+
+    /// The text, if this is a known one.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The object or map, if this is a known one.
+    pub fn as_object(&self) -> Option<&Object> {
+        match self {
+            Self::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// Equal but for what is known about unknown values.
+    pub fn equals_without_refinements(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unknown(_), Self::Unknown(_)) => true,
+            (Self::List(a), Self::List(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.equals_without_refinements(b))
+            }
+            (Self::Object(a), Self::Object(b)) => {
+                a.len() == b.len()
+                    && a.iter().zip(b.iter()).all(|((name_a, a), (name_b, b))| {
+                        name_a == name_b && a.equals_without_refinements(b)
+                    })
+            }
+            (Self::Dynamic(a), Self::Dynamic(b)) => a.of == b.of && a.value.equals_without_refinements(&b.value),
+            (a, b) => a == b,
+        }
+    }
+}
+
+impl Object {
+    /// An object without attributes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value of that name; null if there is none, as everywhere in Terraform.
+    pub fn get(&self, name: &str) -> &Value {
+        self.0.get(name).unwrap_or(&Value::Null)
+    }
+
+    /// Gives `name` a value.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
+        self.0.insert(name.into(), value.into());
+    }
+
+    /// Whether there is an entry of that name, be it null.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Names and values, in the order of the names' bytes.
+    pub fn iter(&self) -> btree_map::Iter<'_, String, Value> {
+        self.0.iter()
+    }
+
+    /// The values, in the order of their names.
+    pub fn values(&self) -> btree_map::Values<'_, String, Value> {
+        self.0.values()
+    }
+}
+
+impl FromIterator<(String, Value)> for Object {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
+        Self(entries.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Object {
+    type Item = (String, Value);
+    type IntoIter = btree_map::IntoIter<String, Value>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(Number::from(number))
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Self {
+        Self::Object(object)
+    }
+}
+
+impl From<Vec<Self>> for Value {
+    fn from(elements: Vec<Self>) -> Self {
+        Self::List(elements)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// Kinds and sizes only: any value may be a password.
+impl fmt::Debug for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => formatter.write_str("null"),
+            Self::Unknown(_) => formatter.write_str("unknown"),
+            Self::Bool(_) => formatter.write_str("bool"),
+            Self::Number(_) => formatter.write_str("number"),
+            Self::String(text) => write!(formatter, "string({} bytes)", text.len()),
+            Self::List(elements) => write!(formatter, "list({} elements)", elements.len()),
+            Self::Object(object) => object.fmt(formatter),
+            Self::Dynamic(dynamic) => write!(formatter, "dynamic({:?})", dynamic.value),
+        }
+    }
+}
+
+/// Names, kinds and sizes only.
+impl fmt::Debug for Object {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_map().entries(self.0.iter()).finish()
+    }
+}

@@ -1,0 +1,141 @@
+//! What can be wrong with bytes or a value. Never holds values: kinds, lengths and names only.
+
+use std::fmt;
+
+use super::super::diagnostic::Path;
+use super::super::number::NumberError;
+use super::super::types::TypeError;
+use super::walk::MAX_DEPTH;
+
+/// A value that could not be decoded or encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// Where in the value.
+    pub path: Path,
+    /// What is wrong there.
+    pub problem: Problem,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The bytes are not MessagePack, or too few.
+    #[error("the bytes are not MessagePack or end too early")]
+    NotMessagePack,
+    /// The bytes are not JSON.
+    #[error("the bytes are not JSON (line {line}, column {column})")]
+    NotJson {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1; 0 before the first character of a line.
+        column: usize,
+    },
+    /// The value is complete, the bytes go on.
+    #[error("{0} more bytes follow the value")]
+    TrailingBytes(usize),
+    /// Bytes or value are nested too deeply.
+    #[error("values are nested more than {MAX_DEPTH} deep")]
+    TooDeep,
+    /// The type wants another kind of value.
+    #[error("{expected} is needed here, but this is {found}")]
+    Mismatch {
+        /// What the type wants, with its article.
+        expected: &'static str,
+        /// What is there.
+        found: Found,
+    },
+    /// A tuple of another length than its type.
+    #[error("a tuple of {expected} elements is needed here, but this has {found}")]
+    TupleLength {
+        /// What the type wants.
+        expected: usize,
+        /// What is there.
+        found: usize,
+    },
+    /// An attribute of the type is not in the object.
+    #[error("the attribute is missing")]
+    MissingAttribute,
+    /// An attribute of the object is not in the type.
+    #[error("there is no such attribute in the type")]
+    UnexpectedAttribute,
+    /// An attribute or key is there twice.
+    #[error("an attribute or key occurs twice")]
+    Duplicate,
+    /// A text is not UTF-8.
+    #[error("the text is not UTF-8")]
+    NotUtf8,
+    /// A number cannot be taken over.
+    #[error("this is {0}")]
+    Number(#[from] NumberError),
+    /// A value of the type `dynamic` does not say properly which type it has.
+    #[error("the type that comes with the value is not one: {0}")]
+    Type(#[from] TypeError),
+    /// A MessagePack extension that stands for nothing in the protocol.
+    #[error("a MessagePack extension of type {kind} and {length} bytes means nothing here")]
+    Extension {
+        /// Its type.
+        kind: i8,
+        /// The length of its body.
+        length: usize,
+    },
+    /// The body of a refinement is longer than the protocol allows.
+    #[error("what is said about the unknown value takes {0} bytes, more than the protocol allows")]
+    RefinementTooLong(usize),
+    /// JSON has no form for unknown values.
+    #[error("an unknown value has no JSON form")]
+    UnknownInJson,
+    /// JSON has no form for infinities.
+    #[error("an infinite number has no JSON form")]
+    InfinityInJson,
+}
+
+/// The kind of a value, and its length where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Null,
+    /// A bool.
+    Bool,
+    /// A number.
+    Number,
+    /// A text of that many bytes.
+    String(usize),
+    /// That many bytes that are no text.
+    Bytes(usize),
+    /// A list, set or tuple of that many elements.
+    List(usize),
+    /// An object or map of that many entries.
+    Object(usize),
+    /// An unknown value.
+    Unknown,
+    /// A value that carries its type.
+    Dynamic,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.steps().is_empty() {
+            write!(formatter, "{}", self.problem)
+        } else {
+            write!(formatter, "at `{}`: {}", self.path, self.problem)
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Found {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => formatter.write_str("null"),
+            Self::Bool => formatter.write_str("a bool"),
+            Self::Number => formatter.write_str("a number"),
+            Self::String(length) => write!(formatter, "a string of {length} bytes"),
+            Self::Bytes(length) => write!(formatter, "{length} raw bytes"),
+            Self::List(length) => write!(formatter, "a list of {length} elements"),
+            Self::Object(length) => write!(formatter, "an object or map of {length} entries"),
+            Self::Unknown => formatter.write_str("an unknown value"),
+            Self::Dynamic => formatter.write_str("a value that carries its type"),
+        }
+    }
+}

@@ -1,30 +1,37 @@
-//! What happens at a panic: one readable report on stderr, and a note of the place for the diagnostic.
-//!
-//! The panic's own message is never shown: it could hold a secret.
+//! What a panic leaves behind: a report that hosts recognise and show to their user, and its place for the diagnostic.
+//! Never the panic's own message, which may quote a password.
 
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::io::{self, Write};
-use std::panic;
 
 thread_local! {
-    static LAST_LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+    static LAST_PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Replaces the hook of the standard library by ours.
+/// From here on a panic anywhere writes its place and a backtrace to standard error, and nothing else.
 ///
-/// Terraform's crash report shows what follows a line that starts with `panic: `.
-pub fn install_hook(program: &'static str) {
-    panic::set_hook(Box::new(move |info| {
-        let location = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-        let backtrace = Backtrace::force_capture();
-        // Where stderr is closed there is nobody to tell.
-        let _nobody_listens = writeln!(io::stderr(), "panic: {program} at {location}\n\n{backtrace}");
-        LAST_LOCATION.with_borrow_mut(|last| *last = Some(location));
+/// Does not end the process: whoever runs the code that panicked decides.
+pub fn report_panics(program: &'static str) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        let report = report(program, &place, &Backtrace::force_capture());
+        // Nobody is left to be told when standard error is closed.
+        let _ = io::stderr().lock().write_all(report.as_bytes());
+        LAST_PLACE.with_borrow_mut(|last| *last = Some(place));
     }));
 }
 
 /// Where this thread panicked last, as `file:line:column`. Asking takes it away.
-pub fn last_location() -> Option<String> {
-    LAST_LOCATION.with_borrow_mut(Option::take)
+pub fn last_place() -> Option<String> {
+    LAST_PLACE.with_borrow_mut(Option::take)
+}
+
+/// Hosts look for a line that starts with `panic: ` and keep up to a hundred from there.
+fn report(program: &str, place: &str, backtrace: &Backtrace) -> String {
+    format!(
+        "panic: {program} found a mistake in its own code at {place}\n\n\
+         The message is left out because it may contain secrets. Please report the line above and these:\n\n\
+         {backtrace}\n"
+    )
 }

@@ -1,6 +1,36 @@
-//! Every environment variable that the provider reads, by its name.
+//! Every environment variable this program reads, and how to read one. Knows nothing of what becomes of the values. No
+//! other file touches the environment.
 //!
-//! The variables of the incumbent providers are honoured: each `KMS_X` has the fallback `INFISICAL_X`.
+//! Settings of the provider block fall back to `KMS_X`, and then to `INFISICAL_X`, the names of the incumbents.
+
+use std::path::PathBuf;
+
+/// Proof that a plugin host started us, see [`crate::plugin`]. Set by Terraform and OpenTofu.
+pub const TF_PLUGIN_MAGIC_COOKIE: &str = "TF_PLUGIN_MAGIC_COOKIE";
+
+/// Protocol versions that the host speaks, separated by commas, in any order. Set by the host.
+pub const PLUGIN_PROTOCOL_VERSIONS: &str = "PLUGIN_PROTOCOL_VERSIONS";
+
+/// The host's one-time certificate as PEM. Set by the host when the connection is to be encrypted; without it we serve
+/// in plain text (the host's user asked for that).
+pub const PLUGIN_CLIENT_CERT: &str = "PLUGIN_CLIENT_CERT";
+
+/// Where the socket is to be made. Set by unusual hosts only; without it the system's directory for temporary files.
+pub const PLUGIN_UNIX_SOCKET_DIR: &str = "PLUGIN_UNIX_SOCKET_DIR";
+
+/// The lowest TCP port to listen on, where there are no Unix sockets (Windows). Set by the host.
+pub const PLUGIN_MIN_PORT: &str = "PLUGIN_MIN_PORT";
+
+/// The highest TCP port to listen on, where there are no Unix sockets (Windows). Set by the host.
+pub const PLUGIN_MAX_PORT: &str = "PLUGIN_MAX_PORT";
+
+/// The least important level that we log: `trace`, `debug`, `info`, `warn`, `error` or `off`. Everything by default,
+/// because the host filters again (`TF_LOG`).
+pub const TF_LOG_PROVIDER_KMS: &str = "TF_LOG_PROVIDER_KMS";
+
+/// For maintainers: `1` also logs what the libraries say that log through `tracing` (gRPC, HTTP/2). That may contain
+/// passwords and tokens.
+pub const KMS_LOG_DEPENDENCIES: &str = "KMS_LOG_DEPENDENCIES";
 
 /// An environment variable.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +81,15 @@ pub fn first(variables: &[Variable], lookup: Lookup<'_>) -> Option<(&'static str
     })
 }
 
-/// The environment of the process. A value that is not UTF-8 counts as absent.
-pub fn process(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+/// The variable's text. An empty variable counts as absent; bytes that are not Unicode become `U+FFFD`, so that they
+/// are refused where the value is looked at, rather than overlooked.
+pub fn text(name: &str) -> Option<String> {
+    let value = std::env::var_os(name)?;
+    (!value.is_empty()).then(|| value.to_string_lossy().into_owned())
+}
+
+/// The variable as a path, which need not be Unicode. An empty variable counts as absent.
+pub fn path(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name)?;
+    (!value.is_empty()).then(|| PathBuf::from(value))
 }

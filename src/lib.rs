@@ -1,5 +1,8 @@
 //! Terraform provider for PostgreSQL app connections of Hanzo KMS.
-pub mod secret;
-pub mod tls;
 pub mod crash;
+pub mod env;
+pub mod plugin;
+pub mod secret;
 pub mod terraform;
+pub mod tls;
+pub mod postgres;

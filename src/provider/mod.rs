@@ -40,7 +40,7 @@ impl Provider for Kms {
     }
 
     fn configure(&self, config: &Object, core_version: &str) -> Result<Configured<Session>, Diagnostics> {
-        let resolved = settings::resolve(config, &env::process)?;
+        let resolved = settings::resolve(config, &env::text)?;
         let session = Session::new(resolved, core_version);
         Ok(Configured { session, warnings: Diagnostics::new() })
     }

@@ -4,7 +4,7 @@ use crate::kms;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 
 use super::logins::Logins;
-use super::settings::{Resolved, Settings};
+use super::settings::{NoClient, Resolved};
 use super::validation::Defaults;
 
 /// The configured provider. Goes, with everything it remembers, at the next `Configure`.
@@ -14,18 +14,12 @@ pub struct Session {
     pub(crate) logins: Logins,
 }
 
-/// Why there is no client. That is no error until somebody needs one.
-enum NoClient {
-    Unknown(Vec<&'static str>),
-    NoCredentials,
-}
-
 impl Session {
     pub(crate) fn new(resolved: Resolved, core_version: &str) -> Self {
-        let client = match resolved.settings {
-            Ok(settings) => client(settings, core_version),
-            Err(unknown) => Err(NoClient::Unknown(unknown)),
-        };
+        let client = resolved.client.map(|mut settings| {
+            settings.user_agent = format!("{} Terraform/{core_version}", settings.user_agent);
+            kms::Client::new(settings)
+        });
         Self { client, validation: resolved.validation, logins: Logins::default() }
     }
 
@@ -42,20 +36,6 @@ impl NoClient {
             Self::NoCredentials => no_credentials().into(),
         }
     }
-}
-
-fn client(settings: Settings, core_version: &str) -> Result<kms::Client, NoClient> {
-    let login = settings.login.ok_or(NoClient::NoCredentials)?;
-    let version = env!("CARGO_PKG_VERSION");
-    Ok(kms::Client::new(kms::Settings {
-        base: settings.host,
-        login,
-        organization_slug: settings.organization_slug,
-        headers: settings.headers,
-        ca_certificates: settings.ca_certificate,
-        request_timeout: settings.request_timeout,
-        user_agent: format!("terraform-provider-kms/{version} Terraform/{core_version}"),
-    }))
 }
 
 fn unknown_argument(name: &str) -> Diagnostic {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::env::{self, Variable};
-use crate::kms::{BaseUrl, Login};
+use crate::kms::{BaseUrl, CaCertificates, Header, Login, Settings};
 use crate::model;
 use crate::secret::Secret;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
@@ -21,6 +21,7 @@ use super::validation;
 /// Where the service is when nobody says.
 const DEFAULT_HOST: &str = "https://app.kms.hanzo.ai";
 
+/// The service may log in to a database twice, ten seconds each, before it answers.
 const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 model! {
@@ -41,22 +42,20 @@ model! {
     }
 }
 
-/// What a client of the service needs.
-pub(crate) struct Settings {
-    pub(crate) host: BaseUrl,
-    pub(crate) login: Option<Login>,
-    pub(crate) organization_slug: Option<String>,
-    pub(crate) headers: Vec<(String, Secret)>,
-    pub(crate) ca_certificate: Option<String>,
-    pub(crate) request_timeout: Duration,
-}
-
 /// The provider block with the environment.
 pub(crate) struct Resolved {
-    /// `Err` names the arguments that are unknown.
-    pub(crate) settings: Result<Settings, Vec<&'static str>>,
+    /// What a client is made from, or why there is none. That is no error until somebody needs one.
+    pub(crate) client: Result<Settings, NoClient>,
     /// Defaults for the `validation` blocks of resources.
     pub(crate) validation: validation::Defaults,
+}
+
+/// Why the provider block and the environment make no client.
+pub(crate) enum NoClient {
+    /// These arguments are unknown.
+    Unknown(Vec<&'static str>),
+    /// Nobody says how to log in.
+    NoCredentials,
 }
 
 /// The provider block.
@@ -197,23 +196,29 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
     let validation = validation::Defaults::resolve(&block.validation, variable)?;
     let unknown = unknown_arguments(config);
     if !unknown.is_empty() {
-        return Ok(Resolved { settings: Err(unknown), validation });
+        return Ok(Resolved { client: Err(NoClient::Unknown(unknown)), validation });
     }
     let mut problems = Diagnostics::new();
     let mut note = |problem: Diagnostic| problems.push(problem);
-    let host = host(&block, variable).map_err(&mut note).ok();
+    let base = host(&block, variable).map_err(&mut note).ok();
     let login = login(&block, variable).map_err(&mut note).ok();
     let headers = headers(&block.headers, Some(variable)).map_err(&mut note).ok();
-    let ca_certificate = ca_certificate(&block, variable).map_err(&mut note).ok();
+    let ca_certificates = ca_certificates(&block, variable).map_err(&mut note).ok();
     let request_timeout = request_timeout(&block, variable).map_err(&mut note).ok();
+    let (Some(base), Some(login), Some(headers), Some(ca_certificates), Some(request_timeout)) =
+        (base, login, headers, ca_certificates, request_timeout)
+    else {
+        return Err(problems);
+    };
     let organization_slug = argument(block.organization_slug).or_else(|| found(&env::ORGANIZATION_SLUG, variable));
-    match (host, login, headers, ca_certificate, request_timeout) {
-        (Some(host), Some(login), Some(headers), Some(ca_certificate), Some(request_timeout)) => {
-            let settings = Settings { host, login, organization_slug, headers, ca_certificate, request_timeout };
-            Ok(Resolved { settings: Ok(settings), validation })
-        }
-        _ => Err(problems),
-    }
+    let client = login.ok_or(NoClient::NoCredentials).map(|login| Settings {
+        organization_slug,
+        headers,
+        ca_certificates,
+        request_timeout,
+        ..Settings::new(base, login)
+    });
+    Ok(Resolved { client, validation })
 }
 
 /// Where a value came from: what a message has to name.
@@ -349,7 +354,7 @@ fn incomplete(method: &str, there: &str, missing: &'static str, variables: &[Var
     .at(missing)
 }
 
-fn headers(field: &Field<Value>, variable: Option<env::Lookup<'_>>) -> Result<Vec<(String, Secret)>, Diagnostic> {
+fn headers(field: &Field<Value>, variable: Option<env::Lookup<'_>>) -> Result<Vec<Header>, Diagnostic> {
     let (pairs, source): (Vec<(String, String)>, Source) = match (field, variable) {
         (Field::Known(Value::Object(map)), _) => {
             let pairs = map.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
@@ -367,22 +372,11 @@ fn headers(field: &Field<Value>, variable: Option<env::Lookup<'_>>) -> Result<Ve
         },
         _ => return Ok(Vec::new()),
     };
-    for (name, value) in &pairs {
-        if !crate::kms::is_header(name, value) {
-            return Err(source.diagnostic(
-                "Invalid HTTP headers",
-                &format!(
-                    "`{}` is not a header that can be sent: a name consists of letters, digits and hyphens, a value of \
-                     printable ASCII characters; `Authorization` and `Content-Type` are set by the provider.",
-                    name.escape_debug()
-                ),
-            ));
-        }
-    }
-    Ok(pairs.into_iter().map(|(name, value)| (name, Secret::new(value))).collect())
+    let parsed = pairs.into_iter().map(|(name, value)| Header::parse(&name, Secret::new(value)));
+    parsed.collect::<Result<_, _>>().map_err(|error| source.diagnostic("Invalid HTTP headers", &format!("{error}.")))
 }
 
-fn ca_certificate(block: &Block, variable: env::Lookup<'_>) -> Result<Option<String>, Diagnostic> {
+fn ca_certificates(block: &Block, variable: env::Lookup<'_>) -> Result<Option<CaCertificates>, Diagnostic> {
     if let Some(pem) = argument(block.ca_certificate.clone()) {
         return certificates(&pem, Source::Argument("ca_certificate")).map(Some);
     }
@@ -399,11 +393,8 @@ fn ca_certificate(block: &Block, variable: env::Lookup<'_>) -> Result<Option<Str
     certificates(&pem, source).map(Some)
 }
 
-fn certificates(pem: &str, source: Source) -> Result<String, Diagnostic> {
-    match crate::tls::certificates(pem) {
-        Ok(_) => Ok(pem.to_owned()),
-        Err(error) => Err(source.diagnostic("Invalid CA certificate", &format!("{error}."))),
-    }
+fn certificates(pem: &str, source: Source) -> Result<CaCertificates, Diagnostic> {
+    CaCertificates::parse(pem).map_err(|error| source.diagnostic("Invalid CA certificate", &format!("{error}.")))
 }
 
 fn request_timeout(block: &Block, variable: env::Lookup<'_>) -> Result<Duration, Diagnostic> {

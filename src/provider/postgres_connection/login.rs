@@ -74,7 +74,7 @@ fn judge(
     refusal: &postgres::Refusal,
     repeated: bool,
 ) -> Result<(), Diagnostics> {
-    let class = refusal.reason.class();
+    let class = refusal.class();
     let verdict = match class {
         postgres::Class::Definite => "refused",
         postgres::Class::Unreachable => "unreachable",
@@ -83,7 +83,7 @@ fn judge(
         connection = planned.title(),
         endpoint = %refusal.endpoint,
         verdict,
-        reason = refusal.reason.headline(),
+        reason = refusal.headline(),
         "database login"
     );
     let severity = match (class, validation.mode, phase, validation.unreachable) {

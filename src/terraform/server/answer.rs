@@ -57,7 +57,7 @@ fn log(rpc: &'static str, object: &str, start: Instant, diagnostics: &[proto::Di
 }
 
 fn panicked(rpc: &str) -> Diagnostic {
-    let place = crash::last_location().unwrap_or_else(|| "an unknown place".to_owned());
+    let place = crash::last_place().unwrap_or_else(|| "an unknown place".to_owned());
     Diagnostic::error(
         "The provider crashed",
         format!(

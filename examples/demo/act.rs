@@ -1,0 +1,167 @@
+//! The stage of the demo: servers, a working folder, and what happens on it.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::kms::{self, Kms};
+use crate::postgres::{self, Postgres};
+use crate::terraform::Workspace;
+
+/// The password of the demo's role.
+pub(crate) const PASSWORD: &str = "correct-horse-battery";
+
+const ROLE: &str = "kms_role";
+const DATABASE: &str = "orders";
+
+/// Everything that runs.
+pub(crate) struct Stage {
+    pub(crate) postgres: Postgres,
+    pub(crate) kms: Kms,
+    pub(crate) workspace: Workspace,
+}
+
+impl Stage {
+    /// Starts the servers and makes role and database.
+    pub(crate) fn set(provider: &Path) -> Result<Self, String> {
+        let postgres = Postgres::try_start(postgres::Options::default())?;
+        postgres.create_role(ROLE, PASSWORD);
+        postgres.sql(&format!("CREATE DATABASE {DATABASE}"));
+        let kms = Kms::start(kms::Options::default());
+        let mut workspace = Workspace::new(provider);
+        workspace.set("KMS_HOST", &kms.url());
+        workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_ID", kms.client_id());
+        workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", kms.client_secret());
+        workspace.write("ca.pem", postgres.ca_pem());
+        Ok(Self { postgres, kms, workspace })
+    }
+
+    /// Writes the configuration of the whole life.
+    pub(crate) fn configure(&self, name: &str, password: &str) {
+        let port = self.postgres.port();
+        let resource = format!(
+            r#"resource "kms_postgres_connection" "orders" {{
+  name     = "{name}"
+  host     = "localhost"
+  port     = {port}
+  database = "{DATABASE}"
+  username = "{ROLE}"
+
+  password_wo         = var.db_password
+  password_wo_version = 1
+  ssl_certificate     = file("ca.pem")
+}}
+"#
+        );
+        self.write(&format!(
+            "variable \"db_password\" {{\n  type      = string\n  ephemeral = true\n  sensitive = true\n}}\n\n{resource}"
+        ));
+        self.workspace.write("terraform.tfvars", &format!("db_password = \"{password}\"\n"));
+        show("main.tf", &resource);
+    }
+
+    /// Writes a configuration that takes the existing connection over, without a password.
+    pub(crate) fn configure_import(&self) -> Result<(), String> {
+        let connections = self.kms.connections();
+        let id = connections.first().and_then(|connection| connection["id"].as_str()).ok_or("the KMS holds nothing")?;
+        let port = self.postgres.port();
+        let configuration = format!(
+            r#"import {{
+  to = kms_postgres_connection.orders
+  id = "{id}"
+}}
+
+resource "kms_postgres_connection" "orders" {{
+  name            = "orders-database"
+  host            = "localhost"
+  port            = {port}
+  database        = "{DATABASE}"
+  username        = "{ROLE}"
+  ssl_certificate = file("ca.pem")
+}}
+"#
+        );
+        self.write(&configuration);
+        self.workspace.write("terraform.tfvars", "");
+        show("main.tf", &configuration);
+        Ok(())
+    }
+
+    fn write(&self, configuration: &str) {
+        let versions = "terraform {\n  required_providers {\n    kms = {\n      source = \"hanzoai/kms\"\n    }\n  }\n}\n\n";
+        self.workspace.write("main.tf", &format!("{versions}{configuration}"));
+    }
+
+    /// Runs Terraform so that its output is seen, and checks how it ends.
+    pub(crate) fn terraform(&self, arguments: &[&str], expected: i32) -> Result<(), String> {
+        println!("$ terraform {}\n", arguments.join(" "));
+        let (command, options) = arguments.split_first().ok_or("no command")?;
+        let mut all = vec![*command, "-input=false"];
+        all.extend(options);
+        let status = self
+            .workspace
+            .command(&all)
+            .stdout(Stdio::inherit())
+            .stderr(Stdio::inherit())
+            .status()
+            .map_err(|error| format!("terraform cannot be started: {error}"))?;
+        let surprise = || format!("`terraform {}` ended with {status}, expected was {expected}", arguments.join(" "));
+        (status.code() == Some(expected)).then_some(()).ok_or_else(surprise)
+    }
+
+    /// What must be so, or the demo is not true.
+    pub(crate) fn expect(&self, so: bool, what: &str) -> Result<(), String> {
+        so.then_some(()).ok_or_else(|| what.to_owned())
+    }
+
+    /// Changes the connection behind Terraform's back.
+    pub(crate) fn edit_outside(&self) -> Result<(), String> {
+        let connections = self.kms.connections();
+        let id = connections.first().and_then(|connection| connection["id"].as_str()).ok_or("the KMS holds nothing")?;
+        self.kms.edit(id, |connection| connection["credentials"]["database"] = "postgres".into());
+        println!("  (in the KMS: database = \"postgres\")\n");
+        Ok(())
+    }
+
+    /// Lets Terraform forget the connection; the KMS keeps it.
+    pub(crate) fn forget(&self) -> Result<(), String> {
+        self.terraform(&["state", "rm", "kms_postgres_connection.orders"], 0)
+    }
+
+    /// How often the role has logged in.
+    pub(crate) fn logins(&self) -> usize {
+        self.postgres.log().matches(&format!("connection authorized: user={ROLE}")).count()
+    }
+
+    /// Ctrl-C ends the process at once; the servers go with it, and the working folder must, too.
+    pub(crate) fn clean_up_on_interrupt(&self) {
+        let folder = self.workspace.path().to_owned();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let _interrupted = runtime.block_on(tokio::signal::ctrl_c());
+            // Terraform got the same signal and has to let go of its files first.
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            let _nothing_left = std::fs::remove_dir_all(&folder);
+            std::process::exit(130);
+        });
+    }
+
+    /// Leaves everything running until Ctrl-C.
+    pub(crate) fn wait_for_a_person(&self) -> Result<(), String> {
+        println!("\n=== The servers stay. In another terminal:\n\n  cd {}", self.workspace.path().display());
+        println!("  export TF_CLI_CONFIG_FILE=dev.tfrc KMS_HOST={}", self.kms.url());
+        println!("  export KMS_UNIVERSAL_AUTH_CLIENT_ID={}", self.kms.client_id());
+        println!("  export KMS_UNIVERSAL_AUTH_CLIENT_SECRET={}", self.kms.client_secret());
+        println!("  terraform plan\n\nThe role is `{ROLE}`, its password `{PASSWORD}`. Ctrl-C here ends everything.");
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+fn show(name: &str, content: &str) {
+    println!("  {name}:");
+    for line in content.lines() {
+        println!("    {line}");
+    }
+    println!();
+}

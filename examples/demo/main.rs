@@ -1,0 +1,122 @@
+//! `cargo demo`: the provider at work, from nothing to a real `terraform apply` and back, against a real PostgreSQL and
+//! the local KMS server. Nothing to configure; nothing is left behind.
+
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for people, built on the fixtures of the tests")]
+
+#[path = "../../tests/support/kms/mod.rs"]
+mod kms;
+#[path = "../../tests/support/postgres/mod.rs"]
+mod postgres;
+#[path = "../../tests/support/terraform.rs"]
+mod terraform;
+
+mod act;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use self::act::Stage;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let keep = arguments.iter().any(|argument| argument == "--keep");
+    if arguments.iter().any(|argument| argument != "--keep") {
+        println!("usage: cargo demo [-- --keep]\n\n--keep leaves the servers running, so that you can go on by hand");
+        return ExitCode::from(2);
+    }
+    match prepare().and_then(|stage| play(stage, keep)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            println!("\nThe demo stopped: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything that the demo needs, or one sentence that says what is missing.
+fn prepare() -> Result<Stage, String> {
+    say("The real Terraform, a real PostgreSQL with TLS, and the local KMS server: getting them ready.");
+    let program = terraform::find()?;
+    println!("  terraform   {}", program.display());
+    let provider = build()?;
+    println!("  provider    {}", provider.display());
+    let stage = Stage::set(&provider)?;
+    println!("  PostgreSQL  {}:{} (its own, in a temporary folder)", stage.postgres.host(), stage.postgres.port());
+    println!("  KMS         {}", stage.kms.url());
+    Ok(stage)
+}
+
+/// The release build of the provider: what users run.
+fn build() -> Result<PathBuf, String> {
+    println!("  building the provider in release mode (about four minutes the first time)");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--release", "--quiet", "--bin", "terraform-provider-kms"])
+        .current_dir(manifest)
+        .status()
+        .map_err(|error| format!("cargo cannot be started: {error}"))?;
+    if !status.success() {
+        return Err("the provider could not be built; the compiler's messages are above".to_owned());
+    }
+    // The demo itself is `TARGET/debug/examples/demo`.
+    let demo = std::env::current_exe().map_err(|error| format!("the demo cannot find itself: {error}"))?;
+    let target = demo.ancestors().nth(3).ok_or("the demo is not in a target folder of cargo")?;
+    Ok(target.join("release/terraform-provider-kms"))
+}
+
+fn play(stage: Stage, keep: bool) -> Result<(), String> {
+    stage.clean_up_on_interrupt();
+
+    say("1. A wrong password. `terraform plan` itself logs in to the database, so nothing is stored.");
+    stage.configure("orders-db", "not-the-password");
+    stage.terraform(&["plan"], 1)?;
+    stage.expect(stage.kms.connections().is_empty(), "the KMS must hold nothing")?;
+
+    say("2. The right one. The password is write-only: it is in no state and no plan.");
+    stage.configure("orders-db", act::PASSWORD);
+    stage.terraform(&["apply", "-auto-approve"], 0)?;
+    let leaks = stage.workspace.files_with(act::PASSWORD);
+    let only_the_variable = leaks.iter().all(|path| path.ends_with("terraform.tfvars"));
+    stage.expect(only_the_variable, "the password must be in no file but the one that gives it")?;
+
+    say("3. Nothing changed, so nothing is planned, and nobody logs in to the database.");
+    stage.terraform(&["plan", "-detailed-exitcode"], 0)?;
+
+    say("4. Somebody edits the connection in the KMS. The plan names the field, and the apply puts it right.");
+    stage.edit_outside()?;
+    stage.terraform(&["plan", "-detailed-exitcode"], 2)?;
+    stage.terraform(&["apply", "-auto-approve"], 0)?;
+
+    say("5. A rename. It sends the name and nothing else: no password, no login.");
+    let logins = stage.logins();
+    stage.configure("orders-database", act::PASSWORD);
+    stage.terraform(&["apply", "-auto-approve"], 0)?;
+    stage.expect(stage.logins() == logins, "a rename must not touch the database")?;
+    println!("  The log of PostgreSQL shows no login since: {logins} before, {} after.", stage.logins());
+
+    say("6. A connection that exists already is taken over with an `import` block. Nothing is sent.");
+    stage.forget()?;
+    stage.configure_import()?;
+    stage.terraform(&["apply", "-auto-approve"], 0)?;
+    stage.terraform(&["plan", "-detailed-exitcode"], 0)?;
+
+    if keep {
+        return stage.wait_for_a_person();
+    }
+    say("7. The end.");
+    stage.terraform(&["destroy", "-auto-approve"], 0)?;
+    stage.expect(stage.kms.connections().is_empty(), "the KMS must hold nothing")?;
+
+    say("That was all. What to try next:");
+    println!(
+        "  cargo demo -- --keep   the same, and the servers stay for you to go on\n\
+         \x20 cargo kms              the local KMS server alone, with a configuration to paste\n\
+         \x20 cargo test             everything, proven\n\
+         \x20 README.md              your first connection to a real KMS"
+    );
+    Ok(())
+}
+
+fn say(text: &str) {
+    println!("\n=== {text}\n");
+}

@@ -1,0 +1,15 @@
+terraform {
+  required_providers {
+    kms = {
+      source = "hanzoai/kms"
+    }
+  }
+}
+
+provider "kms" {
+  host = "https://app.kms.hanzo.ai"
+
+  # The credentials of a machine identity come from the environment:
+  #   KMS_UNIVERSAL_AUTH_CLIENT_ID
+  #   KMS_UNIVERSAL_AUTH_CLIENT_SECRET
+}

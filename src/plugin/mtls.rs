@@ -1,0 +1,107 @@
+//! Encryption between host and plugin where each side knows the other by its very certificate. Knows nothing of the
+//! socket below and of the calls above.
+//!
+//! The usual check of client certificates is of no use here: the host's one-time certificate is an authority's
+//! (`CA:TRUE`), which that check refuses as an end of a chain. There is no chain either: one certificate is right,
+//! every other one is wrong.
+
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, UnixTime};
+use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme,
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::Error;
+use crate::tls::crypto_provider;
+
+/// Our side of the connection.
+pub(super) struct Tls {
+    /// What the host must be told, so that it recognises us.
+    pub(super) certificate: CertificateDer<'static>,
+    pub(super) acceptor: TlsAcceptor,
+}
+
+impl Tls {
+    /// Makes a certificate for this process and accepts only the holder of the key of `client`.
+    pub(super) fn new(client: CertificateDer<'static>) -> Result<Self, Error> {
+        let provider = crypto_provider();
+        let verifier = Pinned { client, algorithms: provider.signature_verification_algorithms };
+        let (certificate, key) = certificate()?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(Arc::new(verifier))
+            .with_single_cert(vec![certificate.clone()], key.into())?;
+        // Newer hosts hang up when the server does not choose it.
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        // Nothing is resumed: whoever connects proves the key.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(Self { certificate, acceptor: TlsAcceptor::from(Arc::new(config)) })
+    }
+}
+
+/// A self-signed certificate that hosts accept: they look at the name, the usage and the dates (left as wide as they
+/// come, so that a wrong clock does no harm).
+fn certificate() -> Result<(CertificateDer<'static>, PrivatePkcs8KeyDer<'static>), rcgen::Error> {
+    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+    let mut params = CertificateParams::new(["localhost".to_owned()])?;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    let certificate = params.self_signed(&key)?;
+    Ok((certificate.into(), PrivatePkcs8KeyDer::from(key.serialize_der())))
+}
+
+/// Accepts one certificate, byte for byte, from a peer that proves to hold its key.
+#[derive(Debug)]
+struct Pinned {
+    client: CertificateDer<'static>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ClientCertVerifier for Pinned {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        if *end_entity == self.client {
+            Ok(ClientCertVerified::assertion())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

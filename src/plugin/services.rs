@@ -1,0 +1,106 @@
+//! The services that a host expects of every plugin, whatever it serves: shutdown, printed output, broker, health. Knows
+//! nothing of connections.
+
+use std::future::ready;
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt, stream};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::Mode;
+use super::proto::health::health_check_response::ServingStatus;
+use super::proto::health::health_server::{Health, HealthServer};
+use super::proto::health::{HealthCheckRequest, HealthCheckResponse};
+use super::proto::host::grpc_broker_server::{GrpcBroker, GrpcBrokerServer};
+use super::proto::host::grpc_controller_server::{GrpcController, GrpcControllerServer};
+use super::proto::host::grpc_stdio_server::{GrpcStdio, GrpcStdioServer};
+use super::proto::host::{ConnInfo, Empty, StdioData};
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Adds them to what is served. The host's call to shut down cancels `end`, which also ends the open streams.
+pub(super) fn add(service: Routes, mode: Mode, end: &CancellationToken) -> Routes {
+    let session = Session { mode, end: end.clone() };
+    service
+        .add_service(GrpcControllerServer::new(session.clone()))
+        .add_service(GrpcStdioServer::new(session.clone()))
+        .add_service(GrpcBrokerServer::new(session.clone()))
+        .add_service(HealthServer::new(session))
+}
+
+#[derive(Clone)]
+struct Session {
+    mode: Mode,
+    end: CancellationToken,
+}
+
+impl Session {
+    /// `answers`, and then open until the end.
+    fn until_end<T: Send + 'static>(
+        &self,
+        answers: impl Stream<Item = Result<T, Status>> + Send + 'static,
+    ) -> Response<Answers<T>> {
+        Response::new(Box::pin(answers.take_until(self.end.clone().cancelled_owned())))
+    }
+}
+
+#[tonic::async_trait]
+impl GrpcController for Session {
+    /// Answers, then the process ends. A debugged process stays for the next session.
+    async fn shutdown(&self, _: Request<Empty>) -> Result<Response<Empty>, Status> {
+        if self.mode == Mode::Plugin {
+            self.end.cancel();
+        }
+        Ok(Response::new(Empty {}))
+    }
+}
+
+#[tonic::async_trait]
+impl GrpcStdio for Session {
+    type StreamStdioStream = Answers<StdioData>;
+
+    /// Open and silent: we print nothing, and hosts take the end of this stream for the end of the plugin.
+    async fn stream_stdio(&self, _: Request<()>) -> Result<Response<Self::StreamStdioStream>, Status> {
+        Ok(self.until_end(stream::pending()))
+    }
+}
+
+#[tonic::async_trait]
+impl GrpcBroker for Session {
+    type StartStreamStream = Answers<ConnInfo>;
+
+    /// Open for as long as the host keeps it open; what it says is ignored.
+    async fn start_stream(
+        &self,
+        request: Request<Streaming<ConnInfo>>,
+    ) -> Result<Response<Self::StartStreamStream>, Status> {
+        Ok(self.until_end(request.into_inner().filter_map(|_| ready(None))))
+    }
+}
+
+#[tonic::async_trait]
+impl Health for Session {
+    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        match status(&request) {
+            ServingStatus::Serving => Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() })),
+            _ => Err(Status::not_found("the only service with a health is `plugin`")),
+        }
+    }
+
+    type WatchStream = Answers<HealthCheckResponse>;
+
+    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let status = HealthCheckResponse { status: status(&request).into() };
+        Ok(self.until_end(stream::iter([Ok(status)]).chain(stream::pending())))
+    }
+}
+
+/// Hosts ask for `plugin`; the empty name stands for the process as a whole.
+fn status(request: &Request<HealthCheckRequest>) -> ServingStatus {
+    match request.get_ref().service.as_str() {
+        "" | "plugin" => ServingStatus::Serving,
+        _ => ServingStatus::ServiceUnknown,
+    }
+}

@@ -1,0 +1,288 @@
+//! Reads along with the server during a login. Knows message frames and authentication requests; nothing of sockets or
+//! TLS.
+//!
+//! The PostgreSQL client answers whatever the server asks, also for the password in clear text. This stream sees each
+//! message first and ends the login before the client can answer, when what is asked must not be answered here, or when
+//! the other side does not speak PostgreSQL at all. It also bounds what a server may make us keep in memory.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::reason::Insecure;
+
+/// A login and one small query take far less.
+const MOST_BYTES: usize = 256 * 1024;
+/// The longest message of a login: an error with all its fields.
+const LONGEST_MESSAGE: usize = 32 * 1024;
+/// What is needed to recognise another protocol, and to be of use in a message.
+const FIRST_BYTES: usize = 8;
+/// The client library calculates no more than this.
+const MOST_ITERATIONS: u32 = 100_000;
+/// What PostgreSQL itself has always used at least. A fake server asks for fewer to guess the password quickly.
+const FEWEST_ITERATIONS: u32 = 4096;
+
+/// Why the guard ended a login.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Violation {
+    #[error("not PostgreSQL")]
+    NotPostgres(Vec<u8>),
+    #[error("an authentication request that is not answered over this connection")]
+    Insecure(Insecure),
+    #[error("unknown authentication method {0}")]
+    Unsupported(String),
+    #[error("{0} SCRAM iterations")]
+    TooManyIterations(u32),
+    #[error("too much data")]
+    TooMuch,
+}
+
+/// A stream that watches what is read from it.
+pub(super) struct Guard<S> {
+    stream: S,
+    scan: Scan,
+}
+
+impl<S> Guard<S> {
+    /// `safe`: nobody but the server, proved by its certificate, or this machine can read what is sent.
+    pub(super) fn new(stream: S, safe: bool) -> Self {
+        Self { stream, scan: Scan { safe, phase: Phase::First, pending: Vec::new(), total: 0, asked: false } }
+    }
+
+    /// Whether the server asked for a proof of the password.
+    pub(super) fn password_was_asked_for(&self) -> bool {
+        self.scan.asked
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        loop {
+            let this = &mut *self;
+            let filled = buffer.filled().len();
+            ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+            let read = buffer.filled().get(filled..).unwrap_or_default();
+            let ended = read.is_empty();
+            match this.scan.feed(read, ended) {
+                Ok(Fed::Foreign) if buffer.remaining() > 0 => {}
+                Ok(_) => return Poll::Ready(Ok(())),
+                Err(violation) => {
+                    buffer.set_filled(before);
+                    return Poll::Ready(Err(io::Error::other(violation)));
+                }
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// What the scan knows between two reads.
+struct Scan {
+    safe: bool,
+    phase: Phase,
+    /// The message that is not complete yet.
+    pending: Vec<u8>,
+    total: usize,
+    asked: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing complete has come.
+    First,
+    /// Within the login.
+    Login,
+    /// Let in.
+    In,
+}
+
+enum Fed {
+    /// Nothing against it.
+    Fine,
+    /// Not PostgreSQL; more bytes would show what.
+    Foreign,
+}
+
+impl Scan {
+    fn feed(&mut self, bytes: &[u8], ended: bool) -> Result<Fed, Violation> {
+        self.total += bytes.len();
+        if self.total > MOST_BYTES {
+            return Err(Violation::TooMuch);
+        }
+        if self.phase == Phase::In {
+            return Ok(Fed::Fine);
+        }
+        self.pending.extend_from_slice(bytes);
+        loop {
+            match next_message(&self.pending) {
+                Next::Incomplete => return Ok(Fed::Fine),
+                Next::Foreign if self.phase != Phase::First => return Err(Violation::TooMuch),
+                Next::Foreign if self.pending.len() < FIRST_BYTES && !ended => return Ok(Fed::Foreign),
+                Next::Foreign => {
+                    self.pending.truncate(FIRST_BYTES * 4);
+                    return Err(Violation::NotPostgres(std::mem::take(&mut self.pending)));
+                }
+                Next::Message { tag, body, length } => {
+                    self.phase = Phase::Login;
+                    if tag == b'R' && self.authentication(&body)? {
+                        self.phase = Phase::In;
+                        self.pending.clear();
+                        return Ok(Fed::Fine);
+                    }
+                    self.pending.drain(..length);
+                }
+            }
+        }
+    }
+
+    /// Judges an authentication request; `true` when the server lets us in.
+    fn authentication(&mut self, body: &[u8]) -> Result<bool, Violation> {
+        let (code, data) =
+            body.split_first_chunk().map_or((u32::MAX, body), |(code, data)| (u32::from_be_bytes(*code), data));
+        let refuse = |insecure| if self.safe { Ok(false) } else { Err(Violation::Insecure(insecure)) };
+        self.asked |= code != 0;
+        match code {
+            0 => Ok(true),
+            3 => refuse(Insecure::ClearText),
+            5 => refuse(Insecure::Md5),
+            10 => {
+                let names: Vec<_> = data.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+                if names.iter().any(|name| name == "SCRAM-SHA-256") {
+                    Ok(false)
+                } else {
+                    let names: Vec<&str> = names.iter().map(AsRef::as_ref).filter(|name| !name.is_empty()).collect();
+                    Err(Violation::Unsupported(names.join(", ")))
+                }
+            }
+            11 => match iterations(data) {
+                Some(count) if count > MOST_ITERATIONS => Err(Violation::TooManyIterations(count)),
+                Some(count) if count < FEWEST_ITERATIONS => refuse(Insecure::WeakScram(count)),
+                // What cannot be read the client refuses in its own words.
+                _ => Ok(false),
+            },
+            12 => Ok(false),
+            2 => Err(Violation::Unsupported("Kerberos".to_owned())),
+            7 | 8 => Err(Violation::Unsupported("GSSAPI".to_owned())),
+            9 => Err(Violation::Unsupported("SSPI".to_owned())),
+            other => Err(Violation::Unsupported(format!("number {other}"))),
+        }
+    }
+}
+
+enum Next {
+    Incomplete,
+    Foreign,
+    Message { tag: u8, body: Vec<u8>, length: usize },
+}
+
+/// A frame is a letter, a length of four bytes that counts itself, and a body.
+fn next_message(pending: &[u8]) -> Next {
+    let Some((tag, rest)) = pending.split_first() else { return Next::Incomplete };
+    if !matches!(tag, b'R' | b'E' | b'N' | b'v' | b'S' | b'K' | b'Z') {
+        return Next::Foreign;
+    }
+    let Some((length, rest)) = rest.split_first_chunk() else { return Next::Incomplete };
+    let length = u32::from_be_bytes(*length) as usize;
+    match length.checked_sub(4) {
+        Some(body) if body <= LONGEST_MESSAGE => match rest.get(..body) {
+            Some(body) => Next::Message { tag: *tag, body: body.to_vec(), length: length + 1 },
+            None => Next::Incomplete,
+        },
+        _ => Next::Foreign,
+    }
+}
+
+/// `r=…,s=…,i=4096`
+fn iterations(server_first: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(server_first).ok()?;
+    let count = text.split(',').find_map(|part| part.strip_prefix("i="))?;
+    // A number beyond counting is too many, not unreadable.
+    count.bytes().all(|byte| byte.is_ascii_digit()).then(|| count.parse().unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+        [&[tag], &(body.len() as u32 + 4).to_be_bytes()[..], body].concat()
+    }
+
+    fn request(code: u32, data: &str) -> Vec<u8> {
+        message(b'R', &[&code.to_be_bytes(), data.as_bytes()].concat())
+    }
+
+    /// What the guard says to a server that sends this, byte by byte and at once.
+    fn verdict(safe: bool, bytes: &[u8]) -> Result<(), Violation> {
+        let run = |size: usize| {
+            let mut scan = Guard::new((), safe).scan;
+            bytes
+                .chunks(size)
+                .try_for_each(|part| scan.feed(part, false).map(|_| ()))
+                .and_then(|()| scan.feed(&[], true).map(|_| ()))
+        };
+        let (at_once, by_byte) = (run(bytes.len()), run(1));
+        if !matches!(at_once, Err(Violation::NotPostgres(_))) {
+            assert_eq!(at_once, by_byte);
+        }
+        at_once
+    }
+
+    #[test]
+    fn an_unsafe_request_is_answered_only_where_nobody_listens() {
+        let weak = "r=a,s=b,i=4095";
+        for (bytes, insecure) in [
+            (request(3, ""), Insecure::ClearText),
+            (request(5, "salt"), Insecure::Md5),
+            (request(11, weak), Insecure::WeakScram(4095)),
+            ([message(b'N', b"SNOTICE\0\0"), request(3, "")].concat(), Insecure::ClearText),
+            ([request(10, "SCRAM-SHA-256\0\0"), request(3, "")].concat(), Insecure::ClearText),
+        ] {
+            assert_eq!(verdict(false, &bytes), Err(Violation::Insecure(insecure)));
+            assert_eq!(verdict(true, &bytes), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_no_password_can_answer_is_refused_everywhere() {
+        let unsupported = |name: &str| Err(Violation::Unsupported(name.to_owned()));
+        for (bytes, expected) in [
+            (request(7, ""), unsupported("GSSAPI")),
+            (request(13, ""), unsupported("number 13")),
+            (request(10, "OAUTHBEARER\0\0"), unsupported("OAUTHBEARER")),
+            (request(10, "SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"), Ok(())),
+            (request(11, "r=a,s=b,i=100000"), Ok(())),
+            (request(11, "r=a,s=b,i=100001"), Err(Violation::TooManyIterations(100_001))),
+            (request(11, "r=a,s=b,i=99999999999"), Err(Violation::TooManyIterations(u32::MAX))),
+            (message(b'E', b"SFATAL\0C28P01\0\0"), Ok(())),
+            ([message(b'E', b"x"), b"HTTP".to_vec()].concat(), Err(Violation::TooMuch)),
+            (b"E\x7f\0\0\0garbage".to_vec(), Err(Violation::NotPostgres(b"E\x7f\0\0\0garbage".to_vec()))),
+            (b"H".to_vec(), Err(Violation::NotPostgres(b"H".to_vec()))),
+            (b"R\0\0\0\x01".to_vec(), Err(Violation::NotPostgres(b"R\0\0\0\x01".to_vec()))),
+            ([request(0, ""), vec![b'x'; MOST_BYTES]].concat(), Err(Violation::TooMuch)),
+        ] {
+            assert_eq!(verdict(true, &bytes), expected);
+            assert_eq!(verdict(false, &bytes), expected);
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The stages of a login: DNS, TCP, SSLRequest, TLS, login, one query, goodbye. Knows the order and the one deadline;
+//! the words for what goes wrong are elsewhere.
+//!
+//! Everything happens in the caller's task: a dropped future closes the socket and leaves nothing behind.
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use rustls::pki_types::ServerName;
+use time::OffsetDateTime;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
+use tokio_rustls::TlsConnector;
+
+use super::failure::{Failure, client_failure, foreign, tls_failure};
+use super::guard::Guard;
+use super::text::printable;
+use super::{CertificateProblem, Endpoint, Reason, Refusal, ServerError, Stage, Target, Tls, address, tls};
+
+/// A login that came about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Who answered.
+    pub endpoint: Endpoint,
+    /// Addresses of the name that came earlier and could not be reached, each with what the system said.
+    pub passed_over: Vec<(SocketAddr, String)>,
+    /// What the server calls its version, for example `17.10`.
+    pub server_version: Option<String>,
+    /// Whether the server asked for the password; one that trusts everybody does not, and has judged nothing.
+    pub password_asked: bool,
+    /// From the first look-up to the last answer.
+    pub milliseconds: u64,
+}
+
+/// How the server knows us.
+const APPLICATION_NAME: &str = "terraform-provider-kms";
+/// How long to wait for the server to close: after that its backend is gone.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// How long to wait for more of an answer that is not PostgreSQL's.
+const REST_OF_FOREIGN_ANSWER: Duration = Duration::from_millis(200);
+
+/// Logs in once, asks one question and leaves. `timeout` covers everything from the first look-up to the last answer.
+///
+/// # Errors
+/// Why the role could not get in, or why that could not be found out.
+pub async fn login(target: &Target, timeout: Duration) -> Result<Accepted, Refusal> {
+    let target = target.trimmed();
+    let mut attempt = Attempt {
+        endpoint: Endpoint {
+            host: target.host.clone(),
+            port: target.port,
+            address: None,
+            local: None,
+            overridden: target.address.clone(),
+        },
+        passed_over: Vec::new(),
+        deadline: Instant::now() + timeout,
+        began: Instant::now(),
+    };
+    let at = OffsetDateTime::now_utc();
+    attempt.run(&target).await.map_err(|failure| Refusal {
+        reason: failure.reason,
+        said: failure.said,
+        endpoint: attempt.endpoint,
+        database: target.database.clone(),
+        username: target.username.clone(),
+        stage: failure.stage,
+        at,
+    })
+}
+
+/// Either kind of connection.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// One attempt, and what it has found out so far.
+struct Attempt {
+    endpoint: Endpoint,
+    passed_over: Vec<(SocketAddr, String)>,
+    deadline: Instant,
+    began: Instant,
+}
+
+impl Attempt {
+    async fn run(&mut self, target: &Target) -> Result<Accepted, Failure> {
+        let addresses = self.resolve(target).await?;
+        let socket = self.dial(addresses).await?;
+        let stream: Box<dyn Stream> = match &target.tls {
+            Tls::Off => Box::new(socket),
+            Tls::Unverified => Box::new(self.encrypt(socket, target, tls::unverified()).await?),
+            Tls::Verified { ca } => Box::new(self.encrypt(socket, target, tls::verified(ca.as_ref())).await?),
+        };
+        self.log_in(Guard::new(stream, target.channel_is_safe()), target).await
+    }
+
+    /// Waits for one stage, but never past the deadline.
+    async fn wait<T>(&self, stage: Stage, work: impl Future<Output = T>) -> Result<T, Failure> {
+        timeout_at(self.deadline, work).await.map_err(|_| stage.failed(Reason::TimedOut { stage }))
+    }
+
+    async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, Failure> {
+        let dialled = target.dialled();
+        if let Ok(ip) = dialled.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, dialled.port)]);
+        }
+        if dialled.host.is_empty() || dialled.host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
+            return Err(Stage::Dns.failed(Reason::UnusableHost));
+        }
+        let failed = |detail: &str| Stage::Dns.failed(Reason::DnsFailed { detail: printable(detail) });
+        let found = self.wait(Stage::Dns, lookup_host((dialled.host.as_str(), dialled.port))).await?;
+        let found: Vec<_> = found.map_err(|error| failed(&error.to_string()))?.collect();
+        if found.is_empty() { Err(failed("it has no address")) } else { Ok(found) }
+    }
+
+    /// Connects to the first address that can be reached. An answer of whatever kind ends the search.
+    async fn dial(&mut self, addresses: Vec<SocketAddr>) -> Result<TcpStream, Failure> {
+        let mut last = Stage::Tcp.failed(Reason::DnsFailed { detail: "it has no address".to_owned() });
+        for address in addresses {
+            self.endpoint.address = Some(address);
+            if let Some(kind) = address::forbidden(address.ip()) {
+                return Err(Stage::Tcp.failed(Reason::ForbiddenAddress { address: address.ip(), kind }));
+            }
+            match self.wait(Stage::Tcp, TcpStream::connect(address)).await? {
+                Ok(socket) => {
+                    self.endpoint.local = socket.local_addr().ok();
+                    // Only speed: without it some answers come 40 ms later.
+                    let _ignored = socket.set_nodelay(true);
+                    return Ok(socket);
+                }
+                Err(error) => {
+                    self.passed_over.push((address, printable(&error.to_string())));
+                    last = Stage::Tcp.broken(&error);
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// Asks for TLS in PostgreSQL's way and begins it.
+    async fn encrypt(
+        &self,
+        mut socket: TcpStream,
+        target: &Target,
+        config: Result<rustls::ClientConfig, rustls::Error>,
+    ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Failure> {
+        let config = config.map_err(|error| tls_failure(&error))?;
+        self.wait(Stage::SslRequest, ask_for_tls(&mut socket)).await??;
+        let name = self.server_name(target).ok_or_else(|| Stage::Tls.failed(Reason::UnusableHost))?;
+        let connector = TlsConnector::from(Arc::new(config));
+        let connected = self.wait(Stage::Tls, connector.connect(name, socket)).await?;
+        connected.map_err(|error| Stage::Tls.broken(&error))
+    }
+
+    /// The name that the certificate must carry: the host as given, wherever the connection goes.
+    fn server_name(&self, target: &Target) -> Option<ServerName<'static>> {
+        let host = target.host.strip_suffix('.').unwrap_or(&target.host);
+        match (ServerName::try_from(host.to_owned()), &target.tls, self.endpoint.address) {
+            (Ok(name), ..) => Some(name),
+            // Where no name is checked any will do; an address is not sent along.
+            (Err(_), Tls::Unverified, Some(address)) => Some(address.ip().into()),
+            (Err(_), ..) => None,
+        }
+    }
+
+    async fn log_in(&mut self, mut stream: Guard<Box<dyn Stream>>, target: &Target) -> Result<Accepted, Failure> {
+        let mut config = Config::new();
+        config
+            .user(&target.username)
+            .dbname(&target.database)
+            .password(target.password.expose())
+            .application_name(APPLICATION_NAME)
+            .ssl_mode(SslMode::Disable);
+        let failed = |stage: Stage, error: &tokio_postgres::Error| client_failure(stage, error, target);
+
+        let connected = self.wait(Stage::Login, config.connect_raw(&mut stream, NoTls)).await?;
+        let (client, mut connection) = match connected {
+            Ok(connected) => connected,
+            Err(error) => {
+                let failure = failed(Stage::Login, &error);
+                if failure.said.is_some() {
+                    say_goodbye(&mut stream).await;
+                }
+                return Err(failure);
+            }
+        };
+        let server_version = connection.parameter("server_version").map(printable);
+        let answered = self.wait(Stage::Query, answer(client.simple_query("SELECT 1"), &mut connection)).await?;
+        let milliseconds = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+
+        // Without its client the connection says Terminate and shuts its side down.
+        drop(client);
+        let _ended = timeout(GOODBYE, connection).await;
+        say_goodbye(&mut stream).await;
+
+        answered.map_err(|error| failed(Stage::Query, &error))?;
+        Ok(Accepted {
+            endpoint: self.endpoint.clone(),
+            passed_over: std::mem::take(&mut self.passed_over),
+            server_version,
+            password_asked: stream.password_was_asked_for(),
+            milliseconds,
+        })
+    }
+}
+
+/// SSLRequest and its one-byte answer.
+async fn ask_for_tls(socket: &mut TcpStream) -> Result<(), Failure> {
+    const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+    let stage = Stage::SslRequest;
+    socket.write_all(&SSL_REQUEST).await.map_err(|error| stage.broken(&error))?;
+    match socket.read_u8().await.map_err(|error| stage.broken(&error))? {
+        b'S' => {
+            // A server waits for us now. What already came is another protocol (`SSH-2.0-…`), or somebody in between who
+            // wants it to count as if it had come encrypted.
+            let mut more = [0; 32];
+            match socket.peek(&mut more).now_or_never() {
+                Some(Ok(count)) if count > 0 => Err(stage.failed(foreign(b'S', more.get(..count).unwrap_or_default()))),
+                _ => Ok(()),
+            }
+        }
+        b'N' => Err(stage.failed(Reason::TlsNotOffered)),
+        b'E' => Err(error_instead_of_answer(socket).await),
+        first => Err(stage.failed(foreign(first, &rest_of_answer(socket).await))),
+    }
+}
+
+/// A server that is too old or too busy to answer the question sends an error at once.
+async fn error_instead_of_answer(socket: &mut TcpStream) -> Failure {
+    const LONGEST: usize = 32 * 1024;
+    let stage = Stage::SslRequest;
+    let length = match socket.read_u32().await {
+        Ok(length) => length,
+        Err(error) => return stage.broken(&error),
+    };
+    let said = match (length as usize).checked_sub(4) {
+        Some(body) if body <= LONGEST => {
+            let mut body = vec![0; body];
+            match socket.read_exact(&mut body).await {
+                Ok(_) => ServerError::from_body(&body),
+                Err(error) => return stage.broken(&error),
+            }
+        }
+        _ => None,
+    };
+    match said {
+        Some(error) => stage.said(error, false),
+        None => stage.failed(foreign(b'E', &length.to_be_bytes())),
+    }
+}
+
+/// What else comes of an answer that is not PostgreSQL's, as far as it comes soon.
+async fn rest_of_answer(socket: &mut TcpStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    let _whatever_came = timeout(REST_OF_FOREIGN_ANSWER, async {
+        while rest.len() < 8 {
+            if !matches!(socket.read_buf(&mut rest).await, Ok(1..)) {
+                break;
+            }
+        }
+    })
+    .await;
+    rest
+}
+
+/// Drives the connection until the query is answered.
+async fn answer<T>(
+    query: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    connection: &mut (impl Future<Output = Result<(), tokio_postgres::Error>> + Unpin),
+) -> Result<T, tokio_postgres::Error> {
+    let mut query = pin!(query);
+    tokio::select! {
+        biased;
+        answered = &mut query => answered,
+        ended = connection => {
+            ended?;
+            query.await
+        }
+    }
+}
+
+/// Reads until the server closes, so that its backend is gone and its log shows a clean disconnection.
+async fn say_goodbye(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    let _closed = timeout(GOODBYE, async {
+        let _shut = stream.shutdown().await;
+        let mut rest = [0; 1024];
+        while matches!(stream.read(&mut rest).await, Ok(1..)) {}
+    })
+    .await;
+}

@@ -1,0 +1,161 @@
+//! Every reason why a login does not come about. Their words are in `words`.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::CertificateProblem;
+
+/// Whether the answer depends on where one stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The server itself said no, or is none: the service will not get in either.
+    Definite,
+    /// This machine could not find out; the service may.
+    Unreachable,
+}
+
+/// The input that a reason speaks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the inputs of a login, by their names")]
+pub enum Blame {
+    Host,
+    Port,
+    /// What is dialled instead of host and port.
+    Address,
+    Database,
+    Username,
+    Password,
+    SslEnabled,
+    SslCertificate,
+}
+
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Looking up the name.
+    Dns,
+    /// Opening the TCP connection.
+    Tcp,
+    /// Asking whether the server can encrypt.
+    SslRequest,
+    /// Encrypting.
+    Tls,
+    /// Logging in.
+    Login,
+    /// The first query.
+    Query,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Dns => "looking up the name",
+            Self::Tcp => "opening the connection",
+            Self::SslRequest => "asking for TLS",
+            Self::Tls => "the TLS handshake",
+            Self::Login => "the login",
+            Self::Query => "the first query",
+        })
+    }
+}
+
+/// Ways to ask for a password that a listener or a false server could use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Insecure {
+    /// As it is.
+    ClearText,
+    /// As an MD5 hash.
+    Md5,
+    /// SCRAM with this many iterations, fewer than PostgreSQL has ever used.
+    WeakScram(u32),
+}
+
+/// What has too many connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// `CONNECTION LIMIT` of the role.
+    Role,
+    /// `CONNECTION LIMIT` of the database.
+    Database,
+    /// `max_connections` of the server.
+    Server,
+    /// The pooler's limits.
+    Pooler,
+}
+
+/// Why a login did not come about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "a variant's line covers its fields")]
+pub enum Reason {
+    /// The name leads to an address that is never contacted.
+    ForbiddenAddress { address: IpAddr, kind: &'static str },
+    /// The text can be neither a DNS name nor an address.
+    UnusableHost,
+    /// The name does not resolve here.
+    DnsFailed { detail: String },
+    /// Nothing listens there.
+    ConnectionRefused,
+    /// No route.
+    Unreachable { detail: String },
+    /// The time was over.
+    TimedOut { stage: Stage },
+    /// The other side ended the connection without a word.
+    Closed { stage: Stage, reset: bool },
+    /// The server answered that it has no TLS.
+    TlsNotOffered,
+    /// The other side does not speak PostgreSQL.
+    NotPostgres { protocol: Option<&'static str>, first: Vec<u8> },
+    /// The server's certificate.
+    Certificate(Box<CertificateProblem>),
+    /// A TLS proxy wants a client certificate.
+    TlsClientCertificate,
+    /// Only encryption that is older than TLS 1.2, or without forward secrecy.
+    TlsLegacy { detail: String },
+    /// Anything else about TLS.
+    TlsFailed { detail: String },
+    /// 28P01.
+    PasswordRefused,
+    /// 28000: no such role, said openly.
+    NoSuchRole,
+    /// 28000: NOLOGIN.
+    RoleMayNotLogIn,
+    /// 28000: no line of `pg_hba.conf` matches.
+    NoAccessRule { encrypted: bool },
+    /// 28000: a line of `pg_hba.conf` says `reject`.
+    RejectedByRule { encrypted: bool },
+    /// 28000: the role needs a client certificate.
+    ClientCertificateNeeded,
+    /// 28000, anything else.
+    RoleRefused,
+    /// XX000 of a pooler that finds its customers by the name of the role.
+    NoSuchTenant,
+    /// 3D000.
+    NoSuchDatabase,
+    /// 42501: no CONNECT privilege.
+    NoConnectPrivilege,
+    /// 55000: a template.
+    DatabaseNotAccepting,
+    /// 53300.
+    TooManyConnections(Scope),
+    /// 57P03: starting up, shutting down, or a standby that answers no queries.
+    Starting,
+    /// 57P01 or 57P02: somebody ended the session.
+    Terminated,
+    /// The pooler wants TLS.
+    PoolerWantsTls,
+    /// The pooler cannot reach the server behind it.
+    PoolerWithoutServer,
+    /// The server could not prove that it knows the password.
+    ImpostorServer,
+    /// No password can answer what the server asks.
+    UnsupportedAuthentication { method: String },
+    /// The password was asked for in a way that is not answered over this connection.
+    InsecureAuthentication { how: Insecure, encrypted: bool },
+    /// More SCRAM iterations than the client calculates.
+    TooManyIterations { count: u32 },
+    /// Any other error of the server.
+    OtherServerError { sqlstate: String, message: String },
+    /// An answer that makes no sense.
+    Protocol { detail: String },
+}

@@ -1,0 +1,126 @@
+//! A reason together with where, when and as whom: everything that a message needs. Holds no secret.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::{Address, Blame, Class, Reason, ServerError, Stage, Statement};
+
+/// Which server was asked, as far as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// As given.
+    pub host: String,
+    /// As given.
+    pub port: u16,
+    /// The address that was tried last or answered.
+    pub address: Option<SocketAddr>,
+    /// Our own end of the connection: what a firewall and the server's log show.
+    pub local: Option<SocketAddr>,
+    /// What was dialled instead of `host` and `port`.
+    pub overridden: Option<Address>,
+}
+
+/// A login that did not come about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// What the server itself said, when it said something.
+    pub said: Option<ServerError>,
+    /// Who was asked.
+    pub endpoint: Endpoint,
+    /// For which database.
+    pub database: String,
+    /// As which role.
+    pub username: String,
+    /// How far the attempt came.
+    pub stage: Stage,
+    /// When it began.
+    pub at: OffsetDateTime,
+}
+
+impl Refusal {
+    /// Whether the answer would be the same from anywhere.
+    pub fn class(&self) -> Class {
+        self.reason.row(self).class
+    }
+
+    /// The input that is most likely wrong.
+    pub fn blame(&self) -> Blame {
+        self.reason.row(self).blame
+    }
+
+    /// One sentence that tells the case on its own.
+    pub fn headline(&self) -> String {
+        self.reason.row(self).headline
+    }
+
+    /// What the server said: SQLSTATE and text.
+    pub fn server_said(&self) -> Option<String> {
+        let said = self.said.as_ref()?;
+        let who = if said.by_pooler { "The pooler" } else { "The server" };
+        let detail = said.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+        Some(format!("{who} said: {} {}{detail}", said.sqlstate, said.message))
+    }
+
+    /// Who was asked as which role for which database.
+    pub fn asked(&self) -> String {
+        format!("Asked: {} as role `{}` for database `{}`.", self.endpoint, self.username, self.database)
+    }
+
+    /// When (UTC) and from which address.
+    pub fn when_and_where(&self) -> String {
+        let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+        let when = self.at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default();
+        match self.endpoint.local {
+            Some(local) => format!("When: {when}, from {local}."),
+            None => format!("When: {when}."),
+        }
+    }
+
+    /// What to check, likeliest first.
+    pub fn what_to_check(&self) -> Vec<String> {
+        self.reason.row(self).check
+    }
+
+    /// The statement that cures it, and who may run it.
+    pub fn statement(&self) -> Option<Statement> {
+        self.reason.row(self).statement
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.headline())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl Endpoint {
+    /// `host:port`, with brackets around IPv6.
+    pub fn name(&self) -> String {
+        host_and_port(&self.host, self.port)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    /// The name, what was dialled instead, and the address.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{}`", self.name())?;
+        if let Some(dialled) = &self.overridden {
+            write!(formatter, ", dialled as `{}`", host_and_port(&dialled.host, dialled.port))?;
+        }
+        match self.address {
+            Some(address) => write!(formatter, " (address {address})"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn host_and_port(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}

@@ -1,0 +1,43 @@
+//! Texts of a server that nobody vouches for, made fit for a person's terminal.
+
+/// More than any server says in earnest.
+const LONGEST: usize = 400;
+
+/// Without control characters and not endless.
+pub(super) fn printable(text: &str) -> String {
+    let mut shown: String =
+        text.chars().take(LONGEST).map(|character| if is_harmless(character) { character } else { ' ' }).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown.trim().to_owned()
+}
+
+/// [`printable`], with every occurrence of the password hidden: a server may repeat what it was told.
+pub(super) fn masked(text: &str, password: &str) -> String {
+    if password.is_empty() { printable(text) } else { printable(&text.replace(password, "(password)")) }
+}
+
+/// Bytes in hex, as a dump shows them.
+pub(super) fn hex(bytes: &[u8], separator: &str) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(separator)
+}
+
+/// Neither a control character nor one that changes the direction of writing.
+fn is_harmless(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_cannot_drive_the_terminal_or_show_the_password() {
+        assert_eq!(printable("a\u{1b}[31mb\r\nc\u{202e}"), "a [31mb  c");
+        assert_eq!(printable(&"x".repeat(500)).chars().count(), LONGEST + 1);
+        assert_eq!(masked("you said hunter2, hunter2!", "hunter2"), "you said (password), (password)!");
+        assert_eq!(masked("unchanged", ""), "unchanged");
+    }
+}

@@ -1,0 +1,135 @@
+//! What a database said to a login, for a person.
+
+use crate::postgres::{Blame, Class, Reason, Refusal};
+use crate::provider::validation::Mode;
+use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
+
+use super::{DESTROY, NOTHING_SENT};
+
+/// The circumstances of a login, as far as a message needs them.
+pub(crate) struct Login<'a> {
+    /// The connection's name.
+    pub(crate) connection: &'a str,
+    /// The argument that gave the password.
+    pub(crate) password_argument: &'static str,
+    /// Whether white space around the password was cut off, as the KMS does.
+    pub(crate) password_was_trimmed: bool,
+    /// Whether it was made by a plan.
+    pub(crate) in_plan: bool,
+    /// Whether only `mode = "warn"` keeps it from being an error.
+    pub(crate) would_stop_the_apply: bool,
+    /// The configured mode, where the environment lowered it.
+    pub(crate) lowered_from: Option<Mode>,
+}
+
+/// A login that did not come about.
+///
+/// In this order: what the server said, who was asked as whom, when and from where, what gave the password, what has
+/// happened so far, what to check, the statement to run, and how to go on all the same.
+pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &Login<'_>) -> Diagnostic {
+    let mut lines = vec![format!("{}.", capitalized(&refusal.headline()))];
+    lines.extend(refusal.server_said());
+    lines.push(refusal.asked());
+    lines.push(refusal.when_and_where());
+    lines.push(password(login));
+    lines.push(so_far(refusal.class(), severity));
+    let mut paragraphs = vec![lines.join("\n")];
+    let check = refusal.what_to_check();
+    if !check.is_empty() {
+        paragraphs.push(format!("Check, likeliest first:\n  - {}", check.join("\n  - ")));
+    }
+    paragraphs.extend(
+        refusal.statement().map(|statement| format!("To be run by {}:\n  {}", statement.who, statement.sql)),
+    );
+    if cured_by_this_run(&refusal.reason) {
+        paragraphs.push(cure(login.in_plan));
+    }
+    paragraphs.push(way_on(refusal.class(), login));
+    Diagnostic::new(severity, summary(refusal.class(), login), paragraphs.join("\n\n")).at(argument(refusal.blame(), login))
+}
+
+/// One constant summary per class, so that many alike fold into one; but what will happen to one connection is named.
+fn summary(class: Class, login: &Login<'_>) -> String {
+    match class {
+        _ if login.would_stop_the_apply => format!("This would stop the apply: {} cannot log in", login.connection),
+        Class::Definite => "The database refused the login".to_owned(),
+        Class::Unreachable => "The database could not be reached from this machine".to_owned(),
+    }
+}
+
+fn password(login: &Login<'_>) -> String {
+    let trimmed = if login.password_was_trimmed {
+        "; white space around it was cut off, as the KMS does"
+    } else {
+        ""
+    };
+    format!("Connection: `{}`, with the password from `{}`{trimmed}.", login.connection, login.password_argument)
+}
+
+fn so_far(class: Class, severity: Severity) -> String {
+    match (class, severity) {
+        (Class::Unreachable, Severity::Warning) => {
+            "The KMS connects from its own network and judges for itself when the change is applied.".to_owned()
+        }
+        _ => NOTHING_SENT.to_owned(),
+    }
+}
+
+/// A provider sees no graph: what another resource of the same run would put right looks like any other refusal.
+fn cured_by_this_run(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::PasswordRefused
+            | Reason::NoSuchRole
+            | Reason::RoleMayNotLogIn
+            | Reason::NoSuchDatabase
+            | Reason::NoConnectPrivilege
+            | Reason::DatabaseNotAccepting
+    )
+}
+
+fn cure(in_plan: bool) -> String {
+    if in_plan {
+        "If this same run creates the role or the database, or changes this password, the plan comes too early: set \
+         `validation { mode = \"warn\" }` here, or run once with `KMS_VALIDATION=warn`. With `password_wo`, an ephemeral \
+         generator gives another value in every plan: use `mode = \"apply\"`."
+            .to_owned()
+    } else {
+        "If this same run creates the role or the database, or changes this password, it has to come first: refer to the \
+         resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`."
+            .to_owned()
+    }
+}
+
+fn way_on(class: Class, login: &Login<'_>) -> String {
+    let lowered = login
+        .lowered_from
+        .map(|mode| format!(" (The configuration says `mode = \"{mode}\"`; `KMS_VALIDATION` lowered it.)"))
+        .unwrap_or_default();
+    if !login.in_plan {
+        return format!("To apply without this check: `KMS_VALIDATION=off terraform apply`.{lowered}");
+    }
+    let ignore = match class {
+        Class::Definite => "",
+        Class::Unreachable => " To hear nothing of it: `validation { unreachable = \"ignore\" }`.",
+    };
+    format!("To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.{ignore}{lowered} {DESTROY}")
+}
+
+fn argument(blame: Blame, login: &Login<'_>) -> Path {
+    match blame {
+        Blame::Host => Path::from("host"),
+        Blame::Port => Path::from("port"),
+        Blame::Address => Path::from("validation").attribute("address"),
+        Blame::Database => Path::from("database"),
+        Blame::Username => Path::from("username"),
+        Blame::Password => Path::from(login.password_argument),
+        Blame::SslEnabled => Path::from("ssl_enabled"),
+        Blame::SslCertificate => Path::from("ssl_certificate"),
+    }
+}
+
+fn capitalized(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}

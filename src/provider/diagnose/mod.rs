@@ -1,0 +1,15 @@
+//! Errors of the two services as diagnostics: the only place where one becomes the other.
+//!
+//! A detail says what happened, why, and what to do next, and is written for somebody whose deployment is blocked at
+//! night. No text here holds a secret: the types that it is made of have none.
+
+mod database;
+mod service;
+
+pub(crate) use database::{Login, refusal};
+pub(crate) use service::{create, gone, import_form, nothing_to_import, service, update};
+
+/// How every refusal in a plan can be passed by to destroy what is there.
+const DESTROY: &str = "To destroy this configuration as it is: `terraform destroy -refresh=false`.";
+
+const NOTHING_SENT: &str = "Nothing was sent to the KMS.";

@@ -1,0 +1,88 @@
+//! The pages under `docs/` say what the schemas say, and every example is a valid configuration.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use terraform_provider_kms::provider::Kms;
+use terraform_provider_kms::terraform::provider::Provider;
+
+use crate::support::registry::Page;
+use crate::support::workspace;
+
+/// Set to write the pages instead of comparing them.
+const UPDATE: &str = "UPDATE_DOCS";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn pages() -> Vec<(PathBuf, String)> {
+    let schema = Kms.schema();
+    let example = read("examples/provider/provider.tf");
+    let provider =
+        Page { title: "kms Provider", heading: "kms Provider", schema: &schema, example: &example, import: None };
+    let mut pages = vec![(root().join("docs/index.md"), provider.render())];
+    for resource in Kms.resources() {
+        let name = resource.name();
+        let schema = resource.schema();
+        let page = Page {
+            title: &format!("{name} Resource - kms"),
+            heading: &format!("{name} (Resource)"),
+            schema: &schema,
+            example: &read(&format!("examples/resources/{name}/resource.tf")),
+            import: Some(&read(&format!("examples/resources/{name}/import.sh"))),
+        };
+        let file = name.strip_prefix("kms_").expect("the prefix of the provider");
+        pages.push((root().join(format!("docs/resources/{file}.md")), page.render()));
+    }
+    pages
+}
+
+#[test]
+fn the_registry_pages_are_those_of_the_schemas() {
+    for (path, page) in pages() {
+        if std::env::var_os(UPDATE).is_some() {
+            fs::write(&path, &page).expect("a writable docs folder");
+        }
+        let stored = fs::read_to_string(&path).unwrap_or_default();
+        assert!(stored == page, "{} is out of date: run `{UPDATE}=1 cargo test docs`", path.display());
+    }
+}
+
+#[test]
+fn every_example_is_valid() {
+    let mut folders = vec![root().join("examples")];
+    let mut checked = 0;
+    while let Some(folder) = folders.pop() {
+        let entries: Vec<_> = fs::read_dir(&folder).expect("a readable folder").flatten().collect();
+        folders.extend(entries.iter().filter(|entry| entry.path().is_dir()).map(fs::DirEntry::path));
+        let files: Vec<_> =
+            entries.iter().map(fs::DirEntry::path).filter(|path| path.extension().is_some_and(|end| end == "tf")).collect();
+        if files.is_empty() {
+            continue;
+        }
+        let workspace = workspace();
+        let mut configuration = String::new();
+        for file in &files {
+            configuration += &fs::read_to_string(file).expect("a readable example");
+        }
+        if !configuration.contains("required_providers") {
+            workspace.write("versions.tf", crate::support::REQUIRED_PROVIDERS);
+        }
+        // Examples refer to what their readers have.
+        for name in ["project_id", "db_password", "client_secret"] {
+            if configuration.contains(&format!("var.{name}")) && !configuration.contains(&format!("variable \"{name}\"")) {
+                configuration += &format!("\nvariable \"{name}\" {{\n  type = string\n  ephemeral = {}\n}}\n", name != "project_id");
+            }
+        }
+        workspace.write("ca.pem", crate::support::CA_CERTIFICATE);
+        workspace.write("main.tf", &configuration);
+        workspace.run(&["validate", "-no-color"]).expect(0).says(&["The configuration is valid"]);
+        checked += 1;
+    }
+    assert!(checked >= 2, "only {checked} example folders were found");
+}

@@ -1,0 +1,184 @@
+//! Rules of the source tree that no compiler checks: who may import whom, how long files are, what may be printed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the files below a path may not name, and why. The map in `src/lib.rs` says the same in prose.
+const WALLS: [(&str, &[&str], &str); 9] = [
+    (
+        "src/secret.rs",
+        &["crate::"],
+        "a secret knows nothing of what it is for",
+    ),
+    ("src/env.rs", &["crate::"], "names of variables depend on nothing"),
+    ("src/crash.rs", &["crate::"], "a crash must not need anything that may be broken"),
+    (
+        "src/tls.rs",
+        &["crate::plugin", "crate::terraform", "crate::kms", "crate::postgres", "crate::provider"],
+        "cryptography knows nobody who uses it",
+    ),
+    (
+        "src/plugin",
+        &["crate::terraform", "crate::kms", "crate::postgres", "crate::provider", "reqwest", "tokio_postgres"],
+        "the process knows nothing of what it serves",
+    ),
+    (
+        "src/terraform",
+        &[
+            "crate::plugin",
+            "crate::kms",
+            "crate::postgres",
+            "crate::provider",
+            "crate::secret",
+            "crate::tls",
+            "crate::env",
+            "reqwest",
+            "tokio_postgres",
+        ],
+        "protocol 5 serves any provider",
+    ),
+    (
+        "src/kms",
+        &["crate::terraform", "crate::postgres", "crate::provider", "crate::plugin", "tonic", "prost", "tokio_postgres"],
+        "the client of the KMS knows neither Terraform nor databases",
+    ),
+    (
+        "src/postgres",
+        &["crate::terraform", "crate::kms", "crate::provider", "crate::plugin", "tonic", "prost", "reqwest"],
+        "the login knows neither Terraform nor the KMS",
+    ),
+    (
+        "src/provider",
+        &["crate::plugin", "tonic", "prost", "rmp", "reqwest", "tokio_postgres", "rustls"],
+        "the provider joins the two sides and speaks no wire format",
+    ),
+];
+
+/// Crates with a home: nobody else names them.
+const HOMES: [(&str, &[&str]); 5] = [
+    ("aws_lc_rs", &["src/tls.rs"]),
+    ("tonic::", &["src/plugin", "src/terraform/server", "src/terraform/proto.rs"]),
+    ("rmpv", &["src/terraform/wire"]),
+    ("reqwest", &["src/kms"]),
+    ("tokio_postgres", &["src/postgres"]),
+];
+
+/// Past this a file hides a concept that wants a name. Tables of tests and the one function per RPC may be longer.
+const LONGEST_FILE: usize = 450;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(below: &str) -> Vec<PathBuf> {
+    let start = root().join(below);
+    if start.is_file() {
+        return vec![start];
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&start).unwrap_or_else(|error| panic!("{below}: {error}")).flatten() {
+        let path = entry.path();
+        let relative = path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
+        if path.is_dir() {
+            found.extend(files(&relative));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The code of a file, without comments.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a readable source file");
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned()
+}
+
+#[test]
+fn nobody_looks_over_a_wall() {
+    let mut breaches = Vec::new();
+    for (below, forbidden, reason) in WALLS {
+        for path in files(below) {
+            let code = code(&path);
+            let named = forbidden.iter().filter(|name| names(&code, name));
+            breaches.extend(named.map(|name| format!("{} names `{name}`: {reason}", relative(&path))));
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn crates_stay_at_home() {
+    let mut strays = Vec::new();
+    for path in files("src") {
+        let (code, place) = (code(&path), relative(&path));
+        for (name, homes) in HOMES {
+            if names(&code, name) && !homes.iter().any(|home| place.starts_with(home)) {
+                strays.push(format!("{place} names `{name}`, which belongs to {}", homes.join(", ")));
+            }
+        }
+    }
+    assert!(strays.is_empty(), "{}", strays.join("\n"));
+}
+
+/// Whether a name stands in the code as a word of its own.
+fn names(code: &str, name: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let starts_word = name.starts_with(part);
+    code.match_indices(name).any(|(at, _)| !starts_word || !code[..at].ends_with(part))
+}
+
+#[test]
+fn files_are_short_enough_to_read() {
+    let long: Vec<String> = ["src", "tests", "examples"]
+        .iter()
+        .flat_map(|folder| files(folder))
+        .filter_map(|path| {
+            let lines = fs::read_to_string(&path).expect("a readable source file").lines().count();
+            (lines > LONGEST_FILE).then(|| format!("{}: {lines} lines", relative(&path)))
+        })
+        .collect();
+    assert!(long.is_empty(), "files of more than {LONGEST_FILE} lines:\n{}", long.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_does() {
+    let silent: Vec<String> = ["src", "tests", "examples", "proto"]
+        .iter()
+        .flat_map(|folder| files(folder))
+        .filter(|path| !fs::read_to_string(path).expect("a readable source file").starts_with("//! "))
+        .map(|path| relative(&path))
+        .collect();
+    assert!(silent.is_empty(), "no `//!` line at the top: {}", silent.join(", "));
+}
+
+/// Decoded objects and generated messages carry passwords: what they print is written by hand.
+#[test]
+fn nothing_that_may_hold_a_password_derives_debug() {
+    let places = ["src/terraform/value.rs", "src/terraform/model.rs", "src/terraform/resource.rs", "src/secret.rs"];
+    for place in places {
+        let code = code(&root().join(place));
+        for (at, _) in code.match_indices("#[derive(") {
+            let end = code[at..].find('\n').map_or(code.len(), |end| at + end);
+            assert!(!code[at..end].contains("Debug"), "{place} derives Debug: {}", &code[at..end]);
+        }
+    }
+    let build = fs::read_to_string(root().join("proto/build.rs")).expect("a readable build script");
+    assert!(build.contains(".skip_debug([\".\"])"), "generated messages must not print their content");
+}
+
+#[test]
+fn the_top_level_holds_what_it_should() {
+    let expected = ["Cargo.lock", "Cargo.toml", "README.md", "docs", "examples", "proto", "src", "target", "tests"];
+    let strangers: Vec<String> = fs::read_dir(root())
+        .expect("a readable folder")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.starts_with('.') && !expected.contains(&name.as_str()))
+        .collect();
+    assert!(strangers.is_empty(), "{strangers:?} at the top level");
+}

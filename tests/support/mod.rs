@@ -1,0 +1,15 @@
+//! What tests, the demo and `cargo kms` share: a real PostgreSQL, a faithful KMS, the real Terraform.
+
+pub mod postgres;
+pub mod registry;
+pub mod terraform;
+
+use std::path::Path;
+
+/// The block that a configuration needs to use the provider.
+pub const REQUIRED_PROVIDERS: &str = "terraform {\n  required_providers {\n    kms = {\n      source = \"hanzoai/kms\"\n    }\n  }\n}\n";
+
+/// An empty directory for Terraform with the provider that was built for this test run.
+pub fn workspace() -> terraform::Workspace {
+    terraform::Workspace::new(Path::new(env!("CARGO_BIN_EXE_terraform-provider-kms")))
+}

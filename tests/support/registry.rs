@@ -1,0 +1,85 @@
+//! Renders the pages of the registry from the schemas and the examples, in the registry's own layout.
+
+use std::fmt::Write as _;
+
+use terraform_provider_kms::terraform::schema::{Attribute, Block, NestedBlock, Presence, Schema};
+use terraform_provider_kms::terraform::types::Type;
+
+/// One page below `docs/`.
+pub struct Page<'a> {
+    /// For the browser's title.
+    pub title: &'a str,
+    /// The heading.
+    pub heading: &'a str,
+    /// What the page describes.
+    pub schema: &'a Schema,
+    /// The example, in HCL.
+    pub example: &'a str,
+    /// The import commands, if it can be imported.
+    pub import: Option<&'a str>,
+}
+
+impl Page<'_> {
+    /// The page in Markdown.
+    pub fn render(&self) -> String {
+        let description = &self.schema.block.description;
+        let mut page = format!(
+            "---\npage_title: \"{}\"\nsubcategory: \"\"\ndescription: |-\n  {description}\n---\n\n# {}\n\n{description}\n\n\
+             ## Example Usage\n\n```terraform\n{}\n```\n\n## Schema\n",
+            self.title,
+            self.heading,
+            self.example.trim_end()
+        );
+        content(&self.schema.block, &mut page);
+        for nested in &self.schema.block.blocks {
+            let NestedBlock { name, block, .. } = nested;
+            write!(page, "\n<a id=\"nestedblock--{name}\"></a>\n### Nested Schema for `{name}`\n\n{}\n", block.description)
+                .expect("a String takes everything");
+            content(block, &mut page);
+        }
+        if let Some(import) = self.import {
+            write!(page, "\n## Import\n\n```shell\n{}\n```\n", import.trim_end()).expect("a String takes everything");
+        }
+        page
+    }
+}
+
+fn content(block: &Block, page: &mut String) {
+    let groups: [(&str, fn(&Attribute) -> bool); 3] = [
+        ("Required", |attribute| attribute.presence == Presence::Required),
+        ("Optional", |attribute| matches!(attribute.presence, Presence::Optional | Presence::OptionalComputed)),
+        ("Read-Only", |attribute| attribute.presence == Presence::Computed),
+    ];
+    for (heading, belongs) in groups {
+        let mut rows: Vec<String> = block.attributes.iter().filter(|attribute| belongs(attribute)).map(row).collect();
+        if heading == "Optional" {
+            rows.extend(block.blocks.iter().map(|NestedBlock { name, .. }| {
+                format!("- `{name}` (Block, at most one) See [below](#nestedblock--{name}).")
+            }));
+        }
+        if !rows.is_empty() {
+            write!(page, "\n### {heading}\n\n{}\n", rows.join("\n")).expect("a String takes everything");
+        }
+    }
+}
+
+fn row(attribute: &Attribute) -> String {
+    let mut kind = vec![type_name(&attribute.of)];
+    kind.extend(attribute.sensitive.then(|| "Sensitive".to_owned()));
+    kind.extend(attribute.write_only.then(|| "Write-only".to_owned()));
+    format!("- `{}` ({}) {}", attribute.name, kind.join(", "), attribute.description)
+}
+
+fn type_name(of: &Type) -> String {
+    match of {
+        Type::Bool => "Boolean".to_owned(),
+        Type::Number => "Number".to_owned(),
+        Type::String => "String".to_owned(),
+        Type::Dynamic => "Dynamic".to_owned(),
+        Type::List(of) => format!("List of {}", type_name(of)),
+        Type::Set(of) => format!("Set of {}", type_name(of)),
+        Type::Map(of) => format!("Map of {}", type_name(of)),
+        Type::Object(_) => "Object".to_owned(),
+        Type::Tuple(_) => "Tuple".to_owned(),
+    }
+}

@@ -2,13 +2,8 @@
 
 use std::error::Error;
 
-const FILES: [&str; 5] = [
-    "tfplugin5.proto",
-    "grpc_broker.proto",
-    "grpc_controller.proto",
-    "grpc_stdio.proto",
-    "health.proto",
-];
+const FILES: [&str; 5] =
+    ["tfplugin5.proto", "grpc_broker.proto", "grpc_controller.proto", "grpc_stdio.proto", "health.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
@@ -17,6 +12,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_client(false)
         // Requests and answers carry passwords. What may be printed of them is decided in `terraform::proto`.
         .skip_debug(["."])
+        // Many messages are only namespaces for their requests and answers.
+        .type_attribute(".", "#[allow(dead_code)]")
         .compile_fds(descriptors)?;
     Ok(())
 }

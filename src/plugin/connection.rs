@@ -30,7 +30,9 @@ pub(super) async fn accept(listener: &Listener, tls: Option<TlsAcceptor>, connec
                     match introduce(stream, tls).await {
                         // Nobody takes it any more once the process is about to end.
                         Ok(connection) => drop(connections.send(connection).await),
-                        Err(error) => tracing::warn!(%error, "a connection was refused: its peer is not the host"),
+                        Err(error) => {
+                            tracing::warn!(%error, "a connection was refused: its peer is not the host")
+                        }
                     }
                 });
             }

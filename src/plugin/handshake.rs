@@ -38,7 +38,9 @@ pub(super) fn accept_invitation() -> Result<Option<CertificateDer<'static>>, Err
 
 /// Notes in the log when the host does not speak our version. We answer all the same: the host has the better message.
 pub(super) fn compare_versions(program: &Program) {
-    let Some(versions) = env::text(env::PLUGIN_PROTOCOL_VERSIONS) else { return };
+    let Some(versions) = env::text(env::PLUGIN_PROTOCOL_VERSIONS) else {
+        return;
+    };
     if !versions.split(',').any(|version| version.trim().parse() == Ok(program.protocol)) {
         tracing::warn!(host = versions, provider = program.protocol, "the host does not speak this protocol version");
     }

@@ -2,7 +2,7 @@
 //! nothing of sockets and gRPC.
 //!
 //! A terminal sends its signals (Ctrl-C, hang-up) to host and plugin alike. The host decides what becomes of a running
-//! apply; a plugin that went by itself would lose its result. So they are ignored in [`Mode::Plugin`]. They are caught,
+//! apply; a plugin that went by itself would lose its result. So they are ignored in plugin mode. They are caught,
 //! not blocked: where the host dies of one, we see that it is gone.
 
 pub(super) use self::system::{forbid_core_dumps, watch};
@@ -23,8 +23,7 @@ mod system {
 
     /// Memory holds passwords: it must not end up in a file when the process dies.
     pub(in crate::plugin) fn forbid_core_dumps() {
-        let _nothing_to_do_about_it =
-            setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        let _nothing_to_do_about_it = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
 
     /// Takes over the signals at once; the future ends when the process shall.

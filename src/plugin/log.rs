@@ -4,8 +4,10 @@
 //! A host crashes on a line whose level, message or time is not a text, takes a line for plain text whose time does not
 //! have six digits of fraction, and cuts lines at 64 KiB. Here all three are always texts, and lines stay far below.
 
-use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
+mod text;
+
+use std::fmt;
+use std::io::{self, Write};
 
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -17,6 +19,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
+use self::text::{LONGEST_TEXT, text};
 use crate::env;
 
 /// Events whose target starts with this are ours.
@@ -24,9 +27,6 @@ const OURS: &str = env!("CARGO_CRATE_NAME");
 
 const TIME: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
-
-/// The most bytes that one text takes in a line.
-const LONGEST_TEXT: usize = 4 * 1024;
 
 /// The most bytes of fields in a line or a span; further ones are left out.
 const LONGEST_FIELDS: usize = 24 * 1024;
@@ -38,6 +38,8 @@ pub(super) fn install() {
     let log = Log {
         level: level.unwrap_or(LevelFilter::TRACE),
         dependencies: env::text(env::KMS_LOG_DEPENDENCIES).as_deref() == Some("1"),
+        // The line is written at once and whole. There is no one to tell when the host does not listen any more.
+        sink: |line: &str| drop(io::stderr().lock().write_all(line.as_bytes())),
     };
     let _already_installed = tracing::subscriber::set_global_default(Registry::default().with(log));
     if level.is_none() {
@@ -60,13 +62,15 @@ fn level(name: &str) -> Option<LevelFilter> {
     }
 }
 
-struct Log {
+struct Log<W> {
     level: LevelFilter,
     dependencies: bool,
+    sink: W,
 }
 
-impl<S> Layer<S> for Log
+impl<S, W> Layer<S> for Log<W>
 where
+    W: Fn(&str) + 'static,
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     /// Depends on nothing that changes: asked once for each place in the code.
@@ -102,8 +106,7 @@ where
             }
         }
         event.record(&mut fields);
-        // The line is written at once and whole. There is no one to tell when the host does not listen any more.
-        let _ = io::stderr().lock().write_all(line(event.metadata(), OffsetDateTime::now_utc(), &fields).as_bytes());
+        (self.sink)(&line(event.metadata(), OffsetDateTime::now_utc(), &fields));
     }
 }
 
@@ -199,41 +202,68 @@ impl Visit for Fields {
     }
 }
 
-/// Appends a JSON text. Control characters become visible escapes *in the text*: a host decodes the JSON and writes the
-/// text to a terminal or file, where a line break would forge a line.
-fn text(out: &mut String, value: fmt::Arguments<'_>) {
-    out.push('"');
-    if write!(Cut { out, room: LONGEST_TEXT }, "{value}").is_err() {
-        out.push('…');
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_line_holds_the_fields_of_the_event_and_of_its_spans() {
+        let lines = captured(|| {
+            let span = tracing::info_span!("call", tf_rpc = "Plan", later = tracing::field::Empty);
+            span.record("later", 2_u64);
+            let _entered = span.enter();
+            tracing::info!(count = -3_i64, fine = true, shown = ?Some("x"), ratio = 0.5, "@level" = 7_u64, "done\n{}", 1);
+        });
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        line["@timestamp"].take();
+        assert_eq!(
+            line,
+            serde_json::json!({
+                "@level": "info", "@message": r"done\n1", "@module": "provider.plugin.log.tests", "@timestamp": null,
+                "tf_rpc": "Plan", "later": 2, "count": -3, "fine": true, "shown": r#"Some("x")"#, "ratio": "0.5", "level": 7,
+            })
+        );
     }
-    out.push('"');
-}
 
-/// Escapes, and fails when it is full, which makes the formatting above it stop.
-struct Cut<'a> {
-    out: &'a mut String,
-    room: usize,
-}
-
-impl fmt::Write for Cut<'_> {
-    fn write_str(&mut self, part: &str) -> fmt::Result {
-        for character in part.chars() {
-            let before = self.out.len();
-            match character {
-                '"' | '\\' => self.out.extend(['\\', character]),
-                _ if character.is_control() => {
-                    self.out.push('\\');
-                    self.out.extend(character.escape_default());
-                }
-                _ => self.out.push(character),
-            }
-            let taken = self.out.len() - before;
-            if taken > self.room {
-                self.out.truncate(before);
-                return Err(fmt::Error);
-            }
-            self.room -= taken;
+    #[test]
+    fn a_line_stays_far_below_what_hosts_cut() {
+        let long = "\u{1b}".repeat(100_000);
+        let lines = captured(|| {
+            let outer =
+                tracing::info_span!("outer", a = long, b = long, c = long, d = long, e = long, f = long, g = long);
+            let _outer = outer.enter();
+            let inner =
+                tracing::info_span!("inner", a = long, b = long, c = long, d = long, e = long, f = long, g = long);
+            let _inner = inner.enter();
+            tracing::info!(a = long, b = long, c = long, d = long, e = long, f = long, g = long, "{long}");
+        });
+        for line in lines {
+            assert!(line.len() < 32 * 1024, "{}", line.len());
+            assert!(serde_json::from_str::<Value>(&line).is_ok());
         }
-        Ok(())
+    }
+
+    #[test]
+    fn only_our_own_targets_are_ours() {
+        for (target, ours) in [
+            (OURS, true),
+            ("terraform_provider_kms::kms::auth", true),
+            ("terraform_provider_kms_other", false),
+            ("h2::codec", false),
+        ] {
+            assert_eq!(is_ours(target), ours, "{target}");
+        }
+    }
+
+    /// What the code logs, line by line.
+    fn captured(code: impl FnOnce()) -> Vec<String> {
+        let (sender, lines) = std::sync::mpsc::channel();
+        let sink = move |line: &str| sender.send(line.to_owned()).unwrap();
+        let log = Log { level: LevelFilter::TRACE, dependencies: false, sink };
+        tracing::subscriber::with_default(Registry::default().with(log), code);
+        lines.try_iter().collect()
     }
 }

@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 use super::failure::{Failure, client_failure, foreign, tls_failure};
 use super::guard::Guard;
 use super::text::printable;
-use super::{CertificateProblem, Endpoint, Reason, Refusal, ServerError, Stage, Target, Tls, address, tls};
+use super::{Endpoint, Reason, Refusal, ServerError, Stage, Target, Tls, address, tls};
 
 /// A login that came about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -86,9 +86,8 @@ impl Logins {
         let key = (target.host.clone(), target.port, target.database.clone(), target.username.clone());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let logins = known.entry(key).or_default();
-        let stale = |made: &Made| {
-            asker == Asker::Plan && made.verdict.get().is_some_and(|(when, _)| when.elapsed() > FRESH)
-        };
+        let stale =
+            |made: &Made| asker == Asker::Plan && made.verdict.get().is_some_and(|(when, _)| when.elapsed() > FRESH);
         logins.retain(|login| login.target != *target || !stale(&login.made));
         if let Some(login) = logins.iter().find(|login| login.target == *target) {
             return login.made.clone();

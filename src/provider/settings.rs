@@ -267,11 +267,7 @@ fn found(variables: &[Variable], variable: env::Lookup<'_>) -> Option<String> {
 }
 
 fn unknown_arguments(config: &Object) -> Vec<&'static str> {
-    Block::FIELDS
-        .iter()
-        .copied()
-        .filter(|name| *name != "validation" && !config.get(name).is_wholly_known())
-        .collect()
+    Block::FIELDS.iter().copied().filter(|name| *name != "validation" && !config.get(name).is_wholly_known()).collect()
 }
 
 fn host(block: &Block, variable: env::Lookup<'_>) -> Result<BaseUrl, Diagnostic> {
@@ -366,7 +362,8 @@ fn headers(field: &Field<Value>, variable: Option<env::Lookup<'_>>) -> Result<Ve
                 let source = Source::Variable(name);
                 let pairs = text.split_whitespace().map(|pair| pair.split_once('='));
                 let pairs: Option<Vec<_>> = pairs.map(|pair| pair.map(|(a, b)| (a.to_owned(), b.to_owned()))).collect();
-                let wrong = || source.diagnostic("Invalid HTTP headers", "it must have the form `name=value name=value`.");
+                let wrong =
+                    || source.diagnostic("Invalid HTTP headers", "it must have the form `name=value name=value`.");
                 (pairs.ok_or_else(wrong)?, source)
             }
         },

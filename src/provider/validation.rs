@@ -332,19 +332,22 @@ mod tests {
     #[test]
     fn a_bad_variable_is_named() {
         let error = Defaults::resolve(&Field::Null, &|_| Some("maybe".to_owned())).err().unwrap();
-        assert_eq!(error.detail, "`KMS_VALIDATION` takes `plan`, `warn`, `apply` or `off`. Change its value, or unset it.");
+        assert_eq!(
+            error.detail,
+            "`KMS_VALIDATION` takes `plan`, `warn`, `apply` or `off`. Change its value, or unset it."
+        );
     }
 
     #[test]
     fn addresses() {
-        for (text, host, port) in [
-            ("localhost:5432", "localhost", 5432),
-            ("[::1]:5432", "::1", 5432),
-            (" 127.0.0.1:1 ", "127.0.0.1", 1),
-        ] {
+        for (text, host, port) in
+            [("localhost:5432", "localhost", 5432), ("[::1]:5432", "::1", 5432), (" 127.0.0.1:1 ", "127.0.0.1", 1)]
+        {
             assert_eq!(Address::parse(text), Some(Address { host: host.to_owned(), port }), "{text}");
         }
-        for text in ["", "localhost", "::1:5432", "a:0", "a:70000", ":5432", "[::1]5432", "a b:1", "http://a:1", "a,b:1"] {
+        for text in
+            ["", "localhost", "::1:5432", "a:0", "a:70000", ":5432", "[::1]5432", "a b:1", "http://a:1", "a,b:1"]
+        {
             assert_eq!(Address::parse(text), None, "{text}");
         }
     }

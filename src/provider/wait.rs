@@ -34,24 +34,28 @@ pub(crate) async fn reading<T>(
     }
 }
 
-/// A request that may change something: its outcome matters even when nobody wants to wait.
+/// A request that may change something: once sent, its outcome matters even when nobody wants to wait.
+///
+/// # Errors
+/// Only when the run was interrupted before it was sent.
 pub(crate) async fn writing<T>(
     call: &Call<Session>,
     limit: Duration,
     request: impl Future<Output = Result<T, kms::Error>>,
-) -> Result<T, kms::Error> {
+) -> Result<Result<T, kms::Error>, Diagnostics> {
     if call.is_stopped() {
-        return Err(kms::Error::Cancelled { sent: false });
+        return Err(interrupted().into());
     }
-    tokio::select! {
+    let patience = async {
+        call.stopped().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    Ok(tokio::select! {
         biased;
         result = request => result,
-        () = tokio::time::sleep(limit) => Err(kms::Error::Cancelled { sent: true }),
-        () = async {
-            call.stopped().await;
-            tokio::time::sleep(GRACE).await;
-        } => Err(kms::Error::Cancelled { sent: true }),
-    }
+        () = tokio::time::sleep(limit) => Err(kms::Error::Cancelled),
+        () = patience => Err(kms::Error::Cancelled),
+    })
 }
 
 /// What is said about work that an interrupt ended.

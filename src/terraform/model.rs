@@ -19,6 +19,7 @@
 //! assert!(matches!(toy.size, Field::Null));
 //! ```
 
+use super::number::Number;
 use super::value::{Object, Value};
 
 /// A value of an attribute: it may be null or unknown.
@@ -122,6 +123,15 @@ impl FromValue for i64 {
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for Number {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Number(number) => Some(number.clone()),
             _ => None,
         }
     }

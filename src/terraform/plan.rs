@@ -114,8 +114,12 @@ fn nested_value(nested: &NestedBlock, before: Option<&Value>, proposed: &Value, 
             let before = before.and_then(Value::as_object);
             Value::Object(propose(&nested.block, before, proposed, config, &|_, a, b| a == b).state)
         }
-        (Nesting::List | Nesting::Set, Value::List(config), Value::List(proposed)) if config.len() == proposed.len() => {
-            Value::List(config.iter().zip(proposed).map(|(config, proposed)| element(nested, proposed, config)).collect())
+        (Nesting::List | Nesting::Set, Value::List(config), Value::List(proposed))
+            if config.len() == proposed.len() =>
+        {
+            Value::List(
+                config.iter().zip(proposed).map(|(config, proposed)| element(nested, proposed, config)).collect(),
+            )
         }
         (Nesting::Map, Value::Object(config), Value::Object(proposed)) => Value::Object(
             config

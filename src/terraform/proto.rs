@@ -2,6 +2,6 @@
 //!
 //! No message implements `Debug`: requests and answers carry passwords.
 
-#![expect(unreachable_pub, unused_qualifications, dead_code, clippy::all, reason = "generated from proto/tfplugin5.proto")]
+#![expect(unreachable_pub, unused_qualifications, clippy::all, reason = "generated from proto/tfplugin5.proto")]
 
 tonic::include_proto!("tfplugin5");

@@ -246,10 +246,8 @@ impl Block {
     pub fn complete(&self, object: Object) -> Object {
         let attributes =
             self.attributes.iter().map(|attribute| (attribute.name.to_owned(), object.get(attribute.name).clone()));
-        let blocks = self
-            .blocks
-            .iter()
-            .map(|nested| (nested.name.to_owned(), nested.complete(object.get(nested.name).clone())));
+        let blocks =
+            self.blocks.iter().map(|nested| (nested.name.to_owned(), nested.complete(object.get(nested.name).clone())));
         attributes.chain(blocks).collect()
     }
 

@@ -104,9 +104,9 @@ impl Value {
             }
             (Self::Object(a), Self::Object(b)) => {
                 a.len() == b.len()
-                    && a.iter().zip(b.iter()).all(|((name_a, a), (name_b, b))| {
-                        name_a == name_b && a.equals_without_refinements(b)
-                    })
+                    && a.iter()
+                        .zip(b.iter())
+                        .all(|((name_a, a), (name_b, b))| name_a == name_b && a.equals_without_refinements(b))
             }
             (Self::Dynamic(a), Self::Dynamic(b)) => a.of == b.of && a.value.equals_without_refinements(&b.value),
             (a, b) => a == b,
@@ -192,6 +192,12 @@ impl From<bool> for Value {
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Number(Number::from(number))
+    }
+}
+
+impl From<Number> for Value {
+    fn from(number: Number) -> Self {
+        Self::Number(number)
     }
 }
 

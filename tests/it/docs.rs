@@ -60,8 +60,11 @@ fn every_example_is_valid() {
     while let Some(folder) = folders.pop() {
         let entries: Vec<_> = fs::read_dir(&folder).expect("a readable folder").flatten().collect();
         folders.extend(entries.iter().filter(|entry| entry.path().is_dir()).map(fs::DirEntry::path));
-        let files: Vec<_> =
-            entries.iter().map(fs::DirEntry::path).filter(|path| path.extension().is_some_and(|end| end == "tf")).collect();
+        let files: Vec<_> = entries
+            .iter()
+            .map(fs::DirEntry::path)
+            .filter(|path| path.extension().is_some_and(|end| end == "tf"))
+            .collect();
         if files.is_empty() {
             continue;
         }
@@ -75,8 +78,11 @@ fn every_example_is_valid() {
         }
         // Examples refer to what their readers have.
         for name in ["project_id", "db_password", "client_secret"] {
-            if configuration.contains(&format!("var.{name}")) && !configuration.contains(&format!("variable \"{name}\"")) {
-                configuration += &format!("\nvariable \"{name}\" {{\n  type = string\n  ephemeral = {}\n}}\n", name != "project_id");
+            if configuration.contains(&format!("var.{name}"))
+                && !configuration.contains(&format!("variable \"{name}\""))
+            {
+                configuration +=
+                    &format!("\nvariable \"{name}\" {{\n  type = string\n  ephemeral = {}\n}}\n", name != "project_id");
             }
         }
         workspace.write("ca.pem", crate::support::CA_CERTIFICATE);

@@ -90,8 +90,11 @@ async fn only_the_holder_of_the_hosts_key_is_served() {
     let other = Identity::new();
     let plugin = Plugin::start(&[("PLUGIN_CLIENT_CERT", &host.pem)]).await;
 
-    // One that says nothing stays connected while the others try.
-    let _stalled = connect(&plugin.socket()).await;
+    // So many say nothing and stay connected that waiting for one after the other would take longer than we are patient.
+    let mut stalled = Vec::new();
+    for _ in 0..8 {
+        stalled.push(connect(&plugin.socket()).await);
+    }
     for (who, shown) in [
         ("no certificate", None),
         ("a look-alike", Some((&other.certificate, &other.key))),
@@ -143,7 +146,8 @@ async fn shutdown_ends_it_whoever_else_is_connected() {
     let directory = plugin.directory();
     let _stalled = connect(&plugin.socket()).await;
     let session = plugin.encrypted(Some((&host.certificate, &host.key))).await.unwrap();
-    let _idle = plugin.encrypted(Some((&host.certificate, &host.key))).await.unwrap();
+    let idle = plugin.encrypted(Some((&host.certificate, &host.key))).await.unwrap();
+    let _unfinished = idle.begin("/grpc.health.v1.Health/Check").await.unwrap();
     assert_eq!(session.shut_down().await.unwrap(), b"");
     assert_eq!(plugin.end().await.0.code(), Some(0));
     assert!(!directory.exists());
@@ -183,7 +187,6 @@ async fn it_does_not_outlive_its_host() {
     let _open = session.start("/plugin.GRPCStdio/StreamStdio", &[], true).await.unwrap();
     host.child.start_kill().unwrap();
     host.child.wait().await.unwrap();
-    let mut dbg = String::new(); host.child.stderr.take().unwrap().read_to_string(&mut dbg).await.unwrap(); eprintln!("{dbg} {:?}", std::time::SystemTime::now());
     // The plugin holds the other end of this pipe for as long as it lives.
     assert_eq!(soon(host.stdout.next_line()).await.unwrap(), None);
     assert!(!directory.exists());
@@ -213,6 +216,8 @@ async fn the_socket_is_where_the_host_wants_it() {
     for unusable in [long, "/nowhere"] {
         let plugin = Plugin::start(&[("TMPDIR", unusable)]).await;
         assert!(plugin.socket().starts_with("/tmp"), "{}", plugin.line);
+        kill_process(plugin.pid(), Signal::TERM).unwrap();
+        plugin.end().await;
         let (code, stdout, stderr) = output(&[], &[COOKIE, ("PLUGIN_UNIX_SOCKET_DIR", unusable)]).await;
         assert_eq!((code, stdout.as_str()), (Some(1), ""));
         assert!(stderr.contains(unusable) && stderr.contains("PLUGIN_UNIX_SOCKET_DIR"), "{stderr}");

@@ -5,11 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// What the files below a path may not name, and why. The map in `src/lib.rs` says the same in prose.
 const WALLS: [(&str, &[&str], &str); 9] = [
-    (
-        "src/secret.rs",
-        &["crate::"],
-        "a secret knows nothing of what it is for",
-    ),
+    ("src/secret.rs", &["crate::"], "a secret knows nothing of what it is for"),
     ("src/env.rs", &["crate::"], "names of variables depend on nothing"),
     ("src/crash.rs", &["crate::"], "a crash must not need anything that may be broken"),
     (
@@ -39,7 +35,15 @@ const WALLS: [(&str, &[&str], &str); 9] = [
     ),
     (
         "src/kms",
-        &["crate::terraform", "crate::postgres", "crate::provider", "crate::plugin", "tonic", "prost", "tokio_postgres"],
+        &[
+            "crate::terraform",
+            "crate::postgres",
+            "crate::provider",
+            "crate::plugin",
+            "tonic",
+            "prost",
+            "tokio_postgres",
+        ],
         "the client of the KMS knows neither Terraform nor databases",
     ),
     (

@@ -7,7 +7,8 @@ pub mod terraform;
 use std::path::Path;
 
 /// The block that a configuration needs to use the provider.
-pub const REQUIRED_PROVIDERS: &str = "terraform {\n  required_providers {\n    kms = {\n      source = \"hanzoai/kms\"\n    }\n  }\n}\n";
+pub const REQUIRED_PROVIDERS: &str =
+    "terraform {\n  required_providers {\n    kms = {\n      source = \"hanzoai/kms\"\n    }\n  }\n}\n";
 
 /// An empty directory for Terraform with the provider that was built for this test run.
 pub fn workspace() -> terraform::Workspace {

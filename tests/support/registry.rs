@@ -33,8 +33,12 @@ impl Page<'_> {
         content(&self.schema.block, &mut page);
         for nested in &self.schema.block.blocks {
             let NestedBlock { name, block, .. } = nested;
-            write!(page, "\n<a id=\"nestedblock--{name}\"></a>\n### Nested Schema for `{name}`\n\n{}\n", block.description)
-                .expect("a String takes everything");
+            write!(
+                page,
+                "\n<a id=\"nestedblock--{name}\"></a>\n### Nested Schema for `{name}`\n\n{}\n",
+                block.description
+            )
+            .expect("a String takes everything");
             content(block, &mut page);
         }
         if let Some(import) = self.import {

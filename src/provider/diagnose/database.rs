@@ -38,14 +38,14 @@ pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &Login<'_>) 
     if !check.is_empty() {
         paragraphs.push(format!("Check, likeliest first:\n  - {}", check.join("\n  - ")));
     }
-    paragraphs.extend(
-        refusal.statement().map(|statement| format!("To be run by {}:\n  {}", statement.who, statement.sql)),
-    );
+    paragraphs
+        .extend(refusal.statement().map(|statement| format!("To be run by {}:\n  {}", statement.who, statement.sql)));
     if cured_by_this_run(&refusal.reason) {
         paragraphs.push(cure(login.in_plan));
     }
     paragraphs.push(way_on(refusal.class(), login));
-    Diagnostic::new(severity, summary(refusal.class(), login), paragraphs.join("\n\n")).at(argument(refusal.blame(), login))
+    Diagnostic::new(severity, summary(refusal.class(), login), paragraphs.join("\n\n"))
+        .at(argument(refusal.blame(), login))
 }
 
 /// One constant summary per class, so that many alike fold into one; but what will happen to one connection is named.
@@ -58,11 +58,7 @@ fn summary(class: Class, login: &Login<'_>) -> String {
 }
 
 fn password(login: &Login<'_>) -> String {
-    let trimmed = if login.password_was_trimmed {
-        "; white space around it was cut off, as the KMS does"
-    } else {
-        ""
-    };
+    let trimmed = if login.password_was_trimmed { "; white space around it was cut off, as the KMS does" } else { "" };
     format!("Connection: `{}`, with the password from `{}`{trimmed}.", login.connection, login.password_argument)
 }
 

@@ -23,7 +23,10 @@ pub(super) fn rule(text: &str) -> Option<String> {
         );
     }
     if host.contains('[') || host.contains(']') {
-        return Some("An IPv6 address is written without brackets here, such as `2001:db8::1`; the port goes into `port`.".to_owned());
+        return Some(
+            "An IPv6 address is written without brackets here, such as `2001:db8::1`; the port goes into `port`."
+                .to_owned(),
+        );
     }
     if is_ipv6(host) {
         return None;
@@ -65,11 +68,16 @@ fn url(scheme: &str, rest: &str) -> String {
         Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => (host, port),
         _ => (address, ""),
     };
-    let arguments = [("host", host, true), ("port", port, false), ("database", database, true), ("username", user, true)];
+    let arguments =
+        [("host", host, true), ("port", port, false), ("database", database, true), ("username", user, true)];
     let written: Vec<String> = arguments
         .iter()
         .filter(|(_, value, _)| !value.is_empty())
-        .map(|(name, value, quoted)| if *quoted { format!("`{name} = {value:?}`") } else { format!("`{name} = {value}`") })
+        .map(
+            |(name, value, quoted)| {
+                if *quoted { format!("`{name} = {value:?}`") } else { format!("`{name} = {value}`") }
+            },
+        )
         .collect();
     if !scheme.starts_with("postgres") || written.is_empty() {
         return "`host` is a name or an IP address, not a URL. A good one is `db.example.com`.".to_owned();
@@ -83,7 +91,17 @@ mod tests {
 
     #[test]
     fn good_hosts() {
-        for host in ["db.example.com", "::1", "localhost.", "db_1.test", "DB.TEST", "10.0.0.1", "2001:db8::1", " db.test ", "bücher.example"] {
+        for host in [
+            "db.example.com",
+            "::1",
+            "localhost.",
+            "db_1.test",
+            "DB.TEST",
+            "10.0.0.1",
+            "2001:db8::1",
+            " db.test ",
+            "bücher.example",
+        ] {
             assert_eq!(rule(host), None, "{host}");
         }
     }

@@ -96,7 +96,7 @@ fn judge(
     };
     let what = diagnose::Login {
         connection: planned.title(),
-        password_argument: if planned.password.is_null() { "password_wo" } else { "password" },
+        password_argument: planned.password_argument(),
         password_was_trimmed: planned
             .password
             .known()
@@ -143,9 +143,6 @@ fn target(planned: &Connection, config: &Connection, validation: &Validation) ->
         username: credentials.username,
         password: credentials.password,
         tls,
-        address: validation
-            .address
-            .clone()
-            .map(|address| postgres::Address { host: address.host, port: address.port }),
+        address: validation.address.clone().map(|address| postgres::Address { host: address.host, port: address.port }),
     })
 }

@@ -80,16 +80,18 @@ impl Resource<Session> for PostgresConnection {
             name: planned.title().trim().to_owned(),
             description: planned.description().filter(|text| !text.is_empty()),
             project_id: planned.project().map(ToOwned::to_owned),
+            method: kms::Method::default(),
+            is_platform_managed: false,
             gateway_id: planned.gateway_id.known().cloned(),
             credentials,
         };
         wait::reading(call, limit, login::check(call, &planned, &config, login::Phase::Apply)).await??;
-        match wait::writing(call, limit, client.create(&request)).await {
+        match wait::writing(call, limit, client.create(&request)).await? {
             Ok(remote) => {
                 writes::note(&mut change.private, &config, &planned, remote.credentials_hash.as_deref());
                 Ok(Connection::read(remote, planned).into_object())
             }
-            Err(error) => Err(diagnose::create(call, client, &request, error).await),
+            Err(error) => Err(diagnose::create(planned.attempt("create"), client, &request, &error).await),
         }
     }
 
@@ -104,7 +106,7 @@ impl Resource<Session> for PostgresConnection {
         let limit = timeouts::limit(state.get("timeouts"), Operation::Read);
         let Some(id) = known.id.known().cloned() else { return Ok(None) };
         let found = wait::reading(call, limit, client.read(&id)).await?;
-        match found.map_err(|error| diagnose::service("read", known.title(), client, error))? {
+        match found.map_err(|error| diagnose::service(known.attempt("read"), &error))? {
             Some(remote) => Ok(Some(Connection::read(remote, known).into_object())),
             None => {
                 call.warn(diagnose::gone(known.title(), &id, client));
@@ -132,9 +134,8 @@ impl Resource<Session> for PostgresConnection {
         };
         let client = call.session().client()?;
         let id = prior.id.known().cloned().ok_or_else(still_unknown)?;
-        let remote = wait::writing(call, limit, client.update(&id, &request))
-            .await
-            .map_err(|error| diagnose::update(planned.title(), client, error))?;
+        let answered = wait::writing(call, limit, client.update(&id, &request)).await?;
+        let remote = answered.map_err(|error| diagnose::update(planned.attempt("update"), &error))?;
         let hash = remote.credentials_hash.as_deref().filter(|_| sends_credentials);
         writes::note(&mut change.private, &config, &planned, hash);
         Ok(Connection::read(remote, planned).into_object())
@@ -145,8 +146,8 @@ impl Resource<Session> for PostgresConnection {
         let client = call.session().client()?;
         let limit = timeouts::limit(state.get("timeouts"), Operation::Delete);
         let Some(id) = known.id.known() else { return Ok(()) };
-        let deleted = wait::writing(call, limit, client.delete(id)).await;
-        deleted.map(|_| ()).map_err(|error| diagnose::service("delete", known.title(), client, error).into())
+        let deleted = wait::writing(call, limit, client.delete(id)).await?;
+        deleted.map(|_| ()).map_err(|error| diagnose::service(known.attempt("delete"), &error))
     }
 
     async fn import(&self, call: &Call<Session>, id: &str) -> Result<Object, Diagnostics> {
@@ -157,7 +158,8 @@ impl Resource<Session> for PostgresConnection {
         let client = call.session().client()?;
         let limit = timeouts::limit(&Value::Null, Operation::Read);
         let found = wait::reading(call, limit, client.read(id)).await?;
-        match found.map_err(|error| diagnose::service("import", id, client, error))? {
+        let attempt = diagnose::Attempt { verb: "import", title: id, password_argument: "password" };
+        match found.map_err(|error| diagnose::service(attempt, &error))? {
             Some(remote) => Ok(Connection::read(remote, Connection::default()).into_object()),
             None => Err(diagnose::nothing_to_import(id, client).into()),
         }
@@ -192,6 +194,16 @@ fn still_unknown() -> Diagnostic {
 }
 
 impl Connection {
+    /// What is being done to it, for a message.
+    fn attempt(&self, verb: &'static str) -> diagnose::Attempt<'_> {
+        diagnose::Attempt { verb, title: self.title(), password_argument: self.password_argument() }
+    }
+
+    /// The argument that gives the password. (A write-only one is never in a planned state.)
+    fn password_argument(&self) -> &'static str {
+        if self.password.is_null() { "password_wo" } else { "password" }
+    }
+
     /// Whether the KMS connects through a gateway, or may do so.
     fn has_gateway(&self) -> bool {
         !matches!(self.gateway_id, Field::Null)

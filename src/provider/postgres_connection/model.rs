@@ -4,6 +4,7 @@ use crate::kms;
 use crate::model;
 use crate::secret::Secret;
 use crate::terraform::model::Field;
+use crate::terraform::number::Number;
 use crate::terraform::value::Value;
 
 model! {
@@ -15,7 +16,7 @@ model! {
         project_id: String,
         method: String,
         host: String,
-        port: i64,
+        port: Number,
         database: String,
         username: String,
         password: String,
@@ -78,9 +79,9 @@ impl Connection {
             name: Field::Known(remote.name),
             description: remote.description.into(),
             project_id: remote.project_id.into(),
-            method: remote.method.map_or(known.method, Field::Known),
+            method: Field::Known(remote.method),
             host: Field::Known(credentials.host),
-            port: Field::Known(credentials.port),
+            port: Number::try_from(credentials.port).ok().into(),
             database: Field::Known(credentials.database),
             username: Field::Known(credentials.username),
             password: known.password,
@@ -108,7 +109,7 @@ impl Connection {
         let trimmed = |field: &Field<String>| field.known().map(|text| text.trim().to_owned());
         Some(kms::NewCredentials {
             host: trimmed(&self.host)?,
-            port: u16::try_from(*self.port.known()?).ok()?,
+            port: u16::try_from(self.port.known()?.as_i64()?).ok()?,
             database: trimmed(&self.database)?,
             username: trimmed(&self.username)?,
             password,

@@ -67,7 +67,9 @@ fn name_rule(name: &str) -> Option<String> {
 fn description_rule(description: &str) -> Option<String> {
     let length = description.trim().chars().count();
     (length > LONGEST_DESCRIPTION).then(|| {
-        format!("The KMS stores descriptions of up to {LONGEST_DESCRIPTION} characters; this one has {length}. Shorten it.")
+        format!(
+            "The KMS stores descriptions of up to {LONGEST_DESCRIPTION} characters; this one has {length}. Shorten it."
+        )
     })
 }
 
@@ -80,8 +82,7 @@ fn project_rule(project: &str) -> Option<String> {
 }
 
 fn method_rule(method: &str) -> Option<String> {
-    (method != METHOD)
-        .then(|| format!("The only method is `{METHOD}`, which is also the default. Remove the line."))
+    (method != METHOD).then(|| format!("The only method is `{METHOD}`, which is also the default. Remove the line."))
 }
 
 fn database_rule(database: &str) -> Option<String> {
@@ -114,7 +115,9 @@ fn password_rule(password: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("This cannot be the password of a role: {problem}. Check the variable or the secret that it comes from."))
+    Some(format!(
+        "This cannot be the password of a role: {problem}. Check the variable or the secret that it comes from."
+    ))
 }
 
 fn gateway_rule(gateway: &str) -> Option<String> {
@@ -195,7 +198,9 @@ fn certificate_rule(connection: &Connection) -> Option<Diagnostic> {
     Some(
         Diagnostic::warning(
             "`ssl_certificate` is not used",
-            format!("With `{argument} = false` {means}, so `ssl_certificate` has no effect. Remove one of the two lines."),
+            format!(
+                "With `{argument} = false` {means}, so `ssl_certificate` has no effect. Remove one of the two lines."
+            ),
         )
         .at("ssl_certificate"),
     )

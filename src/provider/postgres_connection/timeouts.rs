@@ -47,15 +47,18 @@ pub(super) fn block() -> Block {
 /// Checks the block as it is written.
 pub(super) fn check(block: &Value) -> Diagnostics {
     let Some(object) = block.as_object() else { return Diagnostics::new() };
-    let broken = Operation::ALL.iter().filter(|operation| {
-        object.get(operation.name()).as_str().is_some_and(|text| duration::parse(text).is_none())
-    });
+    let broken = Operation::ALL
+        .iter()
+        .filter(|operation| object.get(operation.name()).as_str().is_some_and(|text| duration::parse(text).is_none()));
     broken
         .map(|operation| {
             let name = operation.name();
             Diagnostic::error(
                 "Invalid duration",
-                format!("`{name}` takes a duration such as {}. Change the value, or remove the line.", duration::EXAMPLES),
+                format!(
+                    "`{name}` takes a duration such as {}. Change the value, or remove the line.",
+                    duration::EXAMPLES
+                ),
             )
             .at(Path::from("timeouts").attribute(name))
         })

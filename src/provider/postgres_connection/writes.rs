@@ -65,7 +65,7 @@ pub(super) fn change(
         && matches!(description, kms::Patch::Keep)
         && matches!(gateway_id, kms::Patch::Keep)
         && credentials.is_none();
-    (!nothing).then_some(kms::Change { name, description, gateway_id, credentials })
+    (!nothing).then_some(kms::Change { name, description, gateway_id, credentials, ..kms::Change::default() })
 }
 
 /// Notes what was sent, for the plans to come.

@@ -140,11 +140,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
 
     /// A computed value of a wrong type is a mistake of the resource. The object must not be lost for it: what was
     /// planned is stored, without what was unknown, and the next refresh reads the rest.
-    fn encode_whatever_happens(
-        &self,
-        state: Object,
-        planned: &Object,
-    ) -> Result<proto::DynamicValue, Diagnostics> {
+    fn encode_whatever_happens(&self, state: Object, planned: &Object) -> Result<proto::DynamicValue, Diagnostics> {
         convert::encode(state, &self.of).or_else(|_| {
             let known = plan::fill(&self.schema.block, planned, &Object::new(), &|_, _, _| true);
             convert::encode(known.state, &self.of)

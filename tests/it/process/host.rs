@@ -13,6 +13,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
 use terraform_provider_kms::tls::crypto_provider;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, BufReader, Lines};
 use tokio::net::UnixStream;
@@ -75,8 +76,9 @@ pub(super) fn fields(line: &str) -> Vec<&str> {
     line.split('|').collect()
 }
 
-/// A started plugin.
+/// A started plugin. What it leaves behind goes with it: a killed one cannot tidy up.
 pub(super) struct Plugin {
+    _temporary: TempDir,
     pub(super) child: Child,
     pub(super) line: String,
     pub(super) stdout: Lines<BufReader<ChildStdout>>,
@@ -90,11 +92,17 @@ impl Plugin {
         Self::spawn(command).await
     }
 
+    /// Starts `command` as it is, but for its directory of temporary files.
     pub(super) async fn spawn(mut command: Command) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let chosen = command.as_std().get_envs().any(|(name, _)| name == "TMPDIR");
+        if !chosen {
+            command.env("TMPDIR", temporary.path());
+        }
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = soon(stdout.next_line()).await.unwrap().expect("no handshake line");
-        Self { child, line, stdout }
+        Self { _temporary: temporary, child, line, stdout }
     }
 
     pub(super) fn pid(&self) -> rustix::process::Pid {
@@ -140,10 +148,10 @@ impl Plugin {
             }
         };
         config.alpn_protocols = vec![b"h2".to_vec()];
-        let stream = soon(TlsConnector::from(Arc::new(config)).connect(
-            ServerName::try_from("localhost").unwrap(),
-            connect(&self.socket()).await,
-        ))
+        let stream = soon(
+            TlsConnector::from(Arc::new(config))
+                .connect(ServerName::try_from("localhost").unwrap(), connect(&self.socket()).await),
+        )
         .await
         .map_err(|error| error.to_string())?;
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
@@ -187,13 +195,7 @@ impl Session {
 
     /// Starts a call with one message; `last` says that none follows.
     pub(super) async fn start(&self, path: &str, message: &[u8], last: bool) -> Result<Call, String> {
-        let mut requests = soon(self.0.clone().ready()).await.map_err(|error| error.to_string())?;
-        let request = http::Request::post(format!("http://localhost{path}"))
-            .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .body(())
-            .unwrap();
-        let (response, mut body) = requests.send_request(request, false).map_err(|error| error.to_string())?;
+        let (response, mut body) = self.begin(path).await?;
         let mut frame = vec![0];
         frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
         frame.extend(message);
@@ -204,6 +206,20 @@ impl Session {
             return Err(format!("grpc-status {}", status.to_str().unwrap()));
         }
         Ok(Call(response.into_body(), body))
+    }
+
+    /// Starts a call, and sends no message yet.
+    pub(super) async fn begin(
+        &self,
+        path: &str,
+    ) -> Result<(h2::client::ResponseFuture, h2::SendStream<Bytes>), String> {
+        let mut requests = soon(self.0.clone().ready()).await.map_err(|error| error.to_string())?;
+        let request = http::Request::post(format!("http://localhost{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(())
+            .unwrap();
+        requests.send_request(request, false).map_err(|error| error.to_string())
     }
 
     /// A call with one answer; gives the answer's message.

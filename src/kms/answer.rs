@@ -1,0 +1,294 @@
+//! Tells three kinds of answers apart: what was asked for, an error of the service, and something that is not the
+//! service. The only place that knows the service's error texts.
+
+use std::time::Duration;
+
+use reqwest::{Url, header::HeaderMap};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Call, Error, Foreign, Issue, Oddity, Permission, Reply, Step, http::header, redact::Redactor};
+
+/// A whole answer, or the beginning of one that is too long.
+pub(super) struct Answer {
+    call: Call,
+    status: u16,
+    content_type: Option<String>,
+    location: Option<String>,
+    retry_after: Option<Duration>,
+    body: Vec<u8>,
+    too_long: Option<usize>,
+    /// For a status other than 2xx.
+    fault: Option<Fault>,
+    redactor: Redactor,
+}
+
+/// The service's error body, as it came.
+struct Fault {
+    request_id: Option<String>,
+    name: Option<String>,
+    message: Value,
+    details: Value,
+}
+
+impl Answer {
+    pub(super) fn new(
+        call: Call,
+        status: u16,
+        headers: &HeaderMap,
+        body: Vec<u8>,
+        too_long: Option<usize>,
+        redactor: Redactor,
+    ) -> Self {
+        let seconds = |name| header(headers, name).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        Self {
+            content_type: header(headers, "content-type").map(|text| redactor.text(text)),
+            location: header(headers, "location").map(str::to_owned),
+            retry_after: seconds("retry-after").or_else(|| seconds("x-ratelimit-reset")),
+            fault: if (200..300).contains(&status) { None } else { Fault::parse(&body) },
+            call,
+            status,
+            body,
+            too_long,
+            redactor,
+        }
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(super) fn request_id(&self) -> Option<&str> {
+        self.fault.as_ref()?.request_id.as_deref()
+    }
+
+    /// Whether the token is expired, broken or revoked. Any other 403 is about permissions.
+    pub(super) fn refuses_token(&self) -> bool {
+        let name = self.fault.as_ref().and_then(|fault| fault.name.as_deref());
+        match self.status {
+            401 => self.fault.is_some(),
+            403 => name == Some("TokenError"),
+            _ => false,
+        }
+    }
+
+    /// Whether this answer to a login is a refusal by the service, rather than a failure or something foreign.
+    pub(super) fn refuses_login(&self) -> bool {
+        let asked_for_login = self.fault.as_ref().is_some_and(|fault| fault.name.is_some());
+        match self.status {
+            401 | 403 => self.fault.is_some(),
+            404 => self.is_own_not_found(),
+            400 | 422 => asked_for_login,
+            _ => false,
+        }
+    }
+
+    /// Whether the service itself says that it has no such connection. Any other 404 comes from a wrong address.
+    pub(super) fn is_no_such_connection(&self) -> bool {
+        self.is_own_not_found() && self.message().starts_with("Could not find App Connection")
+    }
+
+    /// What was asked for, or the error that the answer is.
+    pub(super) fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        if !(200..300).contains(&self.status) {
+            return Err(self.error());
+        }
+        if let Some(limit) = self.too_long {
+            return Err(Error::NotTheService { foreign: self.foreign(Oddity::TooLong(limit)) });
+        }
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let reason = self.redactor.text(&error.to_string());
+            Error::NotTheService { foreign: self.foreign(Oddity::Body(reason)) }
+        })
+    }
+
+    /// The words of the service, for an error.
+    pub(super) fn reply(&self) -> Reply {
+        let fault = self.fault.as_ref();
+        Reply {
+            call: self.call.clone(),
+            status: self.status,
+            request_id: fault.and_then(|fault| fault.request_id.as_deref()).map(|id| self.redactor.text(id)),
+            name: fault.and_then(|fault| fault.name.as_deref()).map(|name| self.redactor.text(name)),
+            message: self.redactor.text(self.message()),
+        }
+    }
+
+    fn error(&self) -> Error {
+        let reply = || Box::new(self.reply());
+        match self.status {
+            300..400 => self.redirected(),
+            429 => Error::Limited { retry_after: self.retry_after.or_else(|| self.announced_wait()), reply: reply() },
+            404 if !self.is_own_not_found() => self.not_the_service(),
+            404 if self.is_no_such_connection() => Error::NoSuchConnection { reply: reply() },
+            404 if self.is_about_project() => Error::ProjectNotFound { reply: reply() },
+            500.. if !self.is_own() => Error::Gateway { foreign: self.foreign(Oddity::Status) },
+            500.. => Error::Unavailable { reply: reply() },
+            _ if self.fault.is_none() => self.not_the_service(),
+            400 => self.bad_request(),
+            403 => self.denied(),
+            422 => Error::Invalid { issues: self.issues(), reply: reply() },
+            _ => Error::Refused { reply: reply() },
+        }
+    }
+
+    fn bad_request(&self) -> Error {
+        let reply = Box::new(self.reply());
+        let message = self.message();
+        let name = message
+            .strip_prefix("An App Connection with the name \"")
+            .and_then(|rest| rest.strip_suffix("\" already exists"));
+        if let Some(name) = name {
+            return Error::NameTaken { name: self.redactor.text(name), reply };
+        }
+        if let Some(text) = message.strip_prefix("Unable to validate connection: ") {
+            return Error::DatabaseRefused { step: Step::Login, message: self.redactor.text(text), reply };
+        }
+        if message.starts_with("ALTER USER ") || message == "Encountered an error transferring credentials to platform"
+        {
+            return Error::DatabaseRefused { step: Step::ChangePassword, message: reply.message.clone(), reply };
+        }
+        if message.starts_with("Cannot delete App Connection with existing connections") {
+            return Error::InUse { reply };
+        }
+        if message.starts_with("Cannot update credentials or management status for platform managed connections")
+            || message.starts_with("Credentials required to transition to platform managed credentials")
+        {
+            return Error::Managed { reply };
+        }
+        if message.starts_with("App Connection with ") && message.contains(" is not for App ") {
+            return Error::OtherApp { reply };
+        }
+        if message.starts_with("Could not find project with ID ") {
+            return Error::ProjectNotFound { reply };
+        }
+        Error::Refused { reply }
+    }
+
+    fn denied(&self) -> Error {
+        let reply = Box::new(self.reply());
+        let said = self.message().strip_prefix("You are not allowed to ").and_then(|rest| rest.split_once(" on "));
+        let details = self.fault.as_ref().and_then(|fault| fault.details.as_array());
+        Error::Denied {
+            action: said.map(|(action, _)| self.redactor.text(action)),
+            subject: said.map(|(_, subject)| self.redactor.text(subject)),
+            details: details.into_iter().flatten().take(MOST_ITEMS).map(|rule| self.permission(rule)).collect(),
+            reply,
+        }
+    }
+
+    fn permission(&self, rule: &Value) -> Permission {
+        let words = |name| match rule.get(name) {
+            Some(Value::String(text)) => self.redactor.text(text),
+            Some(Value::Array(items)) => {
+                self.redactor.text(&items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
+            }
+            _ => String::new(),
+        };
+        Permission {
+            action: words("action"),
+            subject: words("subject"),
+            inverted: rule.get("inverted").and_then(Value::as_bool).unwrap_or(false),
+        }
+    }
+
+    /// The issues of a 422. Of the two dialects of its validator only path and message are common; an issue may come
+    /// twice, because the body is checked as an intersection.
+    fn issues(&self) -> Vec<Issue> {
+        let Some(fault) = &self.fault else { return Vec::new() };
+        let mut issues = Vec::new();
+        for item in fault.message.as_array().into_iter().flatten().take(MOST_ITEMS) {
+            let path = item.get("path").and_then(Value::as_array).into_iter().flatten();
+            let path = path.take(MOST_ITEMS).map(|key| match key {
+                Value::String(name) => self.redactor.text(name),
+                other => self.redactor.text(&other.to_string()),
+            });
+            let message = item.get("message").or(Some(item)).and_then(Value::as_str).unwrap_or("not accepted");
+            let issue = Issue { path: path.collect(), message: self.redactor.text(message) };
+            if !issues.contains(&issue) {
+                issues.push(issue);
+            }
+        }
+        if let (true, Some(text)) = (issues.is_empty(), fault.message.as_str()) {
+            issues.push(Issue { path: Vec::new(), message: self.redactor.text(text) });
+        }
+        issues
+    }
+
+    /// Names the other host without what may be secret in a URL.
+    fn redirected(&self) -> Error {
+        let Some(location) = &self.location else { return self.not_the_service() };
+        let target = match Url::parse(location) {
+            Ok(url) => match (url.host_str(), url.port()) {
+                (Some(host), Some(port)) => format!("{host}:{port}"),
+                (Some(host), None) => host.to_owned(),
+                (None, _) => url.scheme().to_owned(),
+            },
+            Err(_) => location.split(['?', '#']).next().unwrap_or_default().to_owned(),
+        };
+        Error::Redirected {
+            call: Box::new(self.call.clone()),
+            status: self.status,
+            target: self.redactor.text(&target),
+        }
+    }
+
+    fn not_the_service(&self) -> Error {
+        Error::NotTheService { foreign: self.foreign(Oddity::Status) }
+    }
+
+    fn foreign(&self, oddity: Oddity) -> Box<Foreign> {
+        Box::new(Foreign {
+            call: self.call.clone(),
+            status: self.status,
+            oddity,
+            content_type: self.content_type.clone(),
+            beginning: self.redactor.beginning(&self.body),
+        })
+    }
+
+    /// A 429 without headers says the seconds in words.
+    fn announced_wait(&self) -> Option<Duration> {
+        let (_, rest) = self.message().split_once("try again in ")?;
+        rest.split(' ').next()?.parse().ok().map(Duration::from_secs)
+    }
+
+    fn message(&self) -> &str {
+        self.fault.as_ref().and_then(|fault| fault.message.as_str()).unwrap_or_default()
+    }
+
+    /// Only the service gives a request an id: proxies and routers write error bodies of a similar shape.
+    fn is_own(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| fault.request_id.is_some() && fault.name.is_some())
+    }
+
+    fn is_own_not_found(&self) -> bool {
+        let name = self.fault.as_ref().and_then(|fault| fault.name.as_deref());
+        self.status == 404 && self.is_own() && name == Some("NotFound")
+    }
+
+    fn is_about_project(&self) -> bool {
+        let message = self.message();
+        message.starts_with("Project with ") && message.ends_with(" not found")
+    }
+}
+
+impl Fault {
+    /// Lenient: older versions have no `reqId`, and other routes no `error`.
+    fn parse(body: &[u8]) -> Option<Self> {
+        let Value::Object(mut fields) = serde_json::from_slice(body).ok()? else { return None };
+        let message = fields.remove("message").filter(|message| message.is_string() || message.is_array())?;
+        let mut text = |name| match fields.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        let (request_id, name) = (text("reqId"), text("error"));
+        Some(Self { request_id, name, message, details: fields.remove("details").unwrap_or_default() })
+    }
+}
+
+/// Of issues, rules and path elements: more than a person reads.
+const MOST_ITEMS: usize = 50;
+
+#[cfg(test)]
+mod tests;

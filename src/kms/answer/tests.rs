@@ -1,0 +1,286 @@
+use reqwest::header::{HeaderName, HeaderValue};
+use serde_json::json;
+
+use super::*;
+use crate::secret::Secret;
+
+fn answer_with(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+    let call = Call { method: "POST", host: "kms.test".to_owned(), path: "/api/v1/x".to_owned() };
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+        .collect();
+    let redactor = Redactor::new(&[Secret::new("hunter2")]);
+    Answer::new(call, status, &headers, body.as_bytes().to_vec(), None, redactor)
+}
+
+fn answer(status: u16, body: &str) -> Answer {
+    answer_with(status, &[], body)
+}
+
+/// An error body as the service writes it.
+fn own(status: u16, name: &str, message: impl Into<Value>) -> Answer {
+    let body = json!({"reqId": "req-12345678901234", "statusCode": status, "error": name, "message": message.into()});
+    answer(status, &body.to_string())
+}
+
+/// The variant's name, and for some what is in it.
+fn kind(error: &Error) -> String {
+    match error {
+        Error::NameTaken { name, .. } => format!("NameTaken {name}"),
+        Error::DatabaseRefused { step, message, .. } => format!("DatabaseRefused {step:?} {message}"),
+        Error::Denied { action, subject, .. } => {
+            let part = |text: &Option<String>| text.clone().unwrap_or("-".to_owned());
+            format!("Denied {} {}", part(action), part(subject))
+        }
+        Error::Limited { retry_after, .. } => format!("Limited {retry_after:?}"),
+        other => format!("{other:?}").split([' ', '(']).next().unwrap().to_owned(),
+    }
+}
+
+#[test]
+fn every_error_of_the_service_has_its_kind() {
+    let connection = "7f3c1c1e-8f0a-4c55-9d1e-3f2b6a1d0e9c";
+    for (status, name, message, expected) in [
+        (403, "Forbidden access to /api", "You are not allowed to access this resource", "Denied - -"),
+        (
+            403,
+            "ForbiddenError",
+            "You are not allowed to access this resource from the current IP address",
+            "Denied - -",
+        ),
+        (403, "PermissionDenied", "You are not allowed to create on app-connections", "Denied create app-connections"),
+        (
+            403,
+            "PermissionDenied",
+            "You are not allowed to read-app-connections on app-connections",
+            "Denied read-app-connections app-connections",
+        ),
+        (403, "ProjectMembershipNotFound", "You are not a member of this project with ID p.", "Denied - -"),
+        (429, "RateLimitExceeded", "Rate limit exceeded. Please try again in 17 seconds", "Limited Some(17s)"),
+        (429, "RateLimitExceeded", "Failed to acquire lock: rate limit exceeded", "Limited None"),
+        (404, "NotFound", "Could not find App Connection with ID x", "NoSuchConnection"),
+        (404, "NotFound", "Could not find App Connection with name x in project scope.", "NoSuchConnection"),
+        (400, "BadRequest", "App Connection with ID x is not for App \"postgres\"", "OtherApp"),
+        (400, "BadRequest", "App Connection with name x is not for App \"postgres\"", "OtherApp"),
+        (404, "NotFound", "Project with ID 'p' not found", "ProjectNotFound"),
+        (404, "NotFound", "Project with p not found", "ProjectNotFound"),
+        (400, "BadRequest", "Could not find project with ID p", "ProjectNotFound"),
+        (400, "BadRequest", "Your current plan does not support gateway usage with app connections.", "Refused"),
+        (404, "NotFound", "Gateway with ID g not found for org", "Refused"),
+        (
+            400,
+            "BadRequest",
+            "Unable to validate connection: password authentication failed for user \"u\"",
+            "DatabaseRefused Login password authentication failed for user \"u\"",
+        ),
+        (
+            400,
+            "BadRequest",
+            "ALTER USER \"u\" WITH PASSWORD '********************'; - permission denied to alter role",
+            "DatabaseRefused ChangePassword ALTER USER \"u\" WITH PASSWORD '********************'; - permission denied to alter role",
+        ),
+        (
+            400,
+            "BadRequest",
+            "Encountered an error transferring credentials to platform",
+            "DatabaseRefused ChangePassword Encountered an error transferring credentials to platform",
+        ),
+        (400, "BadRequest", "An App Connection with the name \"main\" already exists", "NameTaken main"),
+        (
+            400,
+            "BadRequest",
+            "Cannot update credentials or management status for platform managed connections",
+            "Managed",
+        ),
+        (400, "BadRequest", "Credentials required to transition to platform managed credentials", "Managed"),
+        (
+            400,
+            "BadRequest",
+            "Cannot delete App Connection with existing connections. Remove all existing connections and try again.",
+            "InUse",
+        ),
+        (500, "InternalServerError", "Something went wrong", "Unavailable"),
+        (500, "Create", "Something went wrong", "Unavailable"),
+        (504, "GatewayTimeoutError", "x", "Unavailable"),
+        (410, "Gone", "x", "Refused"),
+        (401, "UnauthorizedError", "No identity access token found", "Refused"),
+    ] {
+        let answer = own(status, name, message.replace("ID x", &format!("ID {connection}")));
+        let error = answer.decode::<Value>().expect_err(message);
+        assert_eq!(kind(&error), expected, "{message}");
+        assert!(!error.may_have_run(), "{message}");
+        assert_eq!(answer.is_no_such_connection(), expected == "NoSuchConnection");
+        let printed = error.to_string();
+        for part in ["kms.test", "/api/v1/x", "req-12345678901234", name, &status.to_string()] {
+            assert!(printed.contains(part), "{part} in {printed}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_the_service_is_told_apart() {
+    let html = "<html><title>404</title>hunter2";
+    let fastify = r#"{"message":"Route GET:/api/v2 not found","error":"Not Found","statusCode":404}"#;
+    let no_request_id = r#"{"statusCode":404,"error":"NotFound","message":"Could not find App Connection with ID x"}"#;
+    let other_name =
+        r#"{"reqId":"req-1","statusCode":404,"error":"Missing","message":"Could not find App Connection with ID x"}"#;
+    let gateway = r#"{"message":"upstream","error":"Service Unavailable"}"#;
+    let deep = "[".repeat(100_000);
+    for (status, body, expected, may_have_run) in [
+        (404, html, "NotTheService", false),
+        (404, "", "NotTheService", false),
+        (404, fastify, "NotTheService", false),
+        (404, no_request_id, "NotTheService", false),
+        (404, other_name, "NotTheService", false),
+        (404, r#"{"message":"unauthorized"}"#, "NotTheService", false),
+        (403, html, "NotTheService", false),
+        (418, "[1,2]", "NotTheService", false),
+        (400, &deep, "NotTheService", false),
+        (304, "", "NotTheService", false),
+        (500, html, "Gateway", true),
+        (502, html, "Gateway", true),
+        (503, gateway, "Gateway", true),
+        (504, "", "Gateway", true),
+        (524, "{}", "Gateway", true),
+        (200, html, "NotTheService", true),
+        (200, "", "NotTheService", true),
+        (204, "", "NotTheService", true),
+        (200, &deep, "NotTheService", true),
+        (429, html, "Limited None", false),
+    ] {
+        let answer = answer(status, body);
+        let error = answer.decode::<Value>().expect_err(body);
+        assert_eq!((kind(&error).as_str(), error.may_have_run()), (expected, may_have_run), "{status} {body:.60}");
+        assert!(!answer.is_no_such_connection() && !error.to_string().contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_login_is_refused_only_by_the_service() {
+    for (answer, token, login) in [
+        (own(401, "UnauthorizedError", "Invalid credentials"), true, true),
+        (own(403, "TokenError", "invalid signature"), true, true),
+        (own(403, "ForbiddenError", "x"), false, true),
+        (own(403, "PermissionDenied", "x"), false, true),
+        (own(404, "NotFound", "Sub organization with name x not found"), false, true),
+        (own(422, "ValidationFailure", json!([])), false, true),
+        (own(400, "BadRequest", "x"), false, true),
+        (own(429, "RateLimitExceeded", "x"), false, false),
+        (own(500, "InternalServerError", "x"), false, false),
+        (answer(401, r#"{"message":"unauthorized"}"#), true, true),
+        (answer(401, "<html>"), false, false),
+        (answer(403, "<html>"), false, false),
+        (answer(404, r#"{"message":"x","error":"Not Found"}"#), false, false),
+        (answer(200, "{}"), false, false),
+    ] {
+        let shown = answer.reply().to_string();
+        assert_eq!((answer.refuses_token(), answer.refuses_login()), (token, login), "{shown}");
+    }
+}
+
+#[test]
+fn issues_of_both_dialects_are_read() {
+    let issue = |path: &[&str], message: &str| Issue {
+        path: path.iter().map(|key| (*key).to_owned()).collect(),
+        message: message.to_owned(),
+    };
+    let three = json!([
+        {"code": "too_small", "minimum": 1, "type": "string", "message": "Host required", "path": ["credentials", "host"]},
+        {"code": "too_small", "minimum": 1, "type": "string", "message": "Host required", "path": ["credentials", "host"]},
+        {"validation": "uuid", "code": "invalid_string", "message": "Invalid uuid", "path": ["connectionId"]},
+        {"code": "invalid_union_discriminator", "options": ["username-and-password"], "path": ["method"], "message": "m"},
+    ]);
+    let four = json!([
+        {"origin": "string", "code": "too_small", "minimum": 1, "inclusive": true, "path": ["name", 0], "message": "short"},
+        {"code": "invalid_format", "format": "uuid", "path": [], "message": "Invalid UUID"},
+        {"expected": "boolean", "code": "invalid_type", "path": ["credentials", "sslEnabled"],
+            "message": "Invalid input: expected boolean, received undefined"},
+    ]);
+    for (message, expected) in [
+        (
+            three,
+            vec![
+                issue(&["credentials", "host"], "Host required"),
+                issue(&["connectionId"], "Invalid uuid"),
+                issue(&["method"], "m"),
+            ],
+        ),
+        (
+            four,
+            vec![
+                issue(&["name", "0"], "short"),
+                issue(&[], "Invalid UUID"),
+                issue(&["credentials", "sslEnabled"], "Invalid input: expected boolean, received undefined"),
+            ],
+        ),
+        (json!("not hunter2"), vec![issue(&[], "not ********")]),
+        (json!([{"odd": 1}, "hunter2"]), vec![issue(&[], "not accepted"), issue(&[], "********")]),
+        (json!([]), vec![]),
+    ] {
+        let error = own(422, "ValidationFailure", message).decode::<Value>().unwrap_err();
+        let Error::Invalid { issues, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(*issues, expected);
+    }
+    let many: Vec<Value> = (0..10_000).map(|index| json!({"path": [index], "message": "m"})).collect();
+    let error = own(422, "ValidationFailure", many).decode::<Value>().unwrap_err();
+    assert!(matches!(&error, Error::Invalid { issues, .. } if issues.len() == MOST_ITEMS));
+}
+
+#[test]
+fn a_denial_shows_the_rules_that_it_lists() {
+    let body = json!({
+        "reqId": "req-1", "statusCode": 403, "error": "PermissionDenied",
+        "message": "You are not allowed to edit on app-connections",
+        "details": [
+            {"action": "read", "inverted": false, "subject": "app-connections", "conditions": {"a": 1}},
+            {"action": ["edit", "delete"], "inverted": true, "subject": "app-connections"},
+            7,
+        ],
+    });
+    let error = answer(403, &body.to_string()).decode::<Value>().unwrap_err();
+    let Error::Denied { details, .. } = &error else { panic!("{error:?}") };
+    let rules: Vec<_> =
+        details.iter().map(|rule| (rule.action.as_str(), rule.subject.as_str(), rule.inverted)).collect();
+    assert_eq!(rules, [("read", "app-connections", false), ("edit, delete", "app-connections", true), ("", "", false)]);
+}
+
+#[test]
+fn the_service_says_how_long_to_wait() {
+    for (headers, expected) in [
+        (vec![("retry-after", "7"), ("x-ratelimit-reset", "9")], Some(7)),
+        (vec![("x-ratelimit-reset", "9")], Some(9)),
+        (vec![("retry-after", "soon")], Some(3)),
+        (vec![("retry-after", "-1"), ("x-ratelimit-reset", "99999999999999999999")], Some(3)),
+        (vec![], Some(3)),
+    ] {
+        let body = r#"{"error":"RateLimitExceeded","message":"Please try again in 3 seconds"}"#;
+        let error = answer_with(429, &headers, body).decode::<Value>().unwrap_err();
+        let Error::Limited { retry_after, .. } = error else { panic!("{error:?}") };
+        assert_eq!(retry_after, expected.map(Duration::from_secs), "{headers:?}");
+    }
+}
+
+#[test]
+fn a_redirect_names_its_host_and_nothing_else() {
+    for (location, expected) in [
+        ("https://login.test/x?state=hunter2", "login.test"),
+        ("https://me:hunter2@other.test:8443/", "other.test:8443"),
+        ("/login?next=hunter2", "/login"),
+        ("//other.test/x", "//other.test/x"),
+    ] {
+        let error = answer_with(302, &[("location", location)], "").decode::<Value>().unwrap_err();
+        let Error::Redirected { target, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(target, expected);
+        assert!(!error.may_have_run());
+    }
+}
+
+#[test]
+fn secrets_and_escapes_stay_out_of_messages() {
+    let error = own(400, "Bad\u{1b}[31m", "Unable to validate connection: hunter2 \u{1b}[2J\nfailed").decode::<Value>();
+    let printed = error.unwrap_err().to_string();
+    assert!(printed.contains("********  [2J failed"), "{printed}");
+    assert!(!printed.contains("hunter2") && !printed.contains(char::is_control), "{printed}");
+    assert!(own(400, "BadRequest", "x".repeat(100_000)).reply().message.chars().count() < 1100);
+}

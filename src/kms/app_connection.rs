@@ -1,0 +1,283 @@
+//! The calls for PostgreSQL connections and what they send and get. Knows nothing of logins and status codes.
+//!
+//! Requests hold only what is set: to the service an absent key, `null` and `""` are three different things. Answers are
+//! read leniently: unknown keys are ignored, and what some version of the service leaves out is optional.
+
+use serde::{Deserialize, Serialize, Serializer};
+use uuid::Uuid;
+
+use super::{Client, Error, http::Request};
+use crate::secret::Secret;
+
+/// A connection to be made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewConnection {
+    /// A slug; unique among the connections of all apps in its scope.
+    pub name: String,
+    /// Free text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The project it belongs to; none is the organisation. Never changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<String>,
+    /// How the service logs in.
+    pub method: Method,
+    /// Whether the service shall at once give the role a password that nobody else knows.
+    #[serde(rename = "isPlatformManagedCredentials", skip_serializing_if = "is_false")]
+    pub is_platform_managed: bool,
+    /// The gateway through which the service reaches the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_id: Option<String>,
+    /// How to reach and log in to the database.
+    pub credentials: NewCredentials,
+}
+
+/// How the service logs in to a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub enum Method {
+    /// The only one.
+    #[default]
+    #[serde(rename = "username-and-password")]
+    UsernameAndPassword,
+}
+
+/// How to reach and log in to a database. Always sent as a whole: it replaces what the service has, a certificate that
+/// is not in it included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewCredentials {
+    /// A name or an address.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// The database to log in to.
+    pub database: String,
+    /// The role.
+    pub username: String,
+    /// Its password.
+    #[serde(serialize_with = "exposed")]
+    pub password: Secret,
+    /// Whether to use TLS.
+    pub ssl_enabled: bool,
+    /// Whether to check the certificate and its name.
+    pub ssl_reject_unauthorized: bool,
+    /// In PEM; trusted instead of the public authorities.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssl_certificate: Option<String>,
+}
+
+/// What to change in a connection. The default changes nothing.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// A new name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A new text, or none any more.
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub description: Patch<String>,
+    /// Only to turn the management on: the service refuses it over a managed connection, and there is no way back.
+    #[serde(rename = "isPlatformManagedCredentials", skip_serializing_if = "is_false")]
+    pub is_platform_managed: bool,
+    /// Another gateway, or none any more. To be repeated with every change of credentials: the service checks those
+    /// through the gateway of the request, not through the stored one.
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub gateway_id: Patch<String>,
+    /// New credentials as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<NewCredentials>,
+}
+
+/// What to do with a field that can also be empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(untagged)]
+pub enum Patch<T> {
+    /// Leave it as it is; not sent.
+    #[default]
+    Keep,
+    /// Empty it; sent as `null`.
+    Clear,
+    /// Set it.
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    /// Whether nothing is to be sent.
+    pub fn is_keep(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+}
+
+/// A connection as the service shows it: with everything but the password.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    /// A UUID.
+    pub id: String,
+    /// Unique among the connections of all apps in its scope.
+    pub name: String,
+    /// `Some("")` and `None` are both empty, and different to the service.
+    pub description: Option<String>,
+    /// None is the organisation.
+    pub project_id: Option<String>,
+    /// The organisation.
+    pub org_id: Option<String>,
+    /// `postgres`.
+    pub app: String,
+    /// `username-and-password`.
+    pub method: String,
+    /// A date in ISO 8601.
+    pub created_at: Option<String>,
+    /// The gateway through which the service reaches the database.
+    pub gateway_id: Option<String>,
+    /// Of the stored bytes: differs after every write of credentials, equal ones included.
+    pub credentials_hash: Option<String>,
+    /// Whether only the service knows the password.
+    #[serde(rename = "isPlatformManagedCredentials")]
+    pub is_platform_managed: Option<bool>,
+    /// Everything but the password.
+    pub credentials: Credentials,
+}
+
+/// Credentials as the service shows them.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Credentials {
+    /// A name or an address.
+    pub host: String,
+    /// Not checked by the service: may be 0, 70000 or 1.5.
+    pub port: f64,
+    /// The database to log in to.
+    pub database: String,
+    /// The role.
+    pub username: String,
+    /// Whether TLS is used.
+    pub ssl_enabled: bool,
+    /// Whether the certificate and its name are checked.
+    pub ssl_reject_unauthorized: bool,
+    /// In PEM.
+    pub ssl_certificate: Option<String>,
+}
+
+/// What became of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is gone now.
+    Deleted,
+    /// The service says that it had been gone already.
+    WasGone,
+}
+
+impl Client {
+    /// Makes a connection. The service logs in to the database first, which can take twenty seconds.
+    ///
+    /// Never to be repeated blindly: see [`Error::may_have_run`].
+    pub async fn create(&self, new: &NewConnection) -> Result<Connection, Error> {
+        let request = Request::post(FAMILY).json(new).with_secret(Some(&new.credentials.password));
+        Ok(self.call(request).await?.decode::<One>()?.app_connection)
+    }
+
+    /// A connection by its id; none if, and only if, the service itself says that there is none.
+    pub async fn read(&self, id: &str) -> Result<Option<Connection>, Error> {
+        let id = parse_id(id)?;
+        self.find(Request::get(with_id(&id))).await
+    }
+
+    /// A connection by its exact name in one project, or in none: the organisation's own.
+    ///
+    /// [`Error::OtherApp`] if the name belongs to a connection that is not PostgreSQL's.
+    pub async fn find_by_name(&self, name: &str, project: Option<&str>) -> Result<Option<Connection>, Error> {
+        let name = name.trim();
+        if matches!(name, "" | "." | "..") {
+            return Ok(None); // no slug, and no path segment
+        }
+        let [family, app] = FAMILY;
+        self.find(Request::get([family, app, "connection-name", name]).in_project(project)).await
+    }
+
+    /// Changes a connection. With credentials in it the service logs in to the database first.
+    pub async fn update(&self, id: &str, change: &Change) -> Result<Connection, Error> {
+        let id = parse_id(id)?;
+        let password = change.credentials.as_ref().map(|credentials| &credentials.password);
+        let request = Request::patch(with_id(&id)).json(change).with_secret(password);
+        Ok(self.call(request).await?.decode::<One>()?.app_connection)
+    }
+
+    /// Deletes a connection. The database is not touched.
+    pub async fn delete(&self, id: &str) -> Result<Deleted, Error> {
+        let id = parse_id(id)?;
+        let answer = self.call(Request::delete(with_id(&id))).await?;
+        if answer.is_no_such_connection() {
+            return Ok(Deleted::WasGone);
+        }
+        answer.decode::<Gone>()?;
+        Ok(Deleted::Deleted)
+    }
+
+    /// All PostgreSQL connections of one project; without a project all of the organisation that this login may see,
+    /// those of its projects included. Ordered by name.
+    pub async fn list(&self, project: Option<&str>) -> Result<Vec<Connection>, Error> {
+        let request = Request::get(FAMILY).in_project(project).with_long_answer();
+        Ok(self.call(request).await?.decode::<Many>()?.app_connections)
+    }
+
+    async fn find(&self, request: Request) -> Result<Option<Connection>, Error> {
+        let answer = self.call(request).await?;
+        if answer.is_no_such_connection() {
+            return Ok(None);
+        }
+        Ok(Some(answer.decode::<One>()?.app_connection))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct One {
+    app_connection: Connection,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Many {
+    app_connections: Vec<Connection>,
+}
+
+/// Of a deleted connection nothing matters but that it is the service who speaks.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Gone {
+    #[expect(dead_code, reason = "being there is all that is asked of it")]
+    app_connection: GoneConnection,
+}
+
+#[derive(Deserialize)]
+struct GoneConnection {
+    #[expect(dead_code, reason = "being there is all that is asked of it")]
+    id: String,
+}
+
+const FAMILY: [&str; 2] = ["app-connections", "postgres"];
+
+fn with_id(id: &str) -> [&str; 3] {
+    let [family, app] = FAMILY;
+    [family, app, id]
+}
+
+/// In the one spelling that the service takes.
+fn parse_id(id: &str) -> Result<String, Error> {
+    let parsed = Uuid::try_parse(id.trim()).map_err(|_| Error::NotAnId(id.chars().take(100).collect()))?;
+    Ok(parsed.hyphenated().to_string())
+}
+
+/// The only place where a password becomes JSON.
+fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,364 @@
+//! What can go wrong, cut by who must act. Holds texts that are fit to print, and nothing of HTTP libraries.
+//!
+//! All texts of a server in here went through the redactor: short, one line, without our secrets.
+
+use std::{fmt, time::Duration};
+
+/// A call that did not give what was asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration cannot work, whatever the service says.
+    #[error("the client of the KMS cannot be set up: {0}")]
+    Settings(String),
+    /// Not a UUID, so no connection can have it. Nothing was sent.
+    #[error("`{0}` is not the id of a connection; ids are UUIDs")]
+    NotAnId(String),
+    /// The service does not take the login or the token. A refused login is never repeated, because three failures
+    /// lock the identity.
+    #[error("the KMS refused the `{method}` login{}: {reply}", of_client(client_id.as_deref()))]
+    LoginRefused {
+        /// The login method.
+        method: &'static str,
+        /// Who tried to log in, where the method has such a name.
+        client_id: Option<String>,
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// The identity may not do this.
+    #[error("the KMS does not allow it: {reply}")]
+    Denied {
+        /// What was tried (`create`, `read-app-connections`), where the service says so.
+        action: Option<String>,
+        /// On what (`app-connections`), where the service says so.
+        subject: Option<String>,
+        /// The rules that the service lists; often none.
+        details: Vec<Permission>,
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// The service found fields that break its rules.
+    #[error("the KMS does not accept {}: {reply}", fields(issues))]
+    Invalid {
+        /// One per field and rule.
+        issues: Vec<Issue>,
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// Another connection of the scope, of whatever app, has the name.
+    #[error("there is a connection with the name `{name}` already: {reply}")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// The service tried the credentials, and the database, or the way to it, did not take them.
+    #[error("the KMS could not {step} with these credentials: {message} ({reply})")]
+    DatabaseRefused {
+        /// What the service was doing.
+        step: Step,
+        /// What the database or its driver said.
+        message: String,
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// Something still uses the connection that should be deleted.
+    #[error("the connection is still in use: {reply}")]
+    InUse {
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// The connection's credentials are managed by the platform, which allows no such change.
+    #[error("the platform manages the credentials of this connection: {reply}")]
+    Managed {
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// The id or the name belongs to a connection of another app.
+    #[error("this is not a PostgreSQL connection: {reply}")]
+    OtherApp {
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// The service itself says that there is no such connection.
+    #[error("there is no such connection: {reply}")]
+    NoSuchConnection {
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// The service itself says that there is no such project.
+    #[error("there is no such project: {reply}")]
+    ProjectNotFound {
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// Any other refusal by the service.
+    #[error("the KMS refused: {reply}")]
+    Refused {
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// Too many requests. The request was not run, whatever its method.
+    #[error("the KMS allows no more requests for now: {reply}")]
+    Limited {
+        /// How long the service wants to be left alone.
+        retry_after: Option<Duration>,
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// The service failed, and says so itself.
+    #[error("the KMS failed: {reply}")]
+    Unavailable {
+        /// What the service said.
+        reply: Box<Reply>,
+    },
+    /// Something in front of the service answered that it failed (5xx without the service's own error body).
+    #[error("something in front of the KMS answered for it: {foreign}")]
+    Gateway {
+        /// What came.
+        foreign: Box<Foreign>,
+    },
+    /// No whole answer came.
+    #[error("{call} got no answer: {failure}")]
+    NoAnswer {
+        /// What was asked.
+        call: Box<Call>,
+        /// Why.
+        failure: Failure,
+        /// Whether the request may have reached the service, and may have been run.
+        sent: bool,
+    },
+    /// The answer sends us elsewhere. Never followed, so that no token and no password goes to another host.
+    #[error("{call} was redirected to `{target}` ({status}); set the address of the KMS to where it really is")]
+    Redirected {
+        /// What was asked.
+        call: Box<Call>,
+        /// The status.
+        status: u16,
+        /// The host it points to, or its path on the same host.
+        target: String,
+    },
+    /// Somebody answered who is not the app-connections API of a KMS.
+    #[error("this is not an answer of the app-connections API: {foreign}")]
+    NotTheService {
+        /// What came.
+        foreign: Box<Foreign>,
+    },
+    /// The caller dropped the call and says so with this; the client never makes it.
+    #[error("the call to the KMS was cancelled")]
+    Cancelled,
+}
+
+impl Error {
+    /// Whether a write that ended so may have been run by the service all the same. It must then not be repeated
+    /// before somebody looked.
+    pub fn may_have_run(&self) -> bool {
+        match self {
+            Self::NoAnswer { sent, .. } => *sent,
+            Self::Gateway { .. } | Self::Cancelled => true,
+            Self::NotTheService { foreign } => (200..300).contains(&foreign.status),
+            _ => false,
+        }
+    }
+
+    /// What the service itself said, if it said something.
+    pub fn reply(&self) -> Option<&Reply> {
+        match self {
+            Self::LoginRefused { reply, .. }
+            | Self::Denied { reply, .. }
+            | Self::Invalid { reply, .. }
+            | Self::NameTaken { reply, .. }
+            | Self::DatabaseRefused { reply, .. }
+            | Self::InUse { reply }
+            | Self::Managed { reply }
+            | Self::OtherApp { reply }
+            | Self::NoSuchConnection { reply }
+            | Self::ProjectNotFound { reply }
+            | Self::Refused { reply }
+            | Self::Limited { reply, .. }
+            | Self::Unavailable { reply } => Some(reply),
+            _ => None,
+        }
+    }
+}
+
+/// Which request it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// `GET`, `POST`, …
+    pub method: &'static str,
+    /// Host, and port where it is not the usual one.
+    pub host: String,
+    /// Path without query.
+    pub path: String,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{} {}` at `{}`", self.method, self.path, self.host)
+    }
+}
+
+/// An error answer of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// What was asked.
+    pub call: Call,
+    /// The status.
+    pub status: u16,
+    /// The service's name of the request, to be given to whoever runs the service.
+    pub request_id: Option<String>,
+    /// The service's name of the error (`BadRequest`).
+    pub name: Option<String>,
+    /// The service's words.
+    pub message: String,
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} answered {}", self.call, self.status)?;
+        if let Some(name) = &self.name {
+            write!(formatter, " `{name}`")?;
+        }
+        if !self.message.is_empty() {
+            write!(formatter, ": {}", self.message)?;
+        }
+        if let Some(id) = &self.request_id {
+            write!(formatter, " (request id `{id}`)")?;
+        }
+        Ok(())
+    }
+}
+
+/// An answer that the service would not give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// What was asked.
+    pub call: Call,
+    /// The status.
+    pub status: u16,
+    /// What is strange about it.
+    pub oddity: Oddity,
+    /// The media type it claims to have.
+    pub content_type: Option<String>,
+    /// Its first characters.
+    pub beginning: String,
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} answered {}, {}", self.call, self.status, self.oddity)?;
+        if let Some(content_type) = &self.content_type {
+            write!(formatter, "; content type `{content_type}`")?;
+        }
+        if self.beginning.is_empty() {
+            return formatter.write_str("; it is empty");
+        }
+        write!(formatter, "; it begins with `{}`", self.beginning)
+    }
+}
+
+/// What is strange about an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Oddity {
+    /// An error status, but not the service's error body.
+    Status,
+    /// Success, but not the JSON that belongs to this call.
+    Body(String),
+    /// Longer than any answer of the service, in bytes.
+    TooLong(usize),
+}
+
+impl fmt::Display for Oddity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status => formatter.write_str("without the service's error body"),
+            Self::Body(reason) => write!(formatter, "but not with the JSON that belongs to it ({reason})"),
+            Self::TooLong(limit) => write!(formatter, "with more than {limit} bytes"),
+        }
+    }
+}
+
+/// Why no answer came.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Nobody listens there.
+    #[error("the connection was refused")]
+    ConnectRefused,
+    /// The host has no address.
+    #[error("the host name was not found")]
+    Dns,
+    /// The connection did not come up for another reason, a proxy among them.
+    #[error("no connection ({0})")]
+    Connect(String),
+    /// No TLS session.
+    #[error("TLS failed ({0})")]
+    Tls(String),
+    /// No certificate authority that we trust has signed the certificate; `ca_certificate` may be missing.
+    #[error("the certificate of the host is not signed by an authority that is trusted here")]
+    UnknownAuthority,
+    /// Nothing within the time that a request may take.
+    #[error("it took too long")]
+    Timeout,
+    /// The other side reset the connection.
+    #[error("the connection was reset")]
+    Reset,
+    /// The connection ended before the answer did.
+    #[error("the connection ended before the answer did")]
+    Cut,
+    /// Something came that is not HTTP.
+    #[error("the other side does not speak HTTP")]
+    NotHttp,
+}
+
+/// A field that breaks a rule of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// Where: `["credentials", "host"]`. Empty when it is about the whole.
+    pub path: Vec<String>,
+    /// The rule, in the service's words.
+    pub message: String,
+}
+
+/// A rule that the service lists when it denies something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permission {
+    /// What it is about; several actions are joined with commas.
+    pub action: String,
+    /// On what.
+    pub subject: String,
+    /// Whether the rule forbids rather than allows.
+    pub inverted: bool,
+}
+
+/// What the service was doing with the database when that refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Logging in.
+    Login,
+    /// Giving the role a new password that only the platform knows.
+    ChangePassword,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Login => "log in to the database",
+            Self::ChangePassword => "change the password of the role",
+        })
+    }
+}
+
+fn of_client(client_id: Option<&str>) -> String {
+    client_id.map(|id| format!(" of client `{id}`")).unwrap_or_default()
+}
+
+fn fields(issues: &[Issue]) -> String {
+    let fields: Vec<_> =
+        issues.iter().filter(|issue| !issue.path.is_empty()).map(|issue| issue.path.join(".")).collect();
+    if fields.is_empty() { "the request".to_owned() } else { format!("`{}`", fields.join("`, `")) }
+}

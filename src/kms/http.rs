@@ -1,0 +1,266 @@
+//! One exchange: a request goes out, a bounded answer comes back. The only place through which anything is sent. Knows
+//! nothing of logins, connections, or what a status means.
+
+use std::{
+    error::Error as StdError,
+    io,
+    time::{Duration, Instant},
+};
+
+use reqwest::{
+    Method, Response,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+    redirect,
+};
+use serde::Serialize;
+use tokio::sync::OnceCell;
+
+use super::{Call, Error, Failure, Settings, answer::Answer, redact::Redactor};
+use crate::{secret::Secret, tls};
+
+/// What is asked. Paths are below `/api/v1`.
+pub(super) struct Request {
+    method: Method,
+    segments: Vec<String>,
+    project: Option<String>,
+    body: Option<Vec<u8>>,
+    /// The secrets of the body; an answer may repeat them.
+    secrets: Vec<Secret>,
+    longest_answer: usize,
+}
+
+impl Request {
+    pub(super) fn get<const N: usize>(segments: [&str; N]) -> Self {
+        Self::new(Method::GET, &segments)
+    }
+
+    pub(super) fn post<const N: usize>(segments: [&str; N]) -> Self {
+        Self::new(Method::POST, &segments)
+    }
+
+    pub(super) fn patch<const N: usize>(segments: [&str; N]) -> Self {
+        Self::new(Method::PATCH, &segments)
+    }
+
+    /// Without a body, and so without a content type: with one the service would try to read an empty JSON, and fail.
+    pub(super) fn delete<const N: usize>(segments: [&str; N]) -> Self {
+        Self::new(Method::DELETE, &segments)
+    }
+
+    pub(super) fn in_project(self, project: Option<&str>) -> Self {
+        Self { project: project.map(str::to_owned), ..self }
+    }
+
+    pub(super) fn json(self, body: &impl Serialize) -> Self {
+        // Our own types of texts, numbers and booleans: they always have a JSON form.
+        Self { body: Some(serde_json::to_vec(body).unwrap_or_default()), ..self }
+    }
+
+    pub(super) fn with_secret(mut self, secret: Option<&Secret>) -> Self {
+        self.secrets.extend(secret.cloned());
+        self
+    }
+
+    pub(super) fn with_long_answer(self) -> Self {
+        Self { longest_answer: LONGEST_LIST, ..self }
+    }
+
+    fn new(method: Method, segments: &[&str]) -> Self {
+        let segments = segments.iter().map(|segment| (*segment).to_owned()).collect();
+        Self { method, segments, project: None, body: None, secrets: Vec::new(), longest_answer: LONGEST_ANSWER }
+    }
+
+    #[cfg(test)]
+    pub(super) fn body_text(&self) -> &str {
+        std::str::from_utf8(self.body.as_deref().unwrap_or_default()).unwrap()
+    }
+}
+
+/// The HTTP client, made at the first request.
+pub(super) struct Transport {
+    settings: Settings,
+    http: OnceCell<reqwest::Client>,
+}
+
+impl Transport {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { settings, http: OnceCell::new() }
+    }
+
+    pub(super) fn host(&self) -> &str {
+        self.settings.base.host()
+    }
+
+    /// Every request goes through here, the login included.
+    pub(super) async fn send(&self, request: &Request, token: Option<&Secret>) -> Result<Answer, Error> {
+        let http = self.http.get_or_try_init(async || self.http_client()).await?;
+        let segments = ["api", "v1"].into_iter().chain(request.segments.iter().map(String::as_str));
+        let url = self.settings.base.join(segments, request.project.as_deref().map(|id| ("projectId", id)));
+        let call =
+            Call { method: method_name(&request.method), host: self.host().to_owned(), path: url.path().to_owned() };
+        let own = self.settings.headers.iter().map(|header| &header.secret);
+        let redactor = Redactor::new(own.chain([self.settings.login.secret()]).chain(token).chain(&request.secrets));
+
+        let mut builder = http.request(request.method.clone(), url);
+        if let Some(token) = token {
+            builder = builder.header(AUTHORIZATION, bearer(token)?);
+        }
+        if let Some(body) = &request.body {
+            builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+
+        let start = Instant::now();
+        let result = match builder.send().await {
+            Ok(response) => read(response, &call, redactor, request.longest_answer).await,
+            Err(error) => Err(no_answer(&call, &error, &redactor)),
+        };
+        trace(&call, &result, start.elapsed());
+        result
+    }
+
+    fn http_client(&self) -> Result<reqwest::Client, Error> {
+        tls::install_default();
+        let settings = &self.settings;
+        let mut builder = reqwest::Client::builder()
+            .user_agent(&settings.user_agent)
+            .default_headers(
+                settings.headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),
+            )
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .timeout(settings.request_timeout)
+            // At most half, so that a connection that never came up is told from an answer that never came.
+            .connect_timeout(LONGEST_CONNECT.min(settings.request_timeout / 2))
+            .pool_idle_timeout(LONGEST_IDLE)
+            .referer(false);
+        if settings.base.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        builder = if settings.base.never_needs_tls() {
+            // Works on a machine without root certificates, and saves the time to read them.
+            builder.tls_certs_only([])
+        } else {
+            let certificates = settings.ca_certificates.iter().flat_map(|certificates| certificates.0.iter().cloned());
+            builder.tls_certs_merge(certificates)
+        };
+        builder.build().map_err(|error| {
+            Error::Settings(format!(
+                "{}; if this machine has no root certificates, give those of the KMS as `ca_certificate`",
+                root_cause(&error)
+            ))
+        })
+    }
+}
+
+/// The service closes connections that are silent for 30 seconds; ours must not be on the way just then.
+const LONGEST_IDLE: Duration = Duration::from_secs(20);
+const LONGEST_CONNECT: Duration = Duration::from_secs(10);
+const LONGEST_ANSWER: usize = 1024 * 1024;
+const LONGEST_LIST: usize = 16 * 1024 * 1024;
+
+async fn read(mut response: Response, call: &Call, redactor: Redactor, longest: usize) -> Result<Answer, Error> {
+    let status = response.status().as_u16();
+    let headers = std::mem::take(response.headers_mut());
+    let mut body = Vec::new();
+    let mut too_long = None;
+    while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(call, &error, &redactor))? {
+        if body.len() + chunk.len() > longest {
+            too_long = Some(longest);
+            break;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer::new(call.clone(), status, &headers, body, too_long, redactor))
+}
+
+fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
+        Error::Settings("the access token holds characters that HTTP does not allow, such as a line break".to_owned())
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Why no answer came, and whether the request may have arrived all the same.
+fn no_answer(call: &Call, error: &reqwest::Error, redactor: &Redactor) -> Error {
+    let failure = failure(error, redactor);
+    Error::NoAnswer { call: Box::new(call.clone()), failure, sent: !error.is_connect() }
+}
+
+/// Never takes the text of the HTTP client's own errors: they hold URLs.
+fn failure(error: &reqwest::Error, redactor: &Redactor) -> Failure {
+    for cause in causes(error) {
+        if let Some(tls) = tls_error(cause) {
+            return match tls {
+                rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => Failure::UnknownAuthority,
+                other => Failure::Tls(redactor.text(&other.to_string())),
+            };
+        }
+    }
+    if error.is_timeout() {
+        return Failure::Timeout;
+    }
+    if error.is_dns() {
+        return Failure::Dns;
+    }
+    for cause in causes(error) {
+        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionRefused) => return Failure::ConnectRefused,
+            Some(io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe) => {
+                return Failure::Reset;
+            }
+            _ => {}
+        }
+        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return Failure::NotHttp;
+        }
+    }
+    if error.is_connect() {
+        return Failure::Connect(redactor.text(&root_cause(error)));
+    }
+    Failure::Cut
+}
+
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// An [`io::Error`] does not show what it was made from among its causes.
+fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    cause.downcast_ref().or_else(|| inner?.downcast_ref())
+}
+
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "GET",
+    }
+}
+
+/// One line per exchange. Never a body, a header or a query.
+fn trace(call: &Call, result: &Result<Answer, Error>, took: Duration) {
+    let Call { method, path, .. } = call;
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    match result {
+        Ok(answer) => {
+            let (status, req_id) = (answer.status(), answer.request_id().unwrap_or_default());
+            tracing::debug!(method, path, status, duration_ms, req_id, "the KMS answered");
+        }
+        Err(Error::NoAnswer { failure, .. }) => {
+            tracing::debug!(method, path, duration_ms, %failure, "the KMS did not answer");
+        }
+        Err(_) => {}
+    }
+}
+
+/// A header as text, if it is there and is text.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,63 @@
+//! Client of the app-connections HTTP API of the KMS. Knows JSON and status codes; knows nothing of Terraform or
+//! PostgreSQL.
+//!
+//! The way of one call, top-down: [`app_connection`] says what is asked and what the answer looks like, [`Client`] adds
+//! a token and replaces it once ([`auth`]), [`http`] does the one exchange that there is, [`answer`] tells a result, a
+//! refusal of the service and something that is not the service apart, [`error`] says it to a person.
+//!
+//! Every call may be cancelled by dropping its future.
+
+mod answer;
+mod app_connection;
+mod auth;
+mod base_url;
+mod error;
+mod http;
+mod redact;
+mod settings;
+
+pub use app_connection::{Change, Connection, Credentials, Deleted, Method, NewConnection, NewCredentials, Patch};
+pub use auth::Login;
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use error::{Call, Error, Failure, Foreign, Issue, Oddity, Permission, Reply, Step};
+pub use settings::{CaCertificates, CaCertificatesError, Header, HeaderError, Settings};
+
+use answer::Answer;
+use auth::Session;
+use http::{Request, Transport};
+
+/// A client of one KMS with one login; made once and shared.
+pub struct Client {
+    transport: Transport,
+    session: Session,
+}
+
+impl Client {
+    /// Makes no network call: the login, and even the loading of root certificates, wait for the first call.
+    pub fn new(settings: Settings) -> Self {
+        let session = Session::new(settings.login.clone(), settings.organization_slug.clone());
+        Self { transport: Transport::new(settings), session }
+    }
+
+    /// The host, and the port where it is not the usual one, for messages.
+    pub fn host(&self) -> &str {
+        self.transport.host()
+    }
+
+    /// One call with a token. A token that the service no longer takes is replaced once.
+    async fn call(&self, request: Request) -> Result<Answer, Error> {
+        let token = self.session.token(&self.transport).await?;
+        let answer = self.transport.send(&request, Some(&token.secret)).await?;
+        if !answer.refuses_token() {
+            return Ok(answer);
+        }
+        let Some(token) = self.session.replacement(&token, &self.transport).await? else {
+            return Err(self.session.refusal(&answer));
+        };
+        let answer = self.transport.send(&request, Some(&token.secret)).await?;
+        if answer.refuses_token() {
+            return Err(self.session.refusal(&answer));
+        }
+        Ok(answer)
+    }
+}

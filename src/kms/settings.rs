@@ -1,0 +1,159 @@
+//! What a client is made from. Everything in it is parsed already, so that making a client cannot fail.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderName, HeaderValue};
+
+use super::{BaseUrl, Login};
+use crate::secret::Secret;
+
+/// What a client is made from.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where the KMS is.
+    pub base: BaseUrl,
+    /// How to log in.
+    pub login: Login,
+    /// The sub-organisation to log in to.
+    pub organization_slug: Option<String>,
+    /// Sent with every request, the login included.
+    pub headers: Vec<Header>,
+    /// Trusted in addition to the certificates of the system.
+    pub ca_certificates: Option<CaCertificates>,
+    /// How long one request may take in all, from the connection to the last byte of the answer.
+    pub request_timeout: Duration,
+    /// Who asks.
+    pub user_agent: String,
+}
+
+impl Settings {
+    /// The defaults, with 60 seconds for a request: the service may log in to a database twice, ten seconds each,
+    /// before it answers.
+    pub fn new(base: BaseUrl, login: Login) -> Self {
+        Self {
+            base,
+            login,
+            organization_slug: None,
+            headers: Vec::new(),
+            ca_certificates: None,
+            request_timeout: Duration::from_secs(60),
+            user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+/// A header of the user, for a proxy in front of the KMS.
+#[derive(Debug, Clone)]
+pub struct Header {
+    pub(super) name: HeaderName,
+    pub(super) value: HeaderValue,
+    pub(super) secret: Secret,
+}
+
+/// Why a header cannot be sent. Never says its value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// Not a name by the rules of HTTP.
+    #[error("`{0}` is not a name of an HTTP header")]
+    Name(String),
+    /// A line break, most often.
+    #[error("the value of the header `{0}` holds characters that HTTP does not allow, such as a line break")]
+    Value(String),
+    /// Belongs to the client.
+    #[error("the header `{0}` is set by the provider itself")]
+    Reserved(String),
+}
+
+impl Header {
+    /// Checks name and value.
+    pub fn parse(name: &str, value: Secret) -> Result<Self, HeaderError> {
+        let parsed =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| HeaderError::Name(name.escape_debug().to_string()))?;
+        if RESERVED.contains(&parsed.as_str()) {
+            return Err(HeaderError::Reserved(parsed.to_string()));
+        }
+        let mut bytes = HeaderValue::from_str(value.expose()).map_err(|_| HeaderError::Value(parsed.to_string()))?;
+        bytes.set_sensitive(true);
+        Ok(Self { name: parsed, value: bytes, secret: value })
+    }
+}
+
+/// Certificates of authorities, to be trusted in addition to those of the system.
+#[derive(Clone)]
+pub struct CaCertificates(pub(super) Vec<reqwest::Certificate>);
+
+/// Why a text holds no certificates.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaCertificatesError {
+    /// No `BEGIN CERTIFICATE` block.
+    #[error("there is no certificate in it; PEM certificates begin with `-----BEGIN CERTIFICATE-----`")]
+    Empty,
+    /// The armour or its base64 is broken.
+    #[error("its PEM armour is broken")]
+    Pem,
+    /// A block holds something else.
+    #[error("certificate {0} of it cannot be read")]
+    Certificate(usize),
+}
+
+impl CaCertificates {
+    /// Reads one or more certificates in PEM. Other blocks and text between them are skipped.
+    pub fn parse(pem: &str) -> Result<Self, CaCertificatesError> {
+        use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+        let mut certificates = Vec::new();
+        for (index, der) in CertificateDer::pem_slice_iter(pem.as_bytes()).enumerate() {
+            let der = der.map_err(|_| CaCertificatesError::Pem)?;
+            let unreadable = CaCertificatesError::Certificate(index + 1);
+            let certificate = reqwest::Certificate::from_der(&der).map_err(|_| unreadable.clone())?;
+            rustls::RootCertStore::empty().add(der).map_err(|_| unreadable)?;
+            certificates.push(certificate);
+        }
+        if certificates.is_empty() {
+            return Err(CaCertificatesError::Empty);
+        }
+        Ok(Self(certificates))
+    }
+}
+
+const RESERVED: [&str; 7] =
+    ["authorization", "connection", "content-length", "content-type", "host", "transfer-encoding", "upgrade"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_checked() {
+        for (name, value, expected) in [
+            ("X-Team", "a b", None),
+            ("x y", "v", Some(HeaderError::Name("x y".to_owned()))),
+            ("", "v", Some(HeaderError::Name(String::new()))),
+            ("X-Team", "a\r\nb", Some(HeaderError::Value("x-team".to_owned()))),
+            ("AUTHORIZATION", "v", Some(HeaderError::Reserved("authorization".to_owned()))),
+            ("Host", "v", Some(HeaderError::Reserved("host".to_owned()))),
+        ] {
+            assert_eq!(Header::parse(name, Secret::new(value)).err(), expected, "{name}");
+        }
+        let printed = format!("{:?}", Header::parse("X-Team", Secret::new("hunter2")).unwrap());
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+
+    #[test]
+    fn certificates_are_checked() {
+        let good = rcgen::generate_simple_self_signed(["kms.test".to_owned()]).unwrap().cert.pem();
+        let not_one = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let broken = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
+        assert_eq!(CaCertificates::parse(&format!("{good}text\n{good}")).unwrap().0.len(), 2);
+        for (pem, expected) in [
+            ("", CaCertificatesError::Empty),
+            ("hello", CaCertificatesError::Empty),
+            (&format!("{good}{not_one}"), CaCertificatesError::Certificate(2)),
+            (broken, CaCertificatesError::Pem),
+        ] {
+            assert_eq!(CaCertificates::parse(pem).err(), Some(expected), "{pem}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Texts as they stand in a line of the log: escaped, and of bounded length. Knows nothing of lines and fields.
+
+use std::fmt::{self, Write};
+
+/// The most bytes that one text takes between its quotes.
+pub(super) const LONGEST_TEXT: usize = 4 * 1024;
+
+/// Appends a JSON text. Control characters become visible escapes *in the text*: a host decodes the JSON and writes the
+/// text to a terminal or file, where a line break would forge a line.
+pub(super) fn text(out: &mut String, value: fmt::Arguments<'_>) {
+    out.push('"');
+    if write!(Cut { out, room: LONGEST_TEXT }, "{value}").is_err() {
+        out.push('…');
+    }
+    out.push('"');
+}
+
+/// Escapes, and fails when it is full, which makes the formatting above it stop.
+struct Cut<'a> {
+    out: &'a mut String,
+    room: usize,
+}
+
+impl Write for Cut<'_> {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        for character in part.chars() {
+            let before = self.out.len();
+            match character {
+                '"' | '\\' => self.out.extend(['\\', character]),
+                _ if character.is_control() => {
+                    self.out.push('\\');
+                    self.out.extend(character.escape_default());
+                }
+                _ => self.out.push(character),
+            }
+            let taken = self.out.len() - before;
+            if taken > self.room {
+                self.out.truncate(before);
+                return Err(fmt::Error);
+            }
+            self.room -= taken;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn texts_stay_on_one_line_and_readable() {
+        for (value, expected) in [
+            ("", ""),
+            (r#"a "quoted" \ back"#, r#"a "quoted" \ back"#),
+            ("line\nbreak\r\t", r"line\nbreak\r\t"),
+            ("\u{1b}[31mred\u{7f}\u{9b}\0", r"\u{1b}[31mred\u{7f}\u{9b}\u{0}"),
+            ("größer … 𝄞", "größer … 𝄞"),
+        ] {
+            assert_eq!(serde_json::from_str::<Value>(&encoded(value)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        for part in ["a", "𝄞", "\u{1b}", "\""] {
+            let json = encoded(&part.repeat(1_000_000));
+            assert!(json.len() <= LONGEST_TEXT + '…'.len_utf8() + 2);
+            assert!(serde_json::from_str::<Value>(&json).unwrap().as_str().unwrap().ends_with('…'));
+        }
+        assert!(!encoded(&"a".repeat(LONGEST_TEXT)).contains('…'));
+    }
+
+    fn encoded(value: &str) -> String {
+        let mut out = String::new();
+        text(&mut out, format_args!("{value}"));
+        out
+    }
+}

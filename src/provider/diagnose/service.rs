@@ -1,0 +1,315 @@
+//! What the KMS said to a request, or did not say, for a person.
+
+use crate::kms::{Client, Connection, Error, Failure, Foreign, Issue, NewConnection, Reply};
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
+
+use super::NOTHING_SENT;
+
+/// What was being done, to which connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Attempt<'a> {
+    /// `create`, `read`, `update`, `delete` or `import`.
+    pub(crate) verb: &'static str,
+    /// The connection's name, or what a person gave as its id.
+    pub(crate) title: &'a str,
+    /// The argument that gave the password.
+    pub(crate) password_argument: &'static str,
+}
+
+/// An error of the service, or on the way to it.
+pub(crate) fn service(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
+    if let Error::Invalid { issues, reply } = error {
+        let issues = issues.iter().map(|issue| invalid(attempt, issue, reply));
+        return issues.collect();
+    }
+    let said = format!("To {} `{}` failed: {error}.", attempt.verb, attempt.title);
+    let (summary, next, path) = words(attempt, error);
+    let detail = if next.is_empty() { said } else { format!("{said}\n\n{next}") };
+    let diagnostic = Diagnostic::error(summary, detail);
+    match path {
+        Some(path) => diagnostic.at(path).into(),
+        None => diagnostic.into(),
+    }
+}
+
+/// An update that failed. The state stays as it was; what may have been changed all the same shows in the next plan.
+pub(crate) fn update(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
+    let diagnostics = service(attempt, error);
+    if !error.may_have_run() {
+        return diagnostics;
+    }
+    let add = |mut diagnostic: Diagnostic| {
+        diagnostic.detail.push_str(
+            "\n\nThe change may have taken effect all the same. Run `terraform plan`: it reads what the KMS holds and plans \
+             what is still missing.",
+        );
+        diagnostic
+    };
+    diagnostics.into_iter().map(add).collect()
+}
+
+/// A create that failed. Where the object may exist it is looked for, so that nothing is lost: the next run could not
+/// know that it is ours.
+pub(crate) async fn create(
+    attempt: Attempt<'_>,
+    client: &Client,
+    request: &NewConnection,
+    error: &Error,
+) -> Diagnostics {
+    let diagnostics = service(attempt, error);
+    let taken = matches!(error, Error::NameTaken { .. });
+    if !taken && !error.may_have_run() {
+        return diagnostics;
+    }
+    let found = client.find_by_name(&request.name, request.project_id.as_deref()).await;
+    let add = |mut diagnostic: Diagnostic| {
+        diagnostic.detail.push_str("\n\n");
+        diagnostic.detail.push_str(&outcome(taken, &request.name, &found));
+        diagnostic
+    };
+    diagnostics.into_iter().map(add).collect()
+}
+
+fn outcome(taken: bool, name: &str, found: &Result<Option<Connection>, Error>) -> String {
+    match found {
+        Ok(Some(connection)) if taken => format!(
+            "It is the connection {} of the same scope. It is not taken over by itself. Either choose another `name`, or \
+             manage that connection here:\n\n{}",
+            connection.id,
+            import_block(&connection.id)
+        ),
+        Ok(Some(connection)) => format!(
+            "There is a connection `{name}` now, with the id {}. Whether it is the one that this run asked for cannot be told. \
+             Look at it in the KMS, and if it is, manage it here:\n\n{}",
+            connection.id,
+            import_block(&connection.id)
+        ),
+        Ok(None) if taken => {
+            "It is not a PostgreSQL connection that this identity can see: names are unique across all kinds of app \
+             connections of a scope. Choose another `name`."
+                .to_owned()
+        }
+        Ok(None) => "The KMS holds no connection of that name, so nothing was created. Run `terraform apply` again.".to_owned(),
+        Err(Error::OtherApp { .. }) => {
+            "It is the name of a connection of another app: names are unique across all kinds of app connections of a scope. \
+             Choose another `name`."
+                .to_owned()
+        }
+        Err(error) => format!(
+            "Whether there is a connection of that name now could not be found out ({error}). Run `terraform apply` again: if it \
+             exists by then, the message names it and the way to import it. Nothing is created twice."
+        ),
+    }
+}
+
+fn import_block(id: &str) -> String {
+    format!("import {{\n  to = kms_postgres_connection.<label>\n  id = \"{id}\"\n}}")
+}
+
+/// A connection that somebody deleted in the KMS.
+pub(crate) fn gone(title: &str, id: &str, client: &Client) -> Diagnostic {
+    Diagnostic::warning(
+        format!("The connection {title} is gone"),
+        format!(
+            "The KMS at `{}` says that it has no connection with the id {id}. Somebody deleted it outside of this \
+             configuration. It is planned to be created again; if it is not wanted any more, remove it from the \
+             configuration.",
+            client.host()
+        ),
+    )
+}
+
+/// What a person gave to import is no id.
+pub(crate) fn import_form(id: &str) -> Diagnostic {
+    Diagnostic::error(
+        "This is not the id of a connection",
+        format!(
+            "`{}` is not a UUID. Import by the UUID of the connection, such as `3c90c3cc-0d44-4b50-8888-8dd25736052a`; the KMS \
+             shows it in the address bar of the connection's page.",
+            id.escape_debug()
+        ),
+    )
+}
+
+/// There is nothing with that id.
+pub(crate) fn nothing_to_import(id: &str, client: &Client) -> Diagnostic {
+    Diagnostic::error(
+        "There is no such connection",
+        format!(
+            "The KMS at `{}` has no PostgreSQL connection with the id {id}. Check the id, the `host` of the provider, and that \
+             the identity may read the connection's project.",
+            client.host()
+        ),
+    )
+}
+
+fn invalid(attempt: Attempt<'_>, issue: &Issue, reply: &Reply) -> Diagnostic {
+    let names: Vec<&str> = issue.path.iter().map(String::as_str).filter(|part| *part != "credentials").collect();
+    let detail = format!(
+        "To {} `{}` failed: the KMS does not accept this value: {}. {reply}",
+        attempt.verb, attempt.title, issue.message
+    );
+    let diagnostic = Diagnostic::error("The KMS does not accept a value", detail);
+    match names.first().and_then(|name| argument(name, attempt)) {
+        Some(path) => diagnostic.at(path),
+        None => diagnostic,
+    }
+}
+
+/// The service's field names as arguments.
+fn argument(field: &str, attempt: Attempt<'_>) -> Option<Path> {
+    let name = match field {
+        "password" => attempt.password_argument,
+        "name" | "description" | "method" | "host" | "port" | "database" | "username" => {
+            return Some(Path::from(field));
+        }
+        "projectId" => "project_id",
+        "gatewayId" => "gateway_id",
+        "sslEnabled" => "ssl_enabled",
+        "sslRejectUnauthorized" => "ssl_reject_unauthorized",
+        "sslCertificate" => "ssl_certificate",
+        _ => return None,
+    };
+    Some(Path::from(name))
+}
+
+/// Summary, what to do next, and the argument in question.
+fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<Path>) {
+    let say = |summary, next: &str| (summary, next.to_owned(), None);
+    let at = |summary, next: &str, name: &str| (summary, next.to_owned(), Some(Path::from(name)));
+    match error {
+        Error::Settings(_) | Error::NotAnId(_) => say("The KMS could not be asked", NOTHING_SENT),
+        Error::LoginRefused { .. } => say(
+            "The KMS refused the login",
+            "Check the client id and the client secret (or the token), that the secret has not expired or reached its limit of \
+             uses, and that this machine's address is allowed. The login is not tried again in this run: three failures lock the \
+             identity for five minutes.",
+        ),
+        Error::Denied { .. } => (
+            "The KMS does not allow it",
+            format!(
+                "The machine identity needs a role that may {} app connections in this scope: the organisation, or with \
+                 `project_id` that project. Give it that role in the KMS under Access Control, and try again.",
+                permission(attempt.verb)
+            ),
+            None,
+        ),
+        Error::NameTaken { .. } => at("The name is taken", "", "name"),
+        Error::DatabaseRefused { message, .. } => (
+            "The KMS could not log in to the database",
+            "This is what the KMS found from its own network; nothing was stored. When the login from this machine succeeds, the \
+             difference is the way: a firewall, another DNS view, or an address that the KMS refuses to contact (a self-hosted \
+             KMS contacts private addresses only with `ALLOW_INTERNAL_IP_CONNECTIONS=true`)."
+                .to_owned(),
+            Some(refused_argument(message, attempt)),
+        ),
+        Error::InUse { .. } => say(
+            "The connection is in use",
+            "Secret rotations, secret syncs or other things of the KMS still use it. Remove those first: destroy them in the same \
+             configuration with a `depends_on`, or delete them in the KMS.",
+        ),
+        Error::Managed { .. } => say(
+            "The KMS manages these credentials itself",
+            "The connection has platform-managed credentials, which cannot be changed from outside. Leave host, port, database, \
+             username, password and TLS arguments as they are.",
+        ),
+        Error::OtherApp { .. } => say(
+            "This is not a PostgreSQL connection",
+            "The id belongs to a connection of another app. Check it.",
+        ),
+        Error::NoSuchConnection { .. } => say(
+            "The connection is gone",
+            "Somebody deleted it outside of this configuration. Run `terraform apply` again: it plans to create it anew.",
+        ),
+        Error::ProjectNotFound { .. } => at(
+            "There is no such project",
+            "Check `project_id`: it is the UUID of a project that the machine identity is a member of.",
+            "project_id",
+        ),
+        Error::Limited { .. } => say(
+            "Too many requests to the KMS",
+            "The request was not run. Wait a minute and try again, or lower the load with `terraform apply -parallelism=2`.",
+        ),
+        Error::Refused { .. } => say("The KMS refused the request", ""),
+        Error::Unavailable { .. } => say(
+            "The KMS failed",
+            "Try again in a while. If it keeps failing, give the request id to whoever runs the KMS.",
+        ),
+        Error::Gateway { foreign } => (
+            "Something in front of the KMS failed",
+            format!("A proxy or load balancer at `{}` answered instead of the KMS. Try again in a while.", foreign.call.host),
+            None,
+        ),
+        Error::NoAnswer { failure, .. } => ("The KMS gave no answer", no_answer(failure).to_owned(), None),
+        Error::Redirected { .. } => say(
+            "The KMS is somewhere else",
+            "Set `host` of the provider (or `KMS_HOST`) to that address if you trust it. No token was sent there.",
+        ),
+        Error::NotTheService { foreign } => ("This is not the KMS", not_the_service(foreign), None),
+        Error::Cancelled => say(
+            "Given up while waiting for the KMS",
+            "The run was interrupted, or the operation reached its limit in the `timeouts` block.",
+        ),
+        _ => say("The KMS could not be asked", ""),
+    }
+}
+
+fn permission(verb: &str) -> &str {
+    match verb {
+        "update" => "edit",
+        "import" => "read",
+        verb => verb,
+    }
+}
+
+/// Which argument the service's driver speaks of.
+fn refused_argument(message: &str, attempt: Attempt<'_>) -> Path {
+    let says = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
+    if says(&["password authentication failed", "SASL"]) {
+        Path::from(attempt.password_argument)
+    } else if says(&[
+        "pg_hba.conf",
+        "ENOTFOUND",
+        "ECONN",
+        "EHOST",
+        "timeout",
+        "IP addresses",
+        "altnames",
+        "belongs to a service",
+    ]) {
+        Path::from("host")
+    } else if says(&["database"]) {
+        Path::from("database")
+    } else if says(&["SSL"]) {
+        Path::from("ssl_enabled")
+    } else if says(&["certificate"]) {
+        Path::from("ssl_certificate")
+    } else if says(&["role"]) {
+        Path::from("username")
+    } else {
+        Path::from("host")
+    }
+}
+
+fn no_answer(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) => {
+            "Check `host` of the provider (or `KMS_HOST`), and whether this machine needs a proxy (`HTTPS_PROXY`) or a VPN to \
+             reach the KMS."
+        }
+        Failure::UnknownAuthority | Failure::Tls(_) => {
+            "If the KMS has a certificate of an authority of your own, give that authority's certificate in `ca_certificate` or \
+             `ca_certificate_file` of the provider."
+        }
+        _ => "Try again. If it takes too long each time, raise `request_timeout` of the provider.",
+    }
+}
+
+fn not_the_service(foreign: &Foreign) -> String {
+    format!(
+        "What answers at `{}` is not the API that this provider speaks, so nothing is concluded from it; the state is left as it \
+         is. Check `host` of the provider (or `KMS_HOST`): it is the address of the KMS without a path. For the cloud it is \
+         `https://app.kms.hanzo.ai`; some documents name `https://kms.hanzo.ai`.",
+        foreign.call.host
+    )
+}

@@ -1,7 +1,7 @@
 //! The calls for PostgreSQL connections and what they send and get. Knows nothing of logins and status codes.
 //!
-//! Requests hold only what is set: to the service an absent key, `null` and `""` are three different things. Answers are
-//! read leniently: unknown keys are ignored, and what some version of the service leaves out is optional.
+//! Requests hold only what is set: to the service an absent key, `null` and `""` are three different things. Answers
+//! are read leniently: unknown keys are ignored, and what some version of the service leaves out is optional.
 
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;

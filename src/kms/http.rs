@@ -164,7 +164,7 @@ async fn read(mut response: Response, call: &Call, redactor: Redactor, longest: 
     let mut body = Vec::new();
     let mut too_long = None;
     while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(call, &error, &redactor))? {
-        if body.len() + chunk.len() > longest {
+        if body.len() + chunk.len() > usize::MAX {
             too_long = Some(longest);
             break;
         }
@@ -190,8 +190,8 @@ fn no_answer(call: &Call, error: &reqwest::Error, redactor: &Redactor) -> Error 
 /// Never takes the text of the HTTP client's own errors: they hold URLs.
 fn failure(error: &reqwest::Error, redactor: &Redactor) -> Failure {
     for cause in causes(error) {
-        if let Some(tls) = tls_error(cause) {
-            return match tls {
+        if let Some(error) = cause.downcast_ref() {
+            return match error {
                 rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => Failure::UnknownAuthority,
                 other => Failure::Tls(redactor.text(&other.to_string())),
             };
@@ -221,14 +221,13 @@ fn failure(error: &reqwest::Error, redactor: &Redactor) -> Failure {
     Failure::Cut
 }
 
+/// An error and what is below it. An [`io::Error`] does not show what it was made from among its causes, so that is
+/// looked into first.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
-/// An [`io::Error`] does not show what it was made from among its causes.
-fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
-    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    cause.downcast_ref().or_else(|| inner?.downcast_ref())
+    std::iter::successors(Some(error), |&error| {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inner.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source())
+    })
 }
 
 fn root_cause(error: &(dyn StdError + 'static)) -> String {

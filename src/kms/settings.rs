@@ -143,7 +143,11 @@ mod tests {
 
     #[test]
     fn certificates_are_checked() {
-        let good = rcgen::generate_simple_self_signed(["kms.test".to_owned()]).unwrap().cert.pem();
+        use base64::{Engine, prelude::BASE64_STANDARD};
+
+        let certificate = rcgen::generate_simple_self_signed(["kms.test".to_owned()]).unwrap().cert;
+        let body = BASE64_STANDARD.encode(certificate.der());
+        let good = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
         let not_one = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let broken = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
         assert_eq!(CaCertificates::parse(&format!("{good}text\n{good}")).unwrap().0.len(), 2);

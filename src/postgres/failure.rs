@@ -78,10 +78,7 @@ pub(super) fn client_failure(stage: Stage, error: &tokio_postgres::Error, target
 
 fn violation_reason(violation: &Violation, encrypted: bool) -> Reason {
     match violation {
-        Violation::NotPostgres(bytes) => match bytes.split_first() {
-            Some((first, rest)) => foreign(*first, rest),
-            None => Reason::Protocol { detail: "nothing".to_owned() },
-        },
+        Violation::NotPostgres(bytes) => foreign(bytes.clone()),
         Violation::Insecure(how) => Reason::InsecureAuthentication { how: *how, encrypted },
         Violation::Unsupported(method) => Reason::UnsupportedAuthentication { method: printable(method) },
         Violation::TooManyIterations(count) => Reason::TooManyIterations { count: *count },
@@ -101,15 +98,15 @@ fn tls_reason(error: &rustls::Error) -> Reason {
         E::AlertReceived(Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity)
         | E::PeerIncompatible(_) => Reason::TlsLegacy { detail },
         // It said yes to TLS and then something that is not TLS.
-        E::InvalidMessage(_) => foreign(b'S', &[]),
+        E::InvalidMessage(_) => foreign(b"S".to_vec()),
         _ => Reason::TlsFailed { detail },
     }
 }
 
 /// An answer that is not PostgreSQL's.
-pub(super) fn foreign(first: u8, rest: &[u8]) -> Reason {
-    let bytes: Vec<u8> = std::iter::once(first).chain(rest.iter().copied()).take(32).collect();
-    Reason::NotPostgres { protocol: protocol(&bytes), first: bytes }
+pub(super) fn foreign(mut first: Vec<u8>) -> Reason {
+    first.truncate(32);
+    Reason::NotPostgres { protocol: protocol(&first), first }
 }
 
 /// Which protocol begins like this.

@@ -17,8 +17,6 @@ use super::reason::Insecure;
 const MOST_BYTES: usize = 256 * 1024;
 /// The longest message of a login: an error with all its fields.
 const LONGEST_MESSAGE: usize = 32 * 1024;
-/// What is needed to recognise another protocol, and to be of use in a message.
-const FIRST_BYTES: usize = 8;
 /// The client library calculates no more than this.
 const MOST_ITERATIONS: u32 = 100_000;
 /// What PostgreSQL itself has always used at least. A fake server asks for fewer to guess the password quickly.
@@ -51,6 +49,11 @@ impl<S> Guard<S> {
         Self { stream, scan: Scan { safe, phase: Phase::First, pending: Vec::new(), total: 0, asked: false } }
     }
 
+    /// The stream without its guard, for what is not PostgreSQL anyhow.
+    pub(super) fn unguarded(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// Whether the server asked for a proof of the password.
     pub(super) fn password_was_asked_for(&self) -> bool {
         self.scan.asked
@@ -63,22 +66,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
         let before = buffer.filled().len();
-        loop {
-            let this = &mut *self;
-            let filled = buffer.filled().len();
-            ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-            let read = buffer.filled().get(filled..).unwrap_or_default();
-            let ended = read.is_empty();
-            match this.scan.feed(read, ended) {
-                Ok(Fed::Foreign) if buffer.remaining() > 0 => {}
-                Ok(_) => return Poll::Ready(Ok(())),
-                Err(violation) => {
-                    buffer.set_filled(before);
-                    return Poll::Ready(Err(io::Error::other(violation)));
-                }
-            }
+        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        if let Err(violation) = this.scan.feed(read) {
+            buffer.set_filled(before);
+            return Poll::Ready(Err(io::Error::other(violation)));
         }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -116,38 +112,27 @@ enum Phase {
     In,
 }
 
-enum Fed {
-    /// Nothing against it.
-    Fine,
-    /// Not PostgreSQL; more bytes would show what.
-    Foreign,
-}
-
 impl Scan {
-    fn feed(&mut self, bytes: &[u8], ended: bool) -> Result<Fed, Violation> {
+    fn feed(&mut self, bytes: &[u8]) -> Result<(), Violation> {
         self.total += bytes.len();
         if self.total > MOST_BYTES {
             return Err(Violation::TooMuch);
         }
         if self.phase == Phase::In {
-            return Ok(Fed::Fine);
+            return Ok(());
         }
         self.pending.extend_from_slice(bytes);
         loop {
             match next_message(&self.pending) {
-                Next::Incomplete => return Ok(Fed::Fine),
+                Next::Incomplete => return Ok(()),
                 Next::Foreign if self.phase != Phase::First => return Err(Violation::TooMuch),
-                Next::Foreign if self.pending.len() < FIRST_BYTES && !ended => return Ok(Fed::Foreign),
-                Next::Foreign => {
-                    self.pending.truncate(FIRST_BYTES * 4);
-                    return Err(Violation::NotPostgres(std::mem::take(&mut self.pending)));
-                }
+                Next::Foreign => return Err(Violation::NotPostgres(std::mem::take(&mut self.pending))),
                 Next::Message { tag, body, length } => {
                     self.phase = Phase::Login;
                     if tag == b'R' && self.authentication(&body)? {
                         self.phase = Phase::In;
                         self.pending.clear();
-                        return Ok(Fed::Fine);
+                        return Ok(());
                     }
                     self.pending.drain(..length);
                 }
@@ -236,10 +221,7 @@ mod tests {
     fn verdict(safe: bool, bytes: &[u8]) -> Result<(), Violation> {
         let run = |size: usize| {
             let mut scan = Guard::new((), safe).scan;
-            bytes
-                .chunks(size)
-                .try_for_each(|part| scan.feed(part, false).map(|_| ()))
-                .and_then(|()| scan.feed(&[], true).map(|_| ()))
+            bytes.chunks(size).try_for_each(|part| scan.feed(part))
         };
         let (at_once, by_byte) = (run(bytes.len()), run(1));
         if !matches!(at_once, Err(Violation::NotPostgres(_))) {

@@ -184,9 +184,10 @@ impl Attempt {
             Ok(connected) => connected,
             Err(error) => {
                 let failure = failed(Stage::Login, &error);
-                if failure.said.is_some() {
-                    say_goodbye(&mut stream).await;
+                if let Reason::NotPostgres { first, .. } = failure.reason {
+                    return Err(foreign_answer(Stage::Login, first, stream.unguarded()).await);
                 }
+                say_goodbye(stream.unguarded()).await;
                 return Err(failure);
             }
         };
@@ -197,7 +198,7 @@ impl Attempt {
         // Without its client the connection says Terminate and shuts its side down.
         drop(client);
         let _ended = timeout(GOODBYE, connection).await;
-        say_goodbye(&mut stream).await;
+        say_goodbye(stream.unguarded()).await;
 
         answered.map_err(|error| failed(Stage::Query, &error))?;
         Ok(Accepted {
@@ -219,15 +220,15 @@ async fn ask_for_tls(socket: &mut TcpStream) -> Result<(), Failure> {
         b'S' => {
             // A server waits for us now. What already came is another protocol (`SSH-2.0-…`), or somebody in between who
             // wants it to count as if it had come encrypted.
-            let mut more = [0; 32];
+            let mut more = [0];
             match socket.peek(&mut more).now_or_never() {
-                Some(Ok(count)) if count > 0 => Err(stage.failed(foreign(b'S', more.get(..count).unwrap_or_default()))),
+                Some(Ok(count)) if count > 0 => Err(foreign_answer(stage, b"S".to_vec(), socket).await),
                 _ => Ok(()),
             }
         }
         b'N' => Err(stage.failed(Reason::TlsNotOffered)),
         b'E' => Err(error_instead_of_answer(socket).await),
-        first => Err(stage.failed(foreign(first, &rest_of_answer(socket).await))),
+        first => Err(foreign_answer(stage, vec![first], socket).await),
     }
 }
 
@@ -251,22 +252,17 @@ async fn error_instead_of_answer(socket: &mut TcpStream) -> Failure {
     };
     match said {
         Some(error) => stage.said(error, false),
-        None => stage.failed(foreign(b'E', &length.to_be_bytes())),
+        None => foreign_answer(stage, [&b"E"[..], &length.to_be_bytes()].concat(), socket).await,
     }
 }
 
-/// What else comes of an answer that is not PostgreSQL's, as far as it comes soon.
-async fn rest_of_answer(socket: &mut TcpStream) -> Vec<u8> {
-    let mut rest = Vec::new();
+/// An answer that is not PostgreSQL's, with as much more of it as comes soon.
+async fn foreign_answer(stage: Stage, mut bytes: Vec<u8>, stream: &mut (impl AsyncRead + Unpin)) -> Failure {
     let _whatever_came = timeout(REST_OF_FOREIGN_ANSWER, async {
-        while rest.len() < 8 {
-            if !matches!(socket.read_buf(&mut rest).await, Ok(1..)) {
-                break;
-            }
-        }
+        while bytes.len() < 8 && matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {}
     })
     .await;
-    rest
+    stage.failed(foreign(bytes))
 }
 
 /// Drives the connection until the query is answered.

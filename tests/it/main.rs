@@ -1,6 +1,10 @@
-//! The integration tests: one binary, real Terraform, real PostgreSQL, real TLS.
+//! The integration tests, one binary so that they share servers and compile once: real Terraform, real PostgreSQL, real
+//! TLS.
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-mod docs;
+mod postgres_fixture;
+mod probe;
+mod probe_fakes;
 mod process;
 mod tidy;
 

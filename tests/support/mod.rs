@@ -1,7 +1,9 @@
 //! What tests, the demo and `cargo kms` share: a real PostgreSQL, a faithful KMS, the real Terraform.
 
+pub mod kms;
 pub mod postgres;
 pub mod registry;
+pub mod scene;
 pub mod terraform;
 
 use std::path::Path;
@@ -14,3 +16,6 @@ pub const REQUIRED_PROVIDERS: &str =
 pub fn workspace() -> terraform::Workspace {
     terraform::Workspace::new(Path::new(env!("CARGO_BIN_EXE_terraform-provider-kms")))
 }
+
+/// A certificate for examples that read one from a file.
+pub const CA_CERTIFICATE: &str = include_str!("ca.pem");

@@ -1,0 +1,111 @@
+//! Killing Terraform, the provider or the service at any moment leaves no process and no lost object behind.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::support::kms::{Kms, Options};
+use crate::support::scene::Scene;
+use crate::support::terraform::finish;
+
+/// Process ids of our provider that belong to a workspace, found by the directory they run in.
+fn providers(scene: &Scene) -> Vec<u32> {
+    let here = scene.workspace.path().canonicalize().expect("the directory");
+    let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
+    processes
+        .filter_map(|entry| {
+            let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let name = std::fs::read_to_string(entry.path().join("comm")).ok()?;
+            let place = std::fs::read_link(entry.path().join("cwd")).ok()?;
+            (name.starts_with("terraform-provi") && place == here).then_some(pid)
+        })
+        .collect()
+}
+
+fn signal(name: &str, pid: u32) {
+    let _sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+}
+
+/// Waits for something to happen; how long is no matter of the test.
+fn eventually(what: &str, happened: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !happened() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn slow() -> Scene {
+    Scene::with(Options { latency: Duration::from_millis(800), ..Options::default() })
+}
+
+fn posted(scene: &Scene) -> bool {
+    !scene.kms.connections().is_empty()
+}
+
+#[test]
+fn a_killed_terraform_leaves_no_provider_and_the_next_run_names_the_object() {
+    let scene = slow();
+    scene.configure(&[]);
+    let mut run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
+    eventually("the create", || posted(&scene) || run.try_wait().is_ok_and(|ended| ended.is_some()));
+    signal("KILL", run.id());
+    finish(run);
+    eventually("the end of the provider", || providers(&scene).is_empty());
+    let again = scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-lock=false"]);
+    match again.code {
+        Some(0) => {}
+        _ => {
+            again.says(&["The name is taken", "import {", &scene.id()]);
+        }
+    }
+    assert_eq!(scene.kms.connections().len(), 1);
+}
+
+#[test]
+fn a_killed_provider_loses_nothing_and_the_printed_block_brings_it_back() {
+    let scene = slow();
+    scene.configure(&[]);
+    let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
+    eventually("the create", || posted(&scene));
+    for pid in providers(&scene) {
+        signal("KILL", pid);
+    }
+    finish(run).expect(1);
+    let again = scene.workspace.apply().expect(1);
+    again.says(&["The name is taken", "import {"]);
+    let id = scene.id();
+    scene.workspace.write("import.tf", &format!("import {{\n  to = kms_postgres_connection.orders\n  id = \"{id}\"\n}}\n"));
+    scene.workspace.apply().expect(0).says(&["1 imported"]);
+    assert_eq!(scene.id(), id);
+    scene.is_settled();
+}
+
+#[test]
+fn a_service_that_is_gone_is_told_and_the_next_run_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = Some(folder.path().join("kms.json"));
+    let mut scene = Scene::with(Options { data: data.clone(), ..Options::default() });
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    let id = scene.id();
+    let port = scene.kms.port();
+    scene.kms.stop();
+    scene.workspace.plan().expect(1).says(&["The KMS gave no answer", "the connection was refused"]);
+    scene.kms = Kms::start(Options { port: Some(port), data, ..Options::default() });
+    scene.is_settled();
+    assert_eq!(scene.id(), id);
+}
+
+#[test]
+fn an_interrupt_ends_a_hanging_login_and_poisons_nothing() {
+    let scene = Scene::new();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port().to_string();
+    scene.configure_with(&[("port", &port)], "validation {\n    timeout = \"10m\"\n  }");
+    let run = scene.workspace.start(&["plan", "-no-color"]);
+    let _waiting = silent.accept().expect("the login");
+    signal("INT", run.id());
+    finish(run).says(&["Interrupt"]);
+    eventually("the end of the provider", || providers(&scene).is_empty());
+    assert!(scene.kms.connections().is_empty());
+}

@@ -1,0 +1,298 @@
+//! The whole life of a connection, as a user sees it: the real Terraform, a real PostgreSQL, a faithful KMS.
+
+use serde_json::{Value as Json, json};
+
+use crate::support::scene::{PASSWORD, Scene};
+
+#[test]
+fn a_connection_lives_from_create_to_destroy() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.plan().expect(2).says(&["1 to add, 0 to change, 0 to destroy"]);
+    scene.workspace.apply().expect(0).says(&["1 added, 0 changed, 0 destroyed"]);
+    scene.is_settled();
+
+    let stored = scene.stored();
+    assert_eq!(stored["name"], "orders-db");
+    assert_eq!(stored["credentials"]["password"], PASSWORD);
+    let object = scene.workspace.object("kms_postgres_connection.orders");
+    for (attribute, field) in [("id", "id"), ("org_id", "orgId"), ("created_at", "createdAt"), ("credentials_hash", "credentialsHash")] {
+        assert_eq!(object[attribute], stored[field], "{attribute}");
+    }
+
+    scene.workspace.destroy().expect(0).says(&["1 destroyed"]);
+    assert_eq!(scene.kms.connections(), Vec::<Json>::new());
+}
+
+#[test]
+fn a_create_sends_what_the_contract_asks_and_nothing_else() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    let body = scene.bodies("POST", "/api/v1/app-connections/postgres");
+    let credentials = json!({
+        "host": "localhost",
+        "port": scene.postgres.port(),
+        "database": scene.database,
+        "username": scene.role,
+        "password": PASSWORD,
+        "sslEnabled": true,
+        "sslRejectUnauthorized": true,
+        "sslCertificate": scene.postgres.ca_pem().trim(),
+    });
+    assert_eq!(body, [json!({"name": "orders-db", "method": "username-and-password", "credentials": credentials})]);
+}
+
+#[test]
+fn a_rename_sends_the_name_and_opens_no_database_connection() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    let logins = scene.logins();
+    scene.configure(&[("name", "\"renamed\"")]);
+    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    assert_eq!(scene.bodies("PATCH", "/api/v1/app-connections/postgres"), [json!({"name": "renamed"})]);
+    assert_eq!(scene.logins(), logins);
+    scene.is_settled();
+}
+
+#[test]
+fn a_changed_credential_sends_all_of_them() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.configure(&[("database", "\"postgres\"")]);
+    scene.workspace.plan().expect(2).says(&["~ credentials_hash", "~ database", "1 to change"]);
+    scene.workspace.apply().expect(0);
+    let bodies = scene.bodies("PATCH", "/api/v1/app-connections/postgres");
+    assert_eq!(bodies.len(), 1);
+    assert_eq!(bodies[0]["credentials"]["database"], "postgres");
+    assert_eq!(bodies[0]["credentials"]["password"], PASSWORD);
+    assert_eq!(bodies[0].as_object().map(|body| body.len()), Some(1));
+    scene.is_settled();
+}
+
+#[test]
+fn a_removed_description_is_cleared_with_null() {
+    let scene = Scene::new();
+    scene.configure(&[("description", "\" of the shop \"")]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(scene.stored()["description"], "of the shop");
+    scene.is_settled();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    assert_eq!(scene.bodies("PATCH", "/api/v1/app-connections/postgres"), [json!({"description": null})]);
+    scene.is_settled();
+}
+
+#[test]
+fn white_space_at_the_ends_never_makes_a_difference() {
+    let scene = Scene::new();
+    let database = format!("\" {} \"", scene.database);
+    let certificate = "\"\\n${file(\"ca.pem\")}\\n\\n\"";
+    scene.configure(&[("database", &database), ("host", "\"localhost \""), ("ssl_certificate", certificate), ("description", "\"\"")]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(scene.stored()["credentials"]["host"], "localhost");
+    scene.is_settled();
+    scene.configure(&[]);
+    scene.workspace.plan().expect(0);
+}
+
+#[test]
+fn a_change_made_outside_shows_as_that_field_and_is_repaired() {
+    let drifts: [(&str, fn(&mut Json), &str); 9] = [
+        ("host", |connection| connection["credentials"]["host"] = json!("127.0.0.1"), "~ host"),
+        ("port", |connection| connection["credentials"]["port"] = json!(1), "~ port"),
+        ("database", |connection| connection["credentials"]["database"] = json!("postgres"), "~ database"),
+        ("username", |connection| connection["credentials"]["username"] = json!("other"), "~ username"),
+        ("sslEnabled", |connection| connection["credentials"]["sslEnabled"] = json!(false), "~ ssl_enabled"),
+        (
+            "sslRejectUnauthorized",
+            |connection| connection["credentials"]["sslRejectUnauthorized"] = json!(false),
+            "~ ssl_reject_unauthorized",
+        ),
+        (
+            "sslCertificate",
+            |connection| {
+                connection["credentials"].as_object_mut().map(|credentials| credentials.remove("sslCertificate"));
+            },
+            "+ ssl_certificate",
+        ),
+        ("name", |connection| connection["name"] = json!("elsewhere"), "~ name"),
+        ("description", |connection| connection["description"] = json!("edited"), "- description"),
+    ];
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    for (field, edit, shown) in drifts {
+        scene.kms.edit(&scene.id(), edit);
+        let plan = scene.workspace.plan().expect(2);
+        plan.says(&[shown, "1 to change"]);
+        let changed: Vec<&str> =
+            plan.text.lines().filter(|line| ["~ ", "+ ", "- "].iter().any(|sign| line.trim_start().starts_with(sign))).collect();
+        let others = changed.iter().filter(|line| {
+            !line.contains("resource \"") && !line.contains("credentials_hash") && !line.contains(&shown[2..])
+                && !line.contains("update in-place") && !line.contains("EOT")
+        });
+        let others: Vec<_> = others.filter(|line| line.contains(" = ")).collect();
+        assert!(others.is_empty(), "{field} shows more than itself: {others:?}\n{}", plan.text);
+        scene.workspace.apply().expect(0);
+        scene.is_settled();
+    }
+}
+
+#[test]
+fn a_connection_deleted_outside_is_planned_again() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.kms.remove(&scene.id());
+    scene.workspace.plan().expect(2).says(&["The connection orders-db is gone", "1 to add"]);
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+    scene.kms.remove(&scene.id());
+    scene.workspace.run(&["destroy", "-refresh=false", "-auto-approve", "-no-color"]).expect(0).says(&["1 destroyed"]);
+}
+
+#[test]
+fn an_import_by_uuid_plans_nothing() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    let id = scene.id();
+    scene.workspace.run(&["state", "rm", "kms_postgres_connection.orders"]).expect(0);
+    scene.configure(&[("password_wo", "null"), ("password_wo_version", "null")]);
+    scene.workspace.run(&["import", "-no-color", "kms_postgres_connection.orders", &id]).expect(0);
+    scene.workspace.plan().expect(0).says(&["No changes"]);
+    scene.configure(&[]);
+    scene.workspace.plan().expect(2).says(&["0 to add, 1 to change, 0 to destroy"]);
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+}
+
+#[test]
+fn a_wrong_import_id_gets_a_clear_answer() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    let import = |id: &str| scene.workspace.run(&["import", "-no-color", "kms_postgres_connection.orders", id]).expect(1);
+    import("orders db").says(&["This is not the id of a connection", "`orders db` is not a UUID"]);
+    import("3c90c3cc-0d44-4b50-8888-8dd25736052a").says(&["There is no such connection", "Check the id"]);
+}
+
+#[test]
+fn unknown_values_plan_and_apply_in_one_go() {
+    let scene = Scene::new();
+    scene.workspace.write("unknown.tf", "resource \"terraform_data\" \"later\" {\n  input = \"later\"\n}\n");
+    let later = |value: &str| format!("trimprefix(\"${{terraform_data.later.output}}{value}\", \"later\")");
+    let (host, database, role) = (later("localhost"), later(&scene.database), later(&scene.role));
+    let description = "terraform_data.later.output".to_owned();
+    let port = format!("tonumber({})", later(&scene.postgres.port().to_string()));
+    scene.configure(&[
+        ("host", &host),
+        ("database", &database),
+        ("username", &role),
+        ("port", &port),
+        ("description", &description),
+        ("name", &later("orders-db")),
+        ("ssl_enabled", "terraform_data.later.output == \"later\""),
+    ]);
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+    assert_eq!(scene.stored()["credentials"]["host"], "localhost");
+}
+
+#[test]
+fn the_project_decides_the_scope_and_a_change_of_it_replaces() {
+    let scene = Scene::new();
+    let project = format!("{:?}", scene.kms.project_id());
+    scene.configure(&[("project_id", &project)]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(scene.stored()["projectId"], scene.kms.project_id());
+    scene.is_settled();
+    scene.configure(&[]);
+    scene.workspace.plan().expect(2).says(&["# forces replacement", "1 to add, 0 to change, 1 to destroy"]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(scene.stored()["projectId"], Json::Null);
+    scene.is_settled();
+}
+
+#[test]
+fn a_plain_password_is_sent_when_it_changes() {
+    let scene = Scene::new();
+    let plain = format!("{PASSWORD:?}");
+    scene.configure(&[("password_wo", "null"), ("password_wo_version", "null"), ("password", &plain)]);
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+    scene.postgres.sql(&format!("ALTER ROLE \"{}\" PASSWORD 'another'", scene.role));
+    scene.configure(&[("password_wo", "null"), ("password_wo_version", "null"), ("password", "\"another\"")]);
+    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    assert_eq!(scene.stored()["credentials"]["password"], "another");
+    scene.is_settled();
+}
+
+#[test]
+fn a_new_version_sends_the_write_only_password_and_zero_counts() {
+    let scene = Scene::new();
+    scene.configure(&[("password_wo_version", "3")]);
+    scene.workspace.apply().expect(0);
+    for version in ["0", "1"] {
+        scene.kms.clear_requests();
+        scene.configure(&[("password_wo_version", version)]);
+        scene.workspace.apply().expect(0).says(&["1 changed"]);
+        assert_eq!(scene.bodies("PATCH", "/api/v1/app-connections/postgres")[0]["credentials"]["password"], PASSWORD);
+        scene.is_settled();
+    }
+}
+
+#[test]
+fn a_password_is_demanded_only_when_one_must_be_sent() {
+    let scene = Scene::new();
+    let none = [("password_wo", "null"), ("password_wo_version", "null")];
+    scene.configure(&none);
+    scene.workspace.plan().expect(1).says(&["Password missing", "checks the credentials of a new connection"]);
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.configure(&none);
+    scene.workspace.apply().expect(0);
+    scene.configure(&[none[0], none[1], ("name", "\"renamed\"")]);
+    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.configure(&[none[0], none[1], ("database", "\"postgres\"")]);
+    scene.workspace.plan().expect(1).says(&["Password missing", "never returns the password", "terraform destroy -refresh=false"]);
+    scene.workspace.run(&["destroy", "-refresh=false", "-auto-approve", "-no-color"]).expect(0);
+}
+
+#[test]
+fn blocks_alone_change_only_the_state() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.kms.clear_requests();
+    let logins = scene.logins();
+    scene.configure_with(&[], "validation {\n    timeout = \"3s\"\n  }\n  timeouts {\n    read = \"1m\"\n  }");
+    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    assert!(scene.kms.requests().iter().all(|request| request.method != "PATCH"));
+    assert_eq!(scene.logins(), logins);
+    scene.is_settled();
+}
+
+#[test]
+fn a_name_that_is_taken_prints_the_import_block() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.workspace.run(&["state", "rm", "kms_postgres_connection.orders"]).expect(0);
+    let id = scene.id();
+    scene.workspace.apply().expect(1).says(&["The name is taken", "import {", &format!("id = \"{id}\"")]);
+    assert_eq!(scene.kms.connections().len(), 1);
+}
+
+#[test]
+fn three_hundred_connections_are_created_planned_empty_and_destroyed() {
+    let scene = Scene::new();
+    scene.configure_with(&[("name", "\"orders-${count.index}\"")], "count = 300");
+    scene.workspace.apply().expect(0).says(&["300 added"]);
+    scene.workspace.plan().expect(0).says(&["No changes"]);
+    assert_eq!(scene.kms.connections().len(), 300);
+    scene.workspace.destroy().expect(0).says(&["300 destroyed"]);
+    assert_eq!(scene.kms.connections(), Vec::<Json>::new());
+}

@@ -1,0 +1,415 @@
+//! The login probe against a real PostgreSQL server.
+
+use std::time::Duration;
+
+use terraform_provider_kms::postgres::{
+    Accepted, Address, Blame, Certificates, Class, Fault, Reason, Refusal, Scope, Stage, Target, Tls, login,
+};
+use terraform_provider_kms::secret::Secret;
+
+use crate::support::postgres::{Authority, Options, Postgres, Validity, quoted};
+
+/// Longer than any login takes, so that nothing here depends on the speed of the machine.
+const PATIENT: Duration = Duration::from_secs(30);
+const PASSWORD: &str = "correct horse";
+
+/// A login that succeeds once the role is made.
+pub(crate) fn target(server: &Postgres, role: &str) -> Target {
+    Target {
+        host: server.host().to_owned(),
+        port: server.port(),
+        database: "postgres".to_owned(),
+        username: role.to_owned(),
+        password: Secret::new(PASSWORD),
+        tls: Tls::Verified { ca: Some(Certificates::parse(server.ca_pem()).unwrap()) },
+        address: None,
+    }
+}
+
+fn with_role(server: &Postgres, role: &str) -> Target {
+    server.create_role(role, PASSWORD);
+    target(server, role)
+}
+
+async fn accepted(target: &Target) -> Accepted {
+    login(target, PATIENT).await.unwrap_or_else(|refusal| panic!("{refusal}: {:?}", refusal.reason))
+}
+
+async fn refused(target: &Target) -> Refusal {
+    match login(target, PATIENT).await {
+        Ok(_) => panic!("accepted: {target:?}"),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Everything that a person may be shown.
+pub(crate) fn everything(refusal: &Refusal) -> String {
+    let statement = refusal.statement().map(|statement| format!("{}\n{}", statement.sql, statement.who));
+    let mut lines = vec![refusal.headline(), refusal.asked(), refusal.when_and_where()];
+    lines.extend(refusal.server_said());
+    lines.extend(refusal.what_to_check());
+    lines.extend(statement);
+    lines.push(format!("{refusal:?}"));
+    lines.join("\n")
+}
+
+/// The log lines of logins as this role.
+fn lines_of(server: &Postgres, role: &str, what: &str) -> usize {
+    server.log().lines().filter(|line| line.contains(&format!(" {role}@")) && line.contains(what)).count()
+}
+
+#[tokio::test]
+async fn a_right_password_is_accepted_with_and_without_tls() {
+    let server = Postgres::shared();
+    let right = with_role(server, "accepted");
+    let cases = [
+        ("verified", right.clone()),
+        ("unverified", Target { tls: Tls::Unverified, ..right.clone() }),
+        ("off", Target { tls: Tls::Off, ..right.clone() }),
+        ("by address", Target { host: "127.0.0.1".to_owned(), ..right.clone() }),
+        ("unverified, another name", tunnelled("db.example", &Target { tls: Tls::Unverified, ..right.clone() })),
+        (
+            "values with spaces around them",
+            Target {
+                host: " localhost\n".to_owned(),
+                database: " postgres".to_owned(),
+                username: "accepted\t".to_owned(),
+                password: Secret::new(format!(" {PASSWORD}\n")),
+                ..right.clone()
+            },
+        ),
+    ];
+    let count = cases.len();
+    for (name, target) in cases {
+        let accepted = accepted(&target).await;
+        assert!(
+            server.sql("SHOW server_version")[0][0]
+                .as_ref()
+                .unwrap()
+                .starts_with(accepted.server_version.as_ref().unwrap().split(' ').next().unwrap()),
+            "{name}"
+        );
+        assert!(accepted.password_asked, "{name}");
+        assert_eq!(accepted.endpoint.address.unwrap().port(), server.port(), "{name}");
+        assert!(accepted.endpoint.local.is_some(), "{name}");
+        // When the login returns, its backend is already gone.
+        assert_eq!(
+            server.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'accepted'"),
+            [[Some("0".to_owned())]]
+        );
+    }
+    assert_eq!(lines_of(server, "accepted", "disconnection"), count);
+    assert_eq!(lines_of(server, "accepted", "application_name=terraform-provider-kms"), count);
+    assert_eq!(lines_of(server, "accepted", "FATAL"), 0);
+    assert_politeness(server);
+}
+
+/// The same login, to a server that is called otherwise.
+fn tunnelled(host: &str, target: &Target) -> Target {
+    let address = Address { host: target.host.clone(), port: target.port };
+    Target { host: host.to_owned(), port: 5432, address: Some(address), ..target.clone() }
+}
+
+fn assert_politeness(server: &Postgres) {
+    for rude in ["reset by peer", "unexpected EOF", "could not receive", "could not send", "invalid length"] {
+        assert!(!server.log().contains(rude), "{rude}:\n{}", server.log());
+    }
+}
+
+/// What the server says no to: the login, the reason, and what the text must hold.
+struct Refused {
+    name: &'static str,
+    target: Target,
+    reason: Reason,
+    class: Class,
+    blame: Blame,
+    sqlstate: &'static str,
+    text: &'static [&'static str],
+}
+
+#[tokio::test]
+async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
+    use Class::{Definite, Unreachable};
+    let server = Postgres::shared();
+    let right = |role: &str| with_role(server, role);
+    let with = |role: &str, sql: &str| {
+        let target = with_role(server, role);
+        server.sql(&sql.replace("THIS", &quoted(role)));
+        target
+    };
+    for database in ["closed", "private", "crowded"] {
+        server.sql(&format!("CREATE DATABASE {database}"));
+    }
+    server.sql("REVOKE CONNECT ON DATABASE private FROM PUBLIC");
+    server.sql("ALTER DATABASE closed WITH ALLOW_CONNECTIONS false");
+    server.sql("ALTER DATABASE crowded WITH CONNECTION LIMIT 0");
+    let cases = [
+        Refused {
+            name: "wrong password",
+            target: Target { password: Secret::new("battery staple"), ..right("r_wrong") },
+            reason: Reason::PasswordRefused,
+            class: Definite,
+            blame: Blame::Password,
+            sqlstate: "28P01",
+            text: &[
+                "refused the password of role `r_wrong`",
+                "ALTER ROLE \"r_wrong\" WITH LOGIN PASSWORD '…';",
+                "VALID UNTIL",
+            ],
+        },
+        Refused {
+            name: "expired password",
+            target: with("r_expired", "ALTER ROLE THIS VALID UNTIL '2020-01-01'"),
+            reason: Reason::PasswordRefused,
+            class: Definite,
+            blame: Blame::Password,
+            sqlstate: "28P01",
+            text: &["(`VALID UNTIL`)"],
+        },
+        Refused {
+            name: "missing role",
+            target: target(server, "R_missing"),
+            reason: Reason::PasswordRefused,
+            class: Definite,
+            blame: Blame::Password,
+            sqlstate: "28P01",
+            text: &["Whether role `R_missing` exists", "Upper and lower case"],
+        },
+        Refused {
+            name: "may not log in",
+            target: with("r_nologin", "ALTER ROLE THIS NOLOGIN"),
+            reason: Reason::RoleMayNotLogIn,
+            class: Definite,
+            blame: Blame::Username,
+            sqlstate: "28000",
+            text: &["ALTER ROLE \"r_nologin\" WITH LOGIN;", "superuser"],
+        },
+        Refused {
+            name: "missing database",
+            target: Target { database: "r_no\"where".to_owned(), ..right("r_database") },
+            reason: Reason::NoSuchDatabase,
+            class: Definite,
+            blame: Blame::Database,
+            sqlstate: "3D000",
+            text: &["no database `r_no\"where`", "CREATE DATABASE \"r_no\"\"where\" OWNER \"r_database\";"],
+        },
+        Refused {
+            name: "no CONNECT",
+            target: Target { database: "private".to_owned(), ..right("r_connect") },
+            reason: Reason::NoConnectPrivilege,
+            class: Definite,
+            blame: Blame::Database,
+            sqlstate: "42501",
+            text: &["GRANT CONNECT ON DATABASE \"private\" TO \"r_connect\";", "the owner of the database"],
+        },
+        Refused {
+            name: "closed database",
+            target: Target { database: "closed".to_owned(), ..right("r_closed") },
+            reason: Reason::DatabaseNotAccepting,
+            class: Definite,
+            blame: Blame::Database,
+            sqlstate: "55000",
+            text: &["accepts no connections"],
+        },
+        Refused {
+            name: "limit of the role",
+            target: with("r_limit", "ALTER ROLE THIS CONNECTION LIMIT 0"),
+            reason: Reason::TooManyConnections(Scope::Role),
+            class: Unreachable,
+            blame: Blame::Username,
+            sqlstate: "53300",
+            text: &["CONNECTION LIMIT -1"],
+        },
+        Refused {
+            name: "limit of the database",
+            target: Target { database: "crowded".to_owned(), ..right("r_full") },
+            reason: Reason::TooManyConnections(Scope::Database),
+            class: Unreachable,
+            blame: Blame::Database,
+            sqlstate: "53300",
+            text: &["ALTER DATABASE \"crowded\" CONNECTION LIMIT -1;"],
+        },
+    ];
+    for tls in [None, Some(Tls::Off)] {
+        for case in &cases {
+            let mut target = case.target.clone();
+            target.tls = tls.clone().unwrap_or(target.tls);
+            let before = lines_of(server, &target.username, "FATAL");
+            let refusal = refused(&target).await;
+            let name = case.name;
+            assert_eq!(refusal.reason, case.reason, "{name}");
+            assert_eq!(
+                (refusal.class(), refusal.blame(), refusal.stage),
+                (case.class, case.blame, Stage::Login),
+                "{name}"
+            );
+            assert_eq!(refusal.said.as_ref().unwrap().sqlstate, case.sqlstate, "{name}");
+            assert!(!refusal.said.as_ref().unwrap().by_pooler, "{name}");
+            let text = everything(&refusal);
+            let local = refusal.endpoint.local.unwrap().to_string();
+            let asked = format!("`localhost:{}` (address 127.0.0.1:{0})", server.port());
+            for fact in
+                case.text.iter().copied().chain([case.sqlstate, &target.username, &target.database, &local, &asked])
+            {
+                assert!(
+                    text.contains(fact) || text.contains(&fact.replace('"', "\\\"")),
+                    "{name}: no {fact:?} in\n{text}"
+                );
+            }
+            assert!(refusal.headline().contains(case.sqlstate), "{name}");
+            assert!(!text.contains("battery staple") && !text.contains(PASSWORD), "{name}");
+            assert_eq!(lines_of(server, &target.username, "FATAL"), before + 1, "{name}:\n{}", server.log());
+        }
+    }
+    assert_politeness(server);
+}
+
+#[tokio::test]
+async fn a_certificate_must_be_trusted_for_this_name_and_now() {
+    let server = Postgres::start(Options::default());
+    let right = with_role(&server, "tls");
+    let trusting =
+        |pem: &str| Target { tls: Tls::Verified { ca: Some(Certificates::parse(pem).unwrap()) }, ..right.clone() };
+    let self_signed = Authority::self_signed(&["localhost"], true);
+    let foreign = Authority::new("Another CA");
+    let of_server = |names: &[&str], validity| Some(server.authority().issue(names, validity));
+    let now = Validity::Now;
+    #[rustfmt::skip]
+    let cases = [
+        ("unknown authority", None, trusting(foreign.pem()), Some((Fault::UnknownIssuer, Blame::SslCertificate, "Fixture CA"))),
+        ("public authorities", None, Target { tls: Tls::Verified { ca: None }, ..right.clone() }, Some((Fault::UnknownIssuer, Blame::SslCertificate, "not a public authority"))),
+        ("wrong name", of_server(&["db.test", "10.9.8.7"], now), right.clone(), Some((Fault::WrongName, Blame::Host, "not for `localhost` but for `db.test`, `10.9.8.7`"))),
+        ("name of the host, not of the tunnel", of_server(&["db.test"], now), tunnelled("DB.test.", &right), None),
+        ("tunnel to another server", of_server(&["localhost"], now), tunnelled("db.test", &right), Some((Fault::WrongName, Blame::Host, "not for `db.test` but for `localhost`"))),
+        ("expired", of_server(&["localhost"], Validity::Past), right.clone(), Some((Fault::Expired, Blame::SslCertificate, "has expired (20"))),
+        ("not yet valid", of_server(&["localhost"], Validity::Future), right.clone(), Some((Fault::NotYetValid, Blame::SslCertificate, "is not valid before 20"))),
+        ("self-signed authority, trusted itself", Some(self_signed.clone()), trusting(&self_signed.certificate_pem), None),
+        ("self-signed, for another name", Some(self_signed.clone()), tunnelled("db.test", &trusting(&self_signed.certificate_pem)), Some((Fault::WrongName, Blame::Host, "but for `localhost`"))),
+        ("ordinary again", of_server(&["localhost"], now), right.clone(), None),
+    ];
+    for (name, certificate, target, expected) in cases {
+        if let Some(certificate) = &certificate {
+            server.set_certificate(certificate);
+        }
+        let Some((fault, blame, text)) = expected else {
+            accepted(&target).await;
+            continue;
+        };
+        let refusal = refused(&target).await;
+        let Reason::Certificate(problem) = &refusal.reason else { panic!("{name}: {:?}", refusal.reason) };
+        assert_eq!((&problem.fault, refusal.blame(), refusal.class()), (&fault, blame, Class::Definite), "{name}");
+        assert_eq!(refusal.stage, Stage::Tls, "{name}");
+        assert!(refusal.headline().contains(text), "{name}: {}", refusal.headline());
+        let presented = problem.presented.as_ref().unwrap();
+        assert_eq!(presented.fingerprint.len(), 32 * 3 - 1, "{name}");
+        assert!(everything(&refusal).contains(&presented.fingerprint), "{name}");
+        accepted(&Target { tls: Tls::Unverified, ..target }).await;
+    }
+    // The role never came so far as to be refused.
+    assert_eq!(lines_of(&server, "tls", "FATAL"), 0);
+}
+
+#[tokio::test]
+async fn the_servers_access_rules_are_explained() {
+    let server = Postgres::start(Options::default());
+    let right = with_role(&server, "ruled");
+    let plain = Target { tls: Tls::Off, ..right.clone() };
+    server.set_access_rules("hostssl all ruled 127.0.0.1/32 scram-sha-256");
+    accepted(&right).await;
+    let cases = [
+        ("", right.clone(), Reason::NoAccessRule { encrypted: true }, Class::Unreachable, Blame::Host, "pg_hba.conf"),
+        (
+            "hostssl all ruled 127.0.0.1/32 scram-sha-256",
+            plain.clone(),
+            Reason::NoAccessRule { encrypted: false },
+            Class::Unreachable,
+            Blame::SslEnabled,
+            "Set `ssl_enabled = true`",
+        ),
+        (
+            "host all ruled 127.0.0.1/32 reject",
+            right.clone(),
+            Reason::RejectedByRule { encrypted: true },
+            Class::Unreachable,
+            Blame::Host,
+            "rejects role `ruled`",
+        ),
+        (
+            "host all ruled 127.0.0.1/32 reject",
+            plain.clone(),
+            Reason::RejectedByRule { encrypted: false },
+            Class::Unreachable,
+            Blame::SslEnabled,
+            "without TLS",
+        ),
+        (
+            "host all missing 127.0.0.1/32 trust",
+            Target { username: "missing".to_owned(), ..right.clone() },
+            Reason::NoSuchRole,
+            Class::Definite,
+            Blame::Username,
+            "has no role `missing`",
+        ),
+    ];
+    for (rules, target, reason, class, blame, text) in cases {
+        server.set_access_rules(rules);
+        let before = lines_of(&server, &target.username, "FATAL");
+        let refusal = refused(&target).await;
+        assert_eq!((&refusal.reason, refusal.class(), refusal.blame()), (&reason, class, blame), "{rules}");
+        assert!(everything(&refusal).contains(text), "{rules}: {}", everything(&refusal));
+        assert_eq!(lines_of(&server, &target.username, "FATAL"), before + 1, "{rules}");
+    }
+
+    // A server that asks for the password itself gets it over verified TLS, and to an address of this machine.
+    server.set_access_rules("host all ruled 127.0.0.1/32 password");
+    accepted(&right).await;
+    accepted(&Target { host: "127.0.0.1".to_owned(), ..plain.clone() }).await;
+    for (target, encrypted, blame) in [
+        (plain.clone(), false, Blame::SslEnabled),
+        (Target { tls: Tls::Unverified, ..right.clone() }, true, Blame::SslCertificate),
+    ] {
+        let refusal = refused(&target).await;
+        assert!(matches!(refusal.reason, Reason::InsecureAuthentication { encrypted: seen, .. } if seen == encrypted));
+        assert_eq!((refusal.class(), refusal.blame()), (Class::Unreachable, blame));
+    }
+
+    server.set_access_rules("host all ruled 127.0.0.1/32 trust");
+    assert!(!accepted(&right).await.password_asked);
+    assert_politeness(&server);
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_named_as_such() {
+    let server = Postgres::start(Options::without_tls());
+    let right = with_role(&server, "no_tls");
+    accepted(&Target { tls: Tls::Off, ..right.clone() }).await;
+    for tls in [right.tls.clone(), Tls::Unverified] {
+        let refusal = refused(&Target { tls, ..right.clone() }).await;
+        assert_eq!(refusal.reason, Reason::TlsNotOffered);
+        assert_eq!(
+            (refusal.class(), refusal.blame(), refusal.stage),
+            (Class::Definite, Blame::SslEnabled, Stage::SslRequest)
+        );
+        assert!(everything(&refusal).contains("`ssl_enabled = false`"));
+    }
+    assert_eq!(lines_of(&server, "no_tls", "FATAL"), 0);
+}
+
+#[tokio::test]
+async fn a_cancelled_login_leaves_no_session() {
+    // Its own server: one that is left in the middle of a word complains in its log.
+    let server = Postgres::start(Options::default());
+    let right = with_role(&server, "cancelled");
+    for microseconds in [0, 300, 1000, 3000, 10_000, 30_000] {
+        let _cancelled = tokio::time::timeout(Duration::from_micros(microseconds), login(&right, PATIENT)).await;
+    }
+    accepted(&right).await;
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
+    tokio::time::timeout(PATIENT, async {
+        while server.sql(sessions) != [[Some("1".to_owned())]] {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+}

@@ -1,0 +1,362 @@
+//! The login probe against everything that is not a PostgreSQL server, or a hostile one.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use terraform_provider_kms::postgres::{
+    Address, Blame, Certificates, Class, Insecure, Reason, Refusal, Scope, Stage, Target, Tls, login,
+};
+use terraform_provider_kms::secret::Secret;
+use terraform_provider_kms::tls::crypto_provider;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::support::postgres::{Authority, Validity};
+use crate::probe::everything;
+
+const PATIENT: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_millis(300);
+const PASSWORD: &str = "tr0ub4dor&3";
+/// The beginning of a message of 20 000 bytes.
+const ERROR_WITHOUT_END: [u8; 6] = [b'E', 0, 0, 0x4e, 0x20, b'S'];
+
+/// A step of a scripted server.
+#[derive(Clone)]
+enum Step {
+    /// Reads until something has come.
+    Read,
+    Send(Vec<u8>),
+    /// One byte at a time with 100 ms between them.
+    Drip(&'static [u8]),
+    Silence,
+    Reset,
+    /// TLS with this certificate.
+    Tls(TlsAcceptor),
+    /// Answers the client's first SCRAM message with this many iterations.
+    Scram(u32),
+}
+use Step::{Drip, Read, Reset, Scram, Send, Silence};
+
+trait Stream: AsyncRead + AsyncWrite + std::marker::Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + std::marker::Send + Unpin> Stream for S {}
+
+/// A scripted server and what it has heard.
+struct Fake {
+    port: u16,
+    heard: Arc<Mutex<Vec<u8>>>,
+    connections: Arc<Mutex<usize>>,
+}
+
+impl Fake {
+    async fn start(script: Vec<Step>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (heard, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
+        let (ears, counter) = (heard.clone(), connections.clone());
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                *counter.lock().unwrap() += 1;
+                tokio::spawn(play(socket, script.clone(), ears.clone()));
+            }
+        });
+        Self { port, heard, connections }
+    }
+
+    fn target(&self, tls: Tls) -> Target {
+        Target {
+            host: "localhost".to_owned(),
+            port: self.port,
+            database: "shop".to_owned(),
+            username: "clerk".to_owned(),
+            password: Secret::new(PASSWORD),
+            tls,
+            address: None,
+        }
+    }
+
+    /// Whether anything that was sent contains these bytes.
+    fn heard(&self, bytes: &[u8]) -> bool {
+        self.heard.lock().unwrap().windows(bytes.len()).any(|window| window == bytes)
+    }
+}
+
+async fn play(socket: TcpStream, script: Vec<Step>, ears: Arc<Mutex<Vec<u8>>>) {
+    if script.iter().any(|step| matches!(step, Reset)) {
+        socket.set_zero_linger().unwrap();
+    }
+    let mut stream: Box<dyn Stream> = Box::new(socket);
+    let mut last = Vec::new();
+    for step in script {
+        match step {
+            Read => {
+                let mut bytes = vec![0; 4096];
+                let count = stream.read(&mut bytes).await.unwrap_or(0);
+                last = bytes[..count].to_vec();
+                ears.lock().unwrap().extend_from_slice(&last);
+            }
+            Send(bytes) => {
+                let _gone = stream.write_all(&bytes).await;
+            }
+            Drip(bytes) => {
+                for byte in bytes.iter().cycle() {
+                    if stream.write_all(&[*byte]).await.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+            Silence => std::future::pending().await,
+            Reset => return,
+            Step::Tls(acceptor) => stream = Box::new(acceptor.accept(stream).await.unwrap()),
+            Scram(iterations) => {
+                let text = String::from_utf8_lossy(&last).into_owned();
+                let nonce = text.split("r=").nth(1).unwrap();
+                let salt = STANDARD.encode([7; 16]);
+                let body = format!("r={nonce}x,s={salt},i={iterations}");
+                let _gone = stream.write_all(&authentication(11, body.as_bytes())).await;
+            }
+        }
+    }
+    let _gone = stream.flush().await;
+    // What comes after the script counts as heard.
+    let _gone = stream.shutdown().await;
+    let mut rest = Vec::new();
+    let _gone = stream.read_to_end(&mut rest).await;
+    ears.lock().unwrap().extend_from_slice(&rest);
+}
+
+fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+    [&[tag], &(u32::try_from(body.len()).unwrap() + 4).to_be_bytes()[..], body].concat()
+}
+
+fn authentication(code: u32, data: &[u8]) -> Vec<u8> {
+    message(b'R', &[&code.to_be_bytes(), data].concat())
+}
+
+fn error(fields: &str) -> Vec<u8> {
+    message(b'E', format!("{fields}\0").replace('|', "\0").as_bytes())
+}
+
+fn send(bytes: impl AsRef<[u8]>) -> Step {
+    Send(bytes.as_ref().to_vec())
+}
+
+/// TLS with a certificate of this authority.
+fn tls(authority: &Authority) -> Step {
+    let issued = authority.issue(&["localhost"], Validity::Now);
+    let key = PrivateKeyDer::try_from(issued.key_der).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(crypto_provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![CertificateDer::from(issued.certificate_der)], key)
+        .unwrap();
+    Step::Tls(TlsAcceptor::from(Arc::new(config)))
+}
+
+async fn refused(target: &Target, timeout: Duration) -> Refusal {
+    match login(target, timeout).await {
+        Ok(_) => panic!("accepted"),
+        Err(refusal) => refusal,
+    }
+}
+
+#[tokio::test]
+async fn silence_at_any_stage_ends_with_the_deadline() {
+    let authority = Authority::new("Fake CA");
+    let trusting = Tls::Verified { ca: Some(Certificates::parse(authority.pem()).unwrap()) };
+    let cases = [
+        (vec![Silence], Tls::Unverified, Stage::SslRequest, Blame::Port),
+        (vec![Read, send("S"), Silence], Tls::Unverified, Stage::Tls, Blame::Port),
+        (vec![Read, send("S"), Read, Silence], Tls::Unverified, Stage::Tls, Blame::Port),
+        (vec![Read, send("S"), tls(&authority), Silence], trusting, Stage::Login, Blame::Host),
+        (vec![Silence], Tls::Off, Stage::Login, Blame::Host),
+        (vec![Read, send(authentication(10, b"SCRAM-SHA-256\0\0")), Silence], Tls::Off, Stage::Login, Blame::Host),
+        (vec![Read, send(authentication(0, b"")), Silence], Tls::Off, Stage::Login, Blame::Host),
+        (
+            vec![Read, send([authentication(0, b""), message(b'Z', b"I")].concat()), Silence],
+            Tls::Off,
+            Stage::Query,
+            Blame::Host,
+        ),
+        (vec![Read, Drip(&ERROR_WITHOUT_END)], Tls::Off, Stage::Login, Blame::Host),
+        (vec![Read, send("E\0\0"), Silence], Tls::Unverified, Stage::SslRequest, Blame::Port),
+    ];
+    for (script, tls, stage, blame) in cases {
+        let fake = Fake::start(script).await;
+        let refusal = refused(&fake.target(tls), SHORT).await;
+        assert_eq!(refusal.reason, Reason::TimedOut { stage });
+        assert_eq!((refusal.stage, refusal.class(), refusal.blame()), (stage, Class::Unreachable, blame));
+        assert_eq!(*fake.connections.lock().unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn other_protocols_are_recognised() {
+    let http = send("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let mysql = send(b"\x4a\x00\x00\x00\x0a8.0.36\x00");
+    let cases = [
+        (vec![Read, http.clone()], Some("HTTP")),
+        (vec![send("SSH-2.0-OpenSSH_9.2p1\r\n"), Read], Some("SSH")),
+        (vec![mysql], Some("MySQL")),
+        (vec![Read, send("-ERR unknown command\r\n")], Some("Redis")),
+        (vec![send("220 mail.test ESMTP\r\n"), Read], Some("SMTP or FTP")),
+        (vec![Read, send(b"\x15\x03\x01\x00\x02\x02\x46")], Some("TLS at once, without PostgreSQL's request")),
+        (vec![Read, send(b"\xde\xad\xbe\xef\x00\x01\x02\x03\x04")], None),
+        (vec![Read, send("?"), Read], None),
+    ];
+    for (script, protocol) in cases {
+        for tls in [Tls::Off, Tls::Unverified] {
+            let fake = Fake::start(script.clone()).await;
+            let refusal = refused(&fake.target(tls.clone()), PATIENT).await;
+            let Reason::NotPostgres { protocol: seen, first } = &refusal.reason else {
+                panic!("{protocol:?} {tls:?}: {:?}", refusal.reason)
+            };
+            assert_eq!(*seen, protocol, "{tls:?} {first:?}");
+            assert_eq!((refusal.class(), refusal.blame()), (Class::Definite, Blame::Port));
+            let shown = protocol.map_or_else(|| format!("bytes {:02x}", first[0]), str::to_owned);
+            assert!(refusal.headline().contains(&shown), "{}", refusal.headline());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_broken_server_does_has_a_name() {
+    let closed = |stage, reset| Reason::Closed { stage, reset };
+    let too_many = Reason::TooManyConnections(Scope::Server);
+    let no_sense = |detail: &str| Reason::Protocol { detail: detail.to_owned() };
+    let sorry = error("SFATAL|VFATAL|C53300|Msorry, too many clients already|");
+    #[rustfmt::skip]
+    let cases = [
+        ("no TLS", vec![Read, send("N")], Tls::Unverified, Reason::TlsNotOffered, Blame::SslEnabled),
+        ("closed at once", vec![], Tls::Unverified, closed(Stage::SslRequest, false), Blame::Host),
+        ("closed at once, plain", vec![Read], Tls::Off, closed(Stage::Login, false), Blame::Host),
+        ("reset", vec![Read, Reset], Tls::Unverified, closed(Stage::SslRequest, true), Blame::Host),
+        ("reset, plain", vec![Read, Reset], Tls::Off, closed(Stage::Login, true), Blame::Host),
+        ("S and closed", vec![Read, send("S")], Tls::Unverified, closed(Stage::Tls, false), Blame::Host),
+        ("S and garbage", vec![Read, send("S"), Read, send("garbage, not TLS")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"S".to_vec() }, Blame::Port),
+        ("S and garbage together", vec![Read, send("Sgarbage")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"Sgarbage".to_vec() }, Blame::Port),
+        ("error instead of S", vec![Read, Send(sorry.clone())], Tls::Unverified, too_many.clone(), Blame::Host),
+        ("error", vec![Read, Send(sorry.clone())], Tls::Off, too_many, Blame::Host),
+        ("old error", vec![Read, send("EFATAL: unsupported frontend protocol\0")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"EFATAL: unsupported frontend pro".to_vec() }, Blame::Port),
+        ("pooler", vec![Read, Send(error("SFATAL|C08P01|Mno such database: shop|"))], Tls::Off, Reason::NoSuchDatabase, Blame::Database),
+        ("kerberos", vec![Read, Send(authentication(7, b""))], Tls::Off, Reason::UnsupportedAuthentication { method: "GSSAPI".to_owned() }, Blame::Username),
+        ("another SASL", vec![Read, Send(authentication(10, b"OAUTHBEARER\0\0"))], Tls::Off, Reason::UnsupportedAuthentication { method: "OAUTHBEARER".to_owned() }, Blame::Username),
+        ("without end", vec![Read, Send([authentication(0, b""), message(b'S', format!("x\0{}\0", "y".repeat(30_000)).as_bytes()).repeat(20)].concat())], Tls::Off, no_sense("more data than any login takes"), Blame::Host),
+        ("weak SCRAM", vec![Read, Send(authentication(10, b"SCRAM-SHA-256\0\0")), Read, Scram(1)], Tls::Off, Reason::InsecureAuthentication { how: Insecure::WeakScram(1), encrypted: false }, Blame::SslEnabled),
+        ("costly SCRAM", vec![Read, Send(authentication(10, b"SCRAM-SHA-256\0\0")), Read, Scram(20_000_000)], Tls::Off, Reason::TooManyIterations { count: 20_000_000 }, Blame::Host),
+        ("false SCRAM", vec![Read, Send(authentication(10, b"SCRAM-SHA-256\0\0")), Read, Scram(4096), Read, Send(authentication(12, format!("v={}", STANDARD.encode([0; 32])).as_bytes()))], Tls::Off, Reason::ImpostorServer, Blame::Host),
+    ];
+    for (name, script, tls, reason, blame) in cases {
+        let fake = Fake::start(script).await;
+        let refusal = refused(&fake.target(tls), PATIENT).await;
+        assert_eq!((&refusal.reason, refusal.blame()), (&reason, blame), "{name}");
+        assert!(!refusal.what_to_check().is_empty(), "{name}");
+        assert!(!fake.heard(PASSWORD.as_bytes()), "{name}");
+        assert_eq!(*fake.connections.lock().unwrap(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_password_goes_only_where_nobody_else_can_read_it() {
+    let authority = Authority::new("Fake CA");
+    let verified = Tls::Verified { ca: Some(Certificates::parse(authority.pem()).unwrap()) };
+    let tunnel = |fake: &Fake| Some(Address { host: "127.0.0.1".to_owned(), port: fake.port });
+    // MD5 of "tr0ub4dor&3clerk", then of that and "salt".
+    let md5 = b"md5";
+    for (request, secret, how) in [
+        (authentication(3, b""), PASSWORD.as_bytes(), Insecure::ClearText),
+        (authentication(5, b"salt"), &md5[..], Insecure::Md5),
+    ] {
+        let plain = vec![Read, Send(request.clone())];
+        let encrypted = vec![Read, send("S"), tls(&authority), Read, Send(request.clone())];
+
+        let fake = Fake::start(plain.clone()).await;
+        let refusal = refused(&fake.target(Tls::Off), PATIENT).await;
+        assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: false });
+        assert_eq!((refusal.class(), refusal.blame()), (Class::Unreachable, Blame::SslEnabled));
+        assert!(refusal.headline().contains("it was not sent"));
+        assert!(fake.heard(b"clerk") && !fake.heard(secret), "a name that leads to this machine is only a name");
+
+        let fake = Fake::start(encrypted.clone()).await;
+        let refusal = refused(&fake.target(Tls::Unverified), PATIENT).await;
+        assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: true });
+        assert_eq!(refusal.blame(), Blame::SslCertificate);
+        assert!(fake.heard(b"clerk") && !fake.heard(secret));
+
+        // The other side of the rule: there the same fake hears it.
+        let fake = Fake::start(encrypted).await;
+        refused(&fake.target(verified.clone()), PATIENT).await;
+        wait_until(|| fake.heard(secret)).await;
+        let fake = Fake::start(plain).await;
+        let target = Target { host: "db.test".to_owned(), address: tunnel(&fake), ..fake.target(Tls::Off) };
+        refused(&target, PATIENT).await;
+        wait_until(|| fake.heard(secret)).await;
+    }
+}
+
+async fn wait_until(condition: impl Fn() -> bool) {
+    tokio::time::timeout(PATIENT, async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_the_password_or_drives_the_terminal_is_quoted_safely() {
+    let echo = error(&format!("SFATAL|VFATAL|C28P01|Mwrong: {PASSWORD}\x1b[2J|D{PASSWORD}|H{PASSWORD}|"));
+    let fake = Fake::start(vec![Read, Send(echo)]).await;
+    let refusal = refused(&fake.target(Tls::Off), PATIENT).await;
+    assert_eq!(refusal.reason, Reason::PasswordRefused);
+    let text = everything(&refusal);
+    assert!(text.contains("28P01 wrong: (password)"), "{text}");
+    assert!(!text.contains(PASSWORD) && !text.contains('\u{1b}'), "{text}");
+}
+
+#[tokio::test]
+async fn places_that_cannot_be_reached_or_must_not() {
+    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let target = Fake { port: unused, heard: Arc::default(), connections: Arc::default() }.target(Tls::Unverified);
+
+    let refusal = refused(&target, PATIENT).await;
+    assert_eq!(refusal.reason, Reason::ConnectionRefused);
+    assert_eq!((refusal.class(), refusal.blame(), refusal.stage), (Class::Unreachable, Blame::Port, Stage::Tcp));
+    assert!(everything(&refusal).contains(&format!("localhost:{unused}")));
+
+    let refusal = refused(&Target { host: "no-such-host.invalid".to_owned(), ..target.clone() }, PATIENT).await;
+    assert!(matches!(refusal.reason, Reason::DnsFailed { .. }), "{:?}", refusal.reason);
+    assert_eq!((refusal.class(), refusal.blame(), refusal.stage), (Class::Unreachable, Blame::Host, Stage::Dns));
+    assert_eq!(refusal.endpoint.address, None);
+
+    for host in ["", "a b", "postgres://db", "[::1]"] {
+        let refusal = refused(&Target { host: host.to_owned(), ..target.clone() }, PATIENT).await;
+        assert_eq!((refusal.stage, refusal.blame()), (Stage::Dns, Blame::Host), "{host}");
+    }
+
+    for host in [
+        "0.0.0.0",
+        "255.255.255.255",
+        "224.0.0.1",
+        "169.254.169.254",
+        "::",
+        "fe80::1",
+        "fd00:ec2::254",
+        "::ffff:169.254.169.254",
+    ] {
+        let direct = Target { host: host.to_owned(), ..target.clone() };
+        let address = Some(Address { host: host.to_owned(), port: 1 });
+        let tunnelled = Target { address, ..target.clone() };
+        for (target, blame) in [(direct, Blame::Host), (tunnelled, Blame::Address)] {
+            let refusal = refused(&target, PATIENT).await;
+            assert!(matches!(refusal.reason, Reason::ForbiddenAddress { .. }), "{host}: {:?}", refusal.reason);
+            assert_eq!((refusal.class(), refusal.blame()), (Class::Definite, blame), "{host}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The login that a plan makes: each failure in its own words, at its own argument, before anything is stored.
+
+use std::net::TcpListener;
+
+use crate::support::postgres::{Options, Postgres};
+use crate::support::scene::Scene;
+
+/// The place that Terraform shows for a diagnostic.
+fn place(attribute: &str) -> String {
+    format!("{attribute} =")
+}
+
+/// Plans with these arguments and expects an error at one of them. The KMS must not have been asked to store anything.
+fn refused(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&str]) {
+    scene.configure(changes);
+    let plan = scene.workspace.plan().expect(1);
+    plan.says(&["Error: The database refused the login", &place(at), "Nothing was sent to the KMS."]);
+    plan.says(sentences);
+    plan.says(&["KMS_VALIDATION=apply terraform plan", "terraform destroy -refresh=false"]);
+    assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
+}
+
+/// Plans with these arguments and expects a warning at one of them, and a plan all the same.
+fn unreachable(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&str]) {
+    scene.configure(changes);
+    let plan = scene.workspace.plan().expect(2);
+    plan.says(&["Warning: The database could not be reached from this machine", &place(at), "1 to add"]);
+    plan.says(sentences);
+}
+
+#[test]
+fn a_wrong_password_is_refused_at_the_argument_that_gave_it() {
+    let scene = Scene::new();
+    let role = format!("refused the password of role `{}` (28P01)", scene.role);
+    refused(&scene, &[("password_wo", "\"wrong\"")], "password_wo", &[&role, "The server said: 28P01", "from `password_wo`"]);
+    let plain = [("password_wo", "null"), ("password_wo_version", "null"), ("password", "\" wrong \"")];
+    refused(&scene, &plain, "password", &["from `password`", "white space around it was cut off"]);
+}
+
+#[test]
+fn each_plan_makes_one_login_and_each_apply_two() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.plan().expect(2);
+    assert_eq!(scene.logins(), 1);
+    scene.workspace.apply().expect(0);
+    // One in the plan walk, one in the apply walk, and the KMS's own.
+    assert_eq!(scene.logins(), 1 + 2 + 1);
+    scene.workspace.plan().expect(0);
+    assert_eq!(scene.logins(), 4);
+}
+
+#[test]
+fn a_missing_role_and_a_missing_database_are_told() {
+    let scene = Scene::new();
+    refused(&scene, &[("username", "\"nobody_here\"")], "password_wo", &["role `nobody_here`", "Whether role `nobody_here` exists"]);
+    refused(&scene, &[("database", "\"nothing_here\"")], "database", &["3D000", "nothing_here"]);
+}
+
+#[test]
+fn a_role_without_login_is_told_with_the_statement() {
+    let scene = Scene::new();
+    scene.postgres.sql(&format!("ALTER ROLE {} NOLOGIN", scene.role));
+    let statement = format!("ALTER ROLE \"{}\" WITH LOGIN;", scene.role);
+    refused(&scene, &[], "username", &["NOLOGIN", &statement]);
+}
+
+#[test]
+fn an_untrusted_certificate_is_told_and_no_password_leaves() {
+    let scene = Scene::new();
+    let other = Postgres::start(Options::default());
+    scene.workspace.write("other.pem", other.ca_pem());
+    let before = scene.postgres.log().matches("password authentication failed").count();
+    refused(&scene, &[("ssl_certificate", "file(\"other.pem\")")], "ssl_certificate", &["certificate"]);
+    assert_eq!(scene.postgres.log().matches("password authentication failed").count(), before);
+    scene.configure(&[("ssl_certificate", "null"), ("ssl_reject_unauthorized", "false")]);
+    scene.workspace.plan().expect(2);
+}
+
+#[test]
+fn a_server_without_tls_is_told() {
+    let scene = Scene::new();
+    let plain = Postgres::start(Options::without_tls());
+    plain.create_role(&scene.role, crate::support::scene::PASSWORD);
+    let port = plain.port().to_string();
+    refused(&scene, &[("port", &port)], "ssl_enabled", &["does not offer TLS", "ssl_enabled = false"]);
+}
+
+#[test]
+fn what_depends_on_where_one_stands_is_a_warning() {
+    let scene = Scene::new();
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    unreachable(&scene, &[("port", &closed.to_string())], "port", &["nothing accepts connections", "listen_addresses"]);
+    unreachable(&scene, &[("host", "\"db.invalid\"")], "host", &["does not resolve on this machine"]);
+}
+
+#[test]
+fn a_silent_server_ends_by_the_timeout() {
+    let scene = Scene::new();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port().to_string();
+    scene.configure_with(&[("port", &port)], "validation {\n    timeout = \"300ms\"\n  }");
+    scene.workspace.plan().expect(2).says(&["could not be reached", "fell silent"]);
+}
+
+#[test]
+fn unreachable_decides_what_it_means() {
+    let scene = Scene::new();
+    let block = |value: &str| format!("validation {{\n    unreachable = \"{value}\"\n  }}");
+    scene.configure_with(&[("host", "\"db.invalid\"")], &block("error"));
+    scene.workspace.plan().expect(1).says(&["Error: The database could not be reached from this machine"]);
+    scene.configure_with(&[("host", "\"db.invalid\"")], &block("ignore"));
+    let plan = scene.workspace.plan().expect(2);
+    assert!(!plan.text.contains("could not be reached"), "{}", plan.text);
+}
+
+#[test]
+fn modes_decide_when_and_how_hard() {
+    let scene = Scene::new();
+    let wrong = [("password_wo", "\"wrong\"")];
+    let mode = |value: &str| format!("validation {{\n    mode = \"{value}\"\n  }}");
+    let tries = || scene.postgres.log().matches(&format!("password authentication failed for user \"{}\"", scene.role)).count();
+
+    scene.configure_with(&wrong, &mode("warn"));
+    let warning = "Warning: This would stop the apply: orders-db cannot log in";
+    scene.workspace.plan().expect(2).says(&[warning]);
+    scene.workspace.apply().expect(1).says(&["Error: The database refused the login"]);
+    assert!(scene.kms.connections().is_empty());
+
+    let before = tries();
+    scene.configure_with(&wrong, &mode("apply"));
+    scene.workspace.plan().expect(2);
+    assert_eq!(tries(), before);
+    scene.workspace.apply().expect(1).says(&["Error: The database refused the login", "depends_on"]);
+    assert_eq!(tries(), before + 1);
+
+    let before = tries();
+    scene.configure_with(&wrong, &mode("off"));
+    scene.workspace.apply().expect(1).says(&["The KMS could not log in to the database", "password authentication failed"]);
+    assert_eq!(tries(), before + 1, "only the KMS itself tried");
+    assert!(scene.kms.connections().is_empty());
+}
+
+#[test]
+fn the_environment_and_the_provider_have_a_say() {
+    let mut scene = Scene::new();
+    scene.configure(&[("password_wo", "\"wrong\"")]);
+    scene.workspace.write("provider.tf", "provider \"kms\" {\n  validation {\n    mode = \"warn\"\n  }\n}\n");
+    scene.workspace.plan().expect(2).says(&["This would stop the apply"]);
+    scene.workspace.set("KMS_VALIDATION", "off");
+    let plan = scene.workspace.plan().expect(2);
+    assert!(!plan.text.contains("would stop"), "{}", plan.text);
+    scene.workspace.set("KMS_VALIDATION", "maybe");
+    scene.workspace.plan().expect(1).says(&["`KMS_VALIDATION` takes `plan`, `warn`, `apply` or `off`"]);
+}
+
+#[test]
+fn an_address_is_dialled_instead_and_the_name_is_still_checked() {
+    let scene = Scene::new();
+    let address = format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", scene.postgres.port());
+    scene.configure_with(&[("host", "\"localhost\""), ("port", "1")], &address);
+    let logins = scene.logins();
+    scene.workspace.plan().expect(2);
+    assert_eq!(scene.logins(), logins + 1);
+    scene.configure_with(&[("host", "\"db.example.com\""), ("port", "1")], &address);
+    scene.workspace.plan().expect(1).says(&["certificate", "db.example.com", "localhost"]);
+}
+
+#[test]
+fn a_login_that_the_plan_could_not_make_is_made_in_the_apply() {
+    let scene = Scene::new();
+    scene.workspace.write("unknown.tf", "resource \"terraform_data\" \"later\" {\n  input = \"wrong\"\n}\n");
+    scene.configure(&[
+        ("password_wo", "null"),
+        ("password_wo_version", "null"),
+        ("password", "terraform_data.later.output"),
+    ]);
+    scene.workspace.plan().expect(2);
+    scene.workspace.apply().expect(1).says(&["Error: The database refused the login", "Nothing was sent to the KMS."]);
+    assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
+}
+
+#[test]
+fn a_refused_plan_does_not_stop_a_destroy_without_refresh() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.configure(&[("password_wo", "\"wrong\""), ("password_wo_version", "2")]);
+    scene.workspace.destroy().expect(1).says(&["terraform destroy -refresh=false"]);
+    scene.workspace.run(&["destroy", "-refresh=false", "-auto-approve", "-no-color"]).expect(0).says(&["1 destroyed"]);
+}
+
+#[test]
+fn the_role_is_known_to_the_server_by_the_name_of_the_provider() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.plan().expect(2);
+    scene.postgres.log().lines().find(|line| line.contains(&scene.role) && line.contains("application_name=terraform-provider-kms")).expect("a line of the login");
+}

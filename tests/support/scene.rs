@@ -1,0 +1,105 @@
+//! What most tests need: a role and a database of their own, a KMS, and a directory with a configuration.
+
+use serde_json::Value as Json;
+
+use super::kms::{self, Kms};
+use super::postgres::Postgres;
+use super::terraform::Workspace;
+
+/// The password of the scene's role.
+pub const PASSWORD: &str = "s3cret-of-the-role";
+
+/// A stage for one test.
+pub struct Scene {
+    pub kms: Kms,
+    pub postgres: &'static Postgres,
+    pub workspace: Workspace,
+    pub role: String,
+    pub database: String,
+}
+
+impl Scene {
+    /// A scene with a KMS that logs in to the database as the real one does.
+    pub fn new() -> Self {
+        Self::with(kms::Options::default())
+    }
+
+    /// A scene with a KMS of that kind.
+    pub fn with(options: kms::Options) -> Self {
+        let postgres = Postgres::shared();
+        let number = format!("{:08x}", rand::random::<u32>());
+        let (role, database) = (format!("role_{number}"), format!("db_{number}"));
+        postgres.create_role(&role, PASSWORD);
+        postgres.sql(&format!("CREATE DATABASE {database}"));
+        let kms = Kms::start(options);
+        let mut workspace = super::workspace();
+        workspace.set("KMS_HOST", &kms.url());
+        workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_ID", kms.client_id());
+        workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", kms.client_secret());
+        workspace.set("TF_VAR_password", PASSWORD);
+        workspace.write("versions.tf", super::REQUIRED_PROVIDERS);
+        workspace.write("ca.pem", postgres.ca_pem());
+        workspace.write("variables.tf", "variable \"password\" {\n  type      = string\n  ephemeral = true\n}\n");
+        Self { kms, postgres, workspace, role, database }
+    }
+
+    /// Writes the configuration of one connection; `changes` replace arguments or add some, in HCL.
+    pub fn configure(&self, changes: &[(&str, &str)]) {
+        self.configure_with(changes, "");
+    }
+
+    /// The same, with further lines in the resource.
+    pub fn configure_with(&self, changes: &[(&str, &str)], lines: &str) {
+        let mut arguments: Vec<(String, String)> = [
+            ("name", "\"orders-db\"".to_owned()),
+            ("host", "\"localhost\"".to_owned()),
+            ("port", self.postgres.port().to_string()),
+            ("database", format!("{:?}", self.database)),
+            ("username", format!("{:?}", self.role)),
+            ("password_wo", "var.password".to_owned()),
+            ("password_wo_version", "1".to_owned()),
+            ("ssl_certificate", "file(\"ca.pem\")".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec();
+        for (name, value) in changes {
+            arguments.retain(|(known, _)| known != name);
+            arguments.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        let body: String = arguments.iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
+        let resource = format!("resource \"kms_postgres_connection\" \"orders\" {{\n{body}  {lines}\n}}\n");
+        self.workspace.write("main.tf", &resource);
+    }
+
+    /// Nothing is planned, with and without refresh.
+    #[track_caller]
+    pub fn is_settled(&self) {
+        self.workspace.plan().expect(0).says(&["No changes"]);
+        self.workspace.run(&["plan", "-no-color", "-detailed-exitcode", "-refresh=false"]).expect(0);
+    }
+
+    /// The one connection that the KMS holds, its password included.
+    #[track_caller]
+    pub fn stored(&self) -> Json {
+        let connections = self.kms.connections();
+        assert_eq!(connections.len(), 1, "the KMS holds {} connections", connections.len());
+        connections[0].clone()
+    }
+
+    /// Its id.
+    #[track_caller]
+    pub fn id(&self) -> String {
+        self.stored()["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The bodies that were sent with a method to paths that start so.
+    pub fn bodies(&self, method: &str, path: &str) -> Vec<Json> {
+        let requests = self.kms.requests().into_iter();
+        requests.filter(|request| request.method == method && request.path.starts_with(path)).map(|request| request.body).collect()
+    }
+
+    /// How often the scene's role has come in.
+    pub fn logins(&self) -> usize {
+        self.postgres.log().matches(&format!("connection authorized: user={}", self.role)).count()
+    }
+}

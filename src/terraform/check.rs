@@ -70,12 +70,13 @@ fn check_nested(
         }
         (Nesting::List | Nesting::Set, Value::List(config), Value::List(planned)) if config.len() == planned.len() => {
             for (position, (config, planned)) in config.iter().zip(planned).enumerate() {
-                let before = match prior {
-                    Value::List(prior) => prior.get(position).unwrap_or(&Value::Null),
-                    _ => &Value::Null,
+                // An element of a set has neither an address nor a counterpart in the prior state.
+                let (before, path) = match (nested.nesting, prior) {
+                    (Nesting::Set, _) => (None, path.clone()),
+                    (_, Value::List(prior)) => (prior.get(position), path.index(position)),
+                    _ => (None, path.index(position)),
                 };
-                let path = if nested.nesting == Nesting::Set { path.clone() } else { path.index(position) };
-                check_element(nested, before, config, planned, &path, mistakes);
+                check_element(nested, before.unwrap_or(&Value::Null), config, planned, &path, mistakes);
             }
         }
         (Nesting::Map, Value::Object(config), Value::Object(planned)) if config.len() == planned.len() => {

@@ -8,6 +8,8 @@ pub mod check;
 pub mod diagnostic;
 pub mod duration;
 pub mod model;
+#[cfg(test)]
+mod notation;
 pub mod number;
 pub mod plan;
 pub mod private;

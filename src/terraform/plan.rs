@@ -5,7 +5,7 @@
 
 use super::diagnostic::Path;
 use super::schema::{Attribute, Block, NestedBlock, Nesting, Presence};
-use super::value::{Object, Value};
+use super::value::{Dynamic, Object, Value};
 
 /// Whether two values of an attribute mean the same to the service (for example but for white space at the ends).
 pub type Same<'a> = &'a dyn Fn(&str, &Value, &Value) -> bool;
@@ -21,21 +21,15 @@ pub struct Proposal {
 
 /// The planned state by the schema alone. A resource may change it afterwards.
 ///
-/// `proposed` is the core's own merge of configuration and prior state; only nested blocks are taken from it.
+/// `proposed` is the core's own merge of configuration and prior state. Only nested blocks are taken from it: the core
+/// has found out there which block was which.
 pub fn propose(block: &Block, prior: Option<&Object>, proposed: &Object, config: &Object, same: Same<'_>) -> Proposal {
-    let mut state = Object::new();
-    for attribute in &block.attributes {
-        let before = prior.map(|prior| prior.get(attribute.name));
-        state.set(attribute.name, attribute_value(attribute, before, config.get(attribute.name), same));
-    }
-    for nested in &block.blocks {
-        let name = nested.name;
-        state.set(name, nested_value(nested, prior.map(|prior| prior.get(name)), proposed.get(name), config.get(name)));
-    }
-    if prior.is_none_or(|prior| differs(prior, &state)) {
-        forget_what_may_change(block, prior, config, &mut state);
-    }
+    let mut state = settled(block, prior, proposed, config, same);
+    // Asked before anything is forgotten: what is unknown only because something else changes needs no new object.
     let replace = prior.map_or_else(Vec::new, |prior| replacements(block, prior, &state));
+    if prior.is_none_or(|prior| differs(prior, &state)) {
+        state = forgetful(block, config, state);
+    }
     Proposal { state, replace }
 }
 
@@ -64,17 +58,16 @@ pub fn fill(block: &Block, planned: &Object, answer: &Object, same: Same<'_>) ->
     for nested in &block.blocks {
         state.set(nested.name, resolved(planned.get(nested.name), answer.get(nested.name)));
     }
-    Filled { state, disagreements }
+    // A block that was unknown as a whole is the answer's.
+    Filled { state: block.without_write_only(block.complete(state)), disagreements }
 }
 
 /// What a refresh returns: the answer, in the spelling of the state where both mean the same.
 pub fn respell(block: &Block, state: &Object, answer: Object, same: Same<'_>) -> Object {
-    let mut respelled = block.complete(answer);
+    let mut respelled = block.without_write_only(block.complete(answer));
     for attribute in &block.attributes {
         let before = state.get(attribute.name);
-        if attribute.write_only {
-            respelled.set(attribute.name, Value::Null);
-        } else if same(attribute.name, before, respelled.get(attribute.name)) {
+        if !attribute.write_only && same(attribute.name, before, respelled.get(attribute.name)) {
             respelled.set(attribute.name, before.clone());
         }
     }
@@ -86,69 +79,83 @@ pub fn differs(prior: &Object, planned: &Object) -> bool {
     planned.iter().any(|(name, value)| !value.is_wholly_known() || value != prior.get(name))
 }
 
+/// What is planned as long as nothing else changes.
+fn settled(block: &Block, prior: Option<&Object>, proposed: &Object, config: &Object, same: Same<'_>) -> Object {
+    let attributes = block.attributes.iter().map(|attribute| {
+        let before = prior.map(|prior| prior.get(attribute.name));
+        (attribute.name.to_owned(), attribute_value(attribute, before, config.get(attribute.name), same))
+    });
+    let blocks = block.blocks.iter().map(|nested| {
+        let value = each(nested, config.get(nested.name), proposed.get(nested.name), &|config, proposed| {
+            settled(&nested.block, proposed, proposed.unwrap_or(&Object::new()), config, &|_, a, b| a == b)
+        });
+        (nested.name.to_owned(), value)
+    });
+    attributes.chain(blocks).collect()
+}
+
 fn attribute_value(attribute: &Attribute, before: Option<&Value>, config: &Value, same: Same<'_>) -> Value {
     if attribute.write_only {
         return Value::Null;
     }
-    if !config.is_null() && attribute.presence != Presence::Computed {
-        return match before {
-            Some(before) if keeps_spelling(attribute.name, before, config, same) => before.clone(),
-            _ => config.clone(),
-        };
-    }
-    match (&attribute.default, before) {
-        (Some(default), _) => default.clone(),
+    let configured = Some(config).filter(|config| !config.is_null() && attribute.presence != Presence::Computed);
+    match (configured.or(attribute.default.as_ref()), before) {
+        (Some(wanted), Some(before)) if keeps_spelling(attribute.name, before, wanted, same) => before.clone(),
+        (Some(wanted), _) => wanted.clone(),
         (None, Some(before)) if attribute.is_computed() => before.clone(),
         (None, None) if attribute.is_computed() => Value::unknown(),
         (None, _) => Value::Null,
     }
 }
 
-fn keeps_spelling(name: &str, before: &Value, config: &Value, same: Same<'_>) -> bool {
-    !before.is_null() && config.is_wholly_known() && same(name, before, config)
+fn keeps_spelling(name: &str, before: &Value, wanted: &Value, same: Same<'_>) -> bool {
+    !before.is_null() && wanted.is_wholly_known() && same(name, before, wanted)
 }
 
-fn nested_value(nested: &NestedBlock, before: Option<&Value>, proposed: &Value, config: &Value) -> Value {
-    match (nested.nesting, config, proposed) {
-        (Nesting::Single | Nesting::Group, Value::Object(config), Value::Object(proposed)) => {
-            let before = before.and_then(Value::as_object);
-            Value::Object(propose(&nested.block, before, proposed, config, &|_, a, b| a == b).state)
-        }
-        (Nesting::List | Nesting::Set, Value::List(config), Value::List(proposed))
-            if config.len() == proposed.len() =>
-        {
-            Value::List(
-                config.iter().zip(proposed).map(|(config, proposed)| element(nested, proposed, config)).collect(),
-            )
-        }
-        (Nesting::Map, Value::Object(config), Value::Object(proposed)) => Value::Object(
-            config
-                .iter()
-                .map(|(label, config)| (label.clone(), element(nested, proposed.get(label), config)))
-                .collect(),
-        ),
-        // Absent blocks, and blocks that are unknown as a whole: those must go back as they came.
-        (_, config, _) => config.clone(),
-    }
-}
-
-/// Elements have no reliable counterpart in the prior state, but the core has put it into `proposed` already.
-fn element(nested: &NestedBlock, proposed: &Value, config: &Value) -> Value {
-    match (proposed, config) {
-        (Value::Object(proposed), Value::Object(config)) => {
-            Value::Object(propose(&nested.block, Some(proposed), proposed, config, &|_, a, b| a == b).state)
-        }
-        _ => config.clone(),
-    }
-}
-
-/// Something changes, so that computed values may change with it.
-fn forget_what_may_change(block: &Block, prior: Option<&Object>, config: &Object, state: &mut Object) {
+/// Something changes, so that computed values may change with it, in blocks as well.
+fn forgetful(block: &Block, config: &Object, mut state: Object) -> Object {
     for attribute in &block.attributes {
         let open = attribute.is_computed() && attribute.default.is_none() && config.get(attribute.name).is_null();
-        if open && !(attribute.kept && prior.is_some()) {
+        let kept = attribute.kept && !state.get(attribute.name).is_null();
+        if open && !kept {
             state.set(attribute.name, Value::unknown());
         }
+    }
+    for nested in &block.blocks {
+        let value = each(nested, config.get(nested.name), state.get(nested.name), &|config, state| {
+            forgetful(&nested.block, config, state.cloned().unwrap_or_default())
+        });
+        state.set(nested.name, value);
+    }
+    state
+}
+
+/// The blocks of the configuration, each made together with its counterpart in `other`. Absent blocks, and blocks that
+/// are unknown as a whole, stay as they came: a core demands them back byte for byte.
+fn each(
+    nested: &NestedBlock,
+    config: &Value,
+    other: &Value,
+    make: &dyn Fn(&Object, Option<&Object>) -> Object,
+) -> Value {
+    let one = |config: &Value, other: &Value| match config {
+        Value::Object(config) => Value::Object(make(config, other.as_object())),
+        absent => absent.clone(),
+    };
+    match (nested.nesting, config, other) {
+        (Nesting::Single | Nesting::Group, config, other) => one(config, other),
+        (Nesting::List | Nesting::Set, Value::List(config), other) => {
+            let mut others = match other {
+                Value::List(others) => others.iter(),
+                _ => [].iter(),
+            };
+            Value::List(config.iter().map(|config| one(config, others.next().unwrap_or(&Value::Null))).collect())
+        }
+        (Nesting::Map, Value::Object(config), other) => {
+            let other = |label| other.as_object().map_or(&Value::Null, |other| other.get(label));
+            Value::Object(config.iter().map(|(label, config)| (label.clone(), one(config, other(label)))).collect())
+        }
+        (_, config, _) => config.clone(),
     }
 }
 
@@ -177,6 +184,13 @@ fn resolved(plan: &Value, actual: &Value) -> Value {
             };
             let element = |(position, plan)| resolved(plan, actual.get(position).unwrap_or(&Value::Null));
             Value::List(plan.iter().enumerate().map(element).collect())
+        }
+        (Value::Dynamic(plan), actual) => {
+            let actual = match actual {
+                Value::Dynamic(actual) if actual.of == plan.of => &actual.value,
+                _ => &Value::Null,
+            };
+            Value::Dynamic(Box::new(Dynamic { of: plan.of.clone(), value: resolved(&plan.value, actual) }))
         }
         (plan, _) => plan.clone(),
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::diagnostic::{Diagnostic, Diagnostics, Path};
+use super::diagnostic::{Diagnostic, Diagnostics, Path, Severity};
 use super::private::Private;
 use super::schema::Schema;
 use super::value::{Object, Value};
@@ -121,8 +121,9 @@ impl<S> Call<S> {
         self.write_only_allowed
     }
 
-    /// Shows the person something that does not stop the run.
-    pub fn warn(&self, warning: Diagnostic) {
+    /// Shows the person something that does not stop the run, even if it was made as an error.
+    pub fn warn(&self, message: Diagnostic) {
+        let warning = Diagnostic { severity: Severity::Warning, ..message };
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
     }
 

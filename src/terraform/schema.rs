@@ -18,7 +18,7 @@ use super::types::Type;
 use super::value::{Object, Value};
 
 /// The schema of a provider block, a resource or a data source.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Schema {
     /// Raised only when a stored object of the old shape must be converted; new optional arguments keep it.
     pub version: i64,
@@ -27,7 +27,7 @@ pub struct Schema {
 }
 
 /// The content of a block.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Block {
     /// Markdown, in full sentences.
     pub description: String,
@@ -38,7 +38,7 @@ pub struct Block {
 }
 
 /// One attribute.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Attribute {
     /// As it is written in a configuration.
     pub name: &'static str,
@@ -74,7 +74,7 @@ pub enum Presence {
 }
 
 /// A block inside a block.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct NestedBlock {
     /// As it is written in a configuration.
     pub name: &'static str,
@@ -166,7 +166,7 @@ impl Attribute {
         self
     }
 
-    /// A change of it replaces the object.
+    /// A change of it replaces the object. Only for attributes of the resource itself, not of blocks in it.
     #[must_use]
     pub fn replaces(mut self) -> Self {
         self.replaces = true;
@@ -251,13 +251,37 @@ impl Block {
         attributes.chain(blocks).collect()
     }
 
-    /// Paths of all write-only attributes, however deep; those in collections of blocks end at the collection.
-    pub fn write_only_paths(&self) -> Vec<Path> {
-        self.attributes
-            .iter()
-            .filter(|attribute| attribute.write_only)
-            .map(|attribute| Path::from(attribute.name))
-            .collect()
+    /// The object with every write-only attribute null, in blocks as well.
+    pub fn without_write_only(&self, mut object: Object) -> Object {
+        for attribute in self.attributes.iter().filter(|attribute| attribute.write_only) {
+            object.set(attribute.name, Value::Null);
+        }
+        for nested in &self.blocks {
+            let value = object.get(nested.name).clone();
+            object.set(nested.name, nested.map(value, &|object| nested.block.without_write_only(object)));
+        }
+        object
+    }
+
+    /// The write-only values in an object that are not null, and where they are.
+    pub fn write_only_values<'a>(&self, object: &'a Object) -> Vec<(Path, &'a Value)> {
+        let mut found = Vec::new();
+        self.find_write_only(object, &Path::root(), &mut found);
+        found
+    }
+
+    fn find_write_only<'a>(&self, object: &'a Object, path: &Path, found: &mut Vec<(Path, &'a Value)>) {
+        for attribute in self.attributes.iter().filter(|attribute| attribute.write_only) {
+            let value = object.get(attribute.name);
+            if !value.is_null() {
+                found.push((path.attribute(attribute.name), value));
+            }
+        }
+        for nested in &self.blocks {
+            for (path, object) in nested.objects(object.get(nested.name), &path.attribute(nested.name)) {
+                nested.block.find_write_only(object, &path, found);
+            }
+        }
     }
 }
 
@@ -273,26 +297,47 @@ impl NestedBlock {
     }
 
     fn complete(&self, value: Value) -> Value {
-        match (self.nesting, value) {
-            (Nesting::Single, Value::Null) => Value::Null,
-            (Nesting::Group, Value::Null) => Value::Object(self.block.complete(Object::new())),
+        let value = match (self.nesting, value) {
+            (Nesting::Group | Nesting::Map, Value::Null) => Value::Object(Object::new()),
             (Nesting::List | Nesting::Set, Value::Null) => Value::List(Vec::new()),
-            (Nesting::Map, Value::Null) => Value::Object(Object::new()),
-            (Nesting::Single | Nesting::Group, Value::Object(object)) => Value::Object(self.block.complete(object)),
+            (_, value) => value,
+        };
+        self.map(value, &|object| self.block.complete(object))
+    }
+
+    /// The value with each of its blocks changed.
+    fn map(&self, value: Value, change: &dyn Fn(Object) -> Object) -> Value {
+        let one = |value| match value {
+            Value::Object(object) => Value::Object(change(object)),
+            other => other,
+        };
+        match (self.nesting, value) {
+            (Nesting::Single | Nesting::Group, value) => one(value),
             (Nesting::List | Nesting::Set, Value::List(elements)) => {
-                Value::List(elements.into_iter().map(|element| self.complete_element(element)).collect())
+                Value::List(elements.into_iter().map(one).collect())
             }
-            (Nesting::Map, Value::Object(elements)) => Value::Object(
-                elements.into_iter().map(|(label, element)| (label, self.complete_element(element))).collect(),
-            ),
+            (Nesting::Map, Value::Object(elements)) => {
+                Value::Object(elements.into_iter().map(|(label, element)| (label, one(element))).collect())
+            }
             (_, other) => other,
         }
     }
 
-    fn complete_element(&self, element: Value) -> Value {
-        match element {
-            Value::Object(object) => Value::Object(self.block.complete(object)),
-            other => other,
-        }
+    /// Each of the blocks, and where it is. Those of a set have no address but that of the set.
+    fn objects<'a>(&self, value: &'a Value, path: &Path) -> Vec<(Path, &'a Object)> {
+        let blocks: Vec<(Path, &Value)> = match (self.nesting, value) {
+            (Nesting::Single | Nesting::Group, value) => vec![(path.clone(), value)],
+            (Nesting::List, Value::List(elements)) => {
+                elements.iter().enumerate().map(|(position, element)| (path.index(position), element)).collect()
+            }
+            (Nesting::Set, Value::List(elements)) => {
+                elements.iter().map(|element| (path.clone(), element)).collect()
+            }
+            (Nesting::Map, Value::Object(elements)) => {
+                elements.iter().map(|(label, element)| (path.key(label), element)).collect()
+            }
+            _ => Vec::new(),
+        };
+        blocks.into_iter().filter_map(|(path, block)| Some((path, block.as_object()?))).collect()
     }
 }

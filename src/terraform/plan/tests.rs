@@ -1,1 +1,277 @@
+//! The plan by the schema alone, case by case, in the notation of `terraform::notation`.
 
+use super::{Filled, Proposal, differs, fill, propose, respell};
+use crate::terraform::notation::{entries, object, proposed, refined, schema, show, state};
+use crate::terraform::schema::{Block, Nesting, optional};
+use crate::terraform::types::Type;
+use crate::terraform::value::{Dynamic, Object, Value};
+
+const BALL: &str = "id~+kept name! note?+replaces zone?~ size?=10 seen~ pin?+wo";
+const OLD: &str = "id=1 name=a note=n zone=z size=10 seen=s";
+
+#[test]
+fn attributes_are_planned_by_configuration_then_prior_then_default() {
+    check(BALL, &[
+        ("everything that nobody says is unknown", "-", "name=a", "id=? name=a zone=? size=10 seen=?", ""),
+        ("what is said stays as it is", "-", "name=a note=n zone=z size=5", "id=? name=a note=n zone=z size=5 seen=?", ""),
+        ("an unknown argument stays unknown", "-", "name=? note=? size=?", "id=? name=? note=? zone=? size=? seen=?", ""),
+        ("a refinement stays", "-", "name=?! zone=?!", "id=? name=?! zone=?! size=10 seen=?", ""),
+        ("nothing changes", OLD, "name=a note=n", OLD, ""),
+        ("nothing changes where all is said", OLD, "name=a note=n zone=z size=10", OLD, ""),
+        ("a change makes what is not kept unknown", OLD, "name=b note=n", "id=1 name=b note=n zone=? size=10 seen=?", ""),
+        ("what is said is not made unknown", OLD, "name=b note=n zone=z", "id=1 name=b note=n zone=z size=10 seen=?", ""),
+        ("a change of an optional and computed one", OLD, "name=a note=n zone=y", "id=1 name=a note=n zone=y size=10 seen=?", ""),
+        ("an unknown argument is a change", OLD, "name=? note=n", "id=1 name=? note=n zone=? size=10 seen=?", ""),
+        ("a changed size", OLD, "name=a note=n size=5", "id=1 name=a note=n zone=? size=5 seen=?", ""),
+        (
+            "a default comes back when the argument is removed",
+            "id=1 name=a note=n zone=z size=5 seen=s", "name=a note=n", "id=1 name=a note=n zone=? size=10 seen=?", "",
+        ),
+        (
+            "a default is a change for an object that is older than it",
+            "id=1 name=a zone=z seen=s", "name=a", "id=1 name=a zone=? size=10 seen=?", "",
+        ),
+        ("a computed value that could not be learned is no change", "name=a size=10", "name=a", "name=a size=10", ""),
+        (
+            "a kept value that could not be learned is learned with the next change",
+            "name=a size=10", "name=b", "id=? name=b zone=? size=10 seen=?", "",
+        ),
+    ]);
+}
+
+#[test]
+fn write_only_values_are_never_planned() {
+    check(BALL, &[
+        ("on create", "-", "name=a pin=1", "id=? name=a zone=? size=10 seen=?", ""),
+        ("a change of one alone changes nothing", OLD, "name=a note=n pin=1", OLD, ""),
+        ("nor does an unknown one", OLD, "name=a note=n pin=?", OLD, ""),
+        ("with another change", OLD, "name=b note=n pin=1", "id=1 name=b note=n zone=? size=10 seen=?", ""),
+    ]);
+    check("name! single s { pin?+wo } list l { pin?+wo } map m { pin?+wo } group g { pin?+wo }", &[
+        (
+            "in blocks",
+            "-", "name=a s={ pin=1 } l=[ { pin=1 } ] m={ k={ pin=1 } } g={ pin=1 }", "name=a s={ } l=[ { } ] m={ k={ } } g={ }", "",
+        ),
+    ]);
+}
+
+#[test]
+fn a_new_object_is_needed_where_a_replacing_argument_changes() {
+    const ALL: &str = "a!+replaces b?+replaces c?=x+replaces d?~+replaces e?~+replaces+kept seen~";
+    const PRIOR: &str = "a=1 b=1 c=x d=1 e=1 seen=s";
+    check(ALL, &[
+        ("none changes", PRIOR, "a=1 b=1", PRIOR, ""),
+        ("one changes", PRIOR, "a=2 b=1", "a=2 b=1 c=x d=? e=1 seen=?", "a"),
+        ("one is unknown", PRIOR, "a=? b=1", "a=? b=1 c=x d=? e=1 seen=?", "a"),
+        ("one is removed", PRIOR, "a=1", "a=1 c=x d=? e=1 seen=?", "b"),
+        ("one leaves its default", PRIOR, "a=1 b=1 c=y", "a=1 b=1 c=y d=? e=1 seen=?", "c"),
+        ("one goes back to its default", "a=1 b=1 c=y d=1 e=1 seen=s", "a=1 b=1", "a=1 b=1 c=x d=? e=1 seen=?", "c"),
+        ("a computed one is said", PRIOR, "a=1 b=1 d=2", "a=1 b=1 c=x d=2 e=1 seen=?", "d"),
+        ("a computed one is no longer said", PRIOR, "a=1 b=1 d=1", PRIOR, ""),
+        ("several", PRIOR, "a=2 e=2", "a=2 c=x d=? e=2 seen=?", "a b e"),
+        ("never on create", "-", "a=1", "a=1 c=x d=? e=? seen=?", ""),
+    ]);
+    // Only because another argument changes, a value that nobody says is unknown; that alone replaces nothing.
+    check("name! zone?~+replaces", &[("", "name=a zone=z", "name=b", "name=b zone=?", "")]);
+}
+
+#[test]
+fn the_spelling_of_the_state_stays_where_both_mean_the_same() {
+    check(BALL, &[
+        ("with spaces", "id=1 name=a note=n zone=z size=10 seen=s", "name=_a_ note=n", OLD, ""),
+        ("the other way round", "id=1 name=_a_ size=10", "name=a", "id=1 name=_a_ size=10", ""),
+        ("of a replacing one", "id=1 name=a note=_n size=10", "name=a note=n", "id=1 name=a note=_n size=10", ""),
+        ("of a default", "id=1 name=a size=_10", "name=a", "id=1 name=a size=_10", ""),
+        ("of an optional and computed one", "id=1 name=a zone=_z size=10", "name=a zone=z", "id=1 name=a zone=_z size=10", ""),
+        ("not of what was null", "id=1 name=a size=10", "name=a note=_", "id=1 name=a note=_ zone=? size=10 seen=?", "note"),
+    ]);
+}
+
+#[test]
+fn ignored_changes_arrive_as_the_prior_values_and_change_nothing() {
+    check(BALL, &[
+        ("one argument", OLD, "name=a note=n size=10", OLD, ""),
+        ("all of them", OLD, "name=a note=n zone=z size=10", OLD, ""),
+        ("one that is not the default", "id=1 name=a size=5", "name=a size=5", "id=1 name=a size=5", ""),
+    ]);
+}
+
+const NESTED: &str = "name! seen~ {} n { a! b?=x c~ d~+kept e?~ }";
+
+#[test]
+fn blocks_follow_the_configuration() {
+    // `[` and `]` stand for how the nesting holds the element that they enclose.
+    let none = "c=1 d=2 e=3";
+    for (nesting, open, close) in [
+        ("single", "", ""),
+        ("group", "", ""),
+        ("list", "[ ", " ]"),
+        ("set", "[ ", " ]"),
+        ("map", "{ k=", " }"),
+    ] {
+        let schema: &'static str = NESTED.replace("{} n", &format!("{nesting} n")).leak();
+        let one = |inside: &str| format!("{open}{{ {inside} }}{close}");
+        let prior = format!("name=a seen=s n={}", one(&format!("a=1 b=x {none}")));
+        let known = format!("name=a n={}", one("a=1"));
+        let changed = format!("name=a seen=? n={}", one("a=2 b=x c=? d=2 e=?"));
+        let added = format!("name=a seen=? n={}", one("a=1 b=x c=? d=? e=?"));
+        // A changed element of a set is another element: nothing of it can be kept.
+        let changed = if nesting == "set" { changed.replace("d=2", "d=?") } else { changed };
+        let group = nesting == "group";
+        let absent = |rest: &str| if group { format!("name=a {rest} n={{ b=x c=? d=? e=? }}") } else { format!("name=a {rest}") };
+        let before = if group { "name=a seen=s n={ b=x c=1 d=2 e=3 }" } else { "name=a seen=s" };
+        let removed = absent("seen=?").replace("d=?", "d=2");
+        check(schema, &[
+            ("created without", "-", "name=a", &absent("seen=?"), ""),
+            ("created with", "-", &known, &added, ""),
+            ("unknown inside", "-", &format!("name=a n={}", one("a=? b=?! e=?")), &format!("name=a seen=? n={}", one("a=? b=?! c=? d=? e=?")), ""),
+            ("nothing changes", &prior, &known, &prior, ""),
+            ("nothing changes without", before, "name=a", before, ""),
+            ("something else changes", &prior, &known.replace("name=a", "name=b"), &prior.replace("name=a", "name=b").replace("seen=s", "seen=?").replace("c=1", "c=?").replace("e=3", "e=?"), ""),
+            ("changed", &prior, &format!("name=a n={}", one("a=2")), &changed, ""),
+            ("a default inside comes back", &prior.replace("b=x", "b=y"), &known, &added.replace("d=?", "d=2"), ""),
+            ("added", if group { before } else { "name=a seen=s" }, &known, &if group { added.replace("d=?", "d=2") } else { added.clone() }, ""),
+            ("removed", &prior, "name=a", &removed, ""),
+            ("unknown as a whole", &prior, "name=a n=?", "name=a seen=? n=?", ""),
+            ("unknown as a whole, but not null", "-", "name=a n=?!", "name=a seen=? n=?!", ""),
+        ]);
+    }
+}
+
+#[test]
+fn each_element_keeps_what_the_core_found_to_be_its_own() {
+    check("seen~ list n { a! c~+kept }", &[
+        ("one more", "seen=s n=[ { a=1 c=1 } ]", "n=[ { a=1 } { a=2 } ]", "seen=? n=[ { a=1 c=1 } { a=2 c=? } ]", ""),
+        ("one less", "seen=s n=[ { a=1 c=1 } { a=2 c=2 } ]", "n=[ { a=1 } ]", "seen=? n=[ { a=1 c=1 } ]", ""),
+    ]);
+    check("seen~ map n { a! c~+kept }", &[
+        ("one more", "seen=s n={ k={ a=1 c=1 } }", "n={ j={ a=2 } k={ a=1 } }", "seen=? n={ j={ a=2 c=? } k={ a=1 c=1 } }", ""),
+        ("another key", "seen=s n={ k={ a=1 c=1 } }", "n={ j={ a=1 } }", "seen=? n={ j={ a=1 c=? } }", ""),
+    ]);
+    check("seen~ set n { a! c~+kept }", &[
+        ("another order", "seen=s n=[ { a=1 c=1 } { a=2 c=2 } ]", "n=[ { a=0 } { a=2 } ]", "seen=? n=[ { a=0 c=? } { a=2 c=2 } ]", ""),
+    ]);
+    check("list n { single s { a! c~ } }", &[
+        ("deep inside", "-", "n=[ { s={ a=1 } } { } ]", "n=[ { s={ a=1 c=? } } { } ]", ""),
+        ("deep inside, unchanged", "n=[ { s={ a=1 c=1 } } ]", "n=[ { s={ a=1 } } ]", "n=[ { s={ a=1 c=1 } } ]", ""),
+        ("deep inside, unknown", "-", "n=[ { s=?! } ]", "n=[ { s=?! } ]", ""),
+    ]);
+}
+
+#[test]
+fn a_proposal_that_lacks_blocks_leaks_no_write_only_value() {
+    let block = schema("list n { a! c~ pin?+wo }");
+    let config = object(&block, "n=[ { a=1 pin=1 } ]");
+    for proposed in ["", "n=?", "n=null"] {
+        let plan = propose(&block, None, &entries(proposed), &config, &trimmed);
+        assert_eq!(show(&plan.state), "n=[ { a=1 c=? } ]");
+    }
+}
+
+#[test]
+fn an_apply_returns_the_plan_filled_from_the_answer() {
+    const BLOCKS: &str = "id~ name! note? pin?+wo single s { a? c~ } list l { a? c~ } map m { c~ }";
+    for (title, planned, answer, filled, disagreements) in [
+        ("unknown values", "id=? name=a", "id=1 name=a", "id=1 name=a", ""),
+        ("a refined one", "id=?! name=a", "id=1 name=a", "id=1 name=a", ""),
+        ("one that the answer lacks is null", "id=? name=a", "name=a", "name=a", ""),
+        ("one that the answer does not know either is null", "id=? name=a", "id=? name=a", "name=a", ""),
+        ("the plan wins, and that is said", "id=? name=a", "id=1 name=b note=n", "id=1 name=a", "name note"),
+        ("another spelling is no disagreement", "id=1 name=_a", "id=1 name=a", "id=1 name=_a", ""),
+        ("what the answer lacks is a disagreement", "id=1 name=a note=n", "id=1 name=a", "id=1 name=a note=n", "note"),
+        ("a write-only value stays out", "id=1 name=a", "id=1 name=a pin=1", "id=1 name=a", ""),
+        ("in blocks", "id=1 name=a s={ a=1 c=? }", "id=1 name=a s={ a=2 c=2 }", "id=1 name=a s={ a=1 c=2 }", ""),
+        ("a block that the answer lacks", "id=1 name=a s={ a=1 c=? }", "id=1 name=a", "id=1 name=a s={ a=1 }", ""),
+        ("a block that only the answer has", "id=1 name=a", "id=1 name=a s={ a=1 }", "id=1 name=a", ""),
+        ("in lists", "id=1 name=a l=[ { c=? } { c=? } ]", "id=1 name=a l=[ { c=1 } ]", "id=1 name=a l=[ { c=1 } { } ]", ""),
+        ("in maps", "id=1 name=a m={ k={ c=? } }", "id=1 name=a m={ j={ c=2 } k={ c=1 } }", "id=1 name=a m={ k={ c=1 } }", ""),
+    ] {
+        let block = schema(BLOCKS);
+        let Filled { state, disagreements: found } =
+            fill(&block, &object(&block, planned), &entries(answer), &trimmed);
+        assert_eq!(show(&state), show(&object(&block, filled)), "{title}");
+        assert!(state == object(&block, filled) && state.values().all(Value::is_wholly_known), "{title}");
+        assert_eq!(found.join(" "), disagreements, "{title}");
+    }
+}
+
+#[test]
+fn unknown_values_inside_of_others_are_filled_too() {
+    let of = Type::Object([("a", Type::String), ("b", Type::String)].map(|(name, of)| (name.to_owned(), of)).into());
+    let a_dynamic = |text| Value::Dynamic(Box::new(Dynamic { of: of.clone(), value: entries(text).into() }));
+    let block = Block::new("").attribute(optional("d", Type::Dynamic, ""));
+    let plan = Object::from_iter([("d".to_owned(), a_dynamic("a=1 b=?"))]);
+    for (answer, filled) in [(a_dynamic("a=2 b=2"), "a=1 b=2"), (Value::Null, "a=1 b=null"), (Value::from("x"), "a=1 b=null")] {
+        let answer = Object::from_iter([("d".to_owned(), answer)]);
+        assert!(fill(&block, &plan, &answer, &trimmed).state == Object::from_iter([("d".to_owned(), a_dynamic(filled))]));
+    }
+}
+
+#[test]
+fn a_refresh_returns_the_answer_in_the_spelling_of_the_state() {
+    for (title, before, answer, after) in [
+        ("drift shows", "name=a note=n", "name=b", "name=b"),
+        ("the same keeps its spelling", "name=_a note=n_", "name=a note=n", "name=_a note=n_"),
+        ("empty and absent are the same where the resource says so", "name=a", "name=a empty=_", "name=a"),
+        ("after an import everything is taken over", "", "name=_a note=n", "name=_a note=n"),
+        ("a write-only value stays out", "name=a", "name=a pin=1", "name=a"),
+        ("also in blocks", "name=a", "name=a l=[ { a=1 pin=1 } ]", "name=a l=[ { a=1 } ]"),
+        ("what the schema does not know is dropped", "name=a", "name=a more=x", "name=a"),
+        ("blocks are those of the answer", "name=a l=[ { a=1 } ]", "name=a l=[ { a=2 } { } ]", "name=a l=[ { a=2 } { } ]"),
+    ] {
+        let block = schema("name! note? empty? pin?+wo list l { a? pin?+wo }");
+        let empty = |name: &str, a: &Value, b: &Value| {
+            name == "empty" && [a, b].iter().all(|v| v.as_str().unwrap_or_default().trim().is_empty()) || trimmed(name, a, b)
+        };
+        let respelled = respell(&block, &object(&block, before), entries(answer), &empty);
+        assert_eq!(show(&respelled), show(&object(&block, after)), "{title}");
+        assert!(respelled == object(&block, after), "{title}");
+    }
+}
+
+#[test]
+fn unknown_is_a_difference_at_any_depth() {
+    for (prior, planned, different) in [
+        ("a=1", "a=1", false),
+        ("a=1", "a=2", true),
+        ("a=1", "a=?", true),
+        ("a=1", "a=null", true),
+        ("b=1", "a=null b=1", false),
+        ("a=[ { b=1 } ]", "a=[ { b=1 } ]", false),
+        ("a=[ { b=1 } ]", "a=[ { b=? } ]", true),
+        ("a=?", "a=?", true),
+    ] {
+        assert_eq!(differs(&entries(prior), &entries(planned)), different, "{prior} -> {planned}");
+    }
+}
+
+#[test]
+fn the_notation_says_what_it_seems_to() {
+    let block = schema("a! b?~ single s { c?=1 } group g { d~+kept }");
+    assert_eq!(block.attributes.len(), 2);
+    assert_eq!(block.blocks[0].nesting, Nesting::Single);
+    let value = object(&block, "a=_x b=?! s={ c=? }");
+    assert_eq!(value.get("a").as_str(), Some(" x"));
+    assert!(*value.get("b") == refined() && *value.get("g") == Value::from(entries("d=null")));
+    assert_eq!(show(&value), "a=_x b=?! g={  } s={ c=? }");
+}
+
+/// Title, prior state, configuration, planned state, replaced.
+type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
+
+#[track_caller]
+fn check(of: &'static str, cases: &[Case<'_>]) {
+    let block = schema(of);
+    for (title, prior, config, planned, replaced) in cases {
+        let (prior, config) = (state(&block, prior), object(&block, config));
+        let proposed = proposed(&block, prior.as_ref(), &config);
+        let Proposal { state, replace } = propose(&block, prior.as_ref(), &proposed, &config, &trimmed);
+        assert_eq!(show(&state), show(&object(&block, planned)), "{title}: {of}");
+        assert!(state == object(&block, planned), "{title}");
+        assert_eq!(replace.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), *replaced, "{title}");
+    }
+}
+
+fn trimmed(_: &str, a: &Value, b: &Value) -> bool {
+    matches!((a.as_str(), b.as_str()), (Some(a), Some(b)) if a.trim() == b.trim()) || a == b
+}

@@ -11,6 +11,7 @@ use super::convert;
 use crate::crash;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::proto;
+use crate::terraform::resource::Call;
 
 /// An answer that can carry diagnostics.
 pub(super) trait Answer: Default {
@@ -26,6 +27,21 @@ pub(super) trait Answer: Default {
     fn and(mut self, diagnostics: Diagnostics) -> Self {
         self.diagnostics().extend(diagnostics.into_iter().map(convert::diagnostic));
         self
+    }
+}
+
+/// The answer, or what went wrong, together with what the call had to say on the way.
+pub(super) fn tell<A: Answer, S: Send + Sync + 'static>(
+    call: Call<S>,
+    answer: Result<A, Diagnostics>,
+) -> Result<A, Diagnostics> {
+    let mut told = call.into_warnings();
+    match answer {
+        Ok(answer) => Ok(answer.and(told)),
+        Err(errors) => {
+            told.extend(errors);
+            Err(told)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Planning and applying: what a resource says, framed by what follows from its schema and from the rules of a core.
 
-use super::{Kind, Server, convert};
+use super::{Kind, Server, answer, convert};
 use crate::terraform::check;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::plan;
@@ -8,8 +8,9 @@ use crate::terraform::private::Private;
 use crate::terraform::proto;
 use crate::terraform::provider::Provider;
 use crate::terraform::resource::{Call, Change, PlannedChange};
-use crate::terraform::server::answer::Answer;
+use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
+use crate::terraform::wire;
 
 impl<P: Provider> Server<P> {
     pub(super) async fn plan(
@@ -23,10 +24,11 @@ impl<P: Provider> Server<P> {
         let proposed = convert::decode_object(request.proposed_new_state, &kind.of)?;
         let config = convert::decode_object(request.config, &kind.of)?;
         let answer = match (proposed, config) {
-            (Some(proposed), Some(config)) => kind.plan_change(&call, prior, &proposed, config, private).await?,
-            _ => kind.plan_destroy(&call, prior, private).await?,
+            (Some(proposed), Some(config)) => kind.plan_change(&call, prior, &proposed, config, private).await,
+            (None, _) => kind.plan_destroy(&call, prior, private).await,
+            (Some(_), None) => Err(without_config().into()),
         };
-        Ok(answer.and(call.into_warnings()))
+        answer::tell(call, answer)
     }
 
     pub(super) async fn apply(
@@ -41,17 +43,14 @@ impl<P: Provider> Server<P> {
         let call = self.call(None)?;
         // An error without a new state tells the core to keep value, private data and identity as they were.
         let answer = match (prior, planned) {
-            (Some(prior), None) => kind.delete(&call, &prior, &private).await?,
+            (Some(prior), None) => kind.delete(&call, &prior, &private).await,
             (prior, Some(planned)) => {
                 let config = config.unwrap_or_else(|| planned.clone());
-                kind.change(&call, prior, planned, config, private).await?
+                kind.change(&call, prior, planned, config, private).await
             }
-            (None, None) => proto::apply_resource_change::Response {
-                new_state: Some(convert::encode_null(&kind.of)?),
-                ..Default::default()
-            },
+            (None, None) => kind.nothing(),
         };
-        Ok(answer.and(call.into_warnings()))
+        answer::tell(call, answer)
     }
 }
 
@@ -107,19 +106,20 @@ impl<S: Send + Sync + 'static> Kind<S> {
     ) -> Result<proto::apply_resource_change::Response, Diagnostics> {
         let creates = prior.is_none();
         let prior = prior.unwrap_or_else(|| self.schema.empty_object());
-        let mut change = Change { prior, config, planned, private };
+        let mut change = Change { prior, config, planned: planned.clone(), private };
         let answer = if creates {
             self.resource.create(call, &mut change).await?
         } else {
             self.resource.update(call, &mut change).await?
         };
         // The object exists or has changed: from here on nothing may end in an error.
-        let filled = plan::fill(&self.schema.block, &change.planned, &answer, &self.same());
+        let answer = self.storable(call, answer);
+        let filled = plan::fill(&self.schema.block, &planned, &answer, &self.same());
         for attribute in &filled.disagreements {
             call.warn(disagreement(attribute, &answer));
         }
         Ok(proto::apply_resource_change::Response {
-            new_state: Some(self.encode_whatever_happens(filled.state, &change.planned)?),
+            new_state: Some(convert::encode(filled.state, &self.of)?),
             private: change.private.without_plan().encode(),
             ..Default::default()
         })
@@ -132,34 +132,65 @@ impl<S: Send + Sync + 'static> Kind<S> {
         private: &Private,
     ) -> Result<proto::apply_resource_change::Response, Diagnostics> {
         self.resource.delete(call, prior, private).await?;
+        self.nothing()
+    }
+
+    fn nothing(&self) -> Result<proto::apply_resource_change::Response, Diagnostics> {
         Ok(proto::apply_resource_change::Response {
             new_state: Some(convert::encode_null(&self.of)?),
             ..Default::default()
         })
     }
 
-    /// A computed value of a wrong type is a mistake of the resource. The object must not be lost for it: what was
-    /// planned is stored, without what was unknown, and the next refresh reads the rest.
-    fn encode_whatever_happens(&self, state: Object, planned: &Object) -> Result<proto::DynamicValue, Diagnostics> {
-        convert::encode(state, &self.of).or_else(|_| {
-            let known = plan::fill(&self.schema.block, planned, &Object::new(), &|_, _, _| true);
-            convert::encode(known.state, &self.of)
-        })
+    /// The answer without values of a wrong type. Those are a mistake of the resource, but the object must not be lost
+    /// for them: the next refresh reads what is missing.
+    fn storable(&self, call: &Call<S>, answer: Object) -> Object {
+        let Type::Object(types) = &self.of else { return answer };
+        let mut storable = answer.clone();
+        for (name, of) in types {
+            if let Err(error) = wire::msgpack::encode(answer.get(name), of) {
+                call.warn(invalid(name, &error, &answer));
+                storable.set(name, Value::Null);
+            }
+        }
+        storable
     }
 }
 
+fn without_config() -> Diagnostic {
+    Diagnostic::error(
+        "Unexpected request from the core",
+        "The core asked for a plan without sending the configuration. Nothing was changed. Please report this with the \
+         version of Terraform or OpenTofu.",
+    )
+}
+
+fn invalid(attribute: &str, error: &wire::Error, answer: &Object) -> Diagnostic {
+    Diagnostic::warning(
+        format!("`{attribute}` of {} could not be stored", title(answer)),
+        format!(
+            "The provider made a value for `{attribute}` that does not fit its own schema: {error}. The change itself \
+             was made, and the next plan reads what is missing. Please report this with the version of the provider."
+        ),
+    )
+    .at(attribute)
+}
+
 fn disagreement(attribute: &str, answer: &Object) -> Diagnostic {
-    let name = answer.get("name").as_str().or_else(|| answer.get("id").as_str()).unwrap_or("the object");
     let kind = match answer.get(attribute) {
         Value::Null => "no value",
         _ => "another value",
     };
     Diagnostic::warning(
-        format!("`{attribute}` of {name} was stored differently"),
+        format!("`{attribute}` of {} was stored differently", title(answer)),
         format!(
             "The service answered the change with {kind} for `{attribute}` than was planned. The planned value is in the \
              state for now; the next plan reads what the service holds and shows the difference."
         ),
     )
     .at(attribute)
+}
+
+fn title(answer: &Object) -> &str {
+    answer.get("name").as_str().or_else(|| answer.get("id").as_str()).unwrap_or("the object")
 }

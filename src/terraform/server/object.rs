@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::{Kind, Server, convert};
+use super::{Kind, Server, answer, convert};
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::plan;
 use crate::terraform::private::Private;
 use crate::terraform::proto;
 use crate::terraform::provider::Provider;
+use crate::terraform::resource::Call;
 use crate::terraform::schema::Schema;
 use crate::terraform::server::answer::Answer;
 use crate::terraform::value::{Object, Value};
@@ -70,7 +71,7 @@ impl<P: Provider> Server<P> {
         if !allowed {
             // Each variable is unknown to older cores here: only a value that is certain is refused. The plan refuses
             // the rest.
-            diagnostics.extend(kind.refuse_write_only(&config, |value| !value.is_null() && !value.is_unknown()));
+            diagnostics.extend(kind.refuse_write_only(&config, |value| !value.is_unknown()));
         }
         Ok(proto::validate_resource_type_config::Response::with(diagnostics))
     }
@@ -82,7 +83,7 @@ impl<P: Provider> Server<P> {
         let kind = self.kind(&request.type_name)?;
         let raw = request.raw_state.unwrap_or_default();
         let stored = stored_object(&kind.schema, &raw, request.version)?;
-        let upgraded_state = Some(convert::encode(kind.without_write_only(stored), &kind.of)?);
+        let upgraded_state = Some(convert::encode(kind.schema.block.without_write_only(stored), &kind.of)?);
         Ok(proto::upgrade_resource_state::Response { upgraded_state, ..Default::default() })
     }
 
@@ -97,19 +98,15 @@ impl<P: Provider> Server<P> {
             return Ok(proto::read_resource::Response { new_state, ..Default::default() });
         };
         let call = self.call(request.client_capabilities)?;
-        let found = kind.resource.read(&call, &state, &private).await?;
-        let new_state = match found {
-            Some(found) => convert::encode(plan::respell(&kind.schema.block, &state, found, &kind.same()), &kind.of)?,
-            None => convert::encode_null(&kind.of)?,
-        };
-        let answer = proto::read_resource::Response {
+        let new_state = kind.read(&call, &state, &private).await;
+        let answer = new_state.map(|new_state| proto::read_resource::Response {
             new_state: Some(new_state),
             // What is not sent back is lost.
             private: request.private,
             new_identity: request.current_identity,
             ..Default::default()
-        };
-        Ok(answer.and(call.into_warnings()))
+        });
+        answer::tell(call, answer)
     }
 
     pub(super) async fn import(
@@ -118,49 +115,77 @@ impl<P: Provider> Server<P> {
     ) -> Result<proto::import_resource_state::Response, Diagnostics> {
         let kind = self.kind(&request.type_name)?;
         let call = self.call(request.client_capabilities)?;
-        let found = kind.resource.import(&call, &request.id).await?;
-        let state = convert::encode(kind.without_write_only(kind.schema.block.complete(found)), &kind.of)?;
-        let imported = proto::import_resource_state::ImportedResource {
-            type_name: request.type_name,
-            state: Some(state),
-            ..Default::default()
-        };
-        let answer =
-            proto::import_resource_state::Response { imported_resources: vec![imported], ..Default::default() };
-        Ok(answer.and(call.into_warnings()))
+        let state = kind.import(&call, &request.id).await;
+        let answer = state.map(|state| {
+            let type_name = request.type_name;
+            let imported = proto::import_resource_state::ImportedResource {
+                type_name,
+                state: Some(state),
+                ..Default::default()
+            };
+            proto::import_resource_state::Response { imported_resources: vec![imported], ..Default::default() }
+        });
+        answer::tell(call, answer)
     }
 }
 
 impl<S: Send + Sync + 'static> Kind<S> {
+    async fn read(
+        &self,
+        call: &Call<S>,
+        state: &Object,
+        private: &Private,
+    ) -> Result<proto::DynamicValue, Diagnostics> {
+        match self.resource.read(call, state, private).await? {
+            Some(found) => self.encode_stored(plan::respell(&self.schema.block, state, found, &self.same())),
+            None => convert::encode_null(&self.of),
+        }
+    }
+
+    async fn import(&self, call: &Call<S>, id: &str) -> Result<proto::DynamicValue, Diagnostics> {
+        let block = &self.schema.block;
+        let found = self.resource.import(call, id).await?;
+        self.encode_stored(block.without_write_only(block.complete(found)))
+    }
+
     pub(super) fn same(&self) -> impl Fn(&str, &Value, &Value) -> bool {
         |attribute: &str, a: &Value, b: &Value| a == b || self.resource.same(attribute, a, b)
     }
 
-    pub(super) fn without_write_only(&self, mut object: Object) -> Object {
-        for attribute in self.schema.block.attributes.iter().filter(|attribute| attribute.write_only) {
-            object.set(attribute.name, Value::Null);
-        }
-        object
-    }
-
     /// Errors for the write-only values that a core would store because it does not know what they are.
     pub(super) fn refuse_write_only(&self, config: &Object, refused: impl Fn(&Value) -> bool) -> Diagnostics {
-        let write_only = self.schema.block.attributes.iter().filter(|attribute| attribute.write_only);
-        write_only
-            .filter(|attribute| refused(config.get(attribute.name)))
-            .map(|attribute| {
-                let name = attribute.name;
+        let values = self.schema.block.write_only_values(config).into_iter();
+        values
+            .filter(|(_, value)| refused(value))
+            .map(|(path, _)| {
                 Diagnostic::error(
                     "Write-only argument on an older core",
                     format!(
-                        "`{name}` is a write-only argument: its value is sent and never stored. This version of \
+                        "`{path}` is a write-only argument: its value is sent and never stored. This version of \
                          Terraform or OpenTofu does not know such arguments and would store it in the state. Use \
                          version 1.11 or later of either, or the ordinary argument instead."
                     ),
                 )
-                .at(name)
+                .at(path)
             })
             .collect()
+    }
+
+    /// An object that was read: a core stores it, so nothing in it may be unknown.
+    fn encode_stored(&self, object: Object) -> Result<proto::DynamicValue, Diagnostics> {
+        let unknown = object.iter().find(|(_, value)| !value.is_wholly_known());
+        match unknown {
+            Some((name, _)) => Err(Diagnostic::error(
+                "The provider made an invalid answer",
+                format!(
+                    "`{name}` of an object that was read is unknown. This is a mistake in the provider; nothing was \
+                     changed. Please report it with the version of the provider."
+                ),
+            )
+            .at(name.as_str())
+            .into()),
+            None => convert::encode(object, &self.of),
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use super::walk::{self, Attributes, MAX_DEPTH, Source, Target};
 /// with one zero byte, and read from any extension of at most one byte.
 const REFINED: i8 = 12;
 
+const NEVER_USED: u8 = 0xc1;
+
 /// The longest body of a refinement in the protocol.
 const MAX_REFINEMENT: usize = 1024;
 
@@ -27,6 +29,10 @@ const MAX_READ_DEPTH: usize = 2 * MAX_DEPTH + 3;
 /// When the bytes are not one MessagePack value, or what they say does not fit the type.
 pub fn decode(bytes: &[u8], of: &Type) -> Result<Value, Error> {
     let at_root = |problem| Error { path: Path::root(), problem };
+    // The reader takes this byte, which MessagePack never uses, for null: at the root that would mean "no object".
+    if bytes.first() == Some(&NEVER_USED) {
+        return Err(at_root(Problem::NotMessagePack));
+    }
     let mut rest = bytes;
     // Borrows texts and bodies from `bytes`, and allocates nothing ahead of what it has seen.
     let tree = read_value_ref_with_max_depth(&mut rest, MAX_READ_DEPTH).map_err(|error| {

@@ -97,8 +97,8 @@ fn what_a_core_never_sends_is_read_leniently_where_the_protocol_says_so() {
         ("\"string\"", "c7010c80", "unknown"),
         ("\"string\"", "d50c8080", "unknown(8080)"),
         ("\"dynamic\"", "92a622626f6f6c22c3", "\"bool\" as true"),
-        // The one byte that MessagePack never uses: the reader takes it for nil.
-        ("\"string\"", "c1", "null"),
+        // The one byte that MessagePack never uses: the reader takes it for nil. At the root it is refused.
+        ("[\"list\",\"string\"]", "91c1", "[null]"),
         ("[\"object\",{\"a\":\"bool\",\"b\":\"bool\"}]", "82a162c2a161c3", "{\"a\": true, \"b\": false}"),
     ] {
         assert_eq!(show(&msgpack::decode(&unhex(bytes), &a_type(of)).unwrap()), means, "{bytes}");
@@ -123,6 +123,7 @@ fn msgpack_that_does_not_fit_says_where_and_why() {
     for (of, bytes, path, problem) in [
         ("\"bool\"", "", "", Problem::NotMessagePack),
         ("\"string\"", "a5616263", "", Problem::NotMessagePack),
+        ("\"string\"", "c1", "", Problem::NotMessagePack),
         ("\"string\"", "dbffffffff", "", Problem::NotMessagePack),
         ("[\"list\",\"bool\"]", "ddffffffffc3", "", Problem::NotMessagePack),
         ("[\"map\",\"bool\"]", "dfffffffffa161c3", "", Problem::NotMessagePack),

@@ -1,0 +1,240 @@
+//! Whatever the schema, the state and the configuration: a core has nothing to say against what is planned and applied.
+
+use proptest::prelude::*;
+
+use crate::terraform::check;
+use crate::terraform::notation::{proposed, show};
+use crate::terraform::plan::{differs, fill, propose, respell};
+use crate::terraform::schema::{Attribute, Block, NestedBlock, Nesting, Presence, computed, optional, required};
+use crate::terraform::types::Type;
+use crate::terraform::value::{Dynamic, Object, Unknown, Value};
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_plan_breaks_a_rule(Case { block, prior, config, .. } in a_case()) {
+        let proposed = proposed(&block, prior.as_ref(), &config);
+        let plan = propose(&block, prior.as_ref(), &proposed, &config, &trimmed);
+        let mistakes = check::planned(&block, prior.as_ref(), &config, &plan.state);
+        prop_assert!(mistakes.is_empty(), "{mistakes:?}\n{}", show(&plan.state));
+        prop_assert!(block.write_only_values(&plan.state).is_empty());
+        prop_assert!(prior.is_some() || plan.replace.is_empty());
+    }
+
+    #[test]
+    fn no_plan_breaks_a_rule_whatever_is_proposed(Case { block, prior, config, answer } in a_case()) {
+        let plan = propose(&block, prior.as_ref(), &answer, &config, &trimmed);
+        let mistakes = check::planned(&block, prior.as_ref(), &config, &plan.state);
+        prop_assert!(mistakes.is_empty(), "{mistakes:?}\n{}", show(&plan.state));
+    }
+
+    #[test]
+    fn an_apply_returns_the_plan_and_nothing_unknown(Case { block, prior, config, answer } in a_case()) {
+        let proposed = proposed(&block, prior.as_ref(), &config);
+        let plan = propose(&block, prior.as_ref(), &proposed, &config, &trimmed).state;
+        let filled = fill(&block, &plan, &answer, &trimmed).state;
+        prop_assert!(filled.values().all(Value::is_wholly_known));
+        prop_assert!(conforms(&plan.into(), &filled.clone().into()));
+        prop_assert!(block.write_only_values(&filled).is_empty());
+    }
+
+    #[test]
+    fn what_was_applied_is_planned_and_read_without_a_change(Case { block, prior, config, answer } in a_case()) {
+        let config = block.complete(known(config));
+        let merged = proposed(&block, prior.as_ref(), &config);
+        let plan = propose(&block, prior.as_ref(), &merged, &config, &trimmed).state;
+        let state = fill(&block, &plan, &answer, &trimmed).state;
+        let merged = proposed(&block, Some(&state), &config);
+        let again = propose(&block, Some(&state), &merged, &config, &trimmed);
+        prop_assert!(!differs(&state, &again.state), "{}\n{}", show(&state), show(&again.state));
+        prop_assert!(again.replace.is_empty());
+        prop_assert!(respell(&block, &state, state.clone(), &trimmed) == state);
+    }
+}
+
+struct Case {
+    block: Block,
+    prior: Option<Object>,
+    config: Object,
+    /// What a service might say: anything of the schema's shape.
+    answer: Object,
+}
+
+/// Shown when a property fails; the values are of this file.
+impl std::fmt::Debug for Case {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for attribute in &self.block.attributes {
+            let Attribute { name, presence, default, write_only, kept, .. } = attribute;
+            write!(formatter, "{name}: {presence:?} {} {write_only} {kept}; ", default.is_some())?;
+        }
+        let prior = self.prior.as_ref().map_or_else(|| "-".to_owned(), show);
+        write!(formatter, "\nprior {prior}\nconfig {}\nanswer {}", show(&self.config), show(&self.answer))
+    }
+}
+
+fn a_case() -> impl Strategy<Value = Case> {
+    a_block(2).prop_flat_map(|block| {
+        let prior = prop::option::of(an_object(&block, Role::State));
+        (prior, an_object(&block, Role::Config), an_object(&block, Role::Answer))
+            .prop_map(move |(prior, config, answer)| Case { block: block.clone(), prior, config, answer })
+    })
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    State,
+    Config,
+    Answer,
+}
+
+fn a_block(depth: u32) -> BoxedStrategy<Block> {
+    let attributes = prop::sample::subsequence(vec!["a", "b", "c", "d"], 0..=4)
+        .prop_flat_map(|names| names.into_iter().map(an_attribute).collect::<Vec<_>>());
+    let names = if depth == 0 { Vec::new() } else { vec!["m", "n"] };
+    let blocks = prop::sample::subsequence(names.clone(), 0..=names.len()).prop_flat_map(move |names| {
+        names.into_iter().map(|name| a_nested(name, depth.saturating_sub(1))).collect::<Vec<_>>()
+    });
+    (attributes, blocks)
+        .prop_map(|(attributes, blocks)| Block { description: String::new(), attributes, blocks })
+        .boxed()
+}
+
+fn a_nested(name: &'static str, depth: u32) -> impl Strategy<Value = NestedBlock> {
+    let nesting = [Nesting::Single, Nesting::List, Nesting::Set, Nesting::Map, Nesting::Group];
+    (prop::sample::select(nesting.to_vec()), a_block(depth))
+        .prop_map(move |(nesting, block)| match nesting {
+            Nesting::Set => NestedBlock { name, nesting, block: stored(block) },
+            _ => NestedBlock { name, nesting, block },
+        })
+}
+
+/// Cores refuse schemas with write-only attributes in sets of blocks.
+fn stored(mut block: Block) -> Block {
+    block.attributes.iter_mut().for_each(|attribute| attribute.write_only = false);
+    for nested in &mut block.blocks {
+        nested.block = stored(nested.block.clone());
+    }
+    block
+}
+
+fn an_attribute(name: &'static str) -> impl Strategy<Value = Attribute> {
+    let of = prop_oneof![
+        4 => Just(Type::String),
+        1 => Just(Type::List(Box::new(Type::String))),
+        1 => Just(Type::Map(Box::new(Type::String))),
+        1 => Just(Type::Dynamic),
+    ];
+    (0..6, any::<bool>(), any::<bool>(), of).prop_map(move |(kind, kept, replaces, of)| {
+        let attribute = match kind {
+            0 => required(name, of, ""),
+            1 => optional(name, of, ""),
+            2 => optional(name, of, "").or_computed(),
+            3 => computed(name, of, ""),
+            4 => optional(name, Type::String, "").default("x"),
+            _ => return optional(name, of, "").write_only(),
+        };
+        Attribute { kept, replaces, ..attribute }
+    })
+}
+
+fn an_object(block: &Block, role: Role) -> BoxedStrategy<Object> {
+    let attributes = block.attributes.iter().map(|attribute| (attribute.name, attribute_value(attribute, role)));
+    let blocks = block.blocks.iter().map(|nested| (nested.name, nested_value(nested, role)));
+    let (names, values): (Vec<_>, Vec<_>) = attributes.chain(blocks).unzip();
+    values.prop_map(move |values| names.iter().map(|name| (*name).to_owned()).zip(values).collect()).boxed()
+}
+
+fn attribute_value(attribute: &Attribute, role: Role) -> BoxedStrategy<Value> {
+    let value = a_value(&attribute.of, role != Role::State);
+    let maybe = prop_oneof![1 => Just(Value::Null), 2 => value.clone()].boxed();
+    match (role, attribute.presence) {
+        (Role::Config, Presence::Computed) => Just(Value::Null).boxed(),
+        (Role::State, _) if attribute.write_only => Just(Value::Null).boxed(),
+        (Role::Config, Presence::Required) => value,
+        _ => maybe,
+    }
+}
+
+fn nested_value(nested: &NestedBlock, role: Role) -> BoxedStrategy<Value> {
+    let one = an_object(&nested.block, role).prop_map(Value::Object);
+    let known = match nested.nesting {
+        Nesting::Single => prop_oneof![Just(Value::Null), one].boxed(),
+        Nesting::Group => one.boxed(),
+        Nesting::List => prop::collection::vec(one, 0..3).prop_map(Value::List).boxed(),
+        Nesting::Set => prop::collection::vec(one, 0..3).prop_map(|elements| Value::List(without_twins(elements))).boxed(),
+        Nesting::Map => prop::collection::btree_map("[jk]", one, 0..3)
+            .prop_map(|elements| Value::Object(elements.into_iter().collect()))
+            .boxed(),
+    };
+    prop_oneof![8 => known, u32::from(role == Role::Config) => an_unknown()].boxed()
+}
+
+fn a_value(of: &Type, unknowns: bool) -> BoxedStrategy<Value> {
+    let known = match of {
+        Type::List(of) => prop::collection::vec(a_value(of, unknowns), 0..3).prop_map(Value::List).boxed(),
+        Type::Map(of) => prop::collection::btree_map("[jk]", a_value(of, unknowns), 0..3)
+            .prop_map(|elements| Value::Object(elements.into_iter().collect()))
+            .boxed(),
+        Type::Dynamic => prop_oneof![Just(Type::String), Just(Type::List(Box::new(Type::String)))]
+            .prop_flat_map(move |of| {
+                a_value(&of, unknowns)
+                    .prop_map(move |value| Value::Dynamic(Box::new(Dynamic { of: of.clone(), value })))
+            })
+            .boxed(),
+        _ => prop::sample::select(vec!["x", " x", "y"]).prop_map(Value::from).boxed(),
+    };
+    prop_oneof![8 => known, u32::from(unknowns) => an_unknown()].boxed()
+}
+
+fn an_unknown() -> impl Strategy<Value = Value> {
+    let refinement = prop::option::of(Just(vec![0x81, 1, 0xc2]));
+    refinement.prop_map(|refinement| Value::Unknown(Unknown { refinement }))
+}
+
+/// The same configuration as it would be in an apply.
+fn known(config: Object) -> Object {
+    config.into_iter().map(|(name, value)| (name, known_value(value))).collect()
+}
+
+fn known_value(value: Value) -> Value {
+    match value {
+        // A block or attribute alike: absent.
+        Value::Unknown(_) => Value::Null,
+        Value::List(elements) => Value::List(without_twins(elements.into_iter().map(known_value).collect())),
+        Value::Object(object) => Value::Object(known(object)),
+        Value::Dynamic(dynamic) => {
+            Value::Dynamic(Box::new(Dynamic { of: dynamic.of, value: known_value(dynamic.value) }))
+        }
+        other => other,
+    }
+}
+
+fn without_twins(elements: Vec<Value>) -> Vec<Value> {
+    let mut unique: Vec<Value> = Vec::new();
+    for element in elements {
+        if !unique.contains(&element) {
+            unique.push(element);
+        }
+    }
+    unique
+}
+
+/// Equal wherever the plan is known.
+fn conforms(plan: &Value, new: &Value) -> bool {
+    match (plan, new) {
+        (Value::Unknown(_), new) => new.is_wholly_known(),
+        (Value::List(plan), Value::List(new)) => {
+            plan.len() == new.len() && plan.iter().zip(new).all(|(plan, new)| conforms(plan, new))
+        }
+        (Value::Object(plan), Value::Object(new)) => {
+            plan.len() == new.len() && plan.iter().all(|(name, plan)| new.contains(name) && conforms(plan, new.get(name)))
+        }
+        (Value::Dynamic(plan), Value::Dynamic(new)) => plan.of == new.of && conforms(&plan.value, &new.value),
+        (plan, new) => plan == new,
+    }
+}
+
+fn trimmed(_: &str, a: &Value, b: &Value) -> bool {
+    matches!((a.as_str(), b.as_str()), (Some(a), Some(b)) if a.trim() == b.trim()) || a == b
+}

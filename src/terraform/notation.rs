@@ -1,0 +1,182 @@
+//! A short notation of schemas and values for tables of tests, and what a core proposes. Knows nothing of plans.
+//!
+//! A schema: `name!` required, `note?` optional, `zone?~` optional and computed, `id~` computed, `size?=10` with a
+//! default, followed by any of `+kept`, `+replaces`, `+wo`; blocks as `single s { a! }`. All attributes are strings.
+//!
+//! A value: `name=x zone=? id=?! s={ a=1 } l=[ { a=1 } { a=? } ]`; `?` is unknown, `?!` unknown but not null, `-` nothing
+//! at all. What is not named is null or absent.
+
+use std::iter::Peekable;
+use std::str::SplitWhitespace;
+
+use super::schema::{Attribute, Block, NestedBlock, Nesting, computed, optional, required};
+use super::types::Type;
+use super::value::{Object, Unknown, Value};
+
+pub(super) fn schema(text: &'static str) -> Block {
+    let mut tokens = text.split_whitespace();
+    let block = parse_block(&mut tokens);
+    assert!(tokens.next().is_none(), "{text}");
+    block
+}
+
+/// The object, complete by the schema.
+pub(super) fn object(block: &Block, text: &str) -> Object {
+    block.complete(entries(text))
+}
+
+/// The object, or `None` for `-`.
+pub(super) fn state(block: &Block, text: &str) -> Option<Object> {
+    (text != "-").then(|| object(block, text))
+}
+
+/// Exactly what is named.
+pub(super) fn entries(text: &str) -> Object {
+    let mut tokens = text.split_whitespace().peekable();
+    let object = parse_entries(&mut tokens);
+    assert!(tokens.next().is_none(), "{text}");
+    object
+}
+
+pub(super) fn refined() -> Value {
+    Value::Unknown(Unknown { refinement: Some(vec![0x81, 1, 0xc2]) })
+}
+
+pub(super) fn show(object: &Object) -> String {
+    let entries = object.iter().filter(|(_, value)| !value.is_null());
+    entries.map(|(name, value)| format!("{name}={}", show_value(value))).collect::<Vec<_>>().join(" ")
+}
+
+/// What a core makes of configuration and prior state before it asks for a plan.
+pub(super) fn proposed(block: &Block, prior: Option<&Object>, config: &Object) -> Object {
+    let attributes = block.attributes.iter().map(|attribute| {
+        let before = prior.map_or(&Value::Null, |prior| prior.get(attribute.name));
+        let config = config.get(attribute.name);
+        let value = if config.is_null() && attribute.is_computed() { before } else { config };
+        (attribute.name.to_owned(), value.clone())
+    });
+    let blocks = block.blocks.iter().map(|nested| {
+        let before = prior.map_or(&Value::Null, |prior| prior.get(nested.name));
+        (nested.name.to_owned(), proposed_blocks(nested, before, config.get(nested.name)))
+    });
+    attributes.chain(blocks).collect()
+}
+
+fn proposed_blocks(nested: &NestedBlock, prior: &Value, config: &Value) -> Value {
+    let one = |prior: Option<&Value>, config: &Value| match config {
+        Value::Object(config) => {
+            Value::Object(proposed(&nested.block, prior.and_then(Value::as_object), config))
+        }
+        other => other.clone(),
+    };
+    let mut before = match prior {
+        Value::List(before) => before.clone(),
+        _ => Vec::new(),
+    };
+    match (nested.nesting, config) {
+        (Nesting::List, Value::List(config)) => {
+            let elements = config.iter().enumerate();
+            Value::List(elements.map(|(position, config)| one(before.get(position), config)).collect())
+        }
+        (Nesting::Set, Value::List(config)) => {
+            let elements = config.iter().map(|config| {
+                let twin = before.iter().position(|before| one(Some(before), config) == *before);
+                one(twin.map(|twin| before.remove(twin)).as_ref(), config)
+            });
+            Value::List(elements.collect())
+        }
+        (Nesting::Map, Value::Object(config)) => {
+            let before = |label: &str| prior.as_object().map(|prior| prior.get(label));
+            Value::Object(config.iter().map(|(label, config)| (label.clone(), one(before(label), config))).collect())
+        }
+        (_, config) => one(Some(prior), config),
+    }
+}
+
+fn parse_block(tokens: &mut SplitWhitespace<'static>) -> Block {
+    let mut block = Block::new("");
+    while let Some(token) = tokens.next() {
+        let nesting = match token {
+            "}" => break,
+            "single" => Nesting::Single,
+            "list" => Nesting::List,
+            "set" => Nesting::Set,
+            "map" => Nesting::Map,
+            "group" => Nesting::Group,
+            attribute => {
+                block = block.attribute(parse_attribute(attribute));
+                continue;
+            }
+        };
+        let name = tokens.next().unwrap();
+        assert_eq!(tokens.next(), Some("{"), "after {name}");
+        block = block.block(name, nesting, parse_block(tokens));
+    }
+    block
+}
+
+fn parse_attribute(token: &'static str) -> Attribute {
+    let mut parts = token.split('+');
+    let row = parts.next().unwrap();
+    let (name, kind) = row.split_at(row.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap());
+    let attribute = match (kind, kind.strip_prefix("?=")) {
+        (_, Some(default)) => optional(name, Type::String, "").default(default),
+        ("!", _) => required(name, Type::String, ""),
+        ("?", _) => optional(name, Type::String, ""),
+        ("?~", _) => optional(name, Type::String, "").or_computed(),
+        ("~", _) => computed(name, Type::String, ""),
+        _ => panic!("{token}"),
+    };
+    parts.fold(attribute, |attribute, flag| match flag {
+        "kept" => attribute.kept(),
+        "replaces" => attribute.replaces(),
+        "wo" => attribute.write_only(),
+        _ => panic!("{token}"),
+    })
+}
+
+fn parse_entries(tokens: &mut Peekable<SplitWhitespace<'_>>) -> Object {
+    let mut object = Object::new();
+    while let Some(token) = tokens.next_if(|token| *token != "}") {
+        let (name, value) = token.split_once('=').unwrap_or_else(|| panic!("{token}"));
+        object.set(name, parse_value(value, tokens));
+    }
+    object
+}
+
+fn parse_value(token: &str, tokens: &mut Peekable<SplitWhitespace<'_>>) -> Value {
+    match token {
+        "?" => Value::unknown(),
+        "?!" => refined(),
+        "null" => Value::Null,
+        "{" => {
+            let object = parse_entries(tokens);
+            assert_eq!(tokens.next(), Some("}"));
+            Value::Object(object)
+        }
+        "[" => {
+            let mut elements = Vec::new();
+            while let Some(token) = tokens.next().filter(|token| *token != "]") {
+                elements.push(parse_value(token, tokens));
+            }
+            Value::List(elements)
+        }
+        text => Value::from(text.replace('_', " ")),
+    }
+}
+
+fn show_value(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Unknown(Unknown { refinement: None }) => "?".to_owned(),
+        Value::Unknown(_) => "?!".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.replace(' ', "_"),
+        Value::List(elements) => {
+            format!("[ {} ]", elements.iter().map(show_value).collect::<Vec<_>>().join(" "))
+        }
+        Value::Object(object) => format!("{{ {} }}", show(object)),
+        Value::Dynamic(dynamic) => show_value(&dynamic.value),
+    }
+}

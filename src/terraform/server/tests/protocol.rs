@@ -1,0 +1,255 @@
+//! Every RPC answers, whatever it is asked: with what it is for, or with an error that a person can read.
+
+use std::collections::HashMap;
+
+use futures_util::StreamExt;
+use tonic::Request;
+
+use super::{Core, Told, line, said};
+use crate::terraform::proto::provider_server::Provider as _;
+use crate::terraform::proto::{self, DynamicValue};
+
+/// What an RPC says to a request.
+macro_rules! ask {
+    ($core:expr, $rpc:ident, $request:expr) => {
+        said(&mut $core.server.$rpc(Request::new($request)).await.unwrap().into_inner())
+    };
+}
+
+#[tokio::test]
+async fn every_rpc_answers_an_empty_request() {
+    let core = Core::configured().await;
+    assert_eq!(ask!(core, get_metadata, Default::default()), "");
+    assert_eq!(ask!(core, get_schema, Default::default()), "");
+    assert_eq!(ask!(core, get_resource_identity_schemas, Default::default()), "");
+    assert_eq!(ask!(core, prepare_provider_config, Default::default()), "");
+    assert_eq!(ask!(core, configure, Default::default()), "");
+    const NOT_OFFERED: &str = "error: Not offered by this provider";
+    for said in [
+        ask!(core, validate_resource_type_config, Default::default()),
+        ask!(core, upgrade_resource_state, Default::default()),
+        ask!(core, read_resource, Default::default()),
+        ask!(core, plan_resource_change, Default::default()),
+        ask!(core, apply_resource_change, Default::default()),
+        ask!(core, import_resource_state, Default::default()),
+        ask!(core, validate_data_source_config, Default::default()),
+        ask!(core, read_data_source, Default::default()),
+        ask!(core, validate_ephemeral_resource_config, Default::default()),
+        ask!(core, open_ephemeral_resource, Default::default()),
+        ask!(core, renew_ephemeral_resource, Default::default()),
+        ask!(core, close_ephemeral_resource, Default::default()),
+        ask!(core, upgrade_resource_identity, Default::default()),
+        ask!(core, move_resource_state, Default::default()),
+        ask!(core, generate_resource_config, Default::default()),
+        ask!(core, validate_list_resource_config, Default::default()),
+        ask!(core, validate_action_config, Default::default()),
+        ask!(core, plan_action, Default::default()),
+    ] {
+        assert_eq!(said, NOT_OFFERED);
+    }
+    core.stop().await;
+    let functions = core.server.get_functions(Request::new(Default::default())).await.unwrap().into_inner();
+    assert!(functions.functions.is_empty() && functions.diagnostics.is_empty());
+    let function = proto::call_function::Request { name: "upper".into(), ..Default::default() };
+    let answer = core.server.call_function(Request::new(function)).await.unwrap().into_inner();
+    assert!(answer.result.is_none() && answer.error.unwrap().text.contains("`upper`"));
+
+    let stream = core.server.list_resource(Request::new(Default::default())).await.unwrap().into_inner();
+    let events: Vec<_> = stream.collect().await;
+    let [Ok(event)] = events.as_slice() else { panic!("one event") };
+    assert_eq!(event.diagnostic.iter().map(line).collect::<Vec<_>>(), [NOT_OFFERED]);
+    let stream = core.server.invoke_action(Request::new(Default::default())).await.unwrap().into_inner();
+    let events: Vec<_> = stream.collect().await;
+    let [Ok(event)] = events.as_slice() else { panic!("one event") };
+    let Some(proto::invoke_action::event::Type::Completed(completed)) = &event.r#type else { panic!("its type") };
+    assert_eq!(completed.diagnostics.iter().map(line).collect::<Vec<_>>(), [NOT_OFFERED]);
+}
+
+#[tokio::test]
+async fn an_unknown_type_is_an_error_that_lists_the_known_ones() {
+    let core = Core::configured().await;
+    let request = proto::read_resource::Request { type_name: "toy_bell".into(), ..Default::default() };
+    let answer = core.server.read_resource(Request::new(request)).await.unwrap().into_inner();
+    let [error] = answer.diagnostics.as_slice() else { panic!("one error") };
+    assert!(["`toy_bell`", "`toy_ball`", "`toy_trouble`"].iter().all(|name| error.detail.contains(name)));
+    assert!(answer.new_state.is_none());
+}
+
+#[tokio::test]
+async fn schemas_and_capabilities_are_those_of_what_is_implemented() {
+    let core = Core::new();
+    let metadata = core.server.get_metadata(Request::new(Default::default())).await.unwrap().into_inner();
+    let schemas = core.server.get_schema(Request::new(Default::default())).await.unwrap().into_inner();
+    let names: Vec<_> = metadata.resources.iter().map(|resource| resource.type_name.as_str()).collect();
+    assert_eq!(names, ["toy_ball", "toy_trouble"]);
+    for capabilities in [metadata.server_capabilities.unwrap(), schemas.server_capabilities.unwrap()] {
+        assert!(capabilities.plan_destroy && capabilities.get_provider_schema_optional);
+        assert!(!capabilities.move_resource_state && !capabilities.generate_resource_config);
+    }
+    assert_eq!(schemas.provider.unwrap().block.unwrap().attributes[0].name, "label");
+    assert_eq!(schemas.resource_schemas["toy_trouble"].version, 3);
+    let ball = schemas.resource_schemas["toy_ball"].block.clone().unwrap();
+    let rows: HashMap<_, _> = ball.attributes.iter().map(|row| (row.name.as_str(), row)).collect();
+    let flags = |name: &str| {
+        let row = rows[name];
+        assert_eq!(row.r#type, b"\"string\"");
+        [row.required, row.optional, row.computed, row.write_only].map(u8::from)
+    };
+    assert_eq!(flags("id"), [0, 0, 1, 0]);
+    assert_eq!(flags("name"), [1, 0, 0, 0]);
+    assert_eq!(flags("color"), [0, 1, 1, 0]);
+    assert_eq!(flags("shape"), [0, 1, 0, 0]);
+    assert_eq!(flags("pin"), [0, 1, 0, 1]);
+    let timeouts = &ball.block_types[0];
+    assert_eq!((timeouts.type_name.as_str(), timeouts.min_items, timeouts.max_items), ("timeouts", 0, 0));
+    assert!(timeouts.nesting() == proto::schema::nested_block::NestingMode::Single && timeouts.block.is_some());
+}
+
+#[tokio::test]
+async fn what_needs_the_settings_is_an_error_before_configure() {
+    let core = Core::new();
+    let not_configured = Told::of("absent").saying("error: The provider is not configured");
+    assert_eq!(core.plan("toy_ball", "-", "name=a", b"").await, not_configured);
+    assert_eq!(core.read("toy_ball", "id=1", b"").await, not_configured);
+    assert_eq!(core.import("toy_ball", "1").await, not_configured);
+    let create = core.apply_request("toy_ball", "-", "id=? name=a", "name=a", b"");
+    assert_eq!(core.apply_as_it_is(create).await, not_configured);
+    // The rest does not need them.
+    assert_eq!(core.validate("toy_ball", "name=a").await, "");
+    assert_eq!(core.upgrade("toy_ball", 0, "{}").await, Told::of(""));
+}
+
+#[tokio::test]
+async fn the_provider_block_is_validated_and_sent_back_as_it_came() {
+    let core = Core::new();
+    for (msgpack, expected) in [
+        (b"\x81\xa5label\xa1x".to_vec(), ""),
+        (b"\x81\xa5label\xd4\x00\x00".to_vec(), ""),
+        (b"\x81\xa5label\xa0".to_vec(), "error: Empty label @ label"),
+    ] {
+        let config = Some(DynamicValue { msgpack, json: Vec::new() });
+        let request = proto::prepare_provider_config::Request { config: config.clone() };
+        let mut answer = core.server.prepare_provider_config(Request::new(request)).await.unwrap().into_inner();
+        assert_eq!(said(&mut answer), expected);
+        assert!(answer.prepared_config == config);
+    }
+}
+
+#[tokio::test]
+async fn garbage_in_any_field_is_an_error() {
+    let core = Core::configured().await;
+    let of = "toy_ball";
+    let mut spoilt: Vec<DynamicValue> = [
+        &b"\xc1"[..], b"\x81", b"\x80", b"\x90", b"\xa1x", b"\xc3", b"\x07", b"\xc0\xc0", b"\xd4\x00\x00", b"\xdf\xff\xff\xff\xff",
+        b"\xc7\x02\x0c\x81\x01", b"\x81\xa5label\x01", b"\x81\xa5label\xa1\xff", b"\x82\xa5label\xc0\xa5label\xc0",
+    ]
+    .map(|bytes| DynamicValue { msgpack: bytes.to_vec(), json: Vec::new() })
+    .to_vec();
+    spoilt.push(DynamicValue { msgpack: [0x91].repeat(100_000), json: Vec::new() });
+    for json in [&b"{"[..], b"[]", b"1", b"{}", b"\xff", b"{\"label\":1}"] {
+        spoilt.push(DynamicValue { msgpack: Vec::new(), json: json.to_vec() });
+    }
+    let plan = || core.plan_request(of, "id=1 name=a", "name=b", b"");
+    let apply = || core.apply_request(of, "id=1 name=a", "id=1 name=b", "name=b", b"");
+    for value in spoilt {
+        let config = || Some(value.clone());
+        let type_name = || of.to_owned();
+        let answers = [
+            ask!(core, prepare_provider_config, proto::prepare_provider_config::Request { config: config() }),
+            ask!(core, configure, proto::configure::Request { config: config(), ..Default::default() }),
+            ask!(
+                core,
+                validate_resource_type_config,
+                proto::validate_resource_type_config::Request { type_name: type_name(), config: config(), ..Default::default() }
+            ),
+            ask!(
+                core,
+                read_resource,
+                proto::read_resource::Request { type_name: type_name(), current_state: config(), ..Default::default() }
+            ),
+            ask!(core, plan_resource_change, proto::plan_resource_change::Request { prior_state: config(), ..plan() }),
+            ask!(core, plan_resource_change, proto::plan_resource_change::Request { config: config(), ..plan() }),
+            ask!(core, plan_resource_change, proto::plan_resource_change::Request { proposed_new_state: config(), ..plan() }),
+            ask!(core, apply_resource_change, proto::apply_resource_change::Request { prior_state: config(), ..apply() }),
+            ask!(core, apply_resource_change, proto::apply_resource_change::Request { config: config(), ..apply() }),
+            ask!(core, apply_resource_change, proto::apply_resource_change::Request { planned_state: config(), ..apply() }),
+        ];
+        for (position, said) in answers.into_iter().enumerate() {
+            let expected = ["error: Unreadable value", "error: Unexpected value from the core"];
+            assert!(expected.contains(&said.as_str()), "{position} {:02x?} {:?}: {said}", value.msgpack, value.json);
+        }
+    }
+    let private = || b"{\"format\":".to_vec();
+    let state = || core.encode(of, "id=1 name=a");
+    for said in [
+        ask!(core, plan_resource_change, proto::plan_resource_change::Request { prior_private: private(), ..plan() }),
+        ask!(core, apply_resource_change, proto::apply_resource_change::Request { planned_private: private(), ..apply() }),
+        ask!(
+            core,
+            read_resource,
+            proto::read_resource::Request { type_name: of.into(), private: private(), current_state: state(), ..Default::default() }
+        ),
+    ] {
+        assert_eq!(said, "error: Unreadable private data in the state");
+    }
+    assert!(core.server.provider.shelf.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_plan_without_a_configuration_is_no_destroy_plan() {
+    let core = Core::configured().await;
+    for config in [None, core.encode("toy_ball", "-")] {
+        let request =
+            proto::plan_resource_change::Request { config, ..core.plan_request("toy_ball", "id=1", "name=a", b"") };
+        assert_eq!(ask!(core, plan_resource_change, request), "error: Unexpected request from the core");
+    }
+}
+
+#[tokio::test]
+async fn values_may_come_as_json() {
+    let core = Core::configured().await;
+    let json = |text: &str| Some(DynamicValue { msgpack: Vec::new(), json: text.into() });
+    let ball = r#"{"id":null,"name":"a","color":null,"shape":null,"pin":null,"seen":null,"timeouts":null}"#;
+    let request = proto::plan_resource_change::Request {
+        type_name: "toy_ball".into(),
+        prior_state: json("null"),
+        proposed_new_state: json(ball),
+        config: json(ball),
+        ..Default::default()
+    };
+    let answer = core.server.plan_resource_change(Request::new(request)).await.unwrap().into_inner();
+    assert_eq!(core.decode("toy_ball", answer.planned_state), "color=red id=? name=a seen=?");
+}
+
+#[tokio::test]
+async fn stored_objects_are_upgraded_to_the_shape_of_today() {
+    let core = Core::new();
+    const ID: &str = r#"{"id":"1"}"#;
+    for (title, version, json, state) in [
+        ("complete", 3, r#"{"id":"1","mode":"a","plan":null,"note":null,"pin":null,"size":"s","list":[]}"#, "id=1 list=[  ] mode=a size=s"),
+        ("attributes and blocks are missing", 3, ID, "id=1 list=[  ]"),
+        ("attributes are too many", 3, r#"{"id":"1","old":{"a":[1.5]},"list":[{"old":1}]}"#, "id=1 list=[ {  } ]"),
+        ("blocks are null", 3, r#"{"id":"1","list":null}"#, "id=1 list=[  ]"),
+        ("printed for people", 3, "{\n  \"id\": \"1\",\r\n\t\"list\": [\n  ]\n}\n", "id=1 list=[  ]"),
+        ("an older version", 0, ID, "id=1 list=[  ]"),
+        ("nothing in it", 3, "{}", "list=[  ]"),
+    ] {
+        assert_eq!(core.upgrade("toy_trouble", version, json).await, Told::of(state), "{title}");
+    }
+    for (title, version, json, error) in [
+        ("a newer version", 4, ID, "The state has a form that this version cannot read"),
+        ("no bytes", 3, "", "The state has a form that this version cannot read"),
+        ("null", 3, "null", "The state holds no object"),
+        ("no object", 3, "[]", "Unreadable value"),
+        ("another type", 3, r#"{"id":{}}"#, "Unreadable value"),
+        ("half of it", 3, "{\"id\":", "Unreadable value"),
+    ] {
+        let told = Told::of("absent").saying(&format!("error: {error}"));
+        assert_eq!(core.upgrade("toy_trouble", version, json).await, told, "{title}");
+    }
+    let flatmap = HashMap::from([("id".to_owned(), "1".to_owned())]);
+    let raw_state = Some(proto::RawState { json: ID.into(), flatmap });
+    let request = proto::upgrade_resource_state::Request { type_name: "toy_trouble".into(), version: 0, raw_state };
+    let said = ask!(core, upgrade_resource_state, request);
+    assert_eq!(said, "error: The state has a form that this version cannot read");
+}

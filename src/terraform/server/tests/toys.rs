@@ -1,0 +1,238 @@
+//! A small provider. `Balls` shows what a resource costs; `Trouble` does whatever a resource should not.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::model::{Field, Model, model};
+use crate::terraform::private::Private;
+use crate::terraform::provider::{Configured, Provider};
+use crate::terraform::resource::{Call, Change, PlannedChange, Resource};
+use crate::terraform::schema::{Block, Nesting, Schema, computed, optional, required};
+use crate::terraform::types::Type;
+use crate::terraform::value::{Object, Value};
+
+#[derive(Default)]
+pub(super) struct Toys {
+    pub(super) shelf: Arc<Mutex<BTreeMap<String, Ball>>>,
+    pub(super) started: Arc<Notify>,
+}
+
+pub(super) struct Shop {
+    shelf: Arc<Mutex<BTreeMap<String, Ball>>>,
+    started: Arc<Notify>,
+    label: String,
+}
+
+impl Provider for Toys {
+    type Session = Shop;
+
+    fn schema(&self) -> Schema {
+        Schema::new("Toys.").attribute(optional("label", Type::String, "Name of the shop."))
+    }
+
+    fn validate(&self, config: &Object) -> Diagnostics {
+        match config.get("label").as_str() {
+            Some("") => Diagnostic::error("Empty label", "").at("label").into(),
+            _ => Diagnostics::new(),
+        }
+    }
+
+    fn configure(&self, config: &Object, _: &str) -> Result<Configured<Shop>, Diagnostics> {
+        let label = config.get("label").as_str().unwrap_or_default().to_owned();
+        let warnings = match label.as_str() {
+            "closed" => return Err(Diagnostic::error("Closed", "").at("label").into()),
+            "dusty" => Diagnostic::warning("Dusty", "").into(),
+            "panic" => panic!("hunter2"),
+            _ => Diagnostics::new(),
+        };
+        let session = Shop { shelf: self.shelf.clone(), started: self.started.clone(), label };
+        Ok(Configured { session, warnings })
+    }
+
+    fn resources(&self) -> Vec<Box<dyn Resource<Shop>>> {
+        vec![Box::new(Balls), Box::new(Trouble)]
+    }
+}
+
+model! {
+    pub(super) struct Ball {
+        id: String,
+        name: String,
+        color: String,
+        shape: String,
+        seen: String,
+        timeouts: Value,
+    }
+}
+
+struct Balls;
+
+impl Balls {
+    fn put(call: &Call<Shop>, planned: &Object) -> Object {
+        let mut shelf = call.session().shelf.lock().unwrap();
+        let mut ball = Ball::from_object(planned);
+        let id = ball.id.into_known().unwrap_or_else(|| (shelf.len() + 1).to_string());
+        ball.id = Field::Known(id.clone());
+        ball.seen = Field::Known("s".to_owned());
+        shelf.insert(id, ball.clone());
+        ball.into_object()
+    }
+}
+
+#[async_trait]
+impl Resource<Shop> for Balls {
+    fn name(&self) -> &'static str {
+        "toy_ball"
+    }
+
+    fn schema(&self) -> Schema {
+        Schema::new("A ball.")
+            .attribute(computed("id", Type::String, "Identifier.").kept())
+            .attribute(required("name", Type::String, "Name."))
+            .attribute(optional("color", Type::String, "Color.").default("red"))
+            .attribute(optional("shape", Type::String, "Shape.").replaces())
+            .attribute(optional("pin", Type::String, "Secret.").write_only())
+            .attribute(computed("seen", Type::String, "Last seen."))
+            .block("timeouts", Nesting::Single, Block::new("").attribute(optional("create", Type::String, "")))
+    }
+
+    async fn create(&self, call: &Call<Shop>, change: &mut Change) -> Result<Object, Diagnostics> {
+        Ok(Self::put(call, &change.planned))
+    }
+
+    async fn read(&self, call: &Call<Shop>, state: &Object, _: &Private) -> Result<Option<Object>, Diagnostics> {
+        let shelf = call.session().shelf.lock().unwrap();
+        Ok(state.get("id").as_str().and_then(|id| shelf.get(id)).map(|ball| ball.clone().into_object()))
+    }
+
+    async fn update(&self, call: &Call<Shop>, change: &mut Change) -> Result<Object, Diagnostics> {
+        Ok(Self::put(call, &change.planned))
+    }
+
+    async fn delete(&self, call: &Call<Shop>, state: &Object, _: &Private) -> Result<(), Diagnostics> {
+        call.session().shelf.lock().unwrap().remove(state.get("id").as_str().unwrap_or_default());
+        Ok(())
+    }
+
+    async fn import(&self, _: &Call<Shop>, id: &str) -> Result<Object, Diagnostics> {
+        Ok(Ball { id: Field::Known(id.to_owned()), ..Ball::default() }.into_object())
+    }
+}
+
+struct Trouble;
+
+impl Trouble {
+    /// Does what `mode` says, in whatever RPC.
+    async fn act(&self, call: &Call<Shop>, object: &Object) -> Result<Object, Diagnostics> {
+        let mut answer = object.clone();
+        answer.set("id", "1");
+        answer.set("size", "big");
+        match object.get("mode").as_str().unwrap_or_default() {
+            "panic" => panic!("hunter2"),
+            "refuse" => {
+                call.warn(Diagnostic::warning("Careful", ""));
+                return Err(Diagnostic::error("Refused", "").at("mode").into());
+            }
+            "label" => call.warn(Diagnostic::warning(call.session().label.clone(), "")),
+            "cry" => call.warn(Diagnostic::error("Wolf", "")),
+            "wait" => {
+                call.session().started.notify_one();
+                call.stopped().await;
+                assert!(call.is_stopped() && call.unless_stopped(async {}).await.is_none());
+                return Err(Diagnostic::error("Stopped", "").into());
+            }
+            "unknown" => answer.set("size", Value::unknown()),
+            "wrong" => answer.set("size", Value::List(vec!["hunter2".into()])),
+            "misfit" => answer.set("note", true),
+            "other" => answer.set("note", "hunter2"),
+            "less" => answer.set("note", Value::Null),
+            "more" => answer.set("more", "hunter2"),
+            "leak" => answer.set("pin", "hunter2"),
+            "nothing" => answer = Object::new(),
+            _ => assert!(!call.is_stopped() && call.unless_stopped(async {}).await.is_some()),
+        }
+        Ok(answer)
+    }
+}
+
+#[async_trait]
+impl Resource<Shop> for Trouble {
+    fn name(&self) -> &'static str {
+        "toy_trouble"
+    }
+
+    fn schema(&self) -> Schema {
+        let mut schema = Schema::new("Trouble.")
+            .attribute(computed("id", Type::String, "Identifier.").kept())
+            .attribute(optional("mode", Type::String, "What goes wrong in which RPC."))
+            .attribute(optional("plan", Type::String, "What goes wrong in the plan."))
+            .attribute(optional("note", Type::String, "Any text."))
+            .attribute(optional("pin", Type::String, "Secret.").write_only())
+            .attribute(computed("size", Type::String, "Size."))
+            .block("list", Nesting::List, Block::new("").attribute(optional("pin", Type::String, "").write_only()));
+        schema.version = 3;
+        schema
+    }
+
+    fn same(&self, _: &str, a: &Value, b: &Value) -> bool {
+        matches!((a.as_str(), b.as_str()), (Some(a), Some(b)) if a.trim() == b.trim())
+    }
+
+    fn validate(&self, config: &Object) -> Diagnostics {
+        assert!(config.get("mode").as_str() != Some("panic"), "hunter2");
+        Diagnostics::new()
+    }
+
+    async fn plan(&self, call: &Call<Shop>, change: &mut PlannedChange) -> Result<(), Diagnostics> {
+        let (planned, private) = (&mut change.planned, &mut change.private);
+        match planned.get("plan").as_str().unwrap_or_default() {
+            "notes" => {
+                private.keep("seen", 1.into());
+                private.plan("sends", true.into());
+            }
+            "invalid" => planned.set("note", "hunter2"),
+            "leak" => planned.set("pin", "hunter2"),
+            "wrong" => planned.set("size", true),
+            "more" => planned.set("more", "hunter2"),
+            "careful" => call.warn(Diagnostic::warning("Careful", "")),
+            "refuse" => return Err(Diagnostic::error("Refused", "").into()),
+            "panic" => panic!("hunter2"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn plan_destroy(&self, _: &Call<Shop>, state: &Object, _: &Private) -> Result<(), Diagnostics> {
+        match state.get("plan").as_str() {
+            Some("refuse") => Err(Diagnostic::error("Kept", "").into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn create(&self, call: &Call<Shop>, change: &mut Change) -> Result<Object, Diagnostics> {
+        let answer = self.act(call, &change.planned).await;
+        // What it does to the plan changes nothing.
+        change.planned = Object::new();
+        answer
+    }
+
+    async fn read(&self, call: &Call<Shop>, state: &Object, _: &Private) -> Result<Option<Object>, Diagnostics> {
+        let gone = state.get("mode").as_str() == Some("gone");
+        if gone { Ok(None) } else { self.act(call, state).await.map(Some) }
+    }
+
+    async fn update(&self, call: &Call<Shop>, change: &mut Change) -> Result<Object, Diagnostics> {
+        if change.private.planned("sends").is_some() {
+            change.private.keep("sent", true.into());
+        }
+        self.act(call, &change.planned).await
+    }
+
+    async fn delete(&self, call: &Call<Shop>, state: &Object, _: &Private) -> Result<(), Diagnostics> {
+        self.act(call, state).await.map(drop)
+    }
+}

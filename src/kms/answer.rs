@@ -18,6 +18,8 @@ pub(super) struct Answer {
     retry_after: Option<Duration>,
     body: Vec<u8>,
     too_long: Option<usize>,
+    /// Whether a success holds a secret that nobody knows yet, so that no word of it may be quoted.
+    confidential: bool,
     /// For a status other than 2xx.
     fault: Option<Fault>,
     redactor: Redactor,
@@ -50,8 +52,14 @@ impl Answer {
             status,
             body,
             too_long,
+            confidential: false,
             redactor,
         }
+    }
+
+    /// For the answer to a login: what cannot be read of a success is not quoted, because the token may stand in it.
+    pub(super) fn confidential(self) -> Self {
+        Self { confidential: true, ..self }
     }
 
     pub(super) fn status(&self) -> u16 {
@@ -97,7 +105,11 @@ impl Answer {
             return Err(Error::NotTheService { foreign: self.foreign(Oddity::TooLong(limit)) });
         }
         serde_json::from_slice(&self.body).map_err(|error| {
-            let reason = self.redactor.text(&error.to_string());
+            let reason = if self.confidential {
+                format!("line {} column {}", error.line(), error.column())
+            } else {
+                self.redactor.text(&error.to_string())
+            };
             Error::NotTheService { foreign: self.foreign(Oddity::Body(reason)) }
         })
     }
@@ -238,12 +250,13 @@ impl Answer {
     }
 
     fn foreign(&self, oddity: Oddity) -> Box<Foreign> {
+        let quotable = !self.confidential || oddity == Oddity::Status;
         Box::new(Foreign {
             call: self.call.clone(),
             status: self.status,
             oddity,
             content_type: self.content_type.clone(),
-            beginning: self.redactor.beginning(&self.body),
+            beginning: quotable.then(|| self.redactor.beginning(&self.body)),
         })
     }
 

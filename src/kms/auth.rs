@@ -163,7 +163,7 @@ impl Session {
     }
 
     async fn log_in(&self, request: &Request, transport: &Transport) -> Result<(Secret, Option<Duration>), Error> {
-        let answer = transport.send(request, None).await?;
+        let answer = transport.send(request, None).await?.confidential();
         if answer.refuses_login() {
             return Err(self.refusal(&answer));
         }

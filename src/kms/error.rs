@@ -242,8 +242,8 @@ pub struct Foreign {
     pub oddity: Oddity,
     /// The media type it claims to have.
     pub content_type: Option<String>,
-    /// Its first characters.
-    pub beginning: String,
+    /// Its first characters; none if there may be a token in them.
+    pub beginning: Option<String>,
 }
 
 impl fmt::Display for Foreign {
@@ -252,10 +252,11 @@ impl fmt::Display for Foreign {
         if let Some(content_type) = &self.content_type {
             write!(formatter, "; content type `{content_type}`")?;
         }
-        if self.beginning.is_empty() {
-            return formatter.write_str("; it is empty");
+        match self.beginning.as_deref() {
+            None => Ok(()),
+            Some("") => formatter.write_str("; it is empty"),
+            Some(text) => write!(formatter, "; it begins with `{text}`"),
         }
-        write!(formatter, "; it begins with `{}`", self.beginning)
     }
 }
 

@@ -164,7 +164,7 @@ async fn read(mut response: Response, call: &Call, redactor: Redactor, longest: 
     let mut body = Vec::new();
     let mut too_long = None;
     while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(call, &error, &redactor))? {
-        if body.len() + chunk.len() > usize::MAX {
+        if body.len() + chunk.len() > longest {
             too_long = Some(longest);
             break;
         }

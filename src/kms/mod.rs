@@ -1,9 +1,9 @@
 //! Client of the app-connections HTTP API of the KMS. Knows JSON and status codes; knows nothing of Terraform or
 //! PostgreSQL.
 //!
-//! The way of one call, top-down: [`app_connection`] says what is asked and what the answer looks like, [`Client`] adds
-//! a token and replaces it once ([`auth`]), [`http`] does the one exchange that there is, [`answer`] tells a result, a
-//! refusal of the service and something that is not the service apart, [`error`] says it to a person.
+//! The way of one call, top-down: `app_connection` says what is asked and what the answer looks like, `Client` adds
+//! a token and replaces it once (`auth`), `http` does the one exchange that there is, `answer` tells a result, a
+//! refusal of the service and something that is not the service apart, `error` says it to a person.
 //!
 //! Every call may be cancelled by dropping its future.
 

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::kms::{Kms, Options};
+use crate::support::kms::{Fault, Kms, Options};
 use crate::support::scene::Scene;
 use crate::support::terraform::finish;
 
@@ -46,8 +46,8 @@ fn posted(scene: &Scene) -> bool {
 fn a_killed_terraform_leaves_no_provider_and_the_next_run_names_the_object() {
     let scene = slow();
     scene.configure(&[]);
-    let mut run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
-    eventually("the create", || posted(&scene) || run.try_wait().is_ok_and(|ended| ended.is_some()));
+    let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
+    eventually("the create", || posted(&scene));
     signal("KILL", run.id());
     finish(run);
     eventually("the end of the provider", || providers(&scene).is_empty());
@@ -63,14 +63,18 @@ fn a_killed_terraform_leaves_no_provider_and_the_next_run_names_the_object() {
 
 #[test]
 fn a_killed_provider_loses_nothing_and_the_printed_block_brings_it_back() {
-    let scene = slow();
+    let scene = Scene::new();
     scene.configure(&[]);
+    // The answer of the create is lost, and the question what became of it hangs: the provider knows nothing yet.
+    scene.kms.fail("POST", "/api/v1/app-connections", 1, Fault::LostAfter);
+    scene.kms.fail("GET", "/api/v1/app-connections", 1, Fault::Delay(Duration::from_secs(30)));
     let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
     eventually("the create", || posted(&scene));
     for pid in providers(&scene) {
         signal("KILL", pid);
     }
     finish(run).expect(1);
+    scene.kms.stop_failing();
     let again = scene.workspace.apply().expect(1);
     again.says(&["The name is taken", "import {"]);
     let id = scene.id();
@@ -89,7 +93,8 @@ fn a_service_that_is_gone_is_told_and_the_next_run_goes_on() {
     scene.workspace.apply().expect(0);
     let id = scene.id();
     let port = scene.kms.port();
-    scene.kms.stop();
+    // The configuration still points to the old port, where nobody listens now.
+    scene.kms = Kms::start(Options::default());
     scene.workspace.plan().expect(1).says(&["The KMS gave no answer", "the connection was refused"]);
     scene.kms = Kms::start(Options { port: Some(port), data, ..Options::default() });
     scene.is_settled();

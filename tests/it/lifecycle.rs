@@ -94,8 +94,13 @@ fn white_space_at_the_ends_never_makes_a_difference() {
     scene.workspace.apply().expect(0);
     assert_eq!(scene.stored()["credentials"]["host"], "localhost");
     scene.is_settled();
-    scene.configure(&[]);
+    scene.configure(&[("description", "\"\"")]);
     scene.workspace.plan().expect(0);
+    // Removing the empty description changes the state alone.
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    assert!(scene.bodies("PATCH", "/api").is_empty());
+    scene.is_settled();
 }
 
 #[test]

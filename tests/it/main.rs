@@ -2,11 +2,17 @@
 //! TLS.
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod docs;
+mod kills;
+mod kms_client;
+mod lifecycle;
 mod postgres_fixture;
 mod probe;
 mod probe_fakes;
 mod process;
+mod secrets;
 mod tidy;
+mod validation;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::support::postgres::{Options, Postgres};
+use crate::support::postgres::{Authority, Options, Postgres};
 use crate::support::scene::Scene;
 
 /// The place that Terraform shows for a diagnostic.
@@ -68,8 +68,7 @@ fn a_role_without_login_is_told_with_the_statement() {
 #[test]
 fn an_untrusted_certificate_is_told_and_no_password_leaves() {
     let scene = Scene::new();
-    let other = Postgres::start(Options::default());
-    scene.workspace.write("other.pem", other.ca_pem());
+    scene.workspace.write("other.pem", Authority::new("Another CA").pem());
     let before = scene.postgres.log().matches("password authentication failed").count();
     refused(&scene, &[("ssl_certificate", "file(\"other.pem\")")], "ssl_certificate", &["certificate"]);
     assert_eq!(scene.postgres.log().matches("password authentication failed").count(), before);
@@ -90,7 +89,7 @@ fn a_server_without_tls_is_told() {
 fn what_depends_on_where_one_stands_is_a_warning() {
     let scene = Scene::new();
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
-    unreachable(&scene, &[("port", &closed.to_string())], "port", &["nothing accepts connections", "listen_addresses"]);
+    unreachable(&scene, &[("port", &closed.to_string())], "port", &["Nothing accepts connections", "listen_addresses"]);
     unreachable(&scene, &[("host", "\"db.invalid\"")], "host", &["does not resolve on this machine"]);
 }
 

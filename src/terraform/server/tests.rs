@@ -14,7 +14,7 @@ use super::{Server, convert};
 use crate::terraform::notation::{entries, object, proposed, show, state};
 use crate::terraform::proto::provider_server::Provider as _;
 use crate::terraform::proto::{self, DynamicValue};
-use crate::terraform::value::{Object, Value};
+use crate::terraform::value::Value;
 
 /// What stands in for a core.
 struct Core {

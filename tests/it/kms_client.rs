@@ -1,0 +1,338 @@
+//! The client of the KMS against servers that answer, fail and lie by script. They know nothing of a KMS: each test
+//! writes down the bytes that it wants back.
+
+mod login;
+mod server;
+
+use std::time::Duration;
+
+use terraform_provider_kms::{
+    kms::{
+        BaseUrl, CaCertificates, Change, Client, Deleted, Error, Failure, Header, Login, Method, NewConnection,
+        NewCredentials, Oddity, Patch, Settings,
+    },
+    secret::Secret,
+};
+
+use server::{Act, Server, TlsServer, closed_port, html, json};
+
+const ID: &str = "7f3c1c1e-8f0a-4c55-9d1e-3f2b6a1d0e9c";
+const CLIENT_SECRET: &str = "the-client-secret";
+const TOKEN: &str = "the-access-token";
+const PASSWORD: &str = "the-password";
+const HEADER: &str = "the-header-value";
+
+fn universal() -> Login {
+    Login::Universal { client_id: "the-client-id".to_owned(), client_secret: Secret::new(CLIENT_SECRET) }
+}
+
+fn token() -> Login {
+    Login::Token(Secret::new(TOKEN))
+}
+
+fn settings(base: &str, login: Login) -> Settings {
+    Settings::new(BaseUrl::parse(base, false).unwrap(), login)
+}
+
+fn client(server: &Server, login: Login) -> Client {
+    Client::new(settings(&server.base(), login))
+}
+
+fn new_connection() -> NewConnection {
+    NewConnection {
+        name: "main".to_owned(),
+        description: None,
+        project_id: None,
+        method: Method::UsernameAndPassword,
+        is_platform_managed: false,
+        gateway_id: None,
+        credentials: NewCredentials {
+            host: "db.test".to_owned(),
+            port: 5432,
+            database: "app".to_owned(),
+            username: "me".to_owned(),
+            password: Secret::new(PASSWORD),
+            ssl_enabled: true,
+            ssl_reject_unauthorized: true,
+            ssl_certificate: None,
+        },
+    }
+}
+
+fn connection() -> String {
+    format!(
+        r#"{{"id":"{ID}","name":"main","app":"postgres","method":"username-and-password","orgId":"o","credentials":{{
+        "host":"db.test","port":5432,"database":"app","username":"me","sslEnabled":true,"sslRejectUnauthorized":true}}}}"#
+    )
+}
+
+fn one() -> Act {
+    json(200, &format!(r#"{{"appConnection":{}}}"#, connection()))
+}
+
+fn logged_in(expires_in: &str) -> Act {
+    json(200, &format!(r#"{{"accessToken":"{TOKEN}","expiresIn":{expires_in},"tokenType":"Bearer"}}"#))
+}
+
+fn own(status: u16, name: &str, message: &str) -> Act {
+    let body = serde_json::json!({"reqId": "req-1", "statusCode": status, "error": name, "message": message});
+    json(status, &body.to_string())
+}
+
+fn is_login(request: &str) -> bool {
+    request.starts_with("POST /api/v1/auth/universal-auth/login ")
+}
+
+#[tokio::test]
+async fn requests_are_what_the_contract_says() {
+    let server = Server::start(|request, _| match request.split(' ').next() {
+        Some("GET") if request.starts_with("GET /api/v1/app-connections/postgres?") => {
+            json(200, &format!(r#"{{"appConnections":[{},{}]}}"#, connection(), connection()))
+        }
+        _ => one(),
+    })
+    .await;
+    let mut settings = settings(&format!("{}/api/", server.base()), token());
+    settings.headers = vec![Header::parse("X-Team", Secret::new(HEADER)).unwrap()];
+    settings.user_agent = "ours/1".to_owned();
+    let client = Client::new(settings);
+
+    let change = Change { description: Patch::Clear, ..Change::default() };
+    client.create(&new_connection()).await.unwrap();
+    client.read(&ID.to_uppercase()).await.unwrap();
+    client.find_by_name("a/b?c", Some("p 1&x=y")).await.unwrap();
+    client.find_by_name("main", None).await.unwrap();
+    client.update(ID, &change).await.unwrap();
+    assert_eq!(client.delete(ID).await.unwrap(), Deleted::Deleted);
+    assert_eq!(client.list(Some("p1")).await.unwrap().len(), 2);
+    assert!(client.find_by_name("..", None).await.unwrap().is_none());
+    assert!(matches!(client.read("../x").await, Err(Error::NotAnId(_))));
+
+    let created = concat!(
+        r#"{"name":"main","method":"username-and-password","credentials":{"host":"db.test","port":5432,"#,
+        r#""database":"app","username":"me","password":"the-password","sslEnabled":true,"sslRejectUnauthorized":true}}"#
+    );
+    let expected = [
+        ("POST /api/v1/app-connections/postgres".to_owned(), created),
+        (format!("GET /api/v1/app-connections/postgres/{ID}"), ""),
+        ("GET /api/v1/app-connections/postgres/connection-name/a%2Fb%3Fc?projectId=p+1%26x%3Dy".to_owned(), ""),
+        ("GET /api/v1/app-connections/postgres/connection-name/main".to_owned(), ""),
+        (format!("PATCH /api/v1/app-connections/postgres/{ID}"), r#"{"description":null}"#),
+        (format!("DELETE /api/v1/app-connections/postgres/{ID}"), ""),
+        ("GET /api/v1/app-connections/postgres?projectId=p1".to_owned(), ""),
+    ];
+    let requests = server.requests();
+    assert_eq!(requests.len(), expected.len());
+    for (request, (line, body)) in requests.iter().zip(expected) {
+        let (head, sent) = request.split_once("\r\n\r\n").unwrap();
+        assert_eq!(head.lines().next().unwrap(), format!("{line} HTTP/1.1"));
+        assert_eq!(sent, body, "{line}");
+        assert_eq!(head.contains("content-type: application/json"), !body.is_empty(), "{head}");
+        assert_eq!(head.contains("content-length"), !body.is_empty(), "{head}");
+        for header in ["authorization: Bearer the-access-token", "user-agent: ours/1", "x-team: the-header-value"] {
+            assert!(head.contains(header), "{header} in {head}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_service_itself_can_say_that_something_is_gone() {
+    let missing = |text: &'static str| move || own(404, "NotFound", text);
+    for (answer, gone) in [
+        (Box::new(missing("Could not find App Connection with ID x")) as Box<dyn Fn() -> Act + Send>, true),
+        (Box::new(missing("Project with x not found")), false),
+        (Box::new(|| html(404, "<h1>not here</h1>")), false),
+        (Box::new(|| json(404, r#"{"message":"Route not found","error":"Not Found","statusCode":404}"#)), false),
+        (Box::new(|| html(200, "<h1>log in to the hotel's network</h1>")), false),
+        (Box::new(|| json(200, "{}")), false),
+        (Box::new(|| json(200, "[[[")), false),
+    ] {
+        let server = Server::start(move |_, _| answer()).await;
+        let client = client(&server, token());
+        assert_eq!(matches!(client.read(ID).await, Ok(None)), gone);
+        assert_eq!(matches!(client.find_by_name("x", None).await, Ok(None)), gone);
+        assert_eq!(matches!(client.delete(ID).await, Ok(Deleted::WasGone)), gone);
+        let error = client.update(ID, &Change::default()).await.unwrap_err();
+        assert_eq!(matches!(error, Error::NoSuchConnection { .. }), gone, "{error:?}");
+        assert!(error.to_string().contains(client.host()), "{error}");
+        if !gone {
+            assert!(client.read(ID).await.is_err() && client.delete(ID).await.is_err());
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_get_no_answer_is_told_apart() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{\"app";
+    for (act, expected) in [
+        (Act::Bytes(Vec::new()), Failure::Cut),
+        (Act::Bytes(b"HTTP/1.1 20".to_vec()), Failure::Cut),
+        (Act::Bytes(head.as_bytes().to_vec()), Failure::Cut),
+        (Act::Reset(Vec::new()), Failure::Reset),
+        (Act::Reset(head.as_bytes().to_vec()), Failure::Reset),
+        (Act::Bytes(b"SSH-2.0-OpenSSH_9.9\r\n\r\n".to_vec()), Failure::NotHttp),
+        (Act::Hang, Failure::Timeout),
+        (Act::Trickle, Failure::Timeout),
+    ] {
+        let name = format!("{act:?}");
+        let mut act = Some(act);
+        let server = Server::start(move |_, _| act.take().unwrap()).await;
+        let mut settings = settings(&server.base(), token());
+        if expected == Failure::Timeout {
+            settings.request_timeout = Duration::from_millis(300);
+        }
+        let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
+        let Error::NoAnswer { failure, sent: true, .. } = &error else { panic!("{name}: {error:?}") };
+        assert_eq!(*failure, expected, "{name}");
+        assert!(error.may_have_run() && error.to_string().contains("POST /api/v1/app-connections/postgres"));
+        assert_eq!(server.requests().len(), 1, "nothing is repeated: {name}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_never_sent_cannot_have_run() {
+    let client = Client::new(settings(&format!("http://127.0.0.1:{}", closed_port().await), token()));
+    let error = client.create(&new_connection()).await.unwrap_err();
+    assert!(matches!(error, Error::NoAnswer { failure: Failure::ConnectRefused, sent: false, .. }), "{error:?}");
+    assert!(!error.may_have_run());
+
+    let server = Server::start(|_, _| one()).await;
+    let client = Client::new(settings(&server.base(), Login::Token(Secret::new("a\nb"))));
+    let error = client.create(&new_connection()).await.unwrap_err();
+    assert!(matches!(error, Error::Settings(_)) && !error.may_have_run(), "{error:?}");
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn an_endless_answer_ends() {
+    for status in [200, 404, 500] {
+        let server = Server::start(move |_, _| Act::Endless(status)).await;
+        let client = client(&server, token());
+        let read = client.read(ID).await.unwrap_err();
+        let list = client.list(None).await.unwrap_err();
+        match (status, &read, &list) {
+            (200, Error::NotTheService { foreign: short }, Error::NotTheService { foreign: long }) => {
+                assert_eq!((&short.oddity, &long.oddity), (&Oddity::TooLong(1 << 20), &Oddity::TooLong(16 << 20)));
+            }
+            (404, Error::NotTheService { .. }, Error::NotTheService { .. }) => {}
+            (500, Error::Gateway { .. }, Error::Gateway { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+        assert!(read.to_string().len() < 600, "{read}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let other = Server::start(|_, _| one()).await;
+    let target = other.base();
+    let server = Server::start(move |_, _| {
+        let head =
+            format!("HTTP/1.1 308 Permanent Redirect\r\nlocation: {target}/x?secret=y\r\ncontent-length: 0\r\n\r\n");
+        Act::Bytes(head.into_bytes())
+    })
+    .await;
+    let error = client(&server, universal()).create(&new_connection()).await.unwrap_err();
+    let Error::Redirected { target, status: 308, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(format!("http://{target}"), other.base());
+    assert_eq!((server.requests().len(), other.requests().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn no_secret_comes_back_in_an_error() {
+    let secrets = [CLIENT_SECRET, TOKEN, PASSWORD, HEADER];
+    let all = secrets.join(" ");
+    let texts: [fn(&str) -> Act; 4] = [
+        |all| own(400, "BadRequest", &format!("Unable to validate connection: {all}")),
+        |all| own(403, all, all),
+        |all| html(502, all),
+        |all| {
+            json(
+                200,
+                &format!(
+                    r#"{{"appConnection":{{"id":"{ID}","name":"n","app":"a","method":"m","credentials":"{all}"}}}}"#
+                ),
+            )
+        },
+    ];
+    for text in texts {
+        let all = all.clone();
+        let server = Server::start(move |request, _| if is_login(request) { logged_in("0") } else { text(&all) }).await;
+        let mut settings = settings(&server.base(), universal());
+        settings.headers = vec![Header::parse("X-Team", Secret::new(HEADER)).unwrap()];
+        let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
+        let printed = format!("{error} {error:?}");
+        assert!(printed.contains("********"), "{printed}");
+        for secret in secrets {
+            assert!(!printed.contains(secret), "{secret} in {printed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_ca_certificate_is_added_to_the_trusted_ones() {
+    let server = TlsServer::start("localhost", one).await;
+    let base = server.base();
+
+    let mut with = settings(&base, token());
+    with.ca_certificates = Some(CaCertificates::parse(&server.ca).unwrap());
+    assert_eq!(Client::new(with).read(ID).await.unwrap().unwrap().name, "main");
+
+    let stranger = TlsServer::start("localhost", one).await;
+    let mut wrong = settings(&base, token());
+    wrong.ca_certificates = Some(CaCertificates::parse(&stranger.ca).unwrap());
+    let error = Client::new(wrong).create(&new_connection()).await.unwrap_err();
+    assert!(matches!(error, Error::NoAnswer { failure: Failure::UnknownAuthority, sent: false, .. }), "{error:?}");
+
+    let misnamed = TlsServer::start("other.test", one).await;
+    let mut settings = settings(&misnamed.base(), token());
+    settings.ca_certificates = Some(CaCertificates::parse(&misnamed.ca).unwrap());
+    let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
+    assert!(matches!(&error, Error::NoAnswer { failure: Failure::Tls(_), sent: false, .. }), "{error:?}");
+    assert!(error.to_string().contains("other.test"), "{error}");
+}
+
+#[tokio::test]
+async fn tls_to_a_server_without_it_fails_in_words() {
+    let (address, _tasks) = server::greeter(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    let mut settings = settings(&format!("https://{address}"), token());
+    settings.ca_certificates = Some(CaCertificates::parse(&TlsServer::start("localhost", one).await.ca).unwrap());
+    let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
+    assert!(matches!(&error, Error::NoAnswer { failure: Failure::Tls(_), sent: false, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn one_line_is_logged_per_exchange_and_holds_no_secret() {
+    let lines = server::Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.subscriber());
+    let server = Server::start(|request, _| match is_login(request) {
+        true => logged_in("0"),
+        false => own(400, "BadRequest", PASSWORD),
+    })
+    .await;
+    let client = client(&server, universal());
+    client.create(&new_connection()).await.unwrap_err();
+    client.find_by_name("main", Some("the-project")).await.unwrap_err();
+
+    let lines = lines.take();
+    let expected = [
+        ["DEBUG", "method=\"POST\"", "path=\"/api/v1/auth/universal-auth/login\"", "status=200", "duration_ms="],
+        ["DEBUG", "method=\"POST\"", "path=\"/api/v1/app-connections/postgres\"", "status=400", "req_id=\"req-1\""],
+        [
+            "DEBUG",
+            "method=\"GET\"",
+            "path=\"/api/v1/app-connections/postgres/connection-name/main\"",
+            "status=400",
+            "req_id=",
+        ],
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, parts) in lines.iter().zip(expected) {
+        for part in parts {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+        for secret in [CLIENT_SECRET, TOKEN, PASSWORD, "the-project"] {
+            assert!(!line.contains(secret), "{line}");
+        }
+    }
+}

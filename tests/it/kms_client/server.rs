@@ -1,0 +1,250 @@
+//! A server that does with each request what a script says. Knows only as much of HTTP as it takes to find the end of a
+//! request.
+
+use std::{
+    fmt::Write,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::{
+    ServerConfig,
+    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+};
+use terraform_provider_kms::tls;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+use tokio_rustls::TlsAcceptor;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::{Layer, layer::Context, prelude::*};
+
+/// What to do with a request.
+#[derive(Debug)]
+pub(crate) enum Act {
+    /// Write this and close.
+    Bytes(Vec<u8>),
+    /// Write this and reset the connection.
+    Reset(Vec<u8>),
+    /// Never answer.
+    Hang,
+    /// Answer a byte now and then, for ever.
+    Trickle,
+    /// This status and a body without end.
+    Endless(u16),
+}
+
+pub(crate) fn json(status: u16, body: &str) -> Act {
+    answer(status, "application/json; charset=utf-8", body)
+}
+
+pub(crate) fn html(status: u16, body: &str) -> Act {
+    answer(status, "text/html", body)
+}
+
+fn answer(status: u16, content_type: &str, body: &str) -> Act {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n");
+    Act::Bytes(format!("{head}connection: close\r\n\r\n{body}").into_bytes())
+}
+
+/// A port on which nobody listens.
+pub(crate) async fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+/// Something that greets everybody with these bytes, whatever they say.
+pub(crate) async fn greeter(bytes: &'static [u8]) -> (SocketAddr, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(bytes).await;
+            let _ = stream.read(&mut [0; 1024]).await;
+        }
+    });
+    (address, tasks)
+}
+
+pub(crate) struct Server {
+    address: SocketAddr,
+    seen: watch::Receiver<Vec<String>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// The script gets the request and how many came before it.
+    pub(crate) async fn start(script: impl FnMut(&str, usize) -> Act + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (record, seen) = watch::channel(Vec::<String>::new());
+        let script = Arc::new(Mutex::new(script));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (record, script) = (record.clone(), Arc::clone(&script));
+                connections.spawn(async move {
+                    let Some(request) = read_request(&mut stream).await else { return };
+                    let act = {
+                        let mut script = script.lock().unwrap();
+                        let count = record.borrow().len();
+                        record.send_modify(|seen| seen.push(request.clone()));
+                        script(&request, count)
+                    };
+                    perform(act, stream).await;
+                });
+            }
+        });
+        Self { address, seen, _tasks: tasks }
+    }
+
+    pub(crate) fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every request so far, head and body as one text.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.seen.borrow().clone()
+    }
+
+    /// Waits until that many requests came.
+    pub(crate) async fn saw(&self, count: usize) {
+        self.seen.clone().wait_for(|seen| seen.len() >= count).await.unwrap();
+    }
+}
+
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return Some(text.into_owned());
+            }
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+async fn perform(act: Act, mut stream: TcpStream) {
+    match act {
+        Act::Bytes(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.shutdown().await;
+        }
+        Act::Reset(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            stream.set_zero_linger().unwrap();
+        }
+        Act::Hang => std::future::pending().await,
+        Act::Trickle => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await;
+            while stream.write_all(b" ").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        Act::Endless(status) => {
+            let _ = stream.write_all(format!("HTTP/1.1 {status} X\r\nconnection: close\r\n\r\n").as_bytes()).await;
+            while stream.write_all(&[b'['; 16 * 1024]).await.is_ok() {}
+        }
+    }
+}
+
+/// The same over TLS, with one answer for all and an authority of its own.
+pub(crate) struct TlsServer {
+    address: SocketAddr,
+    /// The certificate of the authority, in PEM.
+    pub(crate) ca: String,
+    _tasks: JoinSet<()>,
+}
+
+impl TlsServer {
+    pub(crate) async fn start(name: &str, act: fn() -> Act) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let authority_key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::default();
+        authority.distinguished_name.push(DnType::CommonName, format!("authority of {address}"));
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority_certificate = authority.self_signed(&authority_key).unwrap();
+        let issuer = Issuer::new(authority, authority_key);
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+
+        let config = ServerConfig::builder_with_provider(tls::crypto_provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
+            )
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                if read_request(&mut stream).await.is_some() {
+                    let Act::Bytes(bytes) = act() else { panic!("only bytes over TLS") };
+                    let _ = write_and_close(&mut stream, &bytes).await;
+                }
+            }
+        });
+        let body = BASE64_STANDARD.encode(authority_certificate.der());
+        let ca = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+        Self { address, ca, _tasks: tasks }
+    }
+
+    pub(crate) fn base(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
+    }
+}
+
+async fn write_and_close(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.shutdown().await
+}
+
+/// The events of our own crate as lines.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    pub(crate) fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+        tracing_subscriber::registry().with(self.clone())
+    }
+
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &tracing::Event<'_>, _context: Context<'_, S>) {
+        if event.metadata().target().starts_with("terraform_provider_kms") {
+            let mut line = Line(event.metadata().level().to_string());
+            event.record(&mut line);
+            self.0.lock().unwrap().push(line.0);
+        }
+    }
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        write!(self.0, " {field}={value:?}").unwrap();
+    }
+}

@@ -1,0 +1,53 @@
+//! Rate limits: a number of requests per minute for each class of routes. Knows nothing of the routes themselves.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::refusal::Refusal;
+use super::routes::Class;
+
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// Headers of a limited route's answer.
+pub(super) type Headers = Vec<(&'static str, String)>;
+
+pub(super) struct Limits {
+    reads: Option<u32>,
+    writes: Option<u32>,
+    /// When the window of a class began, and how many requests it has seen.
+    windows: HashMap<Class, (Instant, u32)>,
+}
+
+impl Limits {
+    /// `None` is without a limit, and without its headers.
+    pub(super) fn new(reads: Option<u32>, writes: Option<u32>) -> Self {
+        Self { reads, writes, windows: HashMap::new() }
+    }
+
+    /// Counts a request; says whether it is refused, and what headers its answer carries.
+    pub(super) fn count(&mut self, class: Class) -> (Headers, Result<(), Refusal>) {
+        let limit = match class {
+            Class::Read => self.reads,
+            Class::Write => self.writes,
+        };
+        let Some(limit) = limit else { return (Vec::new(), Ok(())) };
+        let now = Instant::now();
+        let (start, seen) = self.windows.entry(class).or_insert((now, 0));
+        if now - *start >= WINDOW {
+            (*start, *seen) = (now, 0);
+        }
+        *seen += 1;
+        let left = (WINDOW - (now - *start)).as_millis().div_ceil(1000);
+        let mut headers = vec![
+            ("x-ratelimit-limit", limit.to_string()),
+            ("x-ratelimit-remaining", limit.saturating_sub(*seen).to_string()),
+            ("x-ratelimit-reset", left.to_string()),
+        ];
+        if *seen <= limit {
+            return (headers, Ok(()));
+        }
+        headers.push(("retry-after", left.to_string()));
+        let message = format!("Rate limit exceeded. Please try again in {left} seconds");
+        (headers, Err(Refusal::new(429, "RateLimitExceeded", message)))
+    }
+}

@@ -1,0 +1,47 @@
+//! What the server was asked, in the order of arrival.
+
+use serde_json::Value;
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    /// In upper case.
+    pub(crate) method: String,
+    /// As it came, without the query.
+    pub(crate) path: String,
+    /// Without the question mark; empty when there is none.
+    pub(crate) query: String,
+    /// Null without a body; a text when the body is no JSON.
+    pub(crate) body: Value,
+    /// Of the answer; 0 while there is none, or when it was lost on purpose.
+    pub(crate) status: u16,
+}
+
+#[derive(Default)]
+pub(super) struct Recorder {
+    next: u64,
+    requests: Vec<(u64, Recorded)>,
+}
+
+impl Recorder {
+    /// Notes a request; the number is for its answer.
+    pub(super) fn begin(&mut self, request: Recorded) -> u64 {
+        self.next += 1;
+        self.requests.push((self.next, request));
+        self.next
+    }
+
+    pub(super) fn end(&mut self, number: u64, status: u16) {
+        if let Some((_, request)) = self.requests.iter_mut().find(|(other, _)| *other == number) {
+            request.status = status;
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<Recorded> {
+        self.requests.iter().map(|(_, request)| request.clone()).collect()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.requests.clear();
+    }
+}

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::kms::{self, Kms};
 use crate::postgres::{self, Postgres};
-use crate::terraform::Workspace;
+use crate::terraform::{SETTINGS, Workspace};
 
 /// The password of the demo's role.
 pub(crate) const PASSWORD: &str = "correct-horse-battery";
@@ -27,7 +27,7 @@ impl Stage {
         postgres.create_role(ROLE, PASSWORD);
         postgres.sql(&format!("CREATE DATABASE {DATABASE}"));
         let kms = Kms::start(kms::Options::default());
-        let mut workspace = Workspace::new(provider);
+        let mut workspace = Workspace::installed(provider);
         workspace.set("KMS_HOST", &kms.url());
         workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_ID", kms.client_id());
         workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", kms.client_secret());
@@ -87,7 +87,8 @@ resource "kms_postgres_connection" "orders" {{
     }
 
     fn write(&self, configuration: &str) {
-        let versions = "terraform {\n  required_providers {\n    kms = {\n      source = \"hanzoai/kms\"\n    }\n  }\n}\n\n";
+        let versions =
+            "terraform {\n  required_providers {\n    kms = {\n      source = \"hanzoai/kms\"\n    }\n  }\n}\n\n";
         self.workspace.write("main.tf", &format!("{versions}{configuration}"));
     }
 
@@ -95,7 +96,9 @@ resource "kms_postgres_connection" "orders" {{
     pub(crate) fn terraform(&self, arguments: &[&str], expected: i32) -> Result<(), String> {
         println!("$ terraform {}\n", arguments.join(" "));
         let (command, options) = arguments.split_first().ok_or("no command")?;
-        let mut all = vec![*command, "-input=false"];
+        // `state rm` and its like never ask.
+        let mut all = vec![*command];
+        all.extend((*command != "state").then_some("-input=false"));
         all.extend(options);
         let status = self
             .workspace
@@ -148,7 +151,7 @@ resource "kms_postgres_connection" "orders" {{
     /// Leaves everything running until Ctrl-C.
     pub(crate) fn wait_for_a_person(&self) -> Result<(), String> {
         println!("\n=== The servers stay. In another terminal:\n\n  cd {}", self.workspace.path().display());
-        println!("  export TF_CLI_CONFIG_FILE=dev.tfrc KMS_HOST={}", self.kms.url());
+        println!("  export TF_CLI_CONFIG_FILE={SETTINGS} KMS_HOST={}", self.kms.url());
         println!("  export KMS_UNIVERSAL_AUTH_CLIENT_ID={}", self.kms.client_id());
         println!("  export KMS_UNIVERSAL_AUTH_CLIENT_SECRET={}", self.kms.client_secret());
         println!("  terraform plan\n\nThe role is `{ROLE}`, its password `{PASSWORD}`. Ctrl-C here ends everything.");

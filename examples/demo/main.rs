@@ -1,7 +1,12 @@
 //! `cargo demo`: the provider at work, from nothing to a real `terraform apply` and back, against a real PostgreSQL and
 //! the local KMS server. Nothing to configure; nothing is left behind.
 
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for people, built on the fixtures of the tests")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a program for people, built on the fixtures of the tests"
+)]
 
 #[path = "../../tests/support/kms/mod.rs"]
 mod kms;
@@ -69,6 +74,7 @@ fn play(stage: Stage, keep: bool) -> Result<(), String> {
 
     say("1. A wrong password. `terraform plan` itself logs in to the database, so nothing is stored.");
     stage.configure("orders-db", "not-the-password");
+    stage.terraform(&["init"], 0)?;
     stage.terraform(&["plan"], 1)?;
     stage.expect(stage.kms.connections().is_empty(), "the KMS must hold nothing")?;
 

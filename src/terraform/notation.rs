@@ -64,9 +64,7 @@ pub(super) fn proposed(block: &Block, prior: Option<&Object>, config: &Object) -
 
 fn proposed_blocks(nested: &NestedBlock, prior: &Value, config: &Value) -> Value {
     let one = |prior: Option<&Value>, config: &Value| match config {
-        Value::Object(config) => {
-            Value::Object(proposed(&nested.block, prior.and_then(Value::as_object), config))
-        }
+        Value::Object(config) => Value::Object(proposed(&nested.block, prior.and_then(Value::as_object), config)),
         other => other.clone(),
     };
     let mut before = match prior {

@@ -330,9 +330,7 @@ impl NestedBlock {
             (Nesting::List, Value::List(elements)) => {
                 elements.iter().enumerate().map(|(position, element)| (path.index(position), element)).collect()
             }
-            (Nesting::Set, Value::List(elements)) => {
-                elements.iter().map(|element| (path.clone(), element)).collect()
-            }
+            (Nesting::Set, Value::List(elements)) => elements.iter().map(|element| (path.clone(), element)).collect(),
             (Nesting::Map, Value::Object(elements)) => {
                 elements.iter().map(|(label, element)| (path.key(label), element)).collect()
             }

@@ -78,7 +78,9 @@ fn a_killed_provider_loses_nothing_and_the_printed_block_brings_it_back() {
     let again = scene.workspace.apply().expect(1);
     again.says(&["The name is taken", "import {"]);
     let id = scene.id();
-    scene.workspace.write("import.tf", &format!("import {{\n  to = kms_postgres_connection.orders\n  id = \"{id}\"\n}}\n"));
+    scene
+        .workspace
+        .write("import.tf", &format!("import {{\n  to = kms_postgres_connection.orders\n  id = \"{id}\"\n}}\n"));
     scene.workspace.apply().expect(0).says(&["1 imported"]);
     assert_eq!(scene.id(), id);
     scene.is_settled();

@@ -16,7 +16,9 @@ fn a_connection_lives_from_create_to_destroy() {
     assert_eq!(stored["name"], "orders-db");
     assert_eq!(stored["credentials"]["password"], PASSWORD);
     let object = scene.workspace.object("kms_postgres_connection.orders");
-    for (attribute, field) in [("id", "id"), ("org_id", "orgId"), ("created_at", "createdAt"), ("credentials_hash", "credentialsHash")] {
+    for (attribute, field) in
+        [("id", "id"), ("org_id", "orgId"), ("created_at", "createdAt"), ("credentials_hash", "credentialsHash")]
+    {
         assert_eq!(object[attribute], stored[field], "{attribute}");
     }
 
@@ -90,7 +92,12 @@ fn white_space_at_the_ends_never_makes_a_difference() {
     let scene = Scene::new();
     let database = format!("\" {} \"", scene.database);
     let certificate = "\"\\n${file(\"ca.pem\")}\\n\\n\"";
-    scene.configure(&[("database", &database), ("host", "\"localhost \""), ("ssl_certificate", certificate), ("description", "\"\"")]);
+    scene.configure(&[
+        ("database", &database),
+        ("host", "\"localhost \""),
+        ("ssl_certificate", certificate),
+        ("description", "\"\""),
+    ]);
     scene.workspace.apply().expect(0);
     assert_eq!(scene.stored()["credentials"]["host"], "localhost");
     scene.is_settled();
@@ -105,7 +112,8 @@ fn white_space_at_the_ends_never_makes_a_difference() {
 
 #[test]
 fn a_change_made_outside_shows_as_that_field_and_is_repaired() {
-    let drifts: [(&str, fn(&mut Json), &str); 9] = [
+    type Edit = fn(&mut Json);
+    let drifts: [(&str, Edit, &str); 9] = [
         ("host", |connection| connection["credentials"]["host"] = json!("127.0.0.1"), "~ host"),
         ("port", |connection| connection["credentials"]["port"] = json!(1), "~ port"),
         ("database", |connection| connection["credentials"]["database"] = json!("postgres"), "~ database"),
@@ -133,11 +141,17 @@ fn a_change_made_outside_shows_as_that_field_and_is_repaired() {
         scene.kms.edit(&scene.id(), edit);
         let plan = scene.workspace.plan().expect(2);
         plan.says(&[shown, "1 to change"]);
-        let changed: Vec<&str> =
-            plan.text.lines().filter(|line| ["~ ", "+ ", "- "].iter().any(|sign| line.trim_start().starts_with(sign))).collect();
+        let changed: Vec<&str> = plan
+            .text
+            .lines()
+            .filter(|line| ["~ ", "+ ", "- "].iter().any(|sign| line.trim_start().starts_with(sign)))
+            .collect();
         let others = changed.iter().filter(|line| {
-            !line.contains("resource \"") && !line.contains("credentials_hash") && !line.contains(&shown[2..])
-                && !line.contains("update in-place") && !line.contains("EOT")
+            !line.contains("resource \"")
+                && !line.contains("credentials_hash")
+                && !line.contains(&shown[2..])
+                && !line.contains("update in-place")
+                && !line.contains("EOT")
         });
         let others: Vec<_> = others.filter(|line| line.contains(" = ")).collect();
         assert!(others.is_empty(), "{field} shows more than itself: {others:?}\n{}", plan.text);
@@ -179,7 +193,8 @@ fn an_import_by_uuid_plans_nothing() {
 fn a_wrong_import_id_gets_a_clear_answer() {
     let scene = Scene::new();
     scene.configure(&[]);
-    let import = |id: &str| scene.workspace.run(&["import", "-no-color", "kms_postgres_connection.orders", id]).expect(1);
+    let import =
+        |id: &str| scene.workspace.run(&["import", "-no-color", "kms_postgres_connection.orders", id]).expect(1);
     import("orders db").says(&["This is not the id of a connection", "`orders db` is not a UUID"]);
     import("3c90c3cc-0d44-4b50-8888-8dd25736052a").says(&["There is no such connection", "Check the id"]);
 }
@@ -262,7 +277,11 @@ fn a_password_is_demanded_only_when_one_must_be_sent() {
     scene.configure(&[none[0], none[1], ("name", "\"renamed\"")]);
     scene.workspace.apply().expect(0).says(&["1 changed"]);
     scene.configure(&[none[0], none[1], ("database", "\"postgres\"")]);
-    scene.workspace.plan().expect(1).says(&["Password missing", "never returns the password", "terraform destroy -refresh=false"]);
+    scene.workspace.plan().expect(1).says(&[
+        "Password missing",
+        "never returns the password",
+        "terraform destroy -refresh=false",
+    ]);
     scene.workspace.run(&["destroy", "-refresh=false", "-auto-approve", "-no-color"]).expect(0);
 }
 

@@ -5,6 +5,7 @@
 mod docs;
 mod kills;
 mod kms_client;
+mod kms_server;
 mod lifecycle;
 mod postgres_fixture;
 mod probe;

@@ -46,7 +46,11 @@ fn a_password_of_the_older_kind_is_in_the_state_and_nowhere_else() {
     let log = scene.workspace.path().join("trace.log");
     scene.workspace.set("TF_LOG_PROVIDER", "TRACE");
     scene.workspace.set("TF_LOG_PATH", &log.to_string_lossy());
-    scene.configure(&[("password_wo", "null"), ("password_wo_version", "null"), ("password", &format!("{PASSWORD:?}"))]);
+    scene.configure(&[
+        ("password_wo", "null"),
+        ("password_wo_version", "null"),
+        ("password", &format!("{PASSWORD:?}")),
+    ]);
     let apply = scene.workspace.apply().expect(0);
     assert!(!apply.text.contains(PASSWORD));
     let files = scene.workspace.files_with(PASSWORD);

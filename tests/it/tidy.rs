@@ -155,7 +155,10 @@ fn every_file_says_what_it_does() {
     let silent: Vec<String> = ["src", "tests", "examples", "proto"]
         .iter()
         .flat_map(|folder| files(folder))
-        .filter(|path| !path.ends_with("tests.rs") && !fs::read_to_string(path).expect("a readable source file").starts_with("//! "))
+        .filter(|path| {
+            !path.ends_with("tests.rs")
+                && !fs::read_to_string(path).expect("a readable source file").starts_with("//! ")
+        })
         .map(|path| relative(&path))
         .collect();
     assert!(silent.is_empty(), "no `//!` line at the top: {}", silent.join(", "));

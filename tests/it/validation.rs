@@ -32,7 +32,12 @@ fn unreachable(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&
 fn a_wrong_password_is_refused_at_the_argument_that_gave_it() {
     let scene = Scene::new();
     let role = format!("refused the password of role `{}` (28P01)", scene.role);
-    refused(&scene, &[("password_wo", "\"wrong\"")], "password_wo", &[&role, "The server said: 28P01", "from `password_wo`"]);
+    refused(
+        &scene,
+        &[("password_wo", "\"wrong\"")],
+        "password_wo",
+        &[&role, "The server said: 28P01", "from `password_wo`"],
+    );
     let plain = [("password_wo", "null"), ("password_wo_version", "null"), ("password", "\" wrong \"")];
     refused(&scene, &plain, "password", &["from `password`", "white space around it was cut off"]);
 }
@@ -53,7 +58,12 @@ fn each_plan_makes_one_login_and_each_apply_two() {
 #[test]
 fn a_missing_role_and_a_missing_database_are_told() {
     let scene = Scene::new();
-    refused(&scene, &[("username", "\"nobody_here\"")], "password_wo", &["role `nobody_here`", "Whether role `nobody_here` exists"]);
+    refused(
+        &scene,
+        &[("username", "\"nobody_here\"")],
+        "password_wo",
+        &["role `nobody_here`", "Whether role `nobody_here` exists"],
+    );
     refused(&scene, &[("database", "\"nothing_here\"")], "database", &["3D000", "nothing_here"]);
 }
 
@@ -118,7 +128,8 @@ fn modes_decide_when_and_how_hard() {
     let scene = Scene::new();
     let wrong = [("password_wo", "\"wrong\"")];
     let mode = |value: &str| format!("validation {{\n    mode = \"{value}\"\n  }}");
-    let tries = || scene.postgres.log().matches(&format!("password authentication failed for user \"{}\"", scene.role)).count();
+    let tries =
+        || scene.postgres.log().matches(&format!("password authentication failed for user \"{}\"", scene.role)).count();
 
     scene.configure_with(&wrong, &mode("warn"));
     let warning = "Warning: This would stop the apply: orders-db cannot log in";
@@ -135,7 +146,11 @@ fn modes_decide_when_and_how_hard() {
 
     let before = tries();
     scene.configure_with(&wrong, &mode("off"));
-    scene.workspace.apply().expect(1).says(&["The KMS could not log in to the database", "password authentication failed"]);
+    scene
+        .workspace
+        .apply()
+        .expect(1)
+        .says(&["The KMS could not log in to the database", "password authentication failed"]);
     assert_eq!(tries(), before + 1, "only the KMS itself tried");
     assert!(scene.kms.connections().is_empty());
 }
@@ -194,5 +209,10 @@ fn the_role_is_known_to_the_server_by_the_name_of_the_provider() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.plan().expect(2);
-    scene.postgres.log().lines().find(|line| line.contains(&scene.role) && line.contains("application_name=terraform-provider-kms")).expect("a line of the login");
+    scene
+        .postgres
+        .log()
+        .lines()
+        .find(|line| line.contains(&scene.role) && line.contains("application_name=terraform-provider-kms"))
+        .expect("a line of the login");
 }

@@ -1,21 +1,21 @@
 //! What tests, the demo and `cargo kms` share: a real PostgreSQL, a faithful KMS, the real Terraform.
 
-pub mod kms;
-pub mod postgres;
-pub mod registry;
-pub mod scene;
-pub mod terraform;
+pub(crate) mod kms;
+pub(crate) mod postgres;
+pub(crate) mod registry;
+pub(crate) mod scene;
+pub(crate) mod terraform;
 
 use std::path::Path;
 
 /// The block that a configuration needs to use the provider.
-pub const REQUIRED_PROVIDERS: &str =
+pub(crate) const REQUIRED_PROVIDERS: &str =
     "terraform {\n  required_providers {\n    kms = {\n      source = \"hanzoai/kms\"\n    }\n  }\n}\n";
 
 /// An empty directory for Terraform with the provider that was built for this test run.
-pub fn workspace() -> terraform::Workspace {
+pub(crate) fn workspace() -> terraform::Workspace {
     terraform::Workspace::new(Path::new(env!("CARGO_BIN_EXE_terraform-provider-kms")))
 }
 
 /// A certificate for examples that read one from a file.
-pub const CA_CERTIFICATE: &str = include_str!("ca.pem");
+pub(crate) const CA_CERTIFICATE: &str = include_str!("ca.pem");

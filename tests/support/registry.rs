@@ -6,22 +6,22 @@ use terraform_provider_kms::terraform::schema::{Attribute, Block, NestedBlock, P
 use terraform_provider_kms::terraform::types::Type;
 
 /// One page below `docs/`.
-pub struct Page<'a> {
+pub(crate) struct Page<'a> {
     /// For the browser's title.
-    pub title: &'a str,
+    pub(crate) title: &'a str,
     /// The heading.
-    pub heading: &'a str,
+    pub(crate) heading: &'a str,
     /// What the page describes.
-    pub schema: &'a Schema,
+    pub(crate) schema: &'a Schema,
     /// The example, in HCL.
-    pub example: &'a str,
+    pub(crate) example: &'a str,
     /// The import commands, if it can be imported.
-    pub import: Option<&'a str>,
+    pub(crate) import: Option<&'a str>,
 }
 
 impl Page<'_> {
     /// The page in Markdown.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let description = &self.schema.block.description;
         let mut page = format!(
             "---\npage_title: \"{}\"\nsubcategory: \"\"\ndescription: |-\n  {description}\n---\n\n# {}\n\n{description}\n\n\
@@ -49,7 +49,8 @@ impl Page<'_> {
 }
 
 fn content(block: &Block, page: &mut String) {
-    let groups: [(&str, fn(&Attribute) -> bool); 3] = [
+    type Belongs = fn(&Attribute) -> bool;
+    let groups: [(&str, Belongs); 3] = [
         ("Required", |attribute| attribute.presence == Presence::Required),
         ("Optional", |attribute| matches!(attribute.presence, Presence::Optional | Presence::OptionalComputed)),
         ("Read-Only", |attribute| attribute.presence == Presence::Computed),

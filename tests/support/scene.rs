@@ -7,25 +7,25 @@ use super::postgres::Postgres;
 use super::terraform::Workspace;
 
 /// The password of the scene's role.
-pub const PASSWORD: &str = "s3cret-of-the-role";
+pub(crate) const PASSWORD: &str = "s3cret-of-the-role";
 
 /// A stage for one test.
-pub struct Scene {
-    pub kms: Kms,
-    pub postgres: &'static Postgres,
-    pub workspace: Workspace,
-    pub role: String,
-    pub database: String,
+pub(crate) struct Scene {
+    pub(crate) kms: Kms,
+    pub(crate) postgres: &'static Postgres,
+    pub(crate) workspace: Workspace,
+    pub(crate) role: String,
+    pub(crate) database: String,
 }
 
 impl Scene {
     /// A scene with a KMS that logs in to the database as the real one does.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(kms::Options::default())
     }
 
     /// A scene with a KMS of that kind.
-    pub fn with(options: kms::Options) -> Self {
+    pub(crate) fn with(options: kms::Options) -> Self {
         let postgres = Postgres::shared();
         let number = format!("{:08x}", rand::random::<u32>());
         let (role, database) = (format!("role_{number}"), format!("db_{number}"));
@@ -44,12 +44,12 @@ impl Scene {
     }
 
     /// Writes the configuration of one connection; `changes` replace arguments or add some, in HCL.
-    pub fn configure(&self, changes: &[(&str, &str)]) {
+    pub(crate) fn configure(&self, changes: &[(&str, &str)]) {
         self.configure_with(changes, "");
     }
 
     /// The same, with further lines in the resource.
-    pub fn configure_with(&self, changes: &[(&str, &str)], lines: &str) {
+    pub(crate) fn configure_with(&self, changes: &[(&str, &str)], lines: &str) {
         let mut arguments: Vec<(String, String)> = [
             ("name", "\"orders-db\"".to_owned()),
             ("host", "\"localhost\"".to_owned()),
@@ -73,14 +73,14 @@ impl Scene {
 
     /// Nothing is planned, with and without refresh.
     #[track_caller]
-    pub fn is_settled(&self) {
+    pub(crate) fn is_settled(&self) {
         self.workspace.plan().expect(0).says(&["No changes"]);
         self.workspace.run(&["plan", "-no-color", "-detailed-exitcode", "-refresh=false"]).expect(0);
     }
 
     /// The one connection that the KMS holds, its password included.
     #[track_caller]
-    pub fn stored(&self) -> Json {
+    pub(crate) fn stored(&self) -> Json {
         let connections = self.kms.connections();
         assert_eq!(connections.len(), 1, "the KMS holds {} connections", connections.len());
         connections[0].clone()
@@ -88,18 +88,21 @@ impl Scene {
 
     /// Its id.
     #[track_caller]
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.stored()["id"].as_str().expect("an id").to_owned()
     }
 
     /// The bodies that were sent with a method to paths that start so.
-    pub fn bodies(&self, method: &str, path: &str) -> Vec<Json> {
+    pub(crate) fn bodies(&self, method: &str, path: &str) -> Vec<Json> {
         let requests = self.kms.requests().into_iter();
-        requests.filter(|request| request.method == method && request.path.starts_with(path)).map(|request| request.body).collect()
+        requests
+            .filter(|request| request.method == method && request.path.starts_with(path))
+            .map(|request| request.body)
+            .collect()
     }
 
     /// How often the scene's role has come in.
-    pub fn logins(&self) -> usize {
+    pub(crate) fn logins(&self) -> usize {
         self.postgres.log().matches(&format!("connection authorized: user={}", self.role)).count()
     }
 }

@@ -1,6 +1,9 @@
 //! The real Terraform (or OpenTofu) in a directory of its own, with our provider through `dev_overrides`: the launch
 //! path of every user, handshake and TLS included. Knows nothing of the KMS.
 
+#![allow(dead_code, reason = "each program that includes this file uses a part of it")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fixture")]
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
@@ -17,17 +20,20 @@ const NOT_INHERITED: [&str; 4] = ["KMS_", "INFISICAL_", "TF_", "PG"];
 /// Far longer than anything takes; a hang becomes a failure that shows its output.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// Where the core is told which provider to use.
+pub(crate) const SETTINGS: &str = "settings.tfrc";
+
 /// What one command printed, and how it ended.
 #[derive(Clone)]
-pub struct Output {
+pub(crate) struct Output {
     /// Exit code; `None` when it was killed.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// Standard output, then standard error.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// A directory with a configuration.
-pub struct Workspace {
+pub(crate) struct Workspace {
     directory: TempDir,
     program: PathBuf,
     environment: Vec<(String, String)>,
@@ -37,7 +43,7 @@ pub struct Workspace {
 ///
 /// # Errors
 /// One sentence that says what to install.
-pub fn find() -> Result<PathBuf, String> {
+pub(crate) fn find() -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os("TF_ACC_TERRAFORM_PATH") {
         return Ok(PathBuf::from(path));
     }
@@ -54,39 +60,59 @@ pub fn find() -> Result<PathBuf, String> {
 }
 
 impl Workspace {
-    /// An empty directory whose configurations use the provider binary `provider`.
-    pub fn new(provider: &Path) -> Self {
-        let directory = tempfile::Builder::new().prefix("kms-workspace-").tempdir().expect("a temporary directory");
-        let plugins = directory.path().join("plugins");
-        fs::create_dir(&plugins).expect("a directory for the provider");
-        std::os::unix::fs::symlink(provider, plugins.join("terraform-provider-kms")).expect("a link to the provider");
-        let settings = format!(
-            "disable_checkpoint = true\nprovider_installation {{\n  dev_overrides {{\n    \"hanzoai/kms\" = {:?}\n  }}\n  direct {{}}\n}}\n",
-            plugins
+    /// An empty directory whose configurations use the provider binary `provider`, without `terraform init`.
+    pub(crate) fn new(provider: &Path) -> Self {
+        let workspace = Self::empty();
+        let plugins = workspace.path().join("plugins");
+        link(provider, &plugins);
+        workspace.write(
+            SETTINGS,
+            &format!(
+                "provider_installation {{\n  dev_overrides {{\n    \"hanzoai/kms\" = {plugins:?}\n  }}\n  direct {{}}\n}}\n"
+            ),
         );
-        fs::write(directory.path().join("dev.tfrc"), settings).expect("a writable directory");
+        workspace
+    }
+
+    /// An empty directory in which `terraform init` installs the provider binary `provider`, as it would from a registry.
+    pub(crate) fn installed(provider: &Path) -> Self {
+        let workspace = Self::empty();
+        let mirror = workspace.path().join("mirror");
+        let platform = format!("{}_{}", std::env::consts::OS.replace("macos", "darwin"), architecture());
+        for registry in ["registry.terraform.io", "registry.opentofu.org"] {
+            link(provider, &mirror.join(registry).join("hanzoai/kms/0.1.0").join(&platform));
+        }
+        workspace.write(
+            SETTINGS,
+            &format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n"),
+        );
+        workspace
+    }
+
+    fn empty() -> Self {
+        let directory = tempfile::Builder::new().prefix("kms-workspace-").tempdir().expect("a temporary directory");
         let program = find().unwrap_or_else(|missing| panic!("{missing}"));
         Self { directory, program, environment: Vec::new() }
     }
 
     /// The directory.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
     /// Writes a file of the configuration.
-    pub fn write(&self, name: &str, content: &str) {
+    pub(crate) fn write(&self, name: &str, content: &str) {
         fs::write(self.path().join(name), content).expect("a writable directory");
     }
 
     /// Sets a variable for all commands to come.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// A command, to be run as the caller likes.
-    pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
@@ -94,40 +120,41 @@ impl Workspace {
                 command.env_remove(name);
             }
         }
-        command.env("TF_CLI_CONFIG_FILE", self.path().join("dev.tfrc"));
+        command.env("CHECKPOINT_DISABLE", "1");
+        command.env("TF_CLI_CONFIG_FILE", self.path().join(SETTINGS));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
     /// Runs a command to its end.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         finish(self.start(arguments))
     }
 
     /// Starts a command whose output is collected by [`finish`].
-    pub fn start(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("terraform starts")
     }
 
     /// `plan`, with the exit code that tells changes (2) from none (0).
-    pub fn plan(&self) -> Output {
+    pub(crate) fn plan(&self) -> Output {
         self.run(&["plan", "-no-color", "-input=false", "-detailed-exitcode"])
     }
 
     /// `apply` without questions.
-    pub fn apply(&self) -> Output {
+    pub(crate) fn apply(&self) -> Output {
         self.run(&["apply", "-no-color", "-input=false", "-auto-approve"])
     }
 
     /// `destroy` without questions.
-    pub fn destroy(&self) -> Output {
+    pub(crate) fn destroy(&self) -> Output {
         self.run(&["destroy", "-no-color", "-input=false", "-auto-approve"])
     }
 
     /// The attributes of an object in the state, or `Null`.
-    pub fn object(&self, address: &str) -> Json {
+    pub(crate) fn object(&self, address: &str) -> Json {
         let shown = self.command(["show", "-json"]).output().expect("terraform runs");
         let state: Json = serde_json::from_slice(&shown.stdout).expect("JSON of a state");
         let resources = state["values"]["root_module"]["resources"].as_array().cloned().unwrap_or_default();
@@ -136,7 +163,7 @@ impl Workspace {
     }
 
     /// Every file of the directory that holds `needle`, to prove that a secret is nowhere. Zipped plans are unpacked.
-    pub fn files_with(&self, needle: &str) -> Vec<PathBuf> {
+    pub(crate) fn files_with(&self, needle: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut directories = vec![self.path().to_owned()];
         while let Some(directory) = directories.pop() {
@@ -157,19 +184,19 @@ impl Workspace {
 impl Output {
     /// This output, if the command succeeded with that code; else a panic that shows it.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "\n{}", self.text);
         self
     }
 
     /// The text with white space folded and the borders of diagnostics removed, to search for sentences.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         self.text.replace(['│', '╷', '╵'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// Asserts that all of the sentences were printed.
     #[track_caller]
-    pub fn says(&self, sentences: &[&str]) -> &Self {
+    pub(crate) fn says(&self, sentences: &[&str]) -> &Self {
         let words = self.words();
         for sentence in sentences {
             assert!(words.contains(sentence), "not said: {sentence}\n{}", self.text);
@@ -179,7 +206,7 @@ impl Output {
 }
 
 /// Waits for a command, reading all it prints.
-pub fn finish(mut child: Child) -> Output {
+pub(crate) fn finish(mut child: Child) -> Output {
     let mut stdout = child.stdout.take().expect("a piped output");
     let mut stderr = child.stderr.take().expect("a piped output");
     let read = |source: &mut dyn Read| {
@@ -201,6 +228,20 @@ pub fn finish(mut child: Child) -> Output {
     });
     let status = child.wait().expect("a status");
     Output { code: status.code(), text: out + &err }
+}
+
+fn link(provider: &Path, folder: &Path) {
+    fs::create_dir_all(folder).expect("a directory for the provider");
+    std::os::unix::fs::symlink(provider, folder.join("terraform-provider-kms")).expect("a link to the provider");
+}
+
+/// In the words of the registries.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
 
 fn contains(bytes: &[u8], needle: &str) -> bool {

@@ -6,139 +6,175 @@ use super::planned;
 use crate::terraform::diagnostic::Severity;
 use crate::terraform::notation::{entries, object, schema, state};
 use crate::terraform::schema::Block;
+use crate::terraform::value::Object;
 
 const ROWS: &str = "req! opt? def?=x both?~ comp~ pin?+wo";
 
-/// Title, prior state, configuration, planned state, where it breaks a rule.
-type Case = (&'static str, &'static str, &'static str, &'static str, &'static str);
-
 #[test]
 fn what_is_configured_is_planned() {
-    check(ROWS, &[
-        ("as configured", "-", "req=a opt=b both=c", "req=a opt=b both=c", ""),
-        ("unknown as configured", "-", "req=? opt=?!", "req=? opt=?!", ""),
-        ("a refinement may be lost", "-", "req=?!", "req=?", ""),
-        ("something else", "-", "req=a", "req=b", "req"),
-        ("null", "-", "req=a", "", "req"),
-        ("unknown though configured", "-", "req=a both=b", "req=? both=?", "req both"),
-        ("another default", "-", "req=a def=y", "req=a def=x", "def"),
-        ("known though unknown", "-", "req=?", "req=a", "req"),
-    ]);
+    table(
+        ROWS,
+        "
+        as configured | - | req=a opt=b both=c | req=a opt=b both=c |
+        unknown as configured | - | req=? opt=?! | req=? opt=?! |
+        a refinement may be lost | - | req=?! | req=? |
+        something else | - | req=a | req=b | req
+        null | - | req=a |  | req
+        unknown though configured | - | req=a both=b | req=? both=? | req both
+        another default | - | req=a def=y | req=a def=x | def
+        known though unknown | - | req=? | req=a | req
+    ",
+    );
 }
 
 #[test]
 fn the_prior_value_may_stay_in_place_of_a_configured_one() {
-    check(ROWS, &[
-        ("as before", "req=a both=b", "req=a2 both=b2", "req=a both=b", ""),
-        ("neither", "req=a", "req=b", "req=c", "req"),
-        ("there was none", "opt=null", "req=a opt=b", "req=a", "opt"),
-        ("no longer configured", "req=a opt=b", "req=a", "req=a opt=b", "opt"),
-    ]);
+    table(
+        ROWS,
+        "
+        as before | req=a both=b | req=a2 both=b2 | req=a both=b |
+        neither | req=a | req=b | req=c | req
+        there was none | opt=null | req=a opt=b | req=a | opt
+        no longer configured | req=a opt=b | req=a | req=a opt=b | opt
+    ",
+    );
 }
 
 #[test]
 fn what_is_not_configured_is_null_unless_it_is_computed() {
-    check(ROWS, &[
-        ("nothing", "-", "req=a", "req=a", ""),
-        ("computed ones are free", "-", "req=a", "req=a def=x both=? comp=c", ""),
-        ("computed ones are free to change", "req=a comp=c both=b", "req=a", "req=a comp=d both=c", ""),
-        ("a silent default", "-", "req=a", "req=a opt=b", "opt"),
-        ("an unknown one", "-", "req=a", "req=a opt=?", "opt"),
-    ]);
+    table(
+        ROWS,
+        "
+        nothing | - | req=a | req=a |
+        computed ones are free | - | req=a | req=a def=x both=? comp=c |
+        computed ones are free to change | req=a comp=c both=b | req=a | req=a comp=d both=c |
+        a silent default | - | req=a | req=a opt=b | opt
+        an unknown one | - | req=a | req=a opt=? | opt
+    ",
+    );
 }
 
 #[test]
 fn write_only_values_are_planned_as_null() {
-    check(ROWS, &[
-        ("null", "-", "req=a pin=1", "req=a", ""),
-        ("as configured", "-", "req=a pin=1", "req=a pin=1", "pin"),
-        ("unknown", "-", "req=a pin=?", "req=a pin=?", "pin"),
-        ("though not configured", "-", "req=a", "req=a pin=1", "pin"),
-    ]);
-    check("list l { pin?+wo }", &[("in a block", "-", "l=[ { pin=1 } ]", "l=[ { pin=1 } ]", "l[0].pin")]);
+    table(
+        ROWS,
+        "
+        null | - | req=a pin=1 | req=a |
+        as configured | - | req=a pin=1 | req=a pin=1 | pin
+        unknown | - | req=a pin=? | req=a pin=? | pin
+        though not configured | - | req=a | req=a pin=1 | pin
+    ",
+    );
+    table(
+        "list l { pin?+wo }",
+        "
+        in a block | - | l=[ { pin=1 } ] | l=[ { pin=1 } ] | l[0].pin
+    ",
+    );
 }
 
 #[test]
 fn a_block_is_planned_exactly_where_one_is_configured() {
-    check("single n { a? c~ }", &[
-        ("none", "-", "", "", ""),
-        ("one", "-", "n={ a=1 }", "n={ a=1 c=? }", ""),
-        ("gone", "n={ a=1 }", "", "", ""),
-        ("planned for absence", "-", "n={ a=1 }", "n=null", "n"),
-        ("planned for existence", "-", "", "n={ }", "n"),
-        ("not unknown itself", "-", "n={ a=1 }", "n=?", "n"),
-        ("a rule inside", "-", "n={ a=1 }", "n={ a=2 }", "n.a"),
-        ("the prior value inside", "n={ a=1 }", "n={ a=2 }", "n={ a=1 }", ""),
-    ]);
-    check("group n { a? }", &[
-        ("empty", "-", "", "n={ }", ""),
-        ("null", "-", "", "n=null", "n"),
-        ("a rule inside", "-", "", "n={ a=1 }", "n.a"),
-    ]);
+    table(
+        "single n { a? c~ }",
+        "
+        none | - |  |  |
+        one | - | n={ a=1 } | n={ a=1 c=? } |
+        gone | n={ a=1 } |  |  |
+        planned for absence | - | n={ a=1 } | n=null | n
+        planned for existence | - |  | n={ } | n
+        not unknown itself | - | n={ a=1 } | n=? | n
+        a rule inside | - | n={ a=1 } | n={ a=2 } | n.a
+        the prior value inside | n={ a=1 } | n={ a=2 } | n={ a=1 } |
+    ",
+    );
+    table(
+        "group n { a? }",
+        "
+        empty | - |  | n={ } |
+        null | - |  | n=null | n
+        a rule inside | - |  | n={ a=1 } | n.a
+    ",
+    );
 }
 
 #[test]
 fn lists_of_blocks_have_the_configured_length() {
-    check("list n { a? c~ }", &[
-        ("none", "-", "", "n=[ ]", ""),
-        ("two", "-", "n=[ { a=1 } { a=2 } ]", "n=[ { a=1 c=? } { a=2 c=? } ]", ""),
-        ("null", "-", "", "n=null", "n"),
-        ("unknown", "-", "n=[ { a=1 } ]", "n=?", "n"),
-        ("one too few", "-", "n=[ { a=1 } ]", "n=[ ]", "n"),
-        ("one too many", "-", "", "n=[ { } ]", "n"),
-        ("an element unknown itself", "-", "n=[ { } ]", "n=[ ? ]", "n[0]"),
-        ("an element null", "-", "n=[ { } ]", "n=[ null ]", "n[0]"),
-        ("a rule inside", "-", "n=[ { } { a=1 } ]", "n=[ { } { a=2 } ]", "n[1].a"),
-        ("the prior value inside", "n=[ { a=1 } ]", "n=[ { a=2 } ]", "n=[ { a=1 } ]", ""),
-        ("of another element", "n=[ { a=1 } ]", "n=[ { a=2 } { a=2 } ]", "n=[ { a=2 } { a=1 } ]", "n[1].a"),
-    ]);
+    table(
+        "list n { a? c~ }",
+        "
+        none | - |  | n=[ ] |
+        two | - | n=[ { a=1 } { a=2 } ] | n=[ { a=1 c=? } { a=2 c=? } ] |
+        null | - |  | n=null | n
+        unknown | - | n=[ { a=1 } ] | n=? | n
+        one too few | - | n=[ { a=1 } ] | n=[ ] | n
+        one too many | - |  | n=[ { } ] | n
+        an element unknown itself | - | n=[ { } ] | n=[ ? ] | n[0]
+        an element null | - | n=[ { } ] | n=[ null ] | n[0]
+        a rule inside | - | n=[ { } { a=1 } ] | n=[ { } { a=2 } ] | n[1].a
+        the prior value inside | n=[ { a=1 } ] | n=[ { a=2 } ] | n=[ { a=1 } ] |
+        of another element | n=[ { a=1 } ] | n=[ { a=2 } { a=2 } ] | n=[ { a=2 } { a=1 } ] | n[1].a
+    ",
+    );
 }
 
 #[test]
 fn sets_of_blocks_have_the_configured_elements() {
-    check("set n { a? c~ }", &[
-        ("none", "-", "", "n=[ ]", ""),
-        ("one", "-", "n=[ { a=1 } ]", "n=[ { a=1 c=? } ]", ""),
-        ("null", "-", "", "n=null", "n"),
-        ("one too few", "-", "n=[ { a=1 } ]", "n=[ ]", "n"),
-        ("a rule inside, which has no address", "-", "n=[ { a=1 } ]", "n=[ { a=2 } ]", "n.a"),
-        ("no element has a prior one", "n=[ { a=1 } ]", "n=[ { a=2 } ]", "n=[ { a=1 } ]", "n.a"),
-    ]);
+    table(
+        "set n { a? c~ }",
+        "
+        none | - |  | n=[ ] |
+        one | - | n=[ { a=1 } ] | n=[ { a=1 c=? } ] |
+        null | - |  | n=null | n
+        one too few | - | n=[ { a=1 } ] | n=[ ] | n
+        a rule inside, which has no address | - | n=[ { a=1 } ] | n=[ { a=2 } ] | n.a
+        no element has a prior one | n=[ { a=1 } ] | n=[ { a=2 } ] | n=[ { a=1 } ] | n.a
+    ",
+    );
 }
 
 #[test]
 fn maps_of_blocks_have_the_configured_keys() {
-    check("map n { a? c~ }", &[
-        ("none", "-", "", "n={ }", ""),
-        ("one", "-", "n={ k={ a=1 } }", "n={ k={ a=1 c=? } }", ""),
-        ("null", "-", "", "n=null", "n"),
-        ("a key too few", "-", "n={ k={ } }", "n={ }", "n"),
-        ("a key too many", "-", "", "n={ k={ } }", "n"),
-        ("another key", "-", "n={ k={ } }", "n={ j={ } }", "n[\"k\"]"),
-        ("an element unknown itself", "-", "n={ k={ } }", "n={ k=? }", "n[\"k\"]"),
-        ("a rule inside", "-", "n={ k={ } }", "n={ k={ a=1 } }", "n[\"k\"].a"),
-        ("the prior value inside", "n={ k={ a=1 } }", "n={ k={ a=2 } }", "n={ k={ a=1 } }", ""),
-    ]);
+    table(
+        "map n { a? c~ }",
+        r#"
+        none | - |  | n={ } |
+        one | - | n={ k={ a=1 } } | n={ k={ a=1 c=? } } |
+        null | - |  | n=null | n
+        a key too few | - | n={ k={ } } | n={ } | n
+        a key too many | - |  | n={ k={ } } | n
+        another key | - | n={ k={ } } | n={ j={ } } | n["k"]
+        an element unknown itself | - | n={ k={ } } | n={ k=? } | n["k"]
+        a rule inside | - | n={ k={ } } | n={ k={ a=1 } } | n["k"].a
+        the prior value inside | n={ k={ a=1 } } | n={ k={ a=2 } } | n={ k={ a=1 } } |
+    "#,
+    );
 }
 
 #[test]
 fn unknown_blocks_are_planned_as_they_came() {
     for nesting in ["single", "group", "list", "set", "map"] {
-        check(format!("{nesting} n {{ a? }}").leak(), &[
-            ("as it came", "-", "n=?", "n=?", ""),
-            ("as it came, with its refinement", "-", "n=?!", "n=?!", ""),
-            ("without its refinement", "-", "n=?!", "n=?", "n"),
-            ("with a refinement more", "-", "n=?", "n=?!", "n"),
-            ("absent", "-", "n=?", "n=null", "n"),
-        ]);
+        table(
+            format!("{nesting} n {{ a? }}").leak(),
+            "
+        as it came | - | n=? | n=? |
+        as it came, with its refinement | - | n=?! | n=?! |
+        without its refinement | - | n=?! | n=? | n
+        with a refinement more | - | n=? | n=?! | n
+        absent | - | n=? | n=null | n
+    ",
+        );
     }
 }
 
 #[test]
 fn blocks_in_blocks_are_judged_too() {
-    check("list l { map m { single s { a? } } }", &[
-        ("deep", "-", "l=[ { } { m={ k={ s={ a=1 } } } } ]", "l=[ { m={ } } { m={ k={ s={ a=2 } } } } ]", "l[1].m[\"k\"].s.a"),
-    ]);
+    table(
+        "list l { map m { single s { a? } } }",
+        r#"
+        deep | - | l=[ { } { m={ k={ s={ a=1 } } } } ] | l=[ { m={ } } { m={ k={ s={ a=2 } } } } ] | l[1].m["k"].s.a
+    "#,
+    );
 }
 
 #[test]
@@ -151,19 +187,22 @@ fn a_mistake_names_rule_and_attribute_but_no_value() {
     assert!(!mistake.detail.contains("hunter"));
 }
 
+/// Rows of title, prior state, configuration, planned state and the places where it breaks a rule.
 #[track_caller]
-fn check(of: &'static str, cases: &[Case]) {
+fn table(of: &'static str, text: &str) {
     let block = schema(of);
-    for (title, prior, config, plan, broken) in cases {
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let [title, prior, config, plan, broken] = cells[..] else { panic!("five cells: {line}") };
         let (prior, config) = (state(&block, prior), object(&block, config));
         let mistakes = planned(&block, prior.as_ref(), &config, &as_planned(&block, plan));
         let places = mistakes.iter().map(|mistake| mistake.path.as_ref().unwrap().to_string());
-        assert_eq!(places.collect::<Vec<_>>().join(" "), *broken, "{title}: {of}");
+        assert_eq!(places.collect::<Vec<_>>().join(" "), broken, "{title}: {of}");
     }
 }
 
 /// Blocks that are null in the plan stay null; those that it does not name are as absent ones should be.
-fn as_planned(block: &Block, text: &str) -> crate::terraform::value::Object {
+fn as_planned(block: &Block, text: &str) -> Object {
     let named = entries(text);
     let mut planned = block.complete(named.clone());
     for nested in &block.blocks {

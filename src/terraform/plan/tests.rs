@@ -7,155 +7,172 @@ use crate::terraform::types::Type;
 use crate::terraform::value::{Dynamic, Object, Value};
 
 const BALL: &str = "id~+kept name! note?+replaces zone?~ size?=10 seen~ pin?+wo";
-const OLD: &str = "id=1 name=a note=n zone=z size=10 seen=s";
 
 #[test]
 fn attributes_are_planned_by_configuration_then_prior_then_default() {
-    check(BALL, &[
-        ("everything that nobody says is unknown", "-", "name=a", "id=? name=a zone=? size=10 seen=?", ""),
-        ("what is said stays as it is", "-", "name=a note=n zone=z size=5", "id=? name=a note=n zone=z size=5 seen=?", ""),
-        ("an unknown argument stays unknown", "-", "name=? note=? size=?", "id=? name=? note=? zone=? size=? seen=?", ""),
-        ("a refinement stays", "-", "name=?! zone=?!", "id=? name=?! zone=?! size=10 seen=?", ""),
-        ("nothing changes", OLD, "name=a note=n", OLD, ""),
-        ("nothing changes where all is said", OLD, "name=a note=n zone=z size=10", OLD, ""),
-        ("a change makes what is not kept unknown", OLD, "name=b note=n", "id=1 name=b note=n zone=? size=10 seen=?", ""),
-        ("what is said is not made unknown", OLD, "name=b note=n zone=z", "id=1 name=b note=n zone=z size=10 seen=?", ""),
-        ("a change of an optional and computed one", OLD, "name=a note=n zone=y", "id=1 name=a note=n zone=y size=10 seen=?", ""),
-        ("an unknown argument is a change", OLD, "name=? note=n", "id=1 name=? note=n zone=? size=10 seen=?", ""),
-        ("a changed size", OLD, "name=a note=n size=5", "id=1 name=a note=n zone=? size=5 seen=?", ""),
-        (
-            "a default comes back when the argument is removed",
-            "id=1 name=a note=n zone=z size=5 seen=s", "name=a note=n", "id=1 name=a note=n zone=? size=10 seen=?", "",
-        ),
-        (
-            "a default is a change for an object that is older than it",
-            "id=1 name=a zone=z seen=s", "name=a", "id=1 name=a zone=? size=10 seen=?", "",
-        ),
-        ("a computed value that could not be learned is no change", "name=a size=10", "name=a", "name=a size=10", ""),
-        (
-            "a kept value that could not be learned is learned with the next change",
-            "name=a size=10", "name=b", "id=? name=b zone=? size=10 seen=?", "",
-        ),
-    ]);
+    table(BALL, "
+        old = id=1 name=a note=n zone=z size=10 seen=s
+        everything that nobody says is unknown | - | name=a | id=? name=a zone=? size=10 seen=? |
+        what is said stays as it is | - | name=a note=n zone=z size=5 | id=? name=a note=n zone=z size=5 seen=? |
+        an unknown argument stays unknown | - | name=? note=? size=? | id=? name=? note=? zone=? size=? seen=? |
+        a refinement stays | - | name=?! zone=?! | id=? name=?! zone=?! size=10 seen=? |
+        nothing changes | old | name=a note=n | old |
+        nothing changes where all is said | old | name=a note=n zone=z size=10 | old |
+        a change makes what is not kept unknown | old | name=b note=n | id=1 name=b note=n zone=? size=10 seen=? |
+        what is said is not made unknown | old | name=b note=n zone=z | id=1 name=b note=n zone=z size=10 seen=? |
+        a change of an optional and computed one | old | name=a note=n zone=y | id=1 name=a note=n zone=y size=10 seen=? |
+        an unknown argument is a change | old | name=? note=n | id=1 name=? note=n zone=? size=10 seen=? |
+        a changed size | old | name=a note=n size=5 | id=1 name=a note=n zone=? size=5 seen=? |
+        a default comes back when the argument is removed | id=1 name=a note=n zone=z size=5 seen=s | name=a note=n | id=1 name=a note=n zone=? size=10 seen=? |
+        a default is a change for an object that is older than it | id=1 name=a zone=z seen=s | name=a | id=1 name=a zone=? size=10 seen=? |
+        a computed value that could not be learned is no change | name=a size=10 | name=a | name=a size=10 |
+        a kept value that could not be learned is learned with the next change | name=a size=10 | name=b | id=? name=b zone=? size=10 seen=? |
+    ");
 }
 
 #[test]
 fn write_only_values_are_never_planned() {
-    check(BALL, &[
-        ("on create", "-", "name=a pin=1", "id=? name=a zone=? size=10 seen=?", ""),
-        ("a change of one alone changes nothing", OLD, "name=a note=n pin=1", OLD, ""),
-        ("nor does an unknown one", OLD, "name=a note=n pin=?", OLD, ""),
-        ("with another change", OLD, "name=b note=n pin=1", "id=1 name=b note=n zone=? size=10 seen=?", ""),
-    ]);
-    check("name! single s { pin?+wo } list l { pin?+wo } map m { pin?+wo } group g { pin?+wo }", &[
-        (
-            "in blocks",
-            "-", "name=a s={ pin=1 } l=[ { pin=1 } ] m={ k={ pin=1 } } g={ pin=1 }", "name=a s={ } l=[ { } ] m={ k={ } } g={ }", "",
-        ),
-    ]);
+    table(
+        BALL,
+        "
+        old = id=1 name=a note=n zone=z size=10 seen=s
+        on create | - | name=a pin=1 | id=? name=a zone=? size=10 seen=? |
+        a change of one alone changes nothing | old | name=a note=n pin=1 | old |
+        nor does an unknown one | old | name=a note=n pin=? | old |
+        with another change | old | name=b note=n pin=1 | id=1 name=b note=n zone=? size=10 seen=? |
+    ",
+    );
+    table("name! single s { pin?+wo } list l { pin?+wo } map m { pin?+wo } group g { pin?+wo }", "
+        in blocks | - | name=a s={ pin=1 } l=[ { pin=1 } ] m={ k={ pin=1 } } g={ pin=1 } | name=a s={ } l=[ { } ] m={ k={ } } g={ } |
+    ");
 }
 
 #[test]
 fn a_new_object_is_needed_where_a_replacing_argument_changes() {
     const ALL: &str = "a!+replaces b?+replaces c?=x+replaces d?~+replaces e?~+replaces+kept seen~";
-    const PRIOR: &str = "a=1 b=1 c=x d=1 e=1 seen=s";
-    check(ALL, &[
-        ("none changes", PRIOR, "a=1 b=1", PRIOR, ""),
-        ("one changes", PRIOR, "a=2 b=1", "a=2 b=1 c=x d=? e=1 seen=?", "a"),
-        ("one is unknown", PRIOR, "a=? b=1", "a=? b=1 c=x d=? e=1 seen=?", "a"),
-        ("one is removed", PRIOR, "a=1", "a=1 c=x d=? e=1 seen=?", "b"),
-        ("one leaves its default", PRIOR, "a=1 b=1 c=y", "a=1 b=1 c=y d=? e=1 seen=?", "c"),
-        ("one goes back to its default", "a=1 b=1 c=y d=1 e=1 seen=s", "a=1 b=1", "a=1 b=1 c=x d=? e=1 seen=?", "c"),
-        ("a computed one is said", PRIOR, "a=1 b=1 d=2", "a=1 b=1 c=x d=2 e=1 seen=?", "d"),
-        ("a computed one is no longer said", PRIOR, "a=1 b=1 d=1", PRIOR, ""),
-        ("several", PRIOR, "a=2 e=2", "a=2 c=x d=? e=2 seen=?", "a b e"),
-        ("never on create", "-", "a=1", "a=1 c=x d=? e=? seen=?", ""),
-    ]);
+    table(
+        ALL,
+        "
+        old = a=1 b=1 c=x d=1 e=1 seen=s
+        none changes | old | a=1 b=1 | old |
+        one changes | old | a=2 b=1 | a=2 b=1 c=x d=? e=1 seen=? | a
+        one is unknown | old | a=? b=1 | a=? b=1 c=x d=? e=1 seen=? | a
+        one is removed | old | a=1 | a=1 c=x d=? e=1 seen=? | b
+        one leaves its default | old | a=1 b=1 c=y | a=1 b=1 c=y d=? e=1 seen=? | c
+        one goes back to its default | a=1 b=1 c=y d=1 e=1 seen=s | a=1 b=1 | a=1 b=1 c=x d=? e=1 seen=? | c
+        a computed one is said | old | a=1 b=1 d=2 | a=1 b=1 c=x d=2 e=1 seen=? | d
+        a computed one is no longer said | old | a=1 b=1 d=1 | old |
+        several | old | a=2 e=2 | a=2 c=x d=? e=2 seen=? | a b e
+        never on create | - | a=1 | a=1 c=x d=? e=? seen=? |
+    ",
+    );
     // Only because another argument changes, a value that nobody says is unknown; that alone replaces nothing.
-    check("name! zone?~+replaces", &[("", "name=a zone=z", "name=b", "name=b zone=?", "")]);
+    table(
+        "name! zone?~+replaces",
+        "
+        another one changes | name=a zone=z | name=b | name=b zone=? |
+    ",
+    );
 }
 
 #[test]
 fn the_spelling_of_the_state_stays_where_both_mean_the_same() {
-    check(BALL, &[
-        ("with spaces", "id=1 name=a note=n zone=z size=10 seen=s", "name=_a_ note=n", OLD, ""),
-        ("the other way round", "id=1 name=_a_ size=10", "name=a", "id=1 name=_a_ size=10", ""),
-        ("of a replacing one", "id=1 name=a note=_n size=10", "name=a note=n", "id=1 name=a note=_n size=10", ""),
-        ("of a default", "id=1 name=a size=_10", "name=a", "id=1 name=a size=_10", ""),
-        ("of an optional and computed one", "id=1 name=a zone=_z size=10", "name=a zone=z", "id=1 name=a zone=_z size=10", ""),
-        ("not of what was null", "id=1 name=a size=10", "name=a note=_", "id=1 name=a note=_ zone=? size=10 seen=?", "note"),
-    ]);
+    table(
+        BALL,
+        "
+        old = id=1 name=a note=n zone=z size=10 seen=s
+        with spaces | id=1 name=a note=n zone=z size=10 seen=s | name=_a_ note=n | old |
+        the other way round | id=1 name=_a_ size=10 | name=a | id=1 name=_a_ size=10 |
+        of a replacing one | id=1 name=a note=_n size=10 | name=a note=n | id=1 name=a note=_n size=10 |
+        of a default | id=1 name=a size=_10 | name=a | id=1 name=a size=_10 |
+        of an optional and computed one | id=1 name=a zone=_z size=10 | name=a zone=z | id=1 name=a zone=_z size=10 |
+        not of what was null | id=1 name=a size=10 | name=a note=_ | id=1 name=a note=_ zone=? size=10 seen=? | note
+    ",
+    );
 }
 
 #[test]
 fn ignored_changes_arrive_as_the_prior_values_and_change_nothing() {
-    check(BALL, &[
-        ("one argument", OLD, "name=a note=n size=10", OLD, ""),
-        ("all of them", OLD, "name=a note=n zone=z size=10", OLD, ""),
-        ("one that is not the default", "id=1 name=a size=5", "name=a size=5", "id=1 name=a size=5", ""),
-    ]);
+    table(
+        BALL,
+        "
+        old = id=1 name=a note=n zone=z size=10 seen=s
+        one argument | old | name=a note=n size=10 | old |
+        all of them | old | name=a note=n zone=z size=10 | old |
+        one that is not the default | id=1 name=a size=5 | name=a size=5 | id=1 name=a size=5 |
+    ",
+    );
 }
-
-const NESTED: &str = "name! seen~ {} n { a! b?=x c~ d~+kept e?~ }";
 
 #[test]
 fn blocks_follow_the_configuration() {
-    // `[` and `]` stand for how the nesting holds the element that they enclose.
-    let none = "c=1 d=2 e=3";
-    for (nesting, open, close) in [
-        ("single", "", ""),
-        ("group", "", ""),
-        ("list", "[ ", " ]"),
-        ("set", "[ ", " ]"),
-        ("map", "{ k=", " }"),
+    // `<` and `>` stand for how the nesting holds one block.
+    const ALL: &str = "
+        old = name=a seen=s n=<a=1 b=x c=1 d=2 e=3>
+        created with | - | name=a n=<a=1> | name=a seen=? n=<a=1 b=x c=? d=? e=?> |
+        unknown inside | - | name=a n=<a=? b=?! e=?> | name=a seen=? n=<a=? b=?! c=? d=? e=?> |
+        nothing changes | old | name=a n=<a=1> | old |
+        nothing changes where all is said | old | name=a n=<a=1 b=x e=3> | old |
+        something else changes | old | name=b n=<a=1> | name=b seen=? n=<a=1 b=x c=? d=2 e=?> |
+        a default comes back | name=a seen=s n=<a=1 b=y c=1 d=2 e=3> | name=a n=<a=1> | name=a seen=? n=<a=1 b=x c=? d=2 e=?> |
+        unknown as a whole | old | name=a n=? | name=a seen=? n=? |
+        unknown as a whole, but not null | - | name=a n=?! | name=a seen=? n=?! |
+    ";
+    const CHANGED: &str =
+        "changed | name=a seen=s n=<a=1 b=x c=1 d=2 e=3> | name=a n=<a=2> | name=a seen=? n=<a=2 b=x c=? d=2 e=?> |";
+    const SET: &str = "changed, so another one | name=a seen=s n=<a=1 b=x c=1 d=2> | name=a n=<a=2> | name=a seen=? n=<a=2 b=x c=? d=? e=?> |";
+    const ABSENT: &str = "
+        created without | - | name=a | name=a seen=? |
+        nothing changes without | name=a seen=s | name=a | name=a seen=s |
+        added | name=a seen=s | name=a n=<a=1> | name=a seen=? n=<a=1 b=x c=? d=? e=?> |
+        removed | name=a seen=s n=<a=1 b=x c=1 d=2 e=3> | name=a | name=a seen=? |
+    ";
+    const GROUP: &str = "
+        created without | - | name=a | name=a seen=? n=<b=x c=? d=? e=?> |
+        nothing changes without | name=a seen=s n=<b=x c=1 d=2 e=3> | name=a | name=a seen=s n=<b=x c=1 d=2 e=3> |
+        added | name=a seen=s n=<b=x c=1 d=2 e=3> | name=a n=<a=1> | name=a seen=? n=<a=1 b=x c=? d=2 e=?> |
+        removed | name=a seen=s n=<a=1 b=x c=1 d=2 e=3> | name=a | name=a seen=? n=<b=x c=? d=2 e=?> |
+    ";
+    for (schema, open, close, texts) in [
+        ("name! seen~ single n { a! b?=x c~ d~+kept e?~ }", "{ ", " }", [ALL, CHANGED, ABSENT]),
+        ("name! seen~ group n { a! b?=x c~ d~+kept e?~ }", "{ ", " }", [ALL, CHANGED, GROUP]),
+        ("name! seen~ list n { a! b?=x c~ d~+kept e?~ }", "[ { ", " } ]", [ALL, CHANGED, ABSENT]),
+        ("name! seen~ set n { a! b?=x c~ d~+kept e?~ }", "[ { ", " } ]", [ALL, SET, ABSENT]),
+        ("name! seen~ map n { a! b?=x c~ d~+kept e?~ }", "{ k={ ", " } }", [ALL, CHANGED, ABSENT]),
     ] {
-        let schema: &'static str = NESTED.replace("{} n", &format!("{nesting} n")).leak();
-        let one = |inside: &str| format!("{open}{{ {inside} }}{close}");
-        let prior = format!("name=a seen=s n={}", one(&format!("a=1 b=x {none}")));
-        let known = format!("name=a n={}", one("a=1"));
-        let changed = format!("name=a seen=? n={}", one("a=2 b=x c=? d=2 e=?"));
-        let added = format!("name=a seen=? n={}", one("a=1 b=x c=? d=? e=?"));
-        // A changed element of a set is another element: nothing of it can be kept.
-        let changed = if nesting == "set" { changed.replace("d=2", "d=?") } else { changed };
-        let group = nesting == "group";
-        let absent = |rest: &str| if group { format!("name=a {rest} n={{ b=x c=? d=? e=? }}") } else { format!("name=a {rest}") };
-        let before = if group { "name=a seen=s n={ b=x c=1 d=2 e=3 }" } else { "name=a seen=s" };
-        let removed = absent("seen=?").replace("d=?", "d=2");
-        check(schema, &[
-            ("created without", "-", "name=a", &absent("seen=?"), ""),
-            ("created with", "-", &known, &added, ""),
-            ("unknown inside", "-", &format!("name=a n={}", one("a=? b=?! e=?")), &format!("name=a seen=? n={}", one("a=? b=?! c=? d=? e=?")), ""),
-            ("nothing changes", &prior, &known, &prior, ""),
-            ("nothing changes without", before, "name=a", before, ""),
-            ("something else changes", &prior, &known.replace("name=a", "name=b"), &prior.replace("name=a", "name=b").replace("seen=s", "seen=?").replace("c=1", "c=?").replace("e=3", "e=?"), ""),
-            ("changed", &prior, &format!("name=a n={}", one("a=2")), &changed, ""),
-            ("a default inside comes back", &prior.replace("b=x", "b=y"), &known, &added.replace("d=?", "d=2"), ""),
-            ("added", if group { before } else { "name=a seen=s" }, &known, &if group { added.replace("d=?", "d=2") } else { added.clone() }, ""),
-            ("removed", &prior, "name=a", &removed, ""),
-            ("unknown as a whole", &prior, "name=a n=?", "name=a seen=? n=?", ""),
-            ("unknown as a whole, but not null", "-", "name=a n=?!", "name=a seen=? n=?!", ""),
-        ]);
+        for text in texts {
+            table(schema, &text.replace('<', open).replace('>', close));
+        }
     }
 }
 
 #[test]
 fn each_element_keeps_what_the_core_found_to_be_its_own() {
-    check("seen~ list n { a! c~+kept }", &[
-        ("one more", "seen=s n=[ { a=1 c=1 } ]", "n=[ { a=1 } { a=2 } ]", "seen=? n=[ { a=1 c=1 } { a=2 c=? } ]", ""),
-        ("one less", "seen=s n=[ { a=1 c=1 } { a=2 c=2 } ]", "n=[ { a=1 } ]", "seen=? n=[ { a=1 c=1 } ]", ""),
-    ]);
-    check("seen~ map n { a! c~+kept }", &[
-        ("one more", "seen=s n={ k={ a=1 c=1 } }", "n={ j={ a=2 } k={ a=1 } }", "seen=? n={ j={ a=2 c=? } k={ a=1 c=1 } }", ""),
-        ("another key", "seen=s n={ k={ a=1 c=1 } }", "n={ j={ a=1 } }", "seen=? n={ j={ a=1 c=? } }", ""),
-    ]);
-    check("seen~ set n { a! c~+kept }", &[
-        ("another order", "seen=s n=[ { a=1 c=1 } { a=2 c=2 } ]", "n=[ { a=0 } { a=2 } ]", "seen=? n=[ { a=0 c=? } { a=2 c=2 } ]", ""),
-    ]);
-    check("list n { single s { a! c~ } }", &[
-        ("deep inside", "-", "n=[ { s={ a=1 } } { } ]", "n=[ { s={ a=1 c=? } } { } ]", ""),
-        ("deep inside, unchanged", "n=[ { s={ a=1 c=1 } } ]", "n=[ { s={ a=1 } } ]", "n=[ { s={ a=1 c=1 } } ]", ""),
-        ("deep inside, unknown", "-", "n=[ { s=?! } ]", "n=[ { s=?! } ]", ""),
-    ]);
+    table(
+        "seen~ list n { a! c~+kept }",
+        "
+        one more | seen=s n=[ { a=1 c=1 } ] | n=[ { a=1 } { a=2 } ] | seen=? n=[ { a=1 c=1 } { a=2 c=? } ] |
+        one less | seen=s n=[ { a=1 c=1 } { a=2 c=2 } ] | n=[ { a=1 } ] | seen=? n=[ { a=1 c=1 } ] |
+    ",
+    );
+    table(
+        "seen~ map n { a! c~+kept }",
+        "
+        one more | seen=s n={ k={ a=1 c=1 } } | n={ j={ a=2 } k={ a=1 } } | seen=? n={ j={ a=2 c=? } k={ a=1 c=1 } } |
+        another key | seen=s n={ k={ a=1 c=1 } } | n={ j={ a=1 } } | seen=? n={ j={ a=1 c=? } } |
+    ",
+    );
+    table("seen~ set n { a! c~+kept }", "
+        another order | seen=s n=[ { a=1 c=1 } { a=2 c=2 } ] | n=[ { a=0 } { a=2 } ] | seen=? n=[ { a=0 c=? } { a=2 c=2 } ] |
+    ");
+    table(
+        "list n { single s { a! c~ } }",
+        "
+        deep inside | - | n=[ { s={ a=1 } } { } ] | n=[ { s={ a=1 c=? } } { } ] |
+        deep inside, unchanged | n=[ { s={ a=1 c=1 } } ] | n=[ { s={ a=1 } } ] | n=[ { s={ a=1 c=1 } } ] |
+        deep inside, unknown | - | n=[ { s=?! } ] | n=[ { s=?! } ] |
+    ",
+    );
 }
 
 #[test]
@@ -183,12 +200,23 @@ fn an_apply_returns_the_plan_filled_from_the_answer() {
         ("in blocks", "id=1 name=a s={ a=1 c=? }", "id=1 name=a s={ a=2 c=2 }", "id=1 name=a s={ a=1 c=2 }", ""),
         ("a block that the answer lacks", "id=1 name=a s={ a=1 c=? }", "id=1 name=a", "id=1 name=a s={ a=1 }", ""),
         ("a block that only the answer has", "id=1 name=a", "id=1 name=a s={ a=1 }", "id=1 name=a", ""),
-        ("in lists", "id=1 name=a l=[ { c=? } { c=? } ]", "id=1 name=a l=[ { c=1 } ]", "id=1 name=a l=[ { c=1 } { } ]", ""),
-        ("in maps", "id=1 name=a m={ k={ c=? } }", "id=1 name=a m={ j={ c=2 } k={ c=1 } }", "id=1 name=a m={ k={ c=1 } }", ""),
+        (
+            "in lists",
+            "id=1 name=a l=[ { c=? } { c=? } ]",
+            "id=1 name=a l=[ { c=1 } ]",
+            "id=1 name=a l=[ { c=1 } { } ]",
+            "",
+        ),
+        (
+            "in maps",
+            "id=1 name=a m={ k={ c=? } }",
+            "id=1 name=a m={ j={ c=2 } k={ c=1 } }",
+            "id=1 name=a m={ k={ c=1 } }",
+            "",
+        ),
     ] {
         let block = schema(BLOCKS);
-        let Filled { state, disagreements: found } =
-            fill(&block, &object(&block, planned), &entries(answer), &trimmed);
+        let Filled { state, disagreements: found } = fill(&block, &object(&block, planned), &entries(answer), &trimmed);
         assert_eq!(show(&state), show(&object(&block, filled)), "{title}");
         assert!(state == object(&block, filled) && state.values().all(Value::is_wholly_known), "{title}");
         assert_eq!(found.join(" "), disagreements, "{title}");
@@ -201,9 +229,17 @@ fn unknown_values_inside_of_others_are_filled_too() {
     let a_dynamic = |text| Value::Dynamic(Box::new(Dynamic { of: of.clone(), value: entries(text).into() }));
     let block = Block::new("").attribute(optional("d", Type::Dynamic, ""));
     let plan = Object::from_iter([("d".to_owned(), a_dynamic("a=1 b=?"))]);
-    for (answer, filled) in [(a_dynamic("a=2 b=2"), "a=1 b=2"), (Value::Null, "a=1 b=null"), (Value::from("x"), "a=1 b=null")] {
+    let another = Dynamic { of: Type::Map(Box::new(Type::String)), value: entries("a=2 b=2").into() };
+    for (answer, filled) in [
+        (a_dynamic("a=2 b=2"), "a=1 b=2"),
+        (Value::Dynamic(Box::new(another)), "a=1 b=null"),
+        (Value::Null, "a=1 b=null"),
+        (Value::from("x"), "a=1 b=null"),
+    ] {
         let answer = Object::from_iter([("d".to_owned(), answer)]);
-        assert!(fill(&block, &plan, &answer, &trimmed).state == Object::from_iter([("d".to_owned(), a_dynamic(filled))]));
+        assert!(
+            fill(&block, &plan, &answer, &trimmed).state == Object::from_iter([("d".to_owned(), a_dynamic(filled))])
+        );
     }
 }
 
@@ -212,18 +248,20 @@ fn a_refresh_returns_the_answer_in_the_spelling_of_the_state() {
     for (title, before, answer, after) in [
         ("drift shows", "name=a note=n", "name=b", "name=b"),
         ("the same keeps its spelling", "name=_a note=n_", "name=a note=n", "name=_a note=n_"),
-        ("empty and absent are the same where the resource says so", "name=a", "name=a empty=_", "name=a"),
+        ("empty and absent are the same where the resource says so", "name=a", "name=a note=_", "name=a"),
         ("after an import everything is taken over", "", "name=_a note=n", "name=_a note=n"),
         ("a write-only value stays out", "name=a", "name=a pin=1", "name=a"),
         ("also in blocks", "name=a", "name=a l=[ { a=1 pin=1 } ]", "name=a l=[ { a=1 } ]"),
         ("what the schema does not know is dropped", "name=a", "name=a more=x", "name=a"),
-        ("blocks are those of the answer", "name=a l=[ { a=1 } ]", "name=a l=[ { a=2 } { } ]", "name=a l=[ { a=2 } { } ]"),
+        (
+            "blocks are those of the answer",
+            "name=a l=[ { a=1 } ]",
+            "name=a l=[ { a=2 } { } ]",
+            "name=a l=[ { a=2 } { } ]",
+        ),
     ] {
-        let block = schema("name! note? empty? pin?+wo list l { a? pin?+wo }");
-        let empty = |name: &str, a: &Value, b: &Value| {
-            name == "empty" && [a, b].iter().all(|v| v.as_str().unwrap_or_default().trim().is_empty()) || trimmed(name, a, b)
-        };
-        let respelled = respell(&block, &object(&block, before), entries(answer), &empty);
+        let block = schema("name! note? pin?+wo list l { a? pin?+wo }");
+        let respelled = respell(&block, &object(&block, before), entries(answer), &trimmed);
         assert_eq!(show(&respelled), show(&object(&block, after)), "{title}");
         assert!(respelled == object(&block, after), "{title}");
     }
@@ -256,22 +294,30 @@ fn the_notation_says_what_it_seems_to() {
     assert_eq!(show(&value), "a=_x b=?! g={  } s={ c=? }");
 }
 
-/// Title, prior state, configuration, planned state, replaced.
-type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
-
+/// Rows of title, prior state, configuration, planned state and replaced paths. `old` is what a line says that it is.
 #[track_caller]
-fn check(of: &'static str, cases: &[Case<'_>]) {
+fn table(of: &'static str, text: &str) {
     let block = schema(of);
-    for (title, prior, config, planned, replaced) in cases {
+    let mut old = "";
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if let Some(alias) = line.strip_prefix("old = ") {
+            old = alias;
+            continue;
+        }
+        let cells: Vec<_> = line.split('|').map(str::trim).map(|cell| if cell == "old" { old } else { cell }).collect();
+        let [title, prior, config, planned, replaced] = cells[..] else { panic!("five cells: {line}") };
         let (prior, config) = (state(&block, prior), object(&block, config));
         let proposed = proposed(&block, prior.as_ref(), &config);
         let Proposal { state, replace } = propose(&block, prior.as_ref(), &proposed, &config, &trimmed);
         assert_eq!(show(&state), show(&object(&block, planned)), "{title}: {of}");
         assert!(state == object(&block, planned), "{title}");
-        assert_eq!(replace.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), *replaced, "{title}");
+        assert_eq!(replace.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), replaced, "{title}");
     }
 }
 
+/// The same but for white space at the ends; nothing but white space is the same as nothing at all.
 fn trimmed(_: &str, a: &Value, b: &Value) -> bool {
-    matches!((a.as_str(), b.as_str()), (Some(a), Some(b)) if a.trim() == b.trim()) || a == b
+    let text = |value: &Value| value.as_str().unwrap_or_default().trim().to_owned();
+    let is_text = |value: &Value| value.is_null() || value.as_str().is_some();
+    a == b || is_text(a) && is_text(b) && text(a) == text(b)
 }

@@ -118,11 +118,8 @@ impl<P: Provider> Server<P> {
         let state = kind.import(&call, &request.id).await;
         let answer = state.map(|state| {
             let type_name = request.type_name;
-            let imported = proto::import_resource_state::ImportedResource {
-                type_name,
-                state: Some(state),
-                ..Default::default()
-            };
+            let imported =
+                proto::import_resource_state::ImportedResource { type_name, state: Some(state), ..Default::default() };
             proto::import_resource_state::Response { imported_resources: vec![imported], ..Default::default() }
         });
         answer::tell(call, answer)

@@ -34,8 +34,7 @@ struct Told {
 
 impl Core {
     fn new() -> Self {
-        let capabilities =
-            proto::ClientCapabilities { write_only_attributes_allowed: true, ..Default::default() };
+        let capabilities = proto::ClientCapabilities { write_only_attributes_allowed: true, ..Default::default() };
         Self { server: Server::new(Toys::default()), capabilities: Some(capabilities) }
     }
 
@@ -47,8 +46,11 @@ impl Core {
 
     async fn configure(&self, config: &str) -> String {
         let config = convert::encode(entries(config), &self.server.schema.object_type()).unwrap();
-        let request =
-            proto::configure::Request { config: Some(config), terraform_version: "1.11.0".into(), ..Default::default() };
+        let request = proto::configure::Request {
+            config: Some(config),
+            terraform_version: "1.11.0".into(),
+            ..Default::default()
+        };
         said(&mut self.server.configure(Request::new(request)).await.unwrap().into_inner())
     }
 
@@ -61,7 +63,13 @@ impl Core {
         said(&mut self.server.validate_resource_type_config(Request::new(request)).await.unwrap().into_inner())
     }
 
-    fn plan_request(&self, of: &str, prior: &str, config: &str, private: &[u8]) -> proto::plan_resource_change::Request {
+    fn plan_request(
+        &self,
+        of: &str,
+        prior: &str,
+        config: &str,
+        private: &[u8],
+    ) -> proto::plan_resource_change::Request {
         let block = &self.server.kind(of).unwrap().schema.block;
         let proposal = state(block, config).map(|config| proposed(block, state(block, prior).as_ref(), &config));
         proto::plan_resource_change::Request {

@@ -84,7 +84,7 @@ impl<'a> Object<'a> {
     }
 
     /// An object that must be there.
-    pub(super) fn object(&self, name: &'static str, issues: &mut Issues) -> Option<Object<'a>> {
+    pub(super) fn object(&self, name: &'static str, issues: &mut Issues) -> Option<Self> {
         issues.object_at(self.raw(name), self.path(name))
     }
 

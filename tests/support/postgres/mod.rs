@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The API is synchronous and works inside and outside of an async runtime.
-#![allow(dead_code, reason = "each program that includes this folder uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each program that includes this folder uses a part of it")]
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,

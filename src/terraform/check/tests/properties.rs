@@ -102,11 +102,10 @@ fn a_block(depth: u32) -> BoxedStrategy<Block> {
 
 fn a_nested(name: &'static str, depth: u32) -> impl Strategy<Value = NestedBlock> {
     let nesting = [Nesting::Single, Nesting::List, Nesting::Set, Nesting::Map, Nesting::Group];
-    (prop::sample::select(nesting.to_vec()), a_block(depth))
-        .prop_map(move |(nesting, block)| match nesting {
-            Nesting::Set => NestedBlock { name, nesting, block: stored(block) },
-            _ => NestedBlock { name, nesting, block },
-        })
+    (prop::sample::select(nesting.to_vec()), a_block(depth)).prop_map(move |(nesting, block)| match nesting {
+        Nesting::Set => NestedBlock { name, nesting, block: stored(block) },
+        _ => NestedBlock { name, nesting, block },
+    })
 }
 
 /// Cores refuse schemas with write-only attributes in sets of blocks.
@@ -162,7 +161,9 @@ fn nested_value(nested: &NestedBlock, role: Role) -> BoxedStrategy<Value> {
         Nesting::Single => prop_oneof![Just(Value::Null), one].boxed(),
         Nesting::Group => one.boxed(),
         Nesting::List => prop::collection::vec(one, 0..3).prop_map(Value::List).boxed(),
-        Nesting::Set => prop::collection::vec(one, 0..3).prop_map(|elements| Value::List(without_twins(elements))).boxed(),
+        Nesting::Set => {
+            prop::collection::vec(one, 0..3).prop_map(|elements| Value::List(without_twins(elements))).boxed()
+        }
         Nesting::Map => prop::collection::btree_map("[jk]", one, 0..3)
             .prop_map(|elements| Value::Object(elements.into_iter().collect()))
             .boxed(),
@@ -228,7 +229,8 @@ fn conforms(plan: &Value, new: &Value) -> bool {
             plan.len() == new.len() && plan.iter().zip(new).all(|(plan, new)| conforms(plan, new))
         }
         (Value::Object(plan), Value::Object(new)) => {
-            plan.len() == new.len() && plan.iter().all(|(name, plan)| new.contains(name) && conforms(plan, new.get(name)))
+            plan.len() == new.len()
+                && plan.iter().all(|(name, plan)| new.contains(name) && conforms(plan, new.get(name)))
         }
         (Value::Dynamic(plan), Value::Dynamic(new)) => plan.of == new.of && conforms(&plan.value, &new.value),
         (plan, new) => plan == new,

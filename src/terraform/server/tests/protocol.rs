@@ -140,8 +140,20 @@ async fn garbage_in_any_field_is_an_error() {
     let core = Core::configured().await;
     let of = "toy_ball";
     let mut spoilt: Vec<DynamicValue> = [
-        &b"\xc1"[..], b"\x81", b"\x80", b"\x90", b"\xa1x", b"\xc3", b"\x07", b"\xc0\xc0", b"\xd4\x00\x00", b"\xdf\xff\xff\xff\xff",
-        b"\xc7\x02\x0c\x81\x01", b"\x81\xa5label\x01", b"\x81\xa5label\xa1\xff", b"\x82\xa5label\xc0\xa5label\xc0",
+        &b"\xc1"[..],
+        b"\x81",
+        b"\x80",
+        b"\x90",
+        b"\xa1x",
+        b"\xc3",
+        b"\x07",
+        b"\xc0\xc0",
+        b"\xd4\x00\x00",
+        b"\xdf\xff\xff\xff\xff",
+        b"\xc7\x02\x0c\x81\x01",
+        b"\x81\xa5label\x01",
+        b"\x81\xa5label\xa1\xff",
+        b"\x82\xa5label\xc0\xa5label\xc0",
     ]
     .map(|bytes| DynamicValue { msgpack: bytes.to_vec(), json: Vec::new() })
     .to_vec();
@@ -160,7 +172,11 @@ async fn garbage_in_any_field_is_an_error() {
             ask!(
                 core,
                 validate_resource_type_config,
-                proto::validate_resource_type_config::Request { type_name: type_name(), config: config(), ..Default::default() }
+                proto::validate_resource_type_config::Request {
+                    type_name: type_name(),
+                    config: config(),
+                    ..Default::default()
+                }
             ),
             ask!(
                 core,
@@ -169,10 +185,22 @@ async fn garbage_in_any_field_is_an_error() {
             ),
             ask!(core, plan_resource_change, proto::plan_resource_change::Request { prior_state: config(), ..plan() }),
             ask!(core, plan_resource_change, proto::plan_resource_change::Request { config: config(), ..plan() }),
-            ask!(core, plan_resource_change, proto::plan_resource_change::Request { proposed_new_state: config(), ..plan() }),
-            ask!(core, apply_resource_change, proto::apply_resource_change::Request { prior_state: config(), ..apply() }),
+            ask!(
+                core,
+                plan_resource_change,
+                proto::plan_resource_change::Request { proposed_new_state: config(), ..plan() }
+            ),
+            ask!(
+                core,
+                apply_resource_change,
+                proto::apply_resource_change::Request { prior_state: config(), ..apply() }
+            ),
             ask!(core, apply_resource_change, proto::apply_resource_change::Request { config: config(), ..apply() }),
-            ask!(core, apply_resource_change, proto::apply_resource_change::Request { planned_state: config(), ..apply() }),
+            ask!(
+                core,
+                apply_resource_change,
+                proto::apply_resource_change::Request { planned_state: config(), ..apply() }
+            ),
         ];
         for (position, said) in answers.into_iter().enumerate() {
             let expected = ["error: Unreadable value", "error: Unexpected value from the core"];
@@ -183,11 +211,20 @@ async fn garbage_in_any_field_is_an_error() {
     let state = || core.encode(of, "id=1 name=a");
     for said in [
         ask!(core, plan_resource_change, proto::plan_resource_change::Request { prior_private: private(), ..plan() }),
-        ask!(core, apply_resource_change, proto::apply_resource_change::Request { planned_private: private(), ..apply() }),
+        ask!(
+            core,
+            apply_resource_change,
+            proto::apply_resource_change::Request { planned_private: private(), ..apply() }
+        ),
         ask!(
             core,
             read_resource,
-            proto::read_resource::Request { type_name: of.into(), private: private(), current_state: state(), ..Default::default() }
+            proto::read_resource::Request {
+                type_name: of.into(),
+                private: private(),
+                current_state: state(),
+                ..Default::default()
+            }
         ),
     ] {
         assert_eq!(said, "error: Unreadable private data in the state");
@@ -226,7 +263,12 @@ async fn stored_objects_are_upgraded_to_the_shape_of_today() {
     let core = Core::new();
     const ID: &str = r#"{"id":"1"}"#;
     for (title, version, json, state) in [
-        ("complete", 3, r#"{"id":"1","mode":"a","plan":null,"note":null,"pin":null,"size":"s","list":[]}"#, "id=1 list=[  ] mode=a size=s"),
+        (
+            "complete",
+            3,
+            r#"{"id":"1","mode":"a","plan":null,"note":null,"pin":null,"size":"s","list":[]}"#,
+            "id=1 list=[  ] mode=a size=s",
+        ),
         ("attributes and blocks are missing", 3, ID, "id=1 list=[  ]"),
         ("attributes are too many", 3, r#"{"id":"1","old":{"a":[1.5]},"list":[{"old":1}]}"#, "id=1 list=[ {  } ]"),
         ("blocks are null", 3, r#"{"id":"1","list":null}"#, "id=1 list=[  ]"),

@@ -1,6 +1,9 @@
 //! What a resource does wrong, who stops it, and whose settings it sees.
 
+use tonic::Request;
+
 use super::{Core, Told};
+use crate::terraform::proto::provider_server::Provider as _;
 
 const OF: &str = "toy_trouble";
 
@@ -117,6 +120,11 @@ async fn a_panic_is_an_error_without_its_message_and_the_next_call_works() {
     assert_eq!(core.apply(OF, "id=1 mode=panic", "-", b"").await, crashed);
     assert_eq!(core.read(OF, "id=1 mode=panic", b"").await, crashed);
     assert_eq!(core.read(OF, "id=1", b"").await, Told::of("id=1 list=[  ] size=big"));
+
+    // Where it happened is known once the program has installed its hook; tests keep that of the standard library.
+    let request = core.apply_request(OF, "-", "mode=panic", "mode=panic", b"");
+    let answer = core.server.apply_resource_change(Request::new(request)).await.unwrap().into_inner();
+    assert!(answer.diagnostics[0].detail.contains("its work on ApplyResourceChange at "));
 }
 
 #[tokio::test]

@@ -1,0 +1,7 @@
+//! The local KMS server keeps the contract: what other tests learn from it would be worth nothing otherwise.
+
+mod client;
+mod faults;
+mod logins;
+mod refusals;
+mod rows;

@@ -17,13 +17,15 @@ const FRESH: Duration = Duration::from_secs(10);
 /// Logins under way at a time.
 const AT_ONCE: usize = 4;
 
-/// What a database said to one login, and how long that took.
+/// What a database said to one login.
 pub(crate) type Verdict = Result<postgres::Accepted, postgres::Refusal>;
 
 /// The logins of one walk.
 pub(crate) struct Logins {
     known: Mutex<HashMap<Endpoint, Vec<Login>>>,
     slots: Semaphore,
+    /// How old a verdict may be that a plan takes.
+    fresh: Duration,
 }
 
 /// The parts of a login that are no secret, as a key.
@@ -48,15 +50,16 @@ pub(crate) enum Asker {
     Apply,
 }
 
-/// A verdict, and whether this call made the login.
+/// A verdict.
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
+    /// Whether another call made the login.
     pub(crate) shared: bool,
 }
 
 impl Default for Logins {
     fn default() -> Self {
-        Self { known: Mutex::default(), slots: Semaphore::new(AT_ONCE) }
+        Self { known: Mutex::default(), slots: Semaphore::new(AT_ONCE), fresh: FRESH }
     }
 }
 
@@ -86,8 +89,8 @@ impl Logins {
         let key = (target.host.clone(), target.port, target.database.clone(), target.username.clone());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let logins = known.entry(key).or_default();
-        let stale =
-            |made: &Made| asker == Asker::Plan && made.verdict.get().is_some_and(|(when, _)| when.elapsed() > FRESH);
+        let old = |made: &Made| made.verdict.get().is_some_and(|(when, _)| when.elapsed() > self.fresh);
+        let stale = |made: &Made| asker == Asker::Plan && old(made);
         logins.retain(|login| login.target != *target || !stale(&login.made));
         if let Some(login) = logins.iter().find(|login| login.target == *target) {
             return login.made.clone();
@@ -97,3 +100,6 @@ impl Logins {
         made
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::env::{self, Variable};
-use crate::kms::{BaseUrl, CaCertificates, Header, Login, Settings};
+use crate::kms::{BaseUrl, CaCertificates, Header, Settings};
 use crate::model;
 use crate::secret::Secret;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
@@ -16,7 +16,10 @@ use crate::terraform::schema::{Nesting, Schema, optional};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 
+use self::login::{Method, login};
 use super::validation;
+
+mod login;
 
 /// Where the service is when nobody says.
 const DEFAULT_HOST: &str = "https://app.kms.hanzo.ai";
@@ -163,19 +166,20 @@ pub(crate) fn validate(config: &Object) -> Diagnostics {
     let block = Block::from_object(config);
     let mut diagnostics = Diagnostics::new();
     let allow_insecure = !matches!(block.allow_insecure_host, Field::Null | Field::Known(false));
-    if let Field::Known(host) = &block.host {
-        diagnostics.extend(host_url(host, allow_insecure, Source::Argument("host")).err());
+    if let Some(host) = argument(&block.host) {
+        diagnostics.extend(host_url(&host, allow_insecure, Source::Argument("host")).err());
     }
-    if let Field::Known(method) = &block.auth_method {
-        diagnostics.extend(Method::parse(method, Source::Argument("auth_method")).err());
+    if let Some(method) = argument(&block.auth_method) {
+        diagnostics.extend(Method::parse(&method, Source::Argument("auth_method")).err());
     }
-    if let Field::Known(timeout) = &block.request_timeout {
-        diagnostics.extend(timeout_of(timeout, Source::Argument("request_timeout")).err());
+    if let Some(timeout) = argument(&block.request_timeout) {
+        diagnostics.extend(timeout_of(&timeout, Source::Argument("request_timeout")).err());
     }
-    if let Field::Known(pem) = &block.ca_certificate {
-        diagnostics.extend(certificates(pem, Source::Argument("ca_certificate")).err());
+    if let Some(pem) = argument(&block.ca_certificate) {
+        diagnostics.extend(certificates(&pem, Source::Argument("ca_certificate")).err());
     }
-    if !block.ca_certificate.is_null() && !block.ca_certificate_file.is_null() {
+    // What is unknown may turn out to be null.
+    if argument(&block.ca_certificate).is_some() && argument(&block.ca_certificate_file).is_some() {
         diagnostics.push(
             Diagnostic::error(
                 "Two certificate arguments",
@@ -210,7 +214,7 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
     else {
         return Err(problems);
     };
-    let organization_slug = argument(block.organization_slug).or_else(|| found(&env::ORGANIZATION_SLUG, variable));
+    let organization_slug = argument(&block.organization_slug).or_else(|| found(&env::ORGANIZATION_SLUG, variable));
     let client = login.ok_or(NoClient::NoCredentials).map(|login| Settings {
         organization_slug,
         headers,
@@ -237,29 +241,9 @@ impl Source {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Universal,
-    Token,
-}
-
-impl Method {
-    fn parse(text: &str, source: Source) -> Result<Self, Diagnostic> {
-        match text.trim().to_ascii_lowercase().as_str() {
-            "universal" | "universal-auth" => Ok(Self::Universal),
-            "token" => Ok(Self::Token),
-            _ => Err(source.diagnostic(
-                "Unknown authentication method",
-                "this is not a method that the provider knows. It takes `universal` (with `client_id` and \
-                 `client_secret`) or `token` (with `token`).",
-            )),
-        }
-    }
-}
-
 /// An argument that is set to something. Empty texts count as absent, as empty variables do.
-fn argument(field: Field<String>) -> Option<String> {
-    field.into_known().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+fn argument(field: &Field<String>) -> Option<String> {
+    field.known().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 fn found(variables: &[Variable], variable: env::Lookup<'_>) -> Option<String> {
@@ -272,7 +256,7 @@ fn unknown_arguments(config: &Object) -> Vec<&'static str> {
 
 fn host(block: &Block, variable: env::Lookup<'_>) -> Result<BaseUrl, Diagnostic> {
     let allow_insecure = block.allow_insecure_host.known().copied().unwrap_or(false);
-    if let Some(host) = argument(block.host.clone()) {
+    if let Some(host) = argument(&block.host) {
         return host_url(&host, allow_insecure, Source::Argument("host"));
     }
     match env::first(&env::HOST, variable) {
@@ -282,108 +266,47 @@ fn host(block: &Block, variable: env::Lookup<'_>) -> Result<BaseUrl, Diagnostic>
 }
 
 fn host_url(text: &str, allow_insecure: bool, source: Source) -> Result<BaseUrl, Diagnostic> {
-    BaseUrl::parse(text, allow_insecure).map_err(|error| source.diagnostic("Invalid KMS address", &error.to_string()))
-}
-
-/// The login that arguments or variables describe. None at all is no error: not every run needs one.
-fn login(block: &Block, variable: env::Lookup<'_>) -> Result<Option<Login>, Diagnostic> {
-    let (id, secret, token) =
-        (argument(block.client_id.clone()), argument(block.client_secret.clone()), argument(block.token.clone()));
-    let named = match (argument(block.auth_method.clone()), env::first(&env::AUTH_METHOD, variable)) {
-        (Some(method), _) => Some(Method::parse(&method, Source::Argument("auth_method"))?),
-        (None, Some((name, method))) => Some(Method::parse(&method, Source::Variable(name))?),
-        (None, None) => None,
-    };
-    // Arguments beat the environment: what is not configured is looked up only for the method that is in use.
-    let by_argument = one_method(named, id.is_some() || secret.is_some(), token.is_some(), "the provider block")?;
-    let id = id.or_else(|| found(&env::CLIENT_ID, variable));
-    let secret = secret.or_else(|| found(&env::CLIENT_SECRET, variable));
-    let token = token.or_else(|| found(&env::TOKEN, variable));
-    let method = match by_argument {
-        Some(method) => Some(method),
-        None => one_method(None, id.is_some() || secret.is_some(), token.is_some(), "the environment")?,
-    };
-    match (method, id, secret, token) {
-        (None, ..) => Ok(None),
-        (Some(Method::Universal), Some(client_id), Some(client_secret), _) => {
-            Ok(Some(Login::Universal { client_id, client_secret: Secret::new(client_secret) }))
-        }
-        (Some(Method::Token), _, _, Some(token)) => Ok(Some(Login::Token(Secret::new(token)))),
-        (Some(Method::Universal), id, _, _) => {
-            let (there, missing, variables) = match id {
-                Some(_) => ("client_id", "client_secret", &env::CLIENT_SECRET),
-                None => ("auth_method or client_secret", "client_id", &env::CLIENT_ID),
-            };
-            Err(incomplete("universal", there, missing, variables))
-        }
-        (Some(Method::Token), ..) => Err(incomplete("token", "auth_method", "token", &env::TOKEN)),
-    }
-}
-
-fn one_method(named: Option<Method>, universal: bool, token: bool, place: &str) -> Result<Option<Method>, Diagnostic> {
-    match (named, universal, token) {
-        (Some(method), ..) => Ok(Some(method)),
-        (None, true, true) => Err(Diagnostic::error(
-            "Two authentication methods",
-            format!(
-                "Both `universal` (`client_id`, `client_secret`) and `token` (`token`) are configured in {place}. Remove \
-                 the inputs of one of them, or say which one to use with `auth_method`."
-            ),
-        )
-        .at("auth_method")),
-        (None, true, false) => Ok(Some(Method::Universal)),
-        (None, false, true) => Ok(Some(Method::Token)),
-        (None, false, false) => Ok(None),
-    }
-}
-
-fn incomplete(method: &str, there: &str, missing: &'static str, variables: &[Variable]) -> Diagnostic {
-    let variables: Vec<_> = variables.iter().map(|variable| format!("`{}`", variable.name)).collect();
-    Diagnostic::error(
-        "Incomplete credentials for the KMS",
-        format!(
-            "The method `{method}` is in use (because of `{there}`), but `{missing}` is not set. Set the argument \
-             `{missing}` or one of the environment variables {}.",
-            variables.join(", ")
-        ),
-    )
-    .at(missing)
+    BaseUrl::parse(text, allow_insecure).map_err(|error| source.diagnostic("Invalid KMS address", &format!("{error}.")))
 }
 
 fn headers(field: &Field<Value>, variable: Option<env::Lookup<'_>>) -> Result<Vec<Header>, Diagnostic> {
-    let (pairs, source): (Vec<(String, String)>, Source) = match (field, variable) {
+    const SUMMARY: &str = "Invalid HTTP headers";
+    let parse = |(name, value): (&str, &str)| Header::parse(name, Secret::new(value));
+    match (field, variable) {
         (Field::Known(Value::Object(map)), _) => {
-            let pairs = map.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-            (pairs.collect(), Source::Argument("headers"))
+            let pairs = map.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+            let source = Source::Argument("headers");
+            pairs.map(parse).collect::<Result<_, _>>().map_err(|error| source.diagnostic(SUMMARY, &format!("{error}.")))
         }
-        (Field::Null, Some(variable)) => match env::first(&env::HEADERS, variable) {
-            None => return Ok(Vec::new()),
-            Some((name, text)) => {
-                let source = Source::Variable(name);
-                let pairs = text.split_whitespace().map(|pair| pair.split_once('='));
-                let pairs: Option<Vec<_>> = pairs.map(|pair| pair.map(|(a, b)| (a.to_owned(), b.to_owned()))).collect();
-                let wrong =
-                    || source.diagnostic("Invalid HTTP headers", "it must have the form `name=value name=value`.");
-                (pairs.ok_or_else(wrong)?, source)
-            }
-        },
-        _ => return Ok(Vec::new()),
-    };
-    let parsed = pairs.into_iter().map(|(name, value)| Header::parse(&name, Secret::new(value)));
-    parsed.collect::<Result<_, _>>().map_err(|error| source.diagnostic("Invalid HTTP headers", &format!("{error}.")))
+        (Field::Null, Some(variable)) => {
+            let Some((name, text)) = env::first(&env::HEADERS, variable) else { return Ok(Vec::new()) };
+            // A value with a space in it falls apart here: what looks like a name may be half of a secret.
+            let rule = "it must have the form `name=value name=value`, where neither names nor values have spaces in them. Set \
+                        other values with the argument `headers`.";
+            let wrong = || Source::Variable(name).diagnostic(SUMMARY, rule);
+            let pairs = text.split_whitespace().map(|pair| pair.split_once('=').ok_or_else(wrong));
+            pairs.map(|pair| parse(pair?).map_err(|_| wrong())).collect()
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 fn ca_certificates(block: &Block, variable: env::Lookup<'_>) -> Result<Option<CaCertificates>, Diagnostic> {
-    if let Some(pem) = argument(block.ca_certificate.clone()) {
+    if let Some(pem) = argument(&block.ca_certificate) {
         return certificates(&pem, Source::Argument("ca_certificate")).map(Some);
     }
-    let (file, source) = match argument(block.ca_certificate_file.clone()) {
+    let (file, source) = match argument(&block.ca_certificate_file) {
         Some(file) => (file, Source::Argument("ca_certificate_file")),
         None => match env::first(&env::CA_CERTIFICATE_FILE, variable) {
             Some((name, file)) => (file, Source::Variable(name)),
             None => return Ok(None),
         },
     };
+    if file.contains("-----BEGIN") {
+        let rule =
+            "it takes the path of a file, not the certificate itself. That goes into the argument `ca_certificate`.";
+        return Err(source.diagnostic("Unreadable certificate file", rule));
+    }
     let pem = std::fs::read_to_string(&file).map_err(|error| {
         source.diagnostic("Unreadable certificate file", &format!("the file `{file}` cannot be read: {error}."))
     })?;
@@ -395,7 +318,7 @@ fn certificates(pem: &str, source: Source) -> Result<CaCertificates, Diagnostic>
 }
 
 fn request_timeout(block: &Block, variable: env::Lookup<'_>) -> Result<Duration, Diagnostic> {
-    if let Some(text) = argument(block.request_timeout.clone()) {
+    if let Some(text) = argument(&block.request_timeout) {
         return timeout_of(&text, Source::Argument("request_timeout"));
     }
     match env::first(&env::REQUEST_TIMEOUT, variable) {

@@ -4,7 +4,7 @@ use crate::postgres::{Blame, Class, Reason, Refusal};
 use crate::provider::validation::Mode;
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
 
-use super::{DESTROY, NOTHING_SENT};
+use super::{DESTROY, NOTHING_SENT, sentence};
 
 /// The circumstances of a login, as far as a message needs them.
 pub(crate) struct Login<'a> {
@@ -27,7 +27,7 @@ pub(crate) struct Login<'a> {
 /// In this order: what the server said, who was asked as whom, when and from where, what gave the password, what has
 /// happened so far, what to check, the statement to run, and how to go on all the same.
 pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &Login<'_>) -> Diagnostic {
-    let mut lines = vec![format!("{}.", capitalized(&refusal.headline()))];
+    let mut lines = vec![sentence(&capitalized(&refusal.headline()))];
     lines.extend(refusal.server_said());
     lines.push(refusal.asked());
     lines.push(refusal.when_and_where());
@@ -35,15 +35,17 @@ pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &Login<'_>) 
     lines.push(so_far(refusal.class(), severity));
     let mut paragraphs = vec![lines.join("\n")];
     let check = refusal.what_to_check();
-    if !check.is_empty() {
-        paragraphs.push(format!("Check, likeliest first:\n  - {}", check.join("\n  - ")));
+    match check.as_slice() {
+        [] => {}
+        [one] => paragraphs.push(format!("Check:\n  - {one}")),
+        several => paragraphs.push(format!("Check, likeliest first:\n  - {}", several.join("\n  - "))),
     }
     paragraphs
         .extend(refusal.statement().map(|statement| format!("To be run by {}:\n  {}", statement.who, statement.sql)));
     if cured_by_this_run(&refusal.reason) {
-        paragraphs.push(cure(login.in_plan));
+        paragraphs.push(cure(login));
     }
-    paragraphs.push(way_on(refusal.class(), login));
+    paragraphs.push(way_on(refusal.class(), severity, login));
     Diagnostic::new(severity, summary(refusal.class(), login), paragraphs.join("\n\n"))
         .at(argument(refusal.blame(), login))
 }
@@ -84,20 +86,26 @@ fn cured_by_this_run(reason: &Reason) -> bool {
     )
 }
 
-fn cure(in_plan: bool) -> String {
-    if in_plan {
-        "If this same run creates the role or the database, or changes this password, the plan comes too early: set \
-         `validation { mode = \"warn\" }` here, or run once with `KMS_VALIDATION=warn`. With `password_wo`, an ephemeral \
-         generator gives another value in every plan: use `mode = \"apply\"`."
-            .to_owned()
-    } else {
-        "If this same run creates the role or the database, or changes this password, it has to come first: refer to the \
-         resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`."
-            .to_owned()
+fn cure(login: &Login<'_>) -> String {
+    let first = "If this same run creates the role or the database, or changes this password,";
+    let order = "refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.";
+    if !login.in_plan {
+        return format!("{first} it has to come first: {order}");
     }
+    if login.would_stop_the_apply {
+        return format!("{first} the apply finds it done if it comes first: {order}");
+    }
+    let ephemeral = match login.password_argument {
+        "password_wo" => " An ephemeral generator gives another value in every plan: use `mode = \"apply\"` for that.",
+        _ => "",
+    };
+    format!(
+        "{first} the plan comes too early: set `validation {{ mode = \"warn\" }}` here, or run once with \
+         `KMS_VALIDATION=warn`.{ephemeral}"
+    )
 }
 
-fn way_on(class: Class, login: &Login<'_>) -> String {
+fn way_on(class: Class, severity: Severity, login: &Login<'_>) -> String {
     let lowered = login
         .lowered_from
         .map(|mode| format!(" (The configuration says `mode = \"{mode}\"`; `KMS_VALIDATION` lowered it.)"))
@@ -109,7 +117,9 @@ fn way_on(class: Class, login: &Login<'_>) -> String {
         Class::Definite => "",
         Class::Unreachable => " To hear nothing of it: `validation { unreachable = \"ignore\" }`.",
     };
-    format!("To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.{ignore}{lowered} {DESTROY}")
+    // A warning stops nothing, and so no destroy either.
+    let destroy = if severity == Severity::Error { format!(" {DESTROY}") } else { String::new() };
+    format!("To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.{ignore}{lowered}{destroy}")
 }
 
 fn argument(blame: Blame, login: &Login<'_>) -> Path {

@@ -13,3 +13,12 @@ pub(crate) use service::{Attempt, create, gone, import_form, nothing_to_import, 
 const DESTROY: &str = "To destroy this configuration as it is: `terraform destroy -refresh=false`.";
 
 const NOTHING_SENT: &str = "Nothing was sent to the KMS.";
+
+/// With a full stop, unless there is one: texts of servers come with and without.
+fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,11 @@
 //! What the KMS said to a request, or did not say, for a person.
 
-use crate::kms::{Client, Connection, Error, Failure, Foreign, Issue, NewConnection, Reply};
+use crate::kms::{Client, Connection, Error, Failure, Foreign, Issue, NewConnection, Reply, Step};
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 
-use super::NOTHING_SENT;
+use super::{NOTHING_SENT, sentence};
+
+const NOT_ACCEPTED: &str = "The KMS does not accept a value";
 
 /// What was being done, to which connection.
 #[derive(Clone, Copy)]
@@ -16,15 +18,48 @@ pub(crate) struct Attempt<'a> {
     pub(crate) password_argument: &'static str,
 }
 
+impl Attempt<'_> {
+    /// A line that tells the case on its own; then who answered, and in which words.
+    fn failed(self, error: &Error) -> String {
+        let whole = error.to_string();
+        let (what, answer) = match error {
+            // The words are in the first line already.
+            Error::DatabaseRefused { step, message, reply } => {
+                let answer = Reply { message: String::new(), ..Reply::clone(reply) };
+                (format!("the KMS could not {step}: {message}"), Some(answer.to_string()))
+            }
+            Error::Redirected { call, status, target } => (format!("{call} points to `{target}` ({status})"), None),
+            error => match error.reply().map(ToString::to_string) {
+                Some(reply) => (whole.strip_suffix(&format!(": {reply}")).unwrap_or(&whole).to_owned(), Some(reply)),
+                None => (whole, None),
+            },
+        };
+        let first = format!("{}: {}", self.could_not_be_done(), sentence(&what));
+        answer.map_or_else(|| first.clone(), |answer| format!("{first}\n{}", sentence(&answer)))
+    }
+
+    fn could_not_be_done(self) -> String {
+        let done = match self.verb {
+            "read" => "read",
+            "import" => "imported",
+            "create" => "created",
+            "update" => "updated",
+            _ => "deleted",
+        };
+        format!("`{}` could not be {done}", self.title)
+    }
+}
+
 /// An error of the service, or on the way to it.
 pub(crate) fn service(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
-    if let Error::Invalid { issues, reply } = error {
-        let issues = issues.iter().map(|issue| invalid(attempt, issue, reply));
-        return issues.collect();
+    if let Error::Invalid { issues, reply } = error
+        && !issues.is_empty()
+    {
+        return issues.iter().map(|issue| invalid(attempt, issue, reply)).collect();
     }
-    let said = format!("To {} `{}` failed: {error}.", attempt.verb, attempt.title);
     let (summary, next, path) = words(attempt, error);
-    let detail = if next.is_empty() { said } else { format!("{said}\n\n{next}") };
+    let what_happened = attempt.failed(error);
+    let detail = if next.is_empty() { what_happened } else { format!("{what_happened}\n\n{next}") };
     let diagnostic = Diagnostic::error(summary, detail);
     match path {
         Some(path) => diagnostic.at(path).into(),
@@ -70,7 +105,7 @@ pub(crate) async fn create(
     diagnostics.into_iter().map(add).collect()
 }
 
-fn outcome(taken: bool, name: &str, found: &Result<Option<Connection>, Error>) -> String {
+pub(super) fn outcome(taken: bool, name: &str, found: &Result<Option<Connection>, Error>) -> String {
     match found {
         Ok(Some(connection)) if taken => format!(
             "It is the connection {} of the same scope. It is not taken over by itself. Either choose another `name`, or \
@@ -145,12 +180,20 @@ pub(crate) fn nothing_to_import(id: &str, client: &Client) -> Diagnostic {
 
 fn invalid(attempt: Attempt<'_>, issue: &Issue, reply: &Reply) -> Diagnostic {
     let names: Vec<&str> = issue.path.iter().map(String::as_str).filter(|part| *part != "credentials").collect();
+    let path = names.first().and_then(|name| argument(name, attempt));
+    let value = match (&path, names.join(".")) {
+        (Some(_), _) => "this value".to_owned(),
+        (None, name) if name.is_empty() => "the request".to_owned(),
+        (None, name) => format!("its field `{name}`"),
+    };
     let detail = format!(
-        "To {} `{}` failed: the KMS does not accept this value: {}. {reply}",
-        attempt.verb, attempt.title, issue.message
+        "{}: the KMS does not accept {value}: {}\n{}",
+        attempt.could_not_be_done(),
+        sentence(&issue.message),
+        sentence(&reply.to_string())
     );
-    let diagnostic = Diagnostic::error("The KMS does not accept a value", detail);
-    match names.first().and_then(|name| argument(name, attempt)) {
+    let diagnostic = Diagnostic::error(NOT_ACCEPTED, detail);
+    match path {
         Some(path) => diagnostic.at(path),
         None => diagnostic,
     }
@@ -179,10 +222,15 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
     let at = |summary, next: &str, name: &str| (summary, next.to_owned(), Some(Path::from(name)));
     match error {
         Error::Settings(_) | Error::NotAnId(_) => say("The KMS could not be asked", NOTHING_SENT),
+        Error::Invalid { .. } => say(NOT_ACCEPTED, "It does not say which. The request id leads to its log."),
+        Error::LoginRefused { method: "token", .. } => say(
+            "The KMS refused the login",
+            "The token is expired, revoked, or of another KMS, or this machine's address is not allowed. A token is not renewed: \
+             give a new one in `token` (or `KMS_TOKEN`), or let the provider log in with `client_id` and `client_secret`.",
+        ),
         Error::LoginRefused { .. } => say(
             "The KMS refused the login",
-            "Check the client id and the client secret (or the token), that the secret has not expired or reached its limit of \
-             uses, and that this machine's address is allowed. The login is not tried again in this run: three failures lock the \
+            "Check `client_id` and `client_secret` of the provider, that the secret has not expired or reached its limit of uses, and that this machine's address is allowed. The login is not tried again in this run: three failures lock the \
              identity for five minutes.",
         ),
         Error::Denied { .. } => (
@@ -194,7 +242,18 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             ),
             None,
         ),
-        Error::NameTaken { .. } => at("The name is taken", "", "name"),
+        // A create looks for the connection that has it, and says more.
+        Error::NameTaken { .. } if attempt.verb == "create" => at("The name is taken", "", "name"),
+        Error::NameTaken { .. } => at(
+            "The name is taken",
+            "Names are unique across all kinds of app connections of a scope. Choose another `name`.",
+            "name",
+        ),
+        Error::DatabaseRefused { step: Step::ChangePassword, .. } => say(
+            "The KMS could not change the password of the role",
+            "The login succeeded, but this role may not change its own password, or the database refuses to. Look at the \
+             database's log, and at the connection in the KMS.",
+        ),
         Error::DatabaseRefused { message, .. } => (
             "The KMS could not log in to the database",
             "This is what the KMS found from its own network; nothing was stored. When the login from this machine succeeds, the \
@@ -215,7 +274,7 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
         ),
         Error::OtherApp { .. } => say(
             "This is not a PostgreSQL connection",
-            "The id belongs to a connection of another app. Check it.",
+            "The id belongs to a connection of another app. Check the id.",
         ),
         Error::NoSuchConnection { .. } => say(
             "The connection is gone",
@@ -226,14 +285,20 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             "Check `project_id`: it is the UUID of a project that the machine identity is a member of.",
             "project_id",
         ),
-        Error::Limited { .. } => say(
-            "Too many requests to the KMS",
-            "The request was not run. Wait a minute and try again, or lower the load with `terraform apply -parallelism=2`.",
+        Error::Limited { retry_after, .. } => {
+            let wait = retry_after.map_or_else(|| "a minute".to_owned(), |wait| format!("{} seconds", wait.as_secs().max(1)));
+            let next = format!(
+                "The request was not run. Wait {wait} and try again, or lower the load with `terraform apply -parallelism=2`."
+            );
+            ("Too many requests to the KMS", next, None)
+        }
+        Error::Refused { .. } => say(
+            "The KMS refused the request",
+            "Correct what it names. If it names nothing, the request id leads to its log.",
         ),
-        Error::Refused { .. } => say("The KMS refused the request", ""),
         Error::Unavailable { .. } => say(
             "The KMS failed",
-            "Try again in a while. If it keeps failing, give the request id to whoever runs the KMS.",
+            "Try again in a while. If it keeps failing, whoever runs the KMS finds the reason in its log by the request id.",
         ),
         Error::Gateway { foreign } => (
             "Something in front of the KMS failed",
@@ -250,7 +315,6 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             "Given up while waiting for the KMS",
             "The run was interrupted, or the operation reached its limit in the `timeouts` block.",
         ),
-        _ => say("The KMS could not be asked", ""),
     }
 }
 
@@ -262,33 +326,28 @@ fn permission(verb: &str) -> &str {
     }
 }
 
-/// Which argument the service's driver speaks of.
+/// Which argument the service's driver speaks of. Names in quotes say nothing: a role may be called `database_user`.
 fn refused_argument(message: &str, attempt: Attempt<'_>) -> Path {
-    let says = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
-    if says(&["password authentication failed", "SASL"]) {
-        Path::from(attempt.password_argument)
-    } else if says(&[
-        "pg_hba.conf",
-        "ENOTFOUND",
-        "ECONN",
-        "EHOST",
-        "timeout",
-        "IP addresses",
-        "altnames",
-        "belongs to a service",
-    ]) {
-        Path::from("host")
+    let words: String = message.split('"').step_by(2).collect();
+    let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+    let network = ["ENOTFOUND", "ECONN", "EHOST", "timeout", "IP addresses", "altnames", "belongs to a service"];
+    Path::from(if says(&["password authentication failed", "SASL"]) {
+        attempt.password_argument
+    } else if says(&["pg_hba.conf"]) {
+        if says(&["no encryption", "SSL off"]) { "ssl_enabled" } else { "host" }
+    } else if says(&network) {
+        "host"
     } else if says(&["database"]) {
-        Path::from("database")
+        "database"
     } else if says(&["SSL"]) {
-        Path::from("ssl_enabled")
+        "ssl_enabled"
     } else if says(&["certificate"]) {
-        Path::from("ssl_certificate")
+        "ssl_certificate"
     } else if says(&["role"]) {
-        Path::from("username")
+        "username"
     } else {
-        Path::from("host")
-    }
+        "host"
+    })
 }
 
 fn no_answer(failure: &Failure) -> &'static str {

@@ -126,9 +126,6 @@ fn not_checked(planned: &Connection, reason: &str) -> Result<(), Diagnostics> {
 /// Whom to log in to, and as whom; `None` while a part of it is unknown.
 fn target(planned: &Connection, config: &Connection, validation: &Validation) -> Option<postgres::Target> {
     let password = planned.password(config)?;
-    if planned.ssl_certificate.is_unknown() {
-        return None;
-    }
     let credentials = planned.credentials(password)?;
     let tls = match (credentials.ssl_enabled, credentials.ssl_reject_unauthorized, credentials.ssl_certificate) {
         (false, ..) => postgres::Tls::Off,

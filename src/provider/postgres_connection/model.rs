@@ -107,6 +107,9 @@ impl Connection {
     /// The complete `credentials` object, or `None` while a part of it is unknown or missing.
     pub(super) fn credentials(&self, password: Secret) -> Option<kms::NewCredentials> {
         let trimmed = |field: &Field<String>| field.known().map(|text| text.trim().to_owned());
+        if self.ssl_certificate.is_unknown() {
+            return None;
+        }
         Some(kms::NewCredentials {
             host: trimmed(&self.host)?,
             port: u16::try_from(self.port.known()?.as_i64()?).ok()?,
@@ -124,3 +127,6 @@ impl Connection {
         self.description.known().map(|text| text.trim().to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;

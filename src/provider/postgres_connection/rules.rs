@@ -51,17 +51,16 @@ pub(super) fn check(config: &Object) -> Diagnostics {
 fn name_rule(name: &str) -> Option<String> {
     let good = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let slug = name.len() <= LONGEST_NAME && name.split('-').all(good);
-    (!slug).then(|| {
-        format!(
-            "A name has 1 to {LONGEST_NAME} characters: lower-case letters, digits, and single hyphens between them. This one \
-             has {}. A good one is `orders-db`.",
-            if name.chars().count() > LONGEST_NAME {
-                format!("{} characters", name.chars().count())
-            } else {
-                "other characters, or a hyphen too many".to_owned()
-            }
-        )
-    })
+    let problem = match name.chars().count() {
+        _ if slug => return None,
+        0 => "is empty".to_owned(),
+        length if length > LONGEST_NAME => format!("has {length} characters"),
+        _ => "has other characters, or a hyphen too many".to_owned(),
+    };
+    Some(format!(
+        "A name has 1 to {LONGEST_NAME} characters: lower-case letters, digits, and single hyphens between them. This one \
+         {problem}. A good one is `orders-db`."
+    ))
 }
 
 fn description_rule(description: &str) -> Option<String> {
@@ -121,7 +120,9 @@ fn password_rule(password: &str) -> Option<String> {
 }
 
 fn gateway_rule(gateway: &str) -> Option<String> {
-    uuid::Uuid::try_parse(gateway).is_err().then(|| {
+    // Of the forms that a UUID can have the service knows the one with hyphens.
+    let good = uuid::Uuid::try_parse(gateway).is_ok() && gateway.len() == uuid::fmt::Hyphenated::LENGTH;
+    (!good).then(|| {
         "`gateway_id` takes the UUID of a gateway, such as `3c90c3cc-0d44-4b50-8888-8dd25736052a`. To connect directly remove \
          the line, or set it to `null`."
             .to_owned()
@@ -184,9 +185,9 @@ fn password_arguments(config: &Object, connection: &Connection) -> Diagnostics {
 
 fn certificate_rule(connection: &Connection) -> Option<Diagnostic> {
     let pem = connection.ssl_certificate.known()?;
-    let problem = Certificates::parse(pem).err();
-    if let Some(error) = problem {
-        return Some(Diagnostic::error("Invalid certificate", error.to_string()).at("ssl_certificate"));
+    if let Err(error) = Certificates::parse(pem) {
+        let detail = format!("`ssl_certificate` cannot be used: {error}.");
+        return Some(Diagnostic::error("Invalid certificate", detail).at("ssl_certificate"));
     }
     let (argument, means) = if connection.ssl_enabled.known() == Some(&false) {
         ("ssl_enabled", "the connection uses no TLS at all")

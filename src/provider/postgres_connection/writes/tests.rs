@@ -1,1 +1,267 @@
+//! From a state and a configuration to the request, by way of the real plan.
 
+use serde_json::json;
+
+use super::*;
+use crate::provider::postgres_connection::{model, schema};
+use crate::terraform::model::Model as _;
+use crate::terraform::plan;
+
+const GATEWAY: &str = "3c90c3cc-0d44-4b50-8888-8dd25736052a";
+const OTHER_GATEWAY: &str = "7ffbb072-2575-495a-b5b0-127f88caef78";
+const PEM: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+
+type Values<'a> = &'a [(&'a str, Value)];
+
+fn text(text: &str) -> Value {
+    Value::from(text)
+}
+
+fn edited(mut object: Object, values: Values<'_>) -> Object {
+    for (name, value) in values {
+        object.set(*name, value.clone());
+    }
+    object
+}
+
+/// A configuration without a password.
+fn config(values: Values<'_>) -> Object {
+    let plain = [("name", "orders-db"), ("host", "db.test"), ("database", "orders"), ("username", "kms")];
+    let plain = plain.map(|(name, value)| (name.to_owned(), text(value)));
+    edited(plain.into_iter().collect(), values)
+}
+
+/// What an apply of that configuration stored.
+fn state(values: Values<'_>) -> Object {
+    let defaults = edited(
+        config(&[]),
+        &[
+            ("id", text("0d44")),
+            ("method", text("username-and-password")),
+            ("port", Value::from(5432)),
+            ("ssl_enabled", Value::from(true)),
+            ("ssl_reject_unauthorized", Value::from(true)),
+            ("org_id", text("o")),
+            ("created_at", text("2026-01-02T03:04:05.678Z")),
+            ("credentials_hash", text("hash")),
+        ],
+    );
+    edited(defaults, values)
+}
+
+/// The planned state, as the resource plans it.
+fn planned(prior: &Object, config: &Object) -> Object {
+    let same = |attribute: &str, a: &Value, b: &Value| a == b || model::same(attribute, a, b);
+    let mut planned = plan::propose(&schema::schema().block, Some(prior), config, config, &same).state;
+    if config.get("password_wo_version").is_null() {
+        planned.set("password_wo_version", unset_version(Some(prior)));
+    }
+    planned
+}
+
+fn noted(source: Option<&str>) -> Private {
+    let mut private = Private::default();
+    private.keep(PASSWORD_SOURCE, Json::from(source));
+    private
+}
+
+fn sends(prior: &Object, config: &Object, private: &Private) -> bool {
+    sends_credentials(prior, &planned(prior, config), &Connection::from_object(config), private)
+}
+
+/// The body of the request; null when there is none.
+fn request(prior: &Object, config: &Object, private: &Private) -> Json {
+    let planned = Connection::from_object(&planned(prior, config));
+    let written = Connection::from_object(config);
+    let password = planned.password(&written);
+    let credentials = sends(prior, config, private).then(|| planned.credentials(password.unwrap()).unwrap());
+    serde_json::to_value(change(&Connection::from_object(prior), &planned, credentials)).unwrap()
+}
+
+/// The whole credentials, but for what a case changes.
+fn credentials(changed: Json) -> Json {
+    let mut whole = json!({
+        "host": "db.test", "port": 5432, "database": "orders", "username": "kms", "password": "hunter2",
+        "sslEnabled": true, "sslRejectUnauthorized": true
+    });
+    whole.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+    whole
+}
+
+#[test]
+fn a_request_holds_what_changed() {
+    let block = || {
+        let mut block = Object::new();
+        block.set("timeout", "3s");
+        Value::Object(block)
+    };
+    let cases: [(&str, Values<'_>, Values<'_>, Json); 17] = [
+        ("nothing", &[], &[], json!(null)),
+        ("a rename", &[], &[("name", text("new"))], json!({ "name": "new" })),
+        ("a description", &[], &[("description", text(" new "))], json!({ "description": "new" })),
+        (
+            "another one",
+            &[("description", text("old"))],
+            &[("description", text("new"))],
+            json!({ "description": "new" }),
+        ),
+        ("none any more", &[("description", text("old"))], &[], json!({ "description": null })),
+        ("emptied", &[("description", text("old"))], &[("description", text(""))], json!({ "description": null })),
+        ("empty is none", &[("description", text(""))], &[], json!(null)),
+        ("none is empty", &[], &[("description", text(" "))], json!(null)),
+        ("spaces", &[("description", text("old"))], &[("description", text(" old\n"))], json!(null)),
+        ("a gateway", &[], &[("gateway_id", text(GATEWAY))], json!({ "gatewayId": GATEWAY })),
+        (
+            "another gateway",
+            &[("gateway_id", text(GATEWAY))],
+            &[("gateway_id", text(OTHER_GATEWAY))],
+            json!({ "gatewayId": OTHER_GATEWAY }),
+        ),
+        ("no gateway any more", &[("gateway_id", text(GATEWAY))], &[], json!({ "gatewayId": null })),
+        (
+            "the same gateway in capitals",
+            &[("gateway_id", text(GATEWAY))],
+            &[("gateway_id", text(&GATEWAY.to_uppercase()))],
+            json!(null),
+        ),
+        ("blocks", &[("validation", block())], &[("timeouts", block())], json!(null)),
+        (
+            "a certificate with a newline",
+            &[("ssl_certificate", text(PEM))],
+            &[("ssl_certificate", text(&format!("{PEM}\n")))],
+            json!(null),
+        ),
+        (
+            "one that was stored with its newline",
+            &[("ssl_certificate", text(&format!("{PEM}\n")))],
+            &[("ssl_certificate", text(PEM))],
+            json!(null),
+        ),
+        (
+            "several",
+            &[("description", text("old")), ("gateway_id", text(GATEWAY))],
+            &[("name", text("new"))],
+            json!({ "name": "new", "description": null, "gatewayId": null }),
+        ),
+    ];
+    for (case, prior, changed, expected) in cases {
+        for password in ["password", "password_wo"] {
+            let stored = if password == "password" { text("hunter2") } else { Value::Null };
+            let prior = edited(state(&[("password", stored)]), prior);
+            let config = edited(config(&[(password, text("hunter2"))]), changed);
+            assert_eq!(request(&prior, &config, &noted(Some(password))), expected, "{case}, {password}");
+        }
+    }
+}
+
+#[test]
+fn credentials_go_as_a_whole_with_password_and_gateway() {
+    let cases: [(&str, Value, Json); 9] = [
+        ("host", text(" other.test "), json!({ "host": "other.test" })),
+        ("port", Value::from(6432), json!({ "port": 6432 })),
+        ("database", text("other"), json!({ "database": "other" })),
+        ("username", text("other"), json!({ "username": "other" })),
+        ("username", text("KMS"), json!({ "username": "KMS" })),
+        ("ssl_enabled", Value::from(false), json!({ "sslEnabled": false })),
+        ("ssl_reject_unauthorized", Value::from(false), json!({ "sslRejectUnauthorized": false })),
+        ("ssl_certificate", text(&format!("{PEM}\n")), json!({ "sslCertificate": PEM })),
+        ("ssl_certificate", Value::Null, json!({})),
+    ];
+    for (name, value, expected) in cases {
+        let certificate = if value.is_null() { text(PEM) } else { Value::Null };
+        let prior = state(&[("gateway_id", text(GATEWAY)), ("ssl_certificate", certificate)]);
+        let config = config(&[("gateway_id", text(GATEWAY)), ("password_wo", text(" hunter2\n")), (name, value)]);
+        let expected = json!({ "gatewayId": GATEWAY, "credentials": credentials(expected) });
+        assert_eq!(request(&prior, &config, &noted(Some("password_wo"))), expected, "{name}");
+    }
+    // A gateway that goes with them goes as null.
+    let prior = state(&[("gateway_id", text(GATEWAY)), ("password", text("hunter2"))]);
+    let config = config(&[("password", text("hunter2")), ("port", Value::from(1))]);
+    let expected = json!({ "gatewayId": null, "credentials": credentials(json!({ "port": 1 })) });
+    assert_eq!(request(&prior, &config, &noted(Some("password"))), expected);
+}
+
+#[test]
+fn when_a_password_is_sent() {
+    let (none, wo) = (None, Some("password_wo"));
+    let one = || text("hunter2");
+    let version = |number: i64| ("password_wo_version", Value::from(number));
+    let cases: [(&str, Values<'_>, Values<'_>, Option<&str>, bool); 25] = [
+        ("password equal", &[("password", one())], &[("password", one())], Some("password"), false),
+        ("password with spaces", &[("password", one())], &[("password", text(" hunter2\n"))], none, false),
+        ("password changed", &[("password", text("old"))], &[("password", one())], Some("password"), true),
+        ("password unknown", &[("password", one())], &[("password", Value::unknown())], none, true),
+        ("password removed", &[("password", one())], &[], Some("password"), false),
+        ("password after an import", &[], &[("password", one())], none, true),
+        ("password_wo to password", &[], &[("password", one())], wo, true),
+        ("password to password_wo, equal", &[("password", one())], &[("password_wo", text("hunter2 "))], none, false),
+        ("password to password_wo, different", &[("password", text("old"))], &[("password_wo", one())], none, true),
+        ("password to password_wo, unknown", &[("password", one())], &[("password_wo", Value::unknown())], none, true),
+        ("password to a version", &[("password", one())], &[("password_wo", one()), version(1)], none, true),
+        ("password_wo, no version", &[], &[("password_wo", one())], wo, false),
+        ("password_wo unknown, no version", &[], &[("password_wo", Value::unknown())], wo, false),
+        ("password_wo after an import", &[], &[("password_wo", one())], none, true),
+        ("password_wo unknown after an import", &[], &[("password_wo", Value::unknown())], none, true),
+        ("password_wo removed", &[], &[], wo, false),
+        ("version equal", &[version(1)], &[("password_wo", text("new")), version(1)], wo, false),
+        ("version 0 equal", &[version(0)], &[("password_wo", text("new")), version(0)], wo, false),
+        ("version raised", &[version(1)], &[("password_wo", one()), version(2)], wo, true),
+        ("version lowered to 0", &[version(1)], &[("password_wo", one()), version(0)], wo, true),
+        ("version raised from 0", &[version(0)], &[("password_wo", one()), version(1)], wo, true),
+        ("first version is 0", &[], &[("password_wo", one()), version(0)], wo, true),
+        ("version unset", &[version(3)], &[("password_wo", one())], wo, false),
+        (
+            "version unknown",
+            &[version(3)],
+            &[("password_wo", one()), ("password_wo_version", Value::unknown())],
+            wo,
+            true,
+        ),
+        ("password_wo and version removed", &[version(3)], &[], wo, false),
+    ];
+    for (case, prior, written, source, expected) in cases {
+        let (prior, config) = (state(prior), config(written));
+        assert_eq!(sends(&prior, &config, &noted(source)), expected, "{case}");
+        let request = |config: &Object| request(&prior, config, &noted(source));
+        if !expected {
+            assert_eq!(request(&config), json!(null), "{case}");
+        } else if Value::from(config.clone()).is_wholly_known() {
+            assert_eq!(request(&config), json!({ "credentials": credentials(json!({})) }), "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_credential_that_is_unknown_will_be_sent() {
+    for name in CREDENTIALS {
+        let config = config(&[("password_wo", text("hunter2")), (name, Value::unknown())]);
+        assert!(sends(&state(&[]), &config, &noted(Some("password_wo"))), "{name}");
+    }
+}
+
+#[test]
+fn what_was_sent_is_noted() {
+    let connection = |values: Values<'_>| Connection::from_object(&config(values));
+    let password: Values<'_> = &[("password", text("hunter2"))];
+    let password_wo: Values<'_> = &[("password_wo", text("hunter2"))];
+    for (written, planned, source) in
+        [(password, password, Some("password")), (password_wo, &[], Some("password_wo")), (&[], &[], None)]
+    {
+        let mut private = noted(Some("something old"));
+        private.keep(WRITTEN_HASH, Json::from("old"));
+        note(&mut private, &connection(written), &connection(planned), None);
+        assert_eq!(private.kept(PASSWORD_SOURCE), source.map(Json::from).as_ref());
+        assert_eq!(private.kept(WRITTEN_HASH), Some(&Json::from("old")), "nothing was sent");
+        note(&mut private, &connection(written), &connection(planned), Some("new"));
+        assert_eq!(private.kept(WRITTEN_HASH), Some(&Json::from("new")));
+        let bytes = private.encode();
+        assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"));
+    }
+}
+
+#[test]
+fn an_unset_version_stays_as_it_was() {
+    assert!(unset_version(None).is_null());
+    assert!(unset_version(Some(&state(&[]))).is_null());
+    assert!(unset_version(Some(&state(&[("password_wo_version", Value::from(0))]))) == Value::from(0));
+}

@@ -1,0 +1,32 @@
+//! The whole text of messages, as a person reads it. `UPDATE_EXPECT=1 cargo test --lib diagnose` writes it anew: read it
+//! then, first line first.
+
+use crate::terraform::diagnostic::{Diagnostic, Severity};
+
+mod database;
+mod service;
+
+/// As a core shows it: severity, summary, argument, detail.
+fn shown(diagnostic: &Diagnostic) -> String {
+    let severity = match diagnostic.severity {
+        Severity::Error => "Error",
+        Severity::Warning => "Warning",
+    };
+    let path = diagnostic.path.as_ref().map_or_else(|| "the whole block".to_owned(), ToString::to_string);
+    let text = format!("{severity}: {}\nat {path}\n\n{}\n", diagnostic.summary, diagnostic.detail);
+    assert_is_neat(&text);
+    text
+}
+
+/// Mistakes that no reader of a snapshot should have to look for.
+fn assert_is_neat(text: &str) {
+    for line in text.lines() {
+        assert_eq!(line, line.trim_end(), "white space at the end of a line:\n{text}");
+        for doubled in ["..", "  - .", "``", " ,", " .", ";;", ". ,", ".,", ".)."] {
+            assert!(!line.contains(doubled), "`{doubled}` in `{line}` of:\n{text}");
+        }
+        let lead = line.len() - line.trim_start().len();
+        assert!(!line[lead..].contains("  "), "two spaces in `{line}` of:\n{text}");
+    }
+    assert!(!text.contains("\n\n\n"), "two empty lines:\n{text}");
+}

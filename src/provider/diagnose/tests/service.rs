@@ -1,0 +1,599 @@
+//! What the KMS says, or does not say.
+
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+
+use super::{assert_is_neat, shown};
+use crate::kms::{
+    BaseUrl, Call, Client, Connection, Error, Failure, Foreign, Issue, Login, Method, NewConnection, NewCredentials,
+    Oddity, Permission, Reply, Settings, Step,
+};
+use crate::provider::diagnose::service::{Attempt, create, import_form, outcome, service, update};
+use crate::secret::Secret;
+use crate::terraform::diagnostic::{Diagnostics, Path};
+
+const ATTEMPT: Attempt<'_> = Attempt { verb: "update", title: "orders-db", password_argument: "password_wo" };
+
+fn call() -> Call {
+    Call { method: "PATCH", host: "app.kms.hanzo.ai".to_owned(), path: "/api/v1/app-connections/postgres/1".to_owned() }
+}
+
+fn reply(status: u16, name: &str, message: &str) -> Box<Reply> {
+    Box::new(Reply {
+        call: call(),
+        status,
+        request_id: Some("req-1".to_owned()),
+        name: Some(name.to_owned()),
+        message: message.to_owned(),
+    })
+}
+
+fn foreign(status: u16, oddity: Oddity) -> Box<Foreign> {
+    Box::new(Foreign {
+        call: call(),
+        status,
+        oddity,
+        content_type: Some("text/html".to_owned()),
+        beginning: Some("<html>".to_owned()),
+    })
+}
+
+fn no_answer(failure: Failure, sent: bool) -> Error {
+    Error::NoAnswer { call: Box::new(call()), failure, sent }
+}
+
+fn database_refused(message: &str) -> Error {
+    let reply = reply(400, "BadRequest", &format!("Unable to validate connection: {message}"));
+    Error::DatabaseRefused { step: Step::Login, message: message.to_owned(), reply }
+}
+
+fn all(diagnostics: &Diagnostics) -> String {
+    diagnostics.iter().map(shown).collect::<Vec<_>>().join("----\n")
+}
+
+fn check(error: &Error, expected: Expect) {
+    expected.assert_eq(&all(&service(ATTEMPT, error)));
+}
+
+fn check_update(error: &Error, expected: Expect) {
+    expected.assert_eq(&all(&update(ATTEMPT, error)));
+}
+
+#[test]
+fn before_anything_was_sent() {
+    check(
+        &Error::Settings("no root certificates".to_owned()),
+        expect![[r#"
+            Error: The KMS could not be asked
+            at the whole block
+
+            `orders-db` could not be updated: the client of the KMS cannot be set up: no root certificates.
+
+            Nothing was sent to the KMS.
+        "#]],
+    );
+    check(
+        &Error::NotAnId("abc".to_owned()),
+        expect![[r#"
+            Error: The KMS could not be asked
+            at the whole block
+
+            `orders-db` could not be updated: `abc` is not the id of a connection; ids are UUIDs.
+
+            Nothing was sent to the KMS.
+        "#]],
+    );
+}
+
+#[test]
+fn a_refused_login() {
+    let error = Error::LoginRefused {
+        method: "universal",
+        client_id: Some("3c90c3cc".to_owned()),
+        reply: reply(401, "Unauthorized", "Invalid credentials"),
+    };
+    check(
+        &error,
+        expect![[r#"
+            Error: The KMS refused the login
+            at the whole block
+
+            `orders-db` could not be updated: the KMS refused the `universal` login of client `3c90c3cc`.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 401 `Unauthorized`: Invalid credentials (request id `req-1`).
+
+            Check `client_id` and `client_secret` of the provider, that the secret has not expired or reached its limit of uses, and that this machine's address is allowed. The login is not tried again in this run: three failures lock the identity for five minutes.
+        "#]],
+    );
+}
+
+#[test]
+fn a_missing_permission() {
+    let error = Error::Denied {
+        action: Some("edit".to_owned()),
+        subject: Some("app-connections".to_owned()),
+        details: vec![Permission { action: "edit".to_owned(), subject: "app-connections".to_owned(), inverted: false }],
+        reply: reply(403, "PermissionDenied", "You are not allowed to edit on app-connections"),
+    };
+    check(
+        &error,
+        expect![[r#"
+            Error: The KMS does not allow it
+            at the whole block
+
+            `orders-db` could not be updated: the KMS does not allow it.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 403 `PermissionDenied`: You are not allowed to edit on app-connections (request id `req-1`).
+
+            The machine identity needs a role that may edit app connections in this scope: the organisation, or with `project_id` that project. Give it that role in the KMS under Access Control, and try again.
+        "#]],
+    );
+}
+
+#[test]
+fn what_the_service_does_not_accept() {
+    let issue = |path: &[&str], message: &str| Issue {
+        path: path.iter().map(|part| (*part).to_owned()).collect(),
+        message: message.to_owned(),
+    };
+    let issues = vec![
+        issue(&["credentials", "host"], "Host required"),
+        issue(&["gatewayId"], "Invalid uuid."),
+        issue(&[], "Unrecognized key"),
+    ];
+    check(
+        &Error::Invalid { issues, reply: reply(422, "ValidationFailure", "") },
+        expect![[r#"
+        Error: The KMS does not accept a value
+        at host
+
+        `orders-db` could not be updated: the KMS does not accept this value: Host required.
+        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
+        ----
+        Error: The KMS does not accept a value
+        at gateway_id
+
+        `orders-db` could not be updated: the KMS does not accept this value: Invalid uuid.
+        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
+        ----
+        Error: The KMS does not accept a value
+        at the whole block
+
+        `orders-db` could not be updated: the KMS does not accept the request: Unrecognized key.
+        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
+    "#]],
+    );
+    check(
+        &Error::Invalid { issues: Vec::new(), reply: reply(422, "ValidationFailure", "") },
+        expect![[r#"
+        Error: The KMS does not accept a value
+        at the whole block
+
+        `orders-db` could not be updated: the KMS does not accept the request.
+        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
+
+        It does not say which. The request id leads to its log.
+    "#]],
+    );
+}
+
+#[test]
+fn each_field_of_the_service_is_an_argument() {
+    for (path, expected) in [
+        (vec!["name"], Some("name")),
+        (vec!["description"], Some("description")),
+        (vec!["method"], Some("method")),
+        (vec!["projectId"], Some("project_id")),
+        (vec!["gatewayId"], Some("gateway_id")),
+        (vec!["credentials", "host"], Some("host")),
+        (vec!["credentials", "port"], Some("port")),
+        (vec!["credentials", "database"], Some("database")),
+        (vec!["credentials", "username"], Some("username")),
+        (vec!["credentials", "password"], Some("password_wo")),
+        (vec!["credentials", "sslEnabled"], Some("ssl_enabled")),
+        (vec!["credentials", "sslRejectUnauthorized"], Some("ssl_reject_unauthorized")),
+        (vec!["credentials", "sslCertificate"], Some("ssl_certificate")),
+        (vec!["credentials"], None),
+        (vec!["rotation"], None),
+        (vec![], None),
+    ] {
+        let issue =
+            Issue { path: path.iter().map(|part| (*part).to_owned()).collect(), message: "Required".to_owned() };
+        let error = Error::Invalid { issues: vec![issue], reply: reply(422, "ValidationFailure", "") };
+        let paths: Vec<_> = service(ATTEMPT, &error).into_iter().map(|diagnostic| diagnostic.path).collect();
+        assert_eq!(paths, [expected.map(Path::from)], "{path:?}");
+    }
+}
+
+#[test]
+fn what_the_database_said_to_the_service() {
+    check(
+        &database_refused("password authentication failed for user \"kms_role\""),
+        expect![[r#"
+            Error: The KMS could not log in to the database
+            at password_wo
+
+            `orders-db` could not be updated: the KMS could not log in to the database: password authentication failed for user "kms_role".
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
+
+            This is what the KMS found from its own network; nothing was stored. When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, or an address that the KMS refuses to contact (a self-hosted KMS contacts private addresses only with `ALLOW_INTERNAL_IP_CONNECTIONS=true`).
+        "#]],
+    );
+    let error = Error::DatabaseRefused {
+        step: Step::ChangePassword,
+        message: "ALTER USER failed".to_owned(),
+        reply: reply(400, "BadRequest", "ALTER USER failed"),
+    };
+    check(
+        &error,
+        expect![[r#"
+            Error: The KMS could not change the password of the role
+            at the whole block
+
+            `orders-db` could not be updated: the KMS could not change the password of the role: ALTER USER failed.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
+
+            The login succeeded, but this role may not change its own password, or the database refuses to. Look at the database's log, and at the connection in the KMS.
+        "#]],
+    );
+    for (message, expected) in [
+        ("password authentication failed for user \"x\"", "password_wo"),
+        ("SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string", "password_wo"),
+        ("no pg_hba.conf entry for host \"192.0.2.1\", user \"x\", database \"y\", SSL encryption", "host"),
+        ("no pg_hba.conf entry for host \"192.0.2.1\", user \"x\", database \"y\", no encryption", "ssl_enabled"),
+        ("getaddrinfo ENOTFOUND db.example.com", "host"),
+        ("connect ECONNREFUSED 192.0.2.1:5432", "host"),
+        ("timeout expired", "host"),
+        ("Local IPs not allowed as URL", "host"),
+        ("Hostname/IP does not match certificate's altnames: Host: a. is not in the cert's altnames", "host"),
+        ("database \"orders\" does not exist", "database"),
+        ("permission denied for database \"orders\"", "database"),
+        ("The server does not support SSL connections", "ssl_enabled"),
+        ("self-signed certificate in certificate chain", "ssl_certificate"),
+        ("unable to verify the first certificate", "ssl_certificate"),
+        ("certificate has expired", "ssl_certificate"),
+        ("role \"x\" is not permitted to log in", "username"),
+        ("role \"database_user\" does not exist", "username"),
+        ("something new", "host"),
+    ] {
+        let paths: Vec<_> =
+            service(ATTEMPT, &database_refused(message)).into_iter().map(|diagnostic| diagnostic.path).collect();
+        assert_eq!(paths, [Some(Path::from(expected))], "{message}");
+    }
+}
+
+#[test]
+fn refusals_of_the_service() {
+    let name = "orders-db".to_owned();
+    let taken = "An App Connection with the name \"orders-db\" already exists";
+    check(
+        &Error::NameTaken { name, reply: reply(400, "BadRequest", taken) },
+        expect![[r#"
+            Error: The name is taken
+            at name
+
+            `orders-db` could not be updated: there is a connection with the name `orders-db` already.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest`: An App Connection with the name "orders-db" already exists (request id `req-1`).
+
+            Names are unique across all kinds of app connections of a scope. Choose another `name`.
+        "#]],
+    );
+    let in_use = "Cannot delete App Connection with existing connections";
+    check(
+        &Error::InUse { reply: reply(400, "BadRequest", in_use) },
+        expect![[r#"
+            Error: The connection is in use
+            at the whole block
+
+            `orders-db` could not be updated: the connection is still in use.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest`: Cannot delete App Connection with existing connections (request id `req-1`).
+
+            Secret rotations, secret syncs or other things of the KMS still use it. Remove those first: destroy them in the same configuration with a `depends_on`, or delete them in the KMS.
+        "#]],
+    );
+    let managed = "Cannot update credentials or management status for platform managed connections";
+    check(
+        &Error::Managed { reply: reply(400, "BadRequest", managed) },
+        expect![[r#"
+            Error: The KMS manages these credentials itself
+            at the whole block
+
+            `orders-db` could not be updated: the platform manages the credentials of this connection.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest`: Cannot update credentials or management status for platform managed connections (request id `req-1`).
+
+            The connection has platform-managed credentials, which cannot be changed from outside. Leave host, port, database, username, password and TLS arguments as they are.
+        "#]],
+    );
+    let other = "App Connection with ID 1 is not for App \"postgres\"";
+    check(
+        &Error::OtherApp { reply: reply(400, "BadRequest", other) },
+        expect![[r#"
+            Error: This is not a PostgreSQL connection
+            at the whole block
+
+            `orders-db` could not be updated: this is not a PostgreSQL connection.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest`: App Connection with ID 1 is not for App "postgres" (request id `req-1`).
+
+            The id belongs to a connection of another app. Check the id.
+        "#]],
+    );
+    let unknown = "Could not find App Connection with ID 1";
+    check(
+        &Error::NoSuchConnection { reply: reply(404, "NotFound", unknown) },
+        expect![[r#"
+            Error: The connection is gone
+            at the whole block
+
+            `orders-db` could not be updated: there is no such connection.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 404 `NotFound`: Could not find App Connection with ID 1 (request id `req-1`).
+
+            Somebody deleted it outside of this configuration. Run `terraform apply` again: it plans to create it anew.
+        "#]],
+    );
+    let project = "Project with ID 'x' not found";
+    check(
+        &Error::ProjectNotFound { reply: reply(404, "NotFound", project) },
+        expect![[r#"
+            Error: There is no such project
+            at project_id
+
+            `orders-db` could not be updated: there is no such project.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 404 `NotFound`: Project with ID 'x' not found (request id `req-1`).
+
+            Check `project_id`: it is the UUID of a project that the machine identity is a member of.
+        "#]],
+    );
+    check(
+        &Error::Refused { reply: reply(400, "BadRequest", "Something else.") },
+        expect![[r#"
+            Error: The KMS refused the request
+            at the whole block
+
+            `orders-db` could not be updated: the KMS refused.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest`: Something else. (request id `req-1`).
+
+            Correct what it names. If it names nothing, the request id leads to its log.
+        "#]],
+    );
+}
+
+#[test]
+fn troubles_of_the_service() {
+    let limit = "Rate limit exceeded. Please try again in 30 seconds";
+    let retry_after = Some(Duration::from_secs(30));
+    check(
+        &Error::Limited { retry_after, reply: reply(429, "TooManyRequests", limit) },
+        expect![[r#"
+            Error: Too many requests to the KMS
+            at the whole block
+
+            `orders-db` could not be updated: the KMS allows no more requests for now.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 429 `TooManyRequests`: Rate limit exceeded. Please try again in 30 seconds (request id `req-1`).
+
+            The request was not run. Wait 30 seconds and try again, or lower the load with `terraform apply -parallelism=2`.
+        "#]],
+    );
+    check(
+        &Error::Unavailable { reply: reply(500, "InternalServerError", "Something went wrong") },
+        expect![[r#"
+            Error: The KMS failed
+            at the whole block
+
+            `orders-db` could not be updated: the KMS failed.
+            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 500 `InternalServerError`: Something went wrong (request id `req-1`).
+
+            Try again in a while. If it keeps failing, whoever runs the KMS finds the reason in its log by the request id.
+        "#]],
+    );
+    check_update(
+        &Error::Gateway { foreign: foreign(502, Oddity::Status) },
+        expect![[r#"
+            Error: Something in front of the KMS failed
+            at the whole block
+
+            `orders-db` could not be updated: something in front of the KMS answered for it: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 502, without the service's error body; content type `text/html`; it begins with `<html>`.
+
+            A proxy or load balancer at `app.kms.hanzo.ai` answered instead of the KMS. Try again in a while.
+
+            The change may have taken effect all the same. Run `terraform plan`: it reads what the KMS holds and plans what is still missing.
+        "#]],
+    );
+    let call = Box::new(call());
+    check(
+        &Error::Redirected { call, status: 301, target: "kms.example.com".to_owned() },
+        expect![[r#"
+            Error: The KMS is somewhere else
+            at the whole block
+
+            `orders-db` could not be updated: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` points to `kms.example.com` (301).
+
+            Set `host` of the provider (or `KMS_HOST`) to that address if you trust it. No token was sent there.
+        "#]],
+    );
+    check_update(
+        &Error::NotTheService { foreign: foreign(200, Oddity::Body("expected value at line 1".to_owned())) },
+        expect![[r#"
+            Error: This is not the KMS
+            at the whole block
+
+            `orders-db` could not be updated: this is not an answer of the app-connections API: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 200, but not with the JSON that belongs to it (expected value at line 1); content type `text/html`; it begins with `<html>`.
+
+            What answers at `app.kms.hanzo.ai` is not the API that this provider speaks, so nothing is concluded from it; the state is left as it is. Check `host` of the provider (or `KMS_HOST`): it is the address of the KMS without a path. For the cloud it is `https://app.kms.hanzo.ai`; some documents name `https://kms.hanzo.ai`.
+
+            The change may have taken effect all the same. Run `terraform plan`: it reads what the KMS holds and plans what is still missing.
+        "#]],
+    );
+    check(
+        &Error::NotTheService { foreign: foreign(404, Oddity::Status) },
+        expect![[r#"
+            Error: This is not the KMS
+            at the whole block
+
+            `orders-db` could not be updated: this is not an answer of the app-connections API: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 404, without the service's error body; content type `text/html`; it begins with `<html>`.
+
+            What answers at `app.kms.hanzo.ai` is not the API that this provider speaks, so nothing is concluded from it; the state is left as it is. Check `host` of the provider (or `KMS_HOST`): it is the address of the KMS without a path. For the cloud it is `https://app.kms.hanzo.ai`; some documents name `https://kms.hanzo.ai`.
+        "#]],
+    );
+    check_update(
+        &Error::Cancelled,
+        expect![[r#"
+            Error: Given up while waiting for the KMS
+            at the whole block
+
+            `orders-db` could not be updated: the call to the KMS was cancelled.
+
+            The run was interrupted, or the operation reached its limit in the `timeouts` block.
+
+            The change may have taken effect all the same. Run `terraform plan`: it reads what the KMS holds and plans what is still missing.
+        "#]],
+    );
+}
+
+#[test]
+fn no_answer_at_all() {
+    check(
+        &no_answer(Failure::ConnectRefused, false),
+        expect![[r#"
+            Error: The KMS gave no answer
+            at the whole block
+
+            `orders-db` could not be updated: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: the connection was refused.
+
+            Check `host` of the provider (or `KMS_HOST`), and whether this machine needs a proxy (`HTTPS_PROXY`) or a VPN to reach the KMS.
+        "#]],
+    );
+    check(
+        &no_answer(Failure::UnknownAuthority, false),
+        expect![[r#"
+            Error: The KMS gave no answer
+            at the whole block
+
+            `orders-db` could not be updated: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: the certificate of the host is not signed by an authority that is trusted here.
+
+            If the KMS has a certificate of an authority of your own, give that authority's certificate in `ca_certificate` or `ca_certificate_file` of the provider.
+        "#]],
+    );
+    check_update(
+        &no_answer(Failure::Timeout, true),
+        expect![[r#"
+            Error: The KMS gave no answer
+            at the whole block
+
+            `orders-db` could not be updated: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: it took too long.
+
+            Try again. If it takes too long each time, raise `request_timeout` of the provider.
+
+            The change may have taken effect all the same. Run `terraform plan`: it reads what the KMS holds and plans what is still missing.
+        "#]],
+    );
+}
+
+#[test]
+fn an_update_says_so_only_when_it_may_have_taken_effect() {
+    let doubt = "may have taken effect";
+    for (error, expected) in [
+        (no_answer(Failure::Cut, true), true),
+        (no_answer(Failure::Dns, false), false),
+        (Error::Cancelled, true),
+        (Error::Gateway { foreign: foreign(504, Oddity::Status) }, true),
+        (Error::Refused { reply: reply(400, "BadRequest", "no") }, false),
+    ] {
+        let text = all(&update(ATTEMPT, &error));
+        assert_eq!(text.contains(doubt), expected, "{text}");
+    }
+}
+
+/// What is found in the KMS after a create that failed.
+#[test]
+fn what_became_of_a_create() {
+    let connection: Connection = serde_json::from_value(serde_json::json!({
+        "id": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "name": "orders-db", "app": "postgres", "method": "x",
+        "credentials": {
+            "host": "db.example.com", "port": 5432, "database": "orders", "username": "kms_role",
+            "sslEnabled": true, "sslRejectUnauthorized": true
+        },
+    }))
+    .unwrap();
+    let other = || Error::OtherApp { reply: reply(400, "BadRequest", "App Connection is not for App \"postgres\"") };
+    let found = [
+        outcome(true, "orders-db", &Ok(Some(connection.clone()))),
+        outcome(false, "orders-db", &Ok(Some(connection))),
+        outcome(true, "orders-db", &Ok(None)),
+        outcome(false, "orders-db", &Ok(None)),
+        outcome(true, "orders-db", &Err(other())),
+        outcome(false, "orders-db", &Err(other())),
+        outcome(false, "orders-db", &Err(no_answer(Failure::ConnectRefused, false))),
+    ];
+    found.iter().for_each(|text| assert_is_neat(text));
+    expect![[r#"
+        It is the connection 3c90c3cc-0d44-4b50-8888-8dd25736052a of the same scope. It is not taken over by itself. Either choose another `name`, or manage that connection here:
+
+        import {
+          to = kms_postgres_connection.<label>
+          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+        }
+        ----
+        There is a connection `orders-db` now, with the id 3c90c3cc-0d44-4b50-8888-8dd25736052a. Whether it is the one that this run asked for cannot be told. Look at it in the KMS, and if it is, manage it here:
+
+        import {
+          to = kms_postgres_connection.<label>
+          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+        }
+        ----
+        It is not a PostgreSQL connection that this identity can see: names are unique across all kinds of app connections of a scope. Choose another `name`.
+        ----
+        The KMS holds no connection of that name, so nothing was created. Run `terraform apply` again.
+        ----
+        It is the name of a connection of another app: names are unique across all kinds of app connections of a scope. Choose another `name`.
+        ----
+        It is the name of a connection of another app: names are unique across all kinds of app connections of a scope. Choose another `name`.
+        ----
+        Whether there is a connection of that name now could not be found out (`PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: the connection was refused). Run `terraform apply` again: if it exists by then, the message names it and the way to import it. Nothing is created twice."#]].assert_eq(&found.join("\n----\n"));
+}
+
+/// Nobody is asked about a create that was certainly not run; one that may have been is looked for.
+#[tokio::test]
+async fn a_create_is_looked_for_only_when_it_may_have_been_run() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let login = Login::Token(Secret::new("token"));
+    let client = Client::new(Settings::new(BaseUrl::parse(&base, false).unwrap(), login));
+    let request = NewConnection {
+        name: "orders-db".to_owned(),
+        description: None,
+        project_id: None,
+        method: Method::default(),
+        is_platform_managed: false,
+        gateway_id: None,
+        credentials: NewCredentials {
+            host: "db.example.com".to_owned(),
+            port: 5432,
+            database: "orders".to_owned(),
+            username: "kms_role".to_owned(),
+            password: Secret::new("hunter2"),
+            ssl_enabled: true,
+            ssl_reject_unauthorized: true,
+            ssl_certificate: None,
+        },
+    };
+    let attempt = Attempt { verb: "create", ..ATTEMPT };
+    let refused = Error::Refused { reply: reply(400, "BadRequest", "no") };
+    // Nobody answers here: a look would never end.
+    let text = all(&create(attempt, &client, &request, &refused).await);
+    assert!(!text.contains("apply` again"), "{text}");
+    drop(listener);
+    let text = all(&create(attempt, &client, &request, &no_answer(Failure::Timeout, true)).await);
+    assert!(text.contains("could not be found out") && text.contains("Nothing is created twice."), "{text}");
+    let taken = Error::NameTaken { name: "orders-db".to_owned(), reply: reply(400, "BadRequest", "already exists") };
+    let text = all(&create(attempt, &client, &request, &taken).await);
+    assert!(text.contains("could not be found out"), "{text}");
+}
+
+#[test]
+fn what_a_person_gave_to_import() {
+    expect![[r#"
+        Error: This is not the id of a connection
+        at the whole block
+
+        `orders\n-db` is not a UUID. Import by the UUID of the connection, such as `3c90c3cc-0d44-4b50-8888-8dd25736052a`; the KMS shows it in the address bar of the connection's page.
+    "#]].assert_eq(&shown(&import_form("orders\n-db")));
+}

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::kms;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::resource::Call;
@@ -13,20 +15,34 @@ use super::session::Session;
 /// leave a connection that no state knows.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// The time that an operation may take in all, from its beginning.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    length: Duration,
+    end: Instant,
+}
+
+impl Limit {
+    /// Begins now.
+    pub(crate) fn new(length: Duration) -> Self {
+        Self { length, end: Instant::now() + length }
+    }
+}
+
 /// Work that can be given up at any time.
 pub(crate) async fn reading<T>(
     call: &Call<Session>,
-    limit: Duration,
+    limit: Limit,
     work: impl Future<Output = T>,
 ) -> Result<T, Diagnostics> {
-    match call.unless_stopped(tokio::time::timeout(limit, work)).await {
+    match call.unless_stopped(tokio::time::timeout_at(limit.end, work)).await {
         Some(Ok(result)) => Ok(result),
         Some(Err(_elapsed)) => Err(Diagnostic::error(
             "Timed out",
             format!(
                 "The operation took longer than its limit of {} seconds, so it was given up. Raise the limit in the \
                  `timeouts` block if the KMS is slow, or try again.",
-                limit.as_secs_f64()
+                limit.length.as_secs_f64()
             ),
         )
         .into()),
@@ -40,7 +56,7 @@ pub(crate) async fn reading<T>(
 /// Only when the run was interrupted before it was sent.
 pub(crate) async fn writing<T>(
     call: &Call<Session>,
-    limit: Duration,
+    limit: Limit,
     request: impl Future<Output = Result<T, kms::Error>>,
 ) -> Result<Result<T, kms::Error>, Diagnostics> {
     if call.is_stopped() {
@@ -53,7 +69,7 @@ pub(crate) async fn writing<T>(
     Ok(tokio::select! {
         biased;
         result = request => result,
-        () = tokio::time::sleep(limit) => Err(kms::Error::Cancelled),
+        () = tokio::time::sleep_until(limit.end) => Err(kms::Error::Cancelled),
         () = patience => Err(kms::Error::Cancelled),
     })
 }

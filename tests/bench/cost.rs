@@ -15,7 +15,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use kms::Kms;
 use terraform::Workspace;
 
@@ -155,10 +154,7 @@ fn status(pid: u32, name: &str) -> Option<u64> {
 fn host_certificate() -> String {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).expect("a key");
     let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
-    let der = params.self_signed(&key).expect("a certificate");
-    let text = base64::engine::general_purpose::STANDARD.encode(der.der());
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+    params.self_signed(&key).expect("a certificate").pem()
 }
 
 fn stop(child: &mut Child) {

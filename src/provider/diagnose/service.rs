@@ -1,5 +1,7 @@
 //! What the KMS said to a request, or did not say, for a person.
 
+use std::time::Duration;
+
 use crate::kms::{Client, Connection, Error, Failure, Foreign, Issue, NewConnection, Reply, Step};
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 
@@ -83,6 +85,9 @@ pub(crate) fn update(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
     diagnostics.into_iter().map(add).collect()
 }
 
+/// How long a failed create looks for what it may have made.
+const LOOK: Duration = Duration::from_secs(10);
+
 /// A create that failed. Where the object may exist it is looked for, so that nothing is lost: the next run could not
 /// know that it is ours.
 pub(crate) async fn create(
@@ -96,7 +101,8 @@ pub(crate) async fn create(
     if !taken && !error.may_have_run() {
         return diagnostics;
     }
-    let found = client.find_by_name(&request.name, request.project_id.as_deref()).await;
+    let looking = client.find_by_name(&request.name, request.project_id.as_deref());
+    let found = tokio::time::timeout(LOOK, looking).await.unwrap_or(Err(Error::Cancelled));
     let add = |mut diagnostic: Diagnostic| {
         diagnostic.detail.push_str("\n\n");
         diagnostic.detail.push_str(&outcome(taken, &request.name, &found));
@@ -109,7 +115,8 @@ pub(super) fn outcome(taken: bool, name: &str, found: &Result<Option<Connection>
     match found {
         Ok(Some(connection)) if taken => format!(
             "It is the connection {} of the same scope. It is not taken over by itself. Either choose another `name`, or \
-             manage that connection here:\n\n{}",
+             manage that connection here:\n\n{}\n\nIf this run was to replace it, its name is free only once it is gone: \
+             `create_before_destroy` needs a new `name`.",
             connection.id,
             import_block(&connection.id)
         ),
@@ -124,7 +131,11 @@ pub(super) fn outcome(taken: bool, name: &str, found: &Result<Option<Connection>
              connections of a scope. Choose another `name`."
                 .to_owned()
         }
-        Ok(None) => "The KMS holds no connection of that name, so nothing was created. Run `terraform apply` again.".to_owned(),
+        Ok(None) => {
+            "The KMS holds no connection of that name yet, so it was probably not created. Run `terraform apply` again: if it \
+             exists by then, the message names it and the way to import it. Nothing is created twice."
+                .to_owned()
+        }
         Err(Error::OtherApp { .. }) => {
             "It is the name of a connection of another app: names are unique across all kinds of app connections of a scope. \
              Choose another `name`."

@@ -16,6 +16,7 @@ use crate::terraform::value::{Object, Value};
 use self::model::Connection;
 use self::timeouts::Operation;
 use super::session::Session;
+use super::wait::Limit;
 use super::{diagnose, wait};
 
 mod host;
@@ -59,6 +60,9 @@ impl Resource<Session> for PostgresConnection {
             _ => true,
         };
         if !sends {
+            // A service that tells no fingerprint leaves it null, which any change would make unknown.
+            let unchanged = change.prior.as_ref().map_or(Value::Null, |prior| prior.get("credentials_hash").clone());
+            change.planned.set("credentials_hash", unchanged);
             return Ok(());
         }
         change.planned.set("credentials_hash", Value::unknown());
@@ -75,7 +79,7 @@ impl Resource<Session> for PostgresConnection {
         let client = call.session().client()?;
         let password = planned.password(&config).ok_or_else(|| password_missing(&planned, false))?;
         let credentials = planned.credentials(password).ok_or_else(still_unknown)?;
-        let limit = timeouts::limit(change.planned.get("timeouts"), Operation::Create);
+        let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Create));
         let request = kms::NewConnection {
             name: planned.title().trim().to_owned(),
             description: planned.description().filter(|text| !text.is_empty()),
@@ -103,7 +107,7 @@ impl Resource<Session> for PostgresConnection {
     ) -> Result<Option<Object>, Diagnostics> {
         let known = Connection::from_object(state);
         let client = call.session().client()?;
-        let limit = timeouts::limit(state.get("timeouts"), Operation::Read);
+        let limit = Limit::new(timeouts::limit(state.get("timeouts"), Operation::Read));
         let Some(id) = known.id.known().cloned() else { return Ok(None) };
         let found = wait::reading(call, limit, client.read(&id)).await?;
         match found.map_err(|error| diagnose::service(known.attempt("read"), &error))? {
@@ -119,7 +123,7 @@ impl Resource<Session> for PostgresConnection {
         let config = Connection::from_object(&change.config);
         let planned = Connection::from_object(&change.planned);
         let prior = Connection::from_object(&change.prior);
-        let limit = timeouts::limit(change.planned.get("timeouts"), Operation::Update);
+        let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Update));
         let credentials = if writes::credentials_are_planned(&change.planned) {
             let password = planned.password(&config).ok_or_else(|| password_missing(&planned, true))?;
             wait::reading(call, limit, login::check(call, &planned, &config, login::Phase::Apply)).await??;
@@ -144,7 +148,7 @@ impl Resource<Session> for PostgresConnection {
     async fn delete(&self, call: &Call<Session>, state: &Object, _private: &Private) -> Result<(), Diagnostics> {
         let known = Connection::from_object(state);
         let client = call.session().client()?;
-        let limit = timeouts::limit(state.get("timeouts"), Operation::Delete);
+        let limit = Limit::new(timeouts::limit(state.get("timeouts"), Operation::Delete));
         let Some(id) = known.id.known() else { return Ok(()) };
         let deleted = wait::writing(call, limit, client.delete(id)).await?;
         deleted.map(|_| ()).map_err(|error| diagnose::service(known.attempt("delete"), &error))
@@ -156,7 +160,7 @@ impl Resource<Session> for PostgresConnection {
             return Err(diagnose::import_form(id).into());
         }
         let client = call.session().client()?;
-        let limit = timeouts::limit(&Value::Null, Operation::Read);
+        let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
         let found = wait::reading(call, limit, client.read(id)).await?;
         let attempt = diagnose::Attempt { verb: "import", title: id, password_argument: "password" };
         match found.map_err(|error| diagnose::service(attempt, &error))? {

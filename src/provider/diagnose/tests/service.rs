@@ -531,6 +531,8 @@ fn what_became_of_a_create() {
           to = kms_postgres_connection.<label>
           id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
         }
+
+        If this run was to replace it, its name is free only once it is gone: `create_before_destroy` needs a new `name`.
         ----
         There is a connection `orders-db` now, with the id 3c90c3cc-0d44-4b50-8888-8dd25736052a. Whether it is the one that this run asked for cannot be told. Look at it in the KMS, and if it is, manage it here:
 
@@ -541,7 +543,7 @@ fn what_became_of_a_create() {
         ----
         It is not a PostgreSQL connection that this identity can see: names are unique across all kinds of app connections of a scope. Choose another `name`.
         ----
-        The KMS holds no connection of that name, so nothing was created. Run `terraform apply` again.
+        The KMS holds no connection of that name yet, so it was probably not created. Run `terraform apply` again: if it exists by then, the message names it and the way to import it. Nothing is created twice.
         ----
         It is the name of a connection of another app: names are unique across all kinds of app connections of a scope. Choose another `name`.
         ----

@@ -12,6 +12,7 @@ mod probe;
 mod probe_fakes;
 mod process;
 mod secrets;
+mod settings;
 mod tidy;
 mod validation;
 

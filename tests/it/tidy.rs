@@ -67,8 +67,11 @@ const HOMES: [(&str, &[&str]); 5] = [
     ("tokio_postgres", &["src/postgres"]),
 ];
 
-/// Past this a file hides a concept that wants a name. Tables of tests and the one function per RPC may be longer.
+/// Past this a file hides a concept that wants a name.
 const LONGEST_FILE: usize = 450;
+
+/// Tables of cases and snapshots of messages are read one entry at a time.
+const LONGEST_TABLE: usize = 700;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -143,10 +146,11 @@ fn files_are_short_enough_to_read() {
         .flat_map(|folder| files(folder))
         .filter_map(|path| {
             let lines = fs::read_to_string(&path).expect("a readable source file").lines().count();
-            (lines > LONGEST_FILE).then(|| format!("{}: {lines} lines", relative(&path)))
+            let table = relative(&path).contains("/tests/") || path.ends_with("tests.rs");
+            (lines > if table { LONGEST_TABLE } else { LONGEST_FILE }).then(|| format!("{}: {lines} lines", relative(&path)))
         })
         .collect();
-    assert!(long.is_empty(), "files of more than {LONGEST_FILE} lines:\n{}", long.join("\n"));
+    assert!(long.is_empty(), "files that are too long:\n{}", long.join("\n"));
 }
 
 /// A `tests.rs` says it by its place.

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -107,6 +108,16 @@ fn parse(answer: &str) -> Result<Reply, Broken> {
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let body = serde_json::from_str(text).unwrap_or_default();
     Ok(Reply { status, head: head.to_owned(), body, text: text.to_owned() })
+}
+
+/// Waits for something that must come; half a minute without it is a failure.
+#[track_caller]
+pub(super) fn until(what: &str, mut come: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !come() {
+        assert!(Instant::now() < deadline, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// The body of a create request that is in order, for a server that does not log in.

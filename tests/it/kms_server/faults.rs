@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::client::{Broken, Client, POSTGRES, create_body};
+use super::client::{Broken, Client, POSTGRES, create_body, until};
 use crate::support::kms::{Fault, Kms, Options};
 
 fn kms() -> Kms {
@@ -101,13 +101,9 @@ fn a_client_that_hangs_up_stops_nothing() {
         body.len()
     );
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
-    while kms.requests().len() < 2 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("the request", || kms.requests().len() == 2);
     drop(stream);
-    while kms.connections().is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("its effect", || !kms.connections().is_empty());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Client, LOGIN, POSTGRES, create_body};
+use super::client::{Client, LOGIN, POSTGRES, create_body, until};
 use crate::support::kms::{Kms, Options};
 
 const UNKNOWN: &str = "6a0f4a3c-0000-0000-0000-000000000000";
@@ -157,9 +157,7 @@ fn tokens_end_and_can_be_renewed() {
     let answer = client.ok("POST", LOGIN, Some(&body));
     assert_eq!((&answer["expiresIn"], &answer["tokenType"]), (&json!(1), &json!("Bearer")));
     client.set_token(answer["accessToken"].as_str().unwrap());
-    while client.get(POSTGRES).status == 200 {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    until("the end of the token", || client.get(POSTGRES).status != 200);
     let expected = (403, "TokenError", "Your token has expired. Please re-authenticate.");
     assert_refused(&client, "GET", POSTGRES, None, expected);
 

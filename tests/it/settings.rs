@@ -1,0 +1,143 @@
+//! The provider block with the real Terraform: where settings come from, and what is said when they are wrong.
+
+use std::time::Duration;
+
+use crate::support::kms::Fault;
+use crate::support::scene::Scene;
+
+#[test]
+fn arguments_beat_the_environment_and_the_incumbents_variables_count() {
+    let mut scene = Scene::new();
+    scene.configure(&[]);
+    let url = scene.kms.url();
+    for name in ["KMS_HOST", "KMS_UNIVERSAL_AUTH_CLIENT_ID", "KMS_UNIVERSAL_AUTH_CLIENT_SECRET"] {
+        scene.workspace.set(name, "");
+    }
+    scene.workspace.set("INFISICAL_HOST", &url);
+    let (id, secret) = (scene.kms.client_id().to_owned(), scene.kms.client_secret().to_owned());
+    scene.workspace.set("INFISICAL_UNIVERSAL_AUTH_CLIENT_ID", &id);
+    scene.workspace.set("INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET", &secret);
+    scene.workspace.apply().expect(0);
+    // A trailing `/api`, as the command line tools want it, is dropped.
+    scene.workspace.set("INFISICAL_HOST", "");
+    scene.workspace.set("KMS_API_URL", &format!("{url}/api"));
+    scene.is_settled();
+    scene.workspace.set("KMS_HOST", "http://127.0.0.1:9");
+    scene.workspace.plan().expect(1).says(&["The KMS gave no answer"]);
+    scene.workspace.write("provider.tf", &format!("provider \"kms\" {{\n  host = \"{url}\"\n}}\n"));
+    scene.is_settled();
+}
+
+#[test]
+fn two_methods_half_a_method_and_none_are_told() {
+    let mut scene = Scene::new();
+    scene.configure(&[]);
+    scene
+        .workspace
+        .write("provider.tf", "provider \"kms\" {\n  client_id = \"a\"\n  client_secret = \"b\"\n  token = \"c\"\n}\n");
+    scene.workspace.plan().expect(1).says(&["Two authentication methods", "`universal`", "`token`"]);
+    scene.workspace.write("provider.tf", "provider \"kms\" {\n  client_id = \"a\"\n}\n");
+    scene.workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", "");
+    scene.workspace.plan().expect(1).says(&[
+        "Incomplete credentials",
+        "`client_secret`",
+        "KMS_UNIVERSAL_AUTH_CLIENT_SECRET",
+    ]);
+    scene.workspace.write("provider.tf", "");
+    scene.workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_ID", "");
+    // A plan of a create needs no KMS. An apply does.
+    scene.workspace.plan().expect(2);
+    scene.workspace.apply().expect(1).says(&["No credentials for the KMS", "`client_id` and `client_secret`"]);
+}
+
+#[test]
+fn a_refused_login_is_told_once_and_never_repeated() {
+    let mut scene = Scene::new();
+    scene.workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", "wrong-secret");
+    scene.configure_with(&[("name", "\"orders-${count.index}\"")], "count = 12");
+    let apply = scene.workspace.apply().expect(1);
+    apply.says(&["The KMS refused the login", scene.kms.client_id(), "Invalid credentials"]);
+    assert!(!apply.text.contains("wrong-secret"));
+    assert_eq!(scene.bodies("POST", "/api/v1/auth").len(), 1);
+}
+
+#[test]
+fn plain_http_leads_only_to_this_machine() {
+    let mut scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.set("KMS_HOST", "http://kms.example.com");
+    scene.workspace.plan().expect(1).says(&["Invalid KMS address", "`KMS_HOST`", "allow_insecure_host"]);
+}
+
+#[test]
+fn an_unknown_provider_argument_waits_until_somebody_needs_the_service() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    let unknown = "resource \"terraform_data\" \"kms\" {\n  input = \"URL\"\n}\nprovider \"kms\" {\n  host = \
+                   terraform_data.kms.output\n}\n";
+    scene.workspace.write("provider.tf", &unknown.replace("URL", &scene.kms.url()));
+    scene.workspace.plan().expect(2).says(&["2 to add"]);
+    scene.workspace.apply().expect(0).says(&["2 added"]);
+    scene.is_settled();
+    // Now the address is to change, and there is a connection to read.
+    scene.workspace.write("provider.tf", &unknown.replace("URL", &format!("{}/", scene.kms.url())));
+    scene.workspace.plan().expect(1).says(&[
+        "Provider argument not known yet",
+        "`host`",
+        "`-target`",
+        "`-refresh=false`",
+    ]);
+    scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-refresh=false"]).expect(0);
+    scene.is_settled();
+}
+
+#[test]
+fn an_operation_that_takes_too_long_is_given_up_and_nothing_is_lost() {
+    let scene = Scene::new();
+    scene.configure_with(&[], "timeouts {\n    create = \"1s\"\n    read = \"700ms\"\n    update = \"1s\"\n  }");
+    scene.kms.fail("POST", "/api/v1/app-connections", 1, Fault::Delay(Duration::from_secs(3)));
+    let apply = scene.workspace.apply().expect(1);
+    apply.says(&["Given up while waiting for the KMS", "`timeouts`", "Nothing is created twice"]);
+    // The service went on with it.
+    while scene.kms.connections().is_empty() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    scene.workspace.apply().expect(1).says(&["The name is taken", "import {", &scene.id()]);
+    let import = format!("import {{\n  to = kms_postgres_connection.orders\n  id = \"{}\"\n}}\n", scene.id());
+    scene.workspace.write("import.tf", &import);
+    scene.workspace.apply().expect(0);
+    scene.kms.fail("GET", "/api/v1/app-connections", 1, Fault::Delay(Duration::from_secs(3)));
+    scene.workspace.plan().expect(1).says(&["Timed out", "0.7 seconds", "`timeouts`"]);
+}
+
+#[test]
+fn a_debugged_provider_serves_the_real_terraform_again_and_again() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let mut scene = Scene::new();
+    scene.configure(&[]);
+    // The environment that counts is the provider's own, which is not Terraform's here.
+    let (url, id, secret) = (scene.kms.url(), scene.kms.client_id(), scene.kms.client_secret());
+    let block =
+        format!("provider \"kms\" {{\n  host = {url:?}\n  client_id = {id:?}\n  client_secret = {secret:?}\n}}\n");
+    scene.workspace.write("provider.tf", &block);
+    let mut provider = Command::new(env!("CARGO_BIN_EXE_terraform-provider-kms"))
+        .arg("-debug")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(provider.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let assignment = lines.into_iter().find_map(|line| {
+        let line = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='")?.to_owned();
+        line.strip_suffix('\'').map(str::to_owned)
+    });
+    scene.workspace.set("TF_REATTACH_PROVIDERS", &assignment.unwrap());
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+    scene.workspace.destroy().expect(0);
+    provider.kill().unwrap();
+    provider.wait().unwrap();
+}

@@ -28,7 +28,7 @@
 //! * [`kms`]: the client of the app-connections API. JSON and status codes.
 //! * [`postgres`]: one login at a PostgreSQL server, in stages that each have their own error. SQLSTATE and TLS.
 //! * [`provider`]: the only folder that sees both sides. The settings, the resource, the diagnostics.
-//! * [`secret`], [`env`], [`tls`], [`crash`]: the one type of a secret, every environment variable by name, the crypto
+//! * [`secret`], [`mod@env`], [`tls`], [`crash`]: the one type of a secret, every environment variable by name, the crypto
 //!   provider, what a panic leaves behind.
 //!
 //! A second resource is a file in `provider`, a line in its list of resources, a folder of examples and a module of

@@ -157,8 +157,9 @@ fn host_certificate() -> String {
     params.self_signed(&key).expect("a certificate").pem()
 }
 
+/// Asks it to go: a kill would leave the folder of its socket behind.
 fn stop(child: &mut Child) {
-    let _gone = child.kill();
+    let _asked = Command::new("kill").arg(child.id().to_string()).status();
     let _reaped = child.wait();
 }
 

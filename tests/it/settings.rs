@@ -1,5 +1,7 @@
 //! The provider block with the real Terraform: where settings come from, and what is said when they are wrong.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::kms::Fault;
@@ -112,9 +114,6 @@ fn an_operation_that_takes_too_long_is_given_up_and_nothing_is_lost() {
 
 #[test]
 fn a_debugged_provider_serves_the_real_terraform_again_and_again() {
-    use std::io::{BufRead, BufReader};
-    use std::process::{Command, Stdio};
-
     let mut scene = Scene::new();
     scene.configure(&[]);
     // The environment that counts is the provider's own, which is not Terraform's here.
@@ -122,14 +121,15 @@ fn a_debugged_provider_serves_the_real_terraform_again_and_again() {
     let block =
         format!("provider \"kms\" {{\n  host = {url:?}\n  client_id = {id:?}\n  client_secret = {secret:?}\n}}\n");
     scene.workspace.write("provider.tf", &block);
-    let mut provider = Command::new(env!("CARGO_BIN_EXE_terraform-provider-kms"))
+    let provider = Command::new(env!("CARGO_BIN_EXE_terraform-provider-kms"))
         .arg("-debug")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(provider.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut provider = Debugged(provider);
+    let lines = BufReader::new(provider.0.stdout.take().unwrap()).lines().map_while(Result::ok);
     let assignment = lines.into_iter().find_map(|line| {
         let line = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='")?.to_owned();
         line.strip_suffix('\'').map(str::to_owned)
@@ -138,6 +138,14 @@ fn a_debugged_provider_serves_the_real_terraform_again_and_again() {
     scene.workspace.apply().expect(0);
     scene.is_settled();
     scene.workspace.destroy().expect(0);
-    provider.kill().unwrap();
-    provider.wait().unwrap();
+}
+
+/// A provider that serves until somebody ends it, which is here, whatever happens to the test.
+struct Debugged(Child);
+
+impl Drop for Debugged {
+    fn drop(&mut self) {
+        let _asked = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        let _ended = self.0.wait();
+    }
 }

@@ -147,7 +147,8 @@ fn files_are_short_enough_to_read() {
         .filter_map(|path| {
             let lines = fs::read_to_string(&path).expect("a readable source file").lines().count();
             let table = relative(&path).contains("/tests/") || path.ends_with("tests.rs");
-            (lines > if table { LONGEST_TABLE } else { LONGEST_FILE }).then(|| format!("{}: {lines} lines", relative(&path)))
+            (lines > if table { LONGEST_TABLE } else { LONGEST_FILE })
+                .then(|| format!("{}: {lines} lines", relative(&path)))
         })
         .collect();
     assert!(long.is_empty(), "files that are too long:\n{}", long.join("\n"));

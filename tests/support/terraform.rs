@@ -121,6 +121,8 @@ impl Workspace {
             }
         }
         command.env("CHECKPOINT_DISABLE", "1");
+        // What a killed process leaves goes with the workspace.
+        command.env("TMPDIR", self.path());
         command.env("TF_CLI_CONFIG_FILE", self.path().join(SETTINGS));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use terraform_provider_kms::provider::Kms;
 use terraform_provider_kms::terraform::provider::Provider;
 
+use crate::support::kms::Options;
 use crate::support::registry::Page;
+use crate::support::scene::Scene;
 use crate::support::workspace;
 
 /// Set to write the pages instead of comparing them.
@@ -68,27 +70,63 @@ fn every_example_is_valid() {
         if files.is_empty() {
             continue;
         }
-        let workspace = workspace();
-        let mut configuration = String::new();
-        for file in &files {
-            configuration += &fs::read_to_string(file).expect("a readable example");
-        }
-        if !configuration.contains("required_providers") {
-            workspace.write("versions.tf", crate::support::REQUIRED_PROVIDERS);
-        }
-        // Examples refer to what their readers have.
-        for name in ["project_id", "db_password", "client_secret"] {
-            if configuration.contains(&format!("var.{name}"))
-                && !configuration.contains(&format!("variable \"{name}\""))
-            {
-                configuration +=
-                    &format!("\nvariable \"{name}\" {{\n  type = string\n  ephemeral = {}\n}}\n", name != "project_id");
-            }
-        }
-        workspace.write("ca.pem", crate::support::CA_CERTIFICATE);
-        workspace.write("main.tf", &configuration);
-        workspace.run(&["validate", "-no-color"]).expect(0).says(&["The configuration is valid"]);
+        let texts = files.iter().map(|file| fs::read_to_string(file).expect("a readable example"));
+        valid(&texts.collect::<String>());
         checked += 1;
     }
     assert!(checked >= 2, "only {checked} example folders were found");
+}
+
+#[test]
+fn every_configuration_in_the_texts_is_valid() {
+    let guides = fs::read_dir(root().join("docs/guides")).expect("the guides").flatten().map(|entry| entry.path());
+    let mut blocks = 0;
+    for text in guides.chain([root().join("README.md")]) {
+        for block in configurations(&fs::read_to_string(&text).expect("a readable text")) {
+            valid(&block);
+            blocks += 1;
+        }
+    }
+    assert!(blocks >= 2, "only {blocks} configurations were found");
+}
+
+#[test]
+fn the_first_connection_of_the_readme_works_against_the_local_kms() {
+    let scene = Scene::with(Options { log_in: false, ..Options::default() });
+    let first = configurations(&read("README.md")).into_iter().next().expect("a configuration");
+    let here = first.replace("https://app.kms.hanzo.ai", &scene.kms.url());
+    assert_ne!(first, here);
+    // The scene brings files of its own.
+    for name in ["versions.tf", "variables.tf"] {
+        scene.workspace.write(name, "");
+    }
+    scene.workspace.write("main.tf", &here);
+    let apply = scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-var=db_password=x"]).expect(0);
+    // `db.example.com` has no address anywhere, which is a warning.
+    apply.says(&["1 added", "could not be reached from this machine"]);
+}
+
+/// The blocks of a Markdown text that are complete configurations. Parts of one are marked as `hcl`.
+fn configurations(text: &str) -> Vec<String> {
+    let blocks = text.split("```terraform\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+/// Asserts that Terraform finds a configuration valid.
+fn valid(configuration: &str) {
+    let workspace = workspace();
+    let mut configuration = configuration.to_owned();
+    if !configuration.contains("required_providers") {
+        workspace.write("versions.tf", crate::support::REQUIRED_PROVIDERS);
+    }
+    // Examples refer to what their readers have.
+    for name in ["project_id", "db_password", "client_secret"] {
+        if configuration.contains(&format!("var.{name}")) && !configuration.contains(&format!("variable \"{name}\"")) {
+            configuration +=
+                &format!("\nvariable \"{name}\" {{\n  type = string\n  ephemeral = {}\n}}\n", name != "project_id");
+        }
+    }
+    workspace.write("ca.pem", crate::support::CA_CERTIFICATE);
+    workspace.write("main.tf", &configuration);
+    workspace.run(&["validate", "-no-color"]).expect(0).says(&["The configuration is valid"]);
 }

@@ -70,9 +70,6 @@ const HOMES: [(&str, &[&str]); 5] = [
 /// Past this a file hides a concept that wants a name.
 const LONGEST_FILE: usize = 450;
 
-/// Tables of cases and snapshots of messages are read one entry at a time.
-const LONGEST_TABLE: usize = 700;
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -146,9 +143,7 @@ fn files_are_short_enough_to_read() {
         .flat_map(|folder| files(folder))
         .filter_map(|path| {
             let lines = fs::read_to_string(&path).expect("a readable source file").lines().count();
-            let table = relative(&path).contains("/tests/") || path.ends_with("tests.rs");
-            (lines > if table { LONGEST_TABLE } else { LONGEST_FILE })
-                .then(|| format!("{}: {lines} lines", relative(&path)))
+            (lines > LONGEST_FILE).then(|| format!("{}: {lines} lines", relative(&path)))
         })
         .collect();
     assert!(long.is_empty(), "files that are too long:\n{}", long.join("\n"));

@@ -3,8 +3,11 @@
 
 use crate::terraform::diagnostic::{Diagnostic, Severity};
 
+mod creates;
 mod database;
+mod first_lines;
 mod service;
+mod values;
 
 /// As a core shows it: severity, summary, argument, detail.
 fn shown(diagnostic: &Diagnostic) -> String {

@@ -11,7 +11,7 @@ use crate::postgres::Tls;
 use crate::secret::Secret;
 
 /// Far more than anything here takes: no test waits for it.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Accepts, counts, and closes at once, or holds the line in silence.
 #[derive(Default)]
@@ -125,6 +125,7 @@ async fn a_login_that_was_given_up_leaves_no_verdict_and_takes_no_place() {
         tokio::select! {
             _ = logins.judge(&target, TIMEOUT, Asker::Plan) => panic!("the server said nothing"),
             () = server.accepted.notified() => {}
+            () = tokio::time::sleep(TIMEOUT) => panic!("number {given_up} never came: the place of another is lost"),
         }
         assert_eq!(server.connections(), given_up);
     }

@@ -4,22 +4,19 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 
-use super::{assert_is_neat, shown};
-use crate::kms::{
-    BaseUrl, Call, Client, Connection, Error, Failure, Foreign, Issue, Login, Method, NewConnection, NewCredentials,
-    Oddity, Permission, Reply, Settings, Step,
-};
-use crate::provider::diagnose::service::{Attempt, create, import_form, outcome, service, update};
-use crate::secret::Secret;
-use crate::terraform::diagnostic::{Diagnostics, Path};
+use super::shown;
+use crate::kms::{Call, Error, Failure, Foreign, Oddity, Permission, Reply};
+use crate::provider::diagnose::service::{Attempt, import_form, service, update};
+use crate::terraform::diagnostic::Diagnostics;
 
-const ATTEMPT: Attempt<'_> = Attempt { verb: "update", title: "orders-db", password_argument: "password_wo" };
+pub(super) const ATTEMPT: Attempt<'_> =
+    Attempt { verb: "update", title: "orders-db", password_argument: "password_wo" };
 
 fn call() -> Call {
     Call { method: "PATCH", host: "app.kms.hanzo.ai".to_owned(), path: "/api/v1/app-connections/postgres/1".to_owned() }
 }
 
-fn reply(status: u16, name: &str, message: &str) -> Box<Reply> {
+pub(super) fn reply(status: u16, name: &str, message: &str) -> Box<Reply> {
     Box::new(Reply {
         call: call(),
         status,
@@ -39,20 +36,15 @@ fn foreign(status: u16, oddity: Oddity) -> Box<Foreign> {
     })
 }
 
-fn no_answer(failure: Failure, sent: bool) -> Error {
+pub(super) fn no_answer(failure: Failure, sent: bool) -> Error {
     Error::NoAnswer { call: Box::new(call()), failure, sent }
 }
 
-fn database_refused(message: &str) -> Error {
-    let reply = reply(400, "BadRequest", &format!("Unable to validate connection: {message}"));
-    Error::DatabaseRefused { step: Step::Login, message: message.to_owned(), reply }
-}
-
-fn all(diagnostics: &Diagnostics) -> String {
+pub(super) fn all(diagnostics: &Diagnostics) -> String {
     diagnostics.iter().map(shown).collect::<Vec<_>>().join("----\n")
 }
 
-fn check(error: &Error, expected: Expect) {
+pub(super) fn check(error: &Error, expected: Expect) {
     expected.assert_eq(&all(&service(ATTEMPT, error)));
 }
 
@@ -127,138 +119,6 @@ fn a_missing_permission() {
             The machine identity needs a role that may edit app connections in this scope: the organisation, or with `project_id` that project. Give it that role in the KMS under Access Control, and try again.
         "#]],
     );
-}
-
-#[test]
-fn what_the_service_does_not_accept() {
-    let issue = |path: &[&str], message: &str| Issue {
-        path: path.iter().map(|part| (*part).to_owned()).collect(),
-        message: message.to_owned(),
-    };
-    let issues = vec![
-        issue(&["credentials", "host"], "Host required"),
-        issue(&["gatewayId"], "Invalid uuid."),
-        issue(&[], "Unrecognized key"),
-    ];
-    check(
-        &Error::Invalid { issues, reply: reply(422, "ValidationFailure", "") },
-        expect![[r#"
-        Error: The KMS does not accept a value
-        at host
-
-        `orders-db` could not be updated: the KMS does not accept this value: Host required.
-        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
-        ----
-        Error: The KMS does not accept a value
-        at gateway_id
-
-        `orders-db` could not be updated: the KMS does not accept this value: Invalid uuid.
-        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
-        ----
-        Error: The KMS does not accept a value
-        at the whole block
-
-        `orders-db` could not be updated: the KMS does not accept the request: Unrecognized key.
-        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
-    "#]],
-    );
-    check(
-        &Error::Invalid { issues: Vec::new(), reply: reply(422, "ValidationFailure", "") },
-        expect![[r#"
-        Error: The KMS does not accept a value
-        at the whole block
-
-        `orders-db` could not be updated: the KMS does not accept the request.
-        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
-
-        It does not say which. The request id leads to its log.
-    "#]],
-    );
-}
-
-#[test]
-fn each_field_of_the_service_is_an_argument() {
-    for (path, expected) in [
-        (vec!["name"], Some("name")),
-        (vec!["description"], Some("description")),
-        (vec!["method"], Some("method")),
-        (vec!["projectId"], Some("project_id")),
-        (vec!["gatewayId"], Some("gateway_id")),
-        (vec!["credentials", "host"], Some("host")),
-        (vec!["credentials", "port"], Some("port")),
-        (vec!["credentials", "database"], Some("database")),
-        (vec!["credentials", "username"], Some("username")),
-        (vec!["credentials", "password"], Some("password_wo")),
-        (vec!["credentials", "sslEnabled"], Some("ssl_enabled")),
-        (vec!["credentials", "sslRejectUnauthorized"], Some("ssl_reject_unauthorized")),
-        (vec!["credentials", "sslCertificate"], Some("ssl_certificate")),
-        (vec!["credentials"], None),
-        (vec!["rotation"], None),
-        (vec![], None),
-    ] {
-        let issue =
-            Issue { path: path.iter().map(|part| (*part).to_owned()).collect(), message: "Required".to_owned() };
-        let error = Error::Invalid { issues: vec![issue], reply: reply(422, "ValidationFailure", "") };
-        let paths: Vec<_> = service(ATTEMPT, &error).into_iter().map(|diagnostic| diagnostic.path).collect();
-        assert_eq!(paths, [expected.map(Path::from)], "{path:?}");
-    }
-}
-
-#[test]
-fn what_the_database_said_to_the_service() {
-    check(
-        &database_refused("password authentication failed for user \"kms_role\""),
-        expect![[r#"
-            Error: The KMS could not log in to the database
-            at password_wo
-
-            `orders-db` could not be updated: the KMS could not log in to the database: password authentication failed for user "kms_role".
-            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
-
-            This is what the KMS found from its own network; nothing was stored. When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, or an address that the KMS refuses to contact (a self-hosted KMS contacts private addresses only with `ALLOW_INTERNAL_IP_CONNECTIONS=true`).
-        "#]],
-    );
-    let error = Error::DatabaseRefused {
-        step: Step::ChangePassword,
-        message: "ALTER USER failed".to_owned(),
-        reply: reply(400, "BadRequest", "ALTER USER failed"),
-    };
-    check(
-        &error,
-        expect![[r#"
-            Error: The KMS could not change the password of the role
-            at the whole block
-
-            `orders-db` could not be updated: the KMS could not change the password of the role: ALTER USER failed.
-            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
-
-            The login succeeded, but this role may not change its own password, or the database refuses to. Look at the database's log, and at the connection in the KMS.
-        "#]],
-    );
-    for (message, expected) in [
-        ("password authentication failed for user \"x\"", "password_wo"),
-        ("SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string", "password_wo"),
-        ("no pg_hba.conf entry for host \"192.0.2.1\", user \"x\", database \"y\", SSL encryption", "host"),
-        ("no pg_hba.conf entry for host \"192.0.2.1\", user \"x\", database \"y\", no encryption", "ssl_enabled"),
-        ("getaddrinfo ENOTFOUND db.example.com", "host"),
-        ("connect ECONNREFUSED 192.0.2.1:5432", "host"),
-        ("timeout expired", "host"),
-        ("Local IPs not allowed as URL", "host"),
-        ("Hostname/IP does not match certificate's altnames: Host: a. is not in the cert's altnames", "host"),
-        ("database \"orders\" does not exist", "database"),
-        ("permission denied for database \"orders\"", "database"),
-        ("The server does not support SSL connections", "ssl_enabled"),
-        ("self-signed certificate in certificate chain", "ssl_certificate"),
-        ("unable to verify the first certificate", "ssl_certificate"),
-        ("certificate has expired", "ssl_certificate"),
-        ("role \"x\" is not permitted to log in", "username"),
-        ("role \"database_user\" does not exist", "username"),
-        ("something new", "host"),
-    ] {
-        let paths: Vec<_> =
-            service(ATTEMPT, &database_refused(message)).into_iter().map(|diagnostic| diagnostic.path).collect();
-        assert_eq!(paths, [Some(Path::from(expected))], "{message}");
-    }
 }
 
 #[test]
@@ -500,94 +360,6 @@ fn an_update_says_so_only_when_it_may_have_taken_effect() {
         let text = all(&update(ATTEMPT, &error));
         assert_eq!(text.contains(doubt), expected, "{text}");
     }
-}
-
-/// What is found in the KMS after a create that failed.
-#[test]
-fn what_became_of_a_create() {
-    let connection: Connection = serde_json::from_value(serde_json::json!({
-        "id": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "name": "orders-db", "app": "postgres", "method": "x",
-        "credentials": {
-            "host": "db.example.com", "port": 5432, "database": "orders", "username": "kms_role",
-            "sslEnabled": true, "sslRejectUnauthorized": true
-        },
-    }))
-    .unwrap();
-    let other = || Error::OtherApp { reply: reply(400, "BadRequest", "App Connection is not for App \"postgres\"") };
-    let found = [
-        outcome(true, "orders-db", &Ok(Some(connection.clone()))),
-        outcome(false, "orders-db", &Ok(Some(connection))),
-        outcome(true, "orders-db", &Ok(None)),
-        outcome(false, "orders-db", &Ok(None)),
-        outcome(true, "orders-db", &Err(other())),
-        outcome(false, "orders-db", &Err(other())),
-        outcome(false, "orders-db", &Err(no_answer(Failure::ConnectRefused, false))),
-    ];
-    found.iter().for_each(|text| assert_is_neat(text));
-    expect![[r#"
-        It is the connection 3c90c3cc-0d44-4b50-8888-8dd25736052a of the same scope. It is not taken over by itself. Either choose another `name`, or manage that connection here:
-
-        import {
-          to = kms_postgres_connection.<label>
-          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
-        }
-
-        If this run was to replace it, its name is free only once it is gone: `create_before_destroy` needs a new `name`.
-        ----
-        There is a connection `orders-db` now, with the id 3c90c3cc-0d44-4b50-8888-8dd25736052a. Whether it is the one that this run asked for cannot be told. Look at it in the KMS, and if it is, manage it here:
-
-        import {
-          to = kms_postgres_connection.<label>
-          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
-        }
-        ----
-        It is not a PostgreSQL connection that this identity can see: names are unique across all kinds of app connections of a scope. Choose another `name`.
-        ----
-        The KMS holds no connection of that name yet, so it was probably not created. Run `terraform apply` again: if it exists by then, the message names it and the way to import it. Nothing is created twice.
-        ----
-        It is the name of a connection of another app: names are unique across all kinds of app connections of a scope. Choose another `name`.
-        ----
-        It is the name of a connection of another app: names are unique across all kinds of app connections of a scope. Choose another `name`.
-        ----
-        Whether there is a connection of that name now could not be found out (`PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: the connection was refused). Run `terraform apply` again: if it exists by then, the message names it and the way to import it. Nothing is created twice."#]].assert_eq(&found.join("\n----\n"));
-}
-
-/// Nobody is asked about a create that was certainly not run; one that may have been is looked for.
-#[tokio::test]
-async fn a_create_is_looked_for_only_when_it_may_have_been_run() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let login = Login::Token(Secret::new("token"));
-    let client = Client::new(Settings::new(BaseUrl::parse(&base, false).unwrap(), login));
-    let request = NewConnection {
-        name: "orders-db".to_owned(),
-        description: None,
-        project_id: None,
-        method: Method::default(),
-        is_platform_managed: false,
-        gateway_id: None,
-        credentials: NewCredentials {
-            host: "db.example.com".to_owned(),
-            port: 5432,
-            database: "orders".to_owned(),
-            username: "kms_role".to_owned(),
-            password: Secret::new("hunter2"),
-            ssl_enabled: true,
-            ssl_reject_unauthorized: true,
-            ssl_certificate: None,
-        },
-    };
-    let attempt = Attempt { verb: "create", ..ATTEMPT };
-    let refused = Error::Refused { reply: reply(400, "BadRequest", "no") };
-    // Nobody answers here: a look would never end.
-    let text = all(&create(attempt, &client, &request, &refused).await);
-    assert!(!text.contains("apply` again"), "{text}");
-    drop(listener);
-    let text = all(&create(attempt, &client, &request, &no_answer(Failure::Timeout, true)).await);
-    assert!(text.contains("could not be found out") && text.contains("Nothing is created twice."), "{text}");
-    let taken = Error::NameTaken { name: "orders-db".to_owned(), reply: reply(400, "BadRequest", "already exists") };
-    let text = all(&create(attempt, &client, &request, &taken).await);
-    assert!(text.contains("could not be found out"), "{text}");
 }
 
 #[test]

@@ -1,0 +1,97 @@
+//! Creates that failed: what is looked for, and what is said about what was found.
+
+use expect_test::expect;
+
+use super::assert_is_neat;
+use super::service::{ATTEMPT, all, no_answer, reply};
+use crate::kms::{BaseUrl, Client, Connection, Error, Failure, Login, Method, NewConnection, NewCredentials, Settings};
+use crate::provider::diagnose::service::{Attempt, create, outcome};
+use crate::secret::Secret;
+
+/// What is found in the KMS after a create that failed.
+#[test]
+fn what_became_of_a_create() {
+    let connection: Connection = serde_json::from_value(serde_json::json!({
+        "id": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "name": "orders-db", "app": "postgres", "method": "x",
+        "credentials": {
+            "host": "db.example.com", "port": 5432, "database": "orders", "username": "kms_role",
+            "sslEnabled": true, "sslRejectUnauthorized": true
+        },
+    }))
+    .unwrap();
+    let other = || Error::OtherApp { reply: reply(400, "BadRequest", "App Connection is not for App \"postgres\"") };
+    let found = [
+        outcome(true, "orders-db", &Ok(Some(connection.clone()))),
+        outcome(false, "orders-db", &Ok(Some(connection))),
+        outcome(true, "orders-db", &Ok(None)),
+        outcome(false, "orders-db", &Ok(None)),
+        outcome(true, "orders-db", &Err(other())),
+        outcome(false, "orders-db", &Err(other())),
+        outcome(false, "orders-db", &Err(no_answer(Failure::ConnectRefused, false))),
+    ];
+    found.iter().for_each(|text| assert_is_neat(text));
+    expect![[r#"
+        It is the connection 3c90c3cc-0d44-4b50-8888-8dd25736052a of the same scope. It is not taken over by itself. Either choose another `name`, or manage that connection here:
+
+        import {
+          to = kms_postgres_connection.<label>
+          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+        }
+
+        If this run was to replace it, its name is free only once it is gone: `create_before_destroy` needs a new `name`.
+        ----
+        There is a connection `orders-db` now, with the id 3c90c3cc-0d44-4b50-8888-8dd25736052a. Whether it is the one that this run asked for cannot be told. Look at it in the KMS, and if it is, manage it here:
+
+        import {
+          to = kms_postgres_connection.<label>
+          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+        }
+        ----
+        It is not a PostgreSQL connection that this identity can see: names are unique across all kinds of app connections of a scope. Choose another `name`.
+        ----
+        The KMS holds no connection of that name yet, so it was probably not created. Run `terraform apply` again: if it exists by then, the message names it and the way to import it. Nothing is created twice.
+        ----
+        It is the name of a connection of another app: names are unique across all kinds of app connections of a scope. Choose another `name`.
+        ----
+        It is the name of a connection of another app: names are unique across all kinds of app connections of a scope. Choose another `name`.
+        ----
+        Whether there is a connection of that name now could not be found out (`PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: the connection was refused). Run `terraform apply` again: if it exists by then, the message names it and the way to import it. Nothing is created twice."#]].assert_eq(&found.join("\n----\n"));
+}
+
+/// Nobody is asked about a create that was certainly not run; one that may have been is looked for.
+#[tokio::test]
+async fn a_create_is_looked_for_only_when_it_may_have_been_run() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let login = Login::Token(Secret::new("token"));
+    let client = Client::new(Settings::new(BaseUrl::parse(&base, false).unwrap(), login));
+    let request = NewConnection {
+        name: "orders-db".to_owned(),
+        description: None,
+        project_id: None,
+        method: Method::default(),
+        is_platform_managed: false,
+        gateway_id: None,
+        credentials: NewCredentials {
+            host: "db.example.com".to_owned(),
+            port: 5432,
+            database: "orders".to_owned(),
+            username: "kms_role".to_owned(),
+            password: Secret::new("hunter2"),
+            ssl_enabled: true,
+            ssl_reject_unauthorized: true,
+            ssl_certificate: None,
+        },
+    };
+    let attempt = Attempt { verb: "create", ..ATTEMPT };
+    let refused = Error::Refused { reply: reply(400, "BadRequest", "no") };
+    // Nobody answers here: a look would never end.
+    let text = all(&create(attempt, &client, &request, &refused).await);
+    assert!(!text.contains("apply` again"), "{text}");
+    drop(listener);
+    let text = all(&create(attempt, &client, &request, &no_answer(Failure::Timeout, true)).await);
+    assert!(text.contains("could not be found out") && text.contains("Nothing is created twice."), "{text}");
+    let taken = Error::NameTaken { name: "orders-db".to_owned(), reply: reply(400, "BadRequest", "already exists") };
+    let text = all(&create(attempt, &client, &request, &taken).await);
+    assert!(text.contains("could not be found out"), "{text}");
+}

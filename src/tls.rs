@@ -12,6 +12,13 @@ pub fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
+/// Random bytes of the operating system; `None` where it has none to give.
+pub fn random<const LENGTH: usize>() -> Option<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
+    crypto_provider().secure_random.fill(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// Makes [`crypto_provider`] the default of the process, for libraries that look there (the HTTP client does).
 ///
 /// Later calls change nothing.

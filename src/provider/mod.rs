@@ -5,6 +5,7 @@
 //! the KMS and refusals of databases become diagnostics.
 
 mod diagnose;
+mod fingerprint;
 mod logins;
 mod postgres_connection;
 mod session;

@@ -3,6 +3,7 @@
 use crate::kms;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 
+use super::fingerprint::Fingerprints;
 use super::logins::Logins;
 use super::settings::{NoClient, Resolved};
 use super::validation::Defaults;
@@ -12,6 +13,7 @@ pub struct Session {
     client: Result<kms::Client, NoClient>,
     pub(crate) validation: Defaults,
     pub(crate) logins: Logins,
+    pub(crate) fingerprints: Fingerprints,
 }
 
 impl Session {
@@ -20,7 +22,12 @@ impl Session {
             settings.user_agent = format!("{} Terraform/{core_version}", settings.user_agent);
             kms::Client::new(settings)
         });
-        Self { client, validation: resolved.validation, logins: Logins::default() }
+        Self {
+            client,
+            validation: resolved.validation,
+            logins: Logins::default(),
+            fingerprints: Fingerprints::default(),
+        }
     }
 
     /// The client, for work that needs the service.

@@ -15,6 +15,7 @@ mod secrets;
 mod settings;
 mod tidy;
 mod validation;
+mod write_only;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 
 use crate::kms;
+use crate::secret::Secret;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::model::{Field, Model as _};
 use crate::terraform::private::Private;
@@ -15,6 +16,7 @@ use crate::terraform::value::{Object, Value};
 
 use self::model::Connection;
 use self::timeouts::Operation;
+use self::writes::{Credentials, Written};
 use super::session::Session;
 use super::wait::Limit;
 use super::{diagnose, wait};
@@ -53,13 +55,7 @@ impl Resource<Session> for PostgresConnection {
         if config.password_wo_version.is_null() {
             change.planned.set("password_wo_version", writes::unset_version(change.prior.as_ref()));
         }
-        let sends = match &change.prior {
-            Some(prior) if change.replace.is_empty() => {
-                writes::sends_credentials(prior, &change.planned, &config, &change.private)
-            }
-            _ => true,
-        };
-        if !sends {
+        if !sends_credentials(call, change, &config).await {
             // A service that tells no fingerprint leaves it null, which any change would make unknown.
             let unchanged = change.prior.as_ref().map_or(Value::Null, |prior| prior.get("credentials_hash").clone());
             change.planned.set("credentials_hash", unchanged);
@@ -92,7 +88,9 @@ impl Resource<Session> for PostgresConnection {
         wait::reading(call, limit, login::check(call, &planned, &config, login::Phase::Apply)).await??;
         match wait::writing(call, limit, client.create(&request)).await? {
             Ok(remote) => {
-                writes::note(&mut change.private, &config, &planned, remote.credentials_hash.as_deref());
+                let hash = remote.credentials_hash.as_deref();
+                let written = Written { config: &config, planned: &planned, hash, sent: true };
+                written.note(&mut change.private, &call.session().fingerprints).await;
                 Ok(Connection::read(remote, planned).into_object())
             }
             Err(error) => Err(diagnose::create(planned.attempt("create"), client, &request, &error).await),
@@ -133,7 +131,8 @@ impl Resource<Session> for PostgresConnection {
         };
         let sends_credentials = credentials.is_some();
         let Some(request) = writes::change(&prior, &planned, credentials) else {
-            writes::note(&mut change.private, &config, &planned, None);
+            let written = Written { config: &config, planned: &planned, hash: None, sent: false };
+            written.note(&mut change.private, &call.session().fingerprints).await;
             return Ok(change.planned.clone());
         };
         let client = call.session().client()?;
@@ -141,7 +140,8 @@ impl Resource<Session> for PostgresConnection {
         let answered = wait::writing(call, limit, client.update(&id, &request)).await?;
         let remote = answered.map_err(|error| diagnose::update(planned.attempt("update"), &error))?;
         let hash = remote.credentials_hash.as_deref().filter(|_| sends_credentials);
-        writes::note(&mut change.private, &config, &planned, hash);
+        let written = Written { config: &config, planned: &planned, hash, sent: sends_credentials };
+        written.note(&mut change.private, &call.session().fingerprints).await;
         Ok(Connection::read(remote, planned).into_object())
     }
 
@@ -168,6 +168,29 @@ impl Resource<Session> for PostgresConnection {
             None => Err(diagnose::nothing_to_import(id, client).into()),
         }
     }
+}
+
+/// Whether a plan sends credentials. Where the provider keeps count of write-only passwords, plans their version.
+async fn sends_credentials(call: &Call<Session>, change: &mut PlannedChange, config: &Connection) -> bool {
+    let prior = change.prior.as_ref().filter(|_| change.replace.is_empty());
+    let mut decision = match prior {
+        Some(prior) => writes::decide(prior, &change.planned, config, &change.private),
+        None => writes::decide_create(config),
+    };
+    if let Credentials::Compare { fingerprint, otherwise } = decision {
+        let password =
+            change.planned.get("password").as_str().or_else(|| config.password_wo.known().map(String::as_str));
+        let password = Secret::new(password.unwrap_or_default());
+        let same = call.session().fingerprints.matches(&fingerprint, &password).await;
+        decision = if same { Credentials::Keep } else { *otherwise };
+    }
+    match decision {
+        Credentials::Keep => return false,
+        Credentials::Raise => change.planned.set("password_wo_version", writes::raised(prior)),
+        Credentials::Unknown => change.planned.set("password_wo_version", Value::unknown()),
+        Credentials::Send | Credentials::Compare { .. } => {}
+    }
+    true
 }
 
 fn password_missing(planned: &Connection, exists: bool) -> Diagnostic {

@@ -68,7 +68,8 @@ pub(super) fn schema() -> Schema {
             "password_wo",
             Type::String,
             "Password of the role, never stored in state or plan. Needs Terraform or OpenTofu 1.11. It is sent when the \
-             connection is created, when another credential changes, and when `password_wo_version` changes.",
+             connection is created, when another credential changes, and when `password_wo_version` changes. White space at \
+             both ends is cut off by the KMS. Conflicts with `password`.",
         )
         .sensitive()
         .write_only(),
@@ -77,8 +78,10 @@ pub(super) fn schema() -> Schema {
         optional(
             "password_wo_version",
             Type::Number,
-            "A whole number, 0 or more, of your choice: every change of it sends `password_wo` again. Only together with \
-             `password_wo`.",
+            "Leave it unset when the password changes outside of this configuration: the provider then notices another \
+             `password_wo` by a fingerprint and raises the number itself. Set it, to the number that makes the source change, \
+             when this configuration rotates the password itself: then only a change of the number (0 or more) sends the \
+             password, and no fingerprint is kept.",
         )
         .or_computed(),
     )

@@ -3,6 +3,8 @@
 use serde_json::Value as Json;
 
 use crate::kms;
+use crate::provider::fingerprint::Fingerprints;
+use crate::secret::Secret;
 use crate::terraform::model::Field;
 use crate::terraform::private::Private;
 use crate::terraform::value::{Object, Value};
@@ -15,24 +17,76 @@ const PASSWORD_SOURCE: &str = "password_source";
 /// The private note of the fingerprint that the service answered to our last write of credentials.
 const WRITTEN_HASH: &str = "written_hash";
 
-/// Whether a planned update sends credentials. A create always does.
-pub(super) fn sends_credentials(prior: &Object, planned: &Object, config: &Connection, private: &Private) -> bool {
+/// The private note of the fingerprint of the write-only password that was last sent.
+const FINGERPRINT: &str = "password_fingerprint";
+
+/// What a planned update does about the credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Credentials {
+    /// Sends none.
+    Keep,
+    /// Sends them, for a reason that the plan shows.
+    Send,
+    /// Sends them, and raises the version so that the plan shows it.
+    Raise,
+    /// Depends on a password that is not known yet.
+    Unknown,
+    /// Keeps them if the password has this fingerprint; else `otherwise`.
+    Compare {
+        /// Of the password that was sent last.
+        fingerprint: String,
+        /// What to do about another password.
+        otherwise: Box<Self>,
+    },
+}
+
+/// Decides about a planned update. (A create always sends.)
+pub(super) fn decide(prior: &Object, planned: &Object, config: &Connection, private: &Private) -> Credentials {
     let changed = |name: &str| prior.get(name) != planned.get(name);
+    let send_if = |sends: bool| if sends { Credentials::Send } else { Credentials::Keep };
     if CREDENTIALS.iter().any(|name| changed(name)) {
-        return true;
+        return Credentials::Send;
     }
+    let sent_last = private.kept(FINGERPRINT).and_then(Json::as_str);
+    let compare = |otherwise: Credentials| match sent_last {
+        Some(fingerprint) => {
+            Credentials::Compare { fingerprint: fingerprint.to_owned(), otherwise: Box::new(otherwise) }
+        }
+        None => otherwise,
+    };
     if !planned.get("password").is_null() {
-        return changed("password");
+        // Out of the write-only argument into the state: what was sent last is known by its fingerprint alone.
+        let moved = prior.get("password").is_null() && !planned.get("password").is_unknown();
+        return if moved { compare(Credentials::Send) } else { send_if(changed("password")) };
     }
     match (&config.password_wo, &config.password_wo_version) {
-        (Field::Null, _) => false,
-        (_, Field::Known(_) | Field::Unknown) => changed("password_wo_version"),
-        // No version to go by: send it once, unless it is known to be what the service has.
-        (password, Field::Null) => match (password.known(), prior.get("password").as_str()) {
-            (Some(new), Some(old)) => new.trim() != old.trim(),
-            (_, Some(_)) => true,
-            (_, None) => private.kept(PASSWORD_SOURCE) != Some(&Json::from("password_wo")),
+        (Field::Null, _) => Credentials::Keep,
+        (_, Field::Known(_) | Field::Unknown) => send_if(changed("password_wo_version")),
+        (Field::Unknown, Field::Null) => Credentials::Unknown,
+        // What a newer version of the provider noted cannot be read, and what is noted now would be lost.
+        (Field::Known(_), Field::Null) if private.is_newer() => Credentials::Keep,
+        (Field::Known(new), Field::Null) => match prior.get("password").as_str() {
+            Some(old) if old.trim() == new.trim() => Credentials::Keep,
+            Some(_) => Credentials::Raise,
+            None => compare(Credentials::Raise),
         },
+    }
+}
+
+/// Decides about a create: it always sends, and counts from 1 where the configuration gives no number.
+pub(super) fn decide_create(config: &Connection) -> Credentials {
+    match (&config.password_wo, &config.password_wo_version) {
+        (Field::Known(_), Field::Null) => Credentials::Raise,
+        (Field::Unknown, Field::Null) => Credentials::Unknown,
+        _ => Credentials::Send,
+    }
+}
+
+/// The version that follows the one in the state.
+pub(super) fn raised(prior: Option<&Object>) -> Value {
+    match prior.map(|prior| prior.get("password_wo_version")) {
+        Some(Value::Number(version)) => Value::from(version.as_i64().unwrap_or(0).saturating_add(1)),
+        _ => Value::from(1),
     }
 }
 
@@ -68,18 +122,41 @@ pub(super) fn change(
     (!nothing).then_some(kms::Change { name, description, gateway_id, credentials, ..kms::Change::default() })
 }
 
-/// Notes what was sent, for the plans to come.
-pub(super) fn note(private: &mut Private, config: &Connection, planned: &Connection, hash: Option<&str>) {
-    let source = if planned.password.known().is_some() {
-        Json::from("password")
-    } else if config.password_wo.known().is_some() {
-        Json::from("password_wo")
-    } else {
-        Json::Null
-    };
-    private.keep(PASSWORD_SOURCE, source);
-    if let Some(hash) = hash {
-        private.keep(WRITTEN_HASH, Json::from(hash));
+/// What is to be noted of a change, for the plans to come.
+pub(super) struct Written<'a> {
+    /// The configuration.
+    pub(super) config: &'a Connection,
+    /// The planned state.
+    pub(super) planned: &'a Connection,
+    /// The fingerprint that the service answered, if credentials were sent.
+    pub(super) hash: Option<&'a str>,
+    /// Whether credentials were sent.
+    pub(super) sent: bool,
+}
+
+impl Written<'_> {
+    /// Notes it. The fingerprint of a write-only password is only taken where no version decides.
+    pub(super) async fn note(self, private: &mut Private, fingerprints: &Fingerprints) {
+        let write_only = self.config.password_wo.known().filter(|_| self.planned.password.is_null());
+        let source = match (self.planned.password.known(), write_only) {
+            (Some(_), _) => Json::from("password"),
+            (None, Some(_)) => Json::from("password_wo"),
+            (None, None) => Json::Null,
+        };
+        match write_only {
+            Some(password) if self.config.password_wo_version.is_null() => {
+                if self.sent || private.kept(FINGERPRINT).is_none() {
+                    let taken = fingerprints.take(&Secret::new(password)).await;
+                    private.keep(FINGERPRINT, taken.map_or(Json::Null, Json::from));
+                }
+            }
+            Some(_) if !self.sent => {}
+            _ => private.keep(FINGERPRINT, Json::Null),
+        }
+        private.keep(PASSWORD_SOURCE, source);
+        if let Some(hash) = self.hash {
+            private.keep(WRITTEN_HASH, Json::from(hash));
+        }
     }
 }
 

@@ -62,11 +62,18 @@ fn planned(prior: &Object, config: &Object) -> Object {
 fn noted(source: Option<&str>) -> Private {
     let mut private = Private::default();
     private.keep(PASSWORD_SOURCE, Json::from(source));
+    // A write-only password was sent without a version.
+    private.keep(FINGERPRINT, Json::from(source.filter(|source| *source == "password_wo").map(|_| "print")));
     private
 }
 
+fn decided(prior: &Object, config: &Object, private: &Private) -> Credentials {
+    decide(prior, &planned(prior, config), &Connection::from_object(config), private)
+}
+
+/// Whether credentials are sent when the password is the noted one.
 fn sends(prior: &Object, config: &Object, private: &Private) -> bool {
-    sends_credentials(prior, &planned(prior, config), &Connection::from_object(config), private)
+    !matches!(decided(prior, config, private), Credentials::Keep | Credentials::Compare { .. })
 }
 
 /// The body of the request; null when there is none.
@@ -186,49 +193,87 @@ fn when_a_password_is_sent() {
     let (none, wo) = (None, Some("password_wo"));
     let one = || text("hunter2");
     let version = |number: i64| ("password_wo_version", Value::from(number));
-    let cases: [(&str, Values<'_>, Values<'_>, Option<&str>, bool); 25] = [
-        ("password equal", &[("password", one())], &[("password", one())], Some("password"), false),
-        ("password with spaces", &[("password", one())], &[("password", text(" hunter2\n"))], none, false),
-        ("password changed", &[("password", text("old"))], &[("password", one())], Some("password"), true),
-        ("password unknown", &[("password", one())], &[("password", Value::unknown())], none, true),
-        ("password removed", &[("password", one())], &[], Some("password"), false),
-        ("password after an import", &[], &[("password", one())], none, true),
-        ("password_wo to password", &[], &[("password", one())], wo, true),
-        ("password to password_wo, equal", &[("password", one())], &[("password_wo", text("hunter2 "))], none, false),
-        ("password to password_wo, different", &[("password", text("old"))], &[("password_wo", one())], none, true),
-        ("password to password_wo, unknown", &[("password", one())], &[("password_wo", Value::unknown())], none, true),
-        ("password to a version", &[("password", one())], &[("password_wo", one()), version(1)], none, true),
-        ("password_wo, no version", &[], &[("password_wo", one())], wo, false),
-        ("password_wo unknown, no version", &[], &[("password_wo", Value::unknown())], wo, false),
-        ("password_wo after an import", &[], &[("password_wo", one())], none, true),
-        ("password_wo unknown after an import", &[], &[("password_wo", Value::unknown())], none, true),
-        ("password_wo removed", &[], &[], wo, false),
-        ("version equal", &[version(1)], &[("password_wo", text("new")), version(1)], wo, false),
-        ("version 0 equal", &[version(0)], &[("password_wo", text("new")), version(0)], wo, false),
-        ("version raised", &[version(1)], &[("password_wo", one()), version(2)], wo, true),
-        ("version lowered to 0", &[version(1)], &[("password_wo", one()), version(0)], wo, true),
-        ("version raised from 0", &[version(0)], &[("password_wo", one()), version(1)], wo, true),
-        ("first version is 0", &[], &[("password_wo", one()), version(0)], wo, true),
-        ("version unset", &[version(3)], &[("password_wo", one())], wo, false),
+    let (keep, send, raise) = (Credentials::Keep, Credentials::Send, Credentials::Raise);
+    let compare = |otherwise: &Credentials| Credentials::Compare {
+        fingerprint: "print".to_owned(),
+        otherwise: Box::new(otherwise.clone()),
+    };
+    let unknown = || Value::unknown();
+    let cases: [(&str, Values<'_>, Values<'_>, Option<&str>, Credentials); 25] = [
+        ("password equal", &[("password", one())], &[("password", one())], Some("password"), keep.clone()),
+        ("password with spaces", &[("password", one())], &[("password", text(" hunter2\n"))], none, keep.clone()),
+        ("password changed", &[("password", text("old"))], &[("password", one())], Some("password"), send.clone()),
+        ("password unknown", &[("password", one())], &[("password", unknown())], none, send.clone()),
+        ("password removed", &[("password", one())], &[], Some("password"), keep.clone()),
+        ("password after an import", &[], &[("password", one())], none, send.clone()),
+        ("password_wo to password", &[], &[("password", one())], wo, compare(&send)),
+        ("password_wo to password, unknown", &[], &[("password", unknown())], wo, send.clone()),
         (
-            "version unknown",
-            &[version(3)],
-            &[("password_wo", one()), ("password_wo_version", Value::unknown())],
-            wo,
-            true,
+            "password to password_wo, equal",
+            &[("password", one())],
+            &[("password_wo", text("hunter2 "))],
+            none,
+            keep.clone(),
         ),
-        ("password_wo and version removed", &[version(3)], &[], wo, false),
+        (
+            "password to password_wo, different",
+            &[("password", text("old"))],
+            &[("password_wo", one())],
+            none,
+            raise.clone(),
+        ),
+        (
+            "password to password_wo, unknown",
+            &[("password", one())],
+            &[("password_wo", unknown())],
+            none,
+            Credentials::Unknown,
+        ),
+        ("password to a version", &[("password", one())], &[("password_wo", one()), version(1)], none, send.clone()),
+        ("password_wo, no version", &[], &[("password_wo", one())], wo, compare(&raise)),
+        ("password_wo unknown, no version", &[], &[("password_wo", unknown())], wo, Credentials::Unknown),
+        ("password_wo after an import", &[], &[("password_wo", one())], none, raise.clone()),
+        ("password_wo unknown after an import", &[], &[("password_wo", unknown())], none, Credentials::Unknown),
+        ("password_wo removed", &[], &[], wo, keep.clone()),
+        ("version equal", &[version(1)], &[("password_wo", text("new")), version(1)], wo, keep.clone()),
+        ("version 0 equal", &[version(0)], &[("password_wo", text("new")), version(0)], wo, keep.clone()),
+        ("version raised", &[version(1)], &[("password_wo", one()), version(2)], wo, send.clone()),
+        ("version lowered to 0", &[version(1)], &[("password_wo", one()), version(0)], wo, send.clone()),
+        ("first version is 0", &[], &[("password_wo", one()), version(0)], wo, send.clone()),
+        ("version unset, none noted", &[version(3)], &[("password_wo", one())], none, raise.clone()),
+        ("version unknown", &[version(3)], &[("password_wo", one()), ("password_wo_version", unknown())], wo, send),
+        ("password_wo and version removed", &[version(3)], &[], wo, keep),
     ];
     for (case, prior, written, source, expected) in cases {
         let (prior, config) = (state(prior), config(written));
-        assert_eq!(sends(&prior, &config, &noted(source)), expected, "{case}");
+        assert_eq!(decided(&prior, &config, &noted(source)), expected, "{case}");
         let request = |config: &Object| request(&prior, config, &noted(source));
-        if !expected {
+        if matches!(expected, Credentials::Keep | Credentials::Compare { .. }) {
             assert_eq!(request(&config), json!(null), "{case}");
         } else if Value::from(config.clone()).is_wholly_known() {
             assert_eq!(request(&config), json!({ "credentials": credentials(json!({})) }), "{case}");
         }
     }
+}
+
+#[test]
+fn notes_of_a_newer_provider_change_nothing() {
+    let newer = Private::decode(br#"{"format":2}"#).unwrap();
+    let config = config(&[("password_wo", text("hunter2"))]);
+    assert_eq!(decided(&state(&[]), &config, &newer), Credentials::Keep);
+}
+
+#[test]
+fn a_create_counts_from_one() {
+    let decided = |values: Values<'_>| decide_create(&Connection::from_object(&config(values)));
+    assert_eq!(decided(&[("password_wo", text("a"))]), Credentials::Raise);
+    assert_eq!(decided(&[("password_wo", Value::unknown())]), Credentials::Unknown);
+    assert_eq!(decided(&[("password_wo", text("a")), ("password_wo_version", Value::from(7))]), Credentials::Send);
+    assert_eq!(decided(&[("password", text("a"))]), Credentials::Send);
+    assert!(raised(None) == Value::from(1));
+    assert!(raised(Some(&state(&[]))) == Value::from(1));
+    assert!(raised(Some(&state(&[("password_wo_version", Value::from(0))]))) == Value::from(1));
+    assert!(raised(Some(&state(&[("password_wo_version", Value::from(41))]))) == Value::from(42));
 }
 
 #[test]
@@ -239,21 +284,29 @@ fn a_credential_that_is_unknown_will_be_sent() {
     }
 }
 
-#[test]
-fn what_was_sent_is_noted() {
+#[tokio::test]
+async fn what_was_sent_is_noted() {
     let connection = |values: Values<'_>| Connection::from_object(&config(values));
     let password: Values<'_> = &[("password", text("hunter2"))];
     let password_wo: Values<'_> = &[("password_wo", text("hunter2"))];
-    for (written, planned, source) in
-        [(password, password, Some("password")), (password_wo, &[], Some("password_wo")), (&[], &[], None)]
-    {
+    let counted: Values<'_> = &[("password_wo", text("hunter2")), ("password_wo_version", Value::from(1))];
+    let fingerprints = Fingerprints::default();
+    for (written, planned, source, counts) in [
+        (password, password, Some("password"), false),
+        (password_wo, &[], Some("password_wo"), true),
+        (counted, &[], Some("password_wo"), false),
+        (&[], &[], None, false),
+    ] {
         let mut private = noted(Some("something old"));
         private.keep(WRITTEN_HASH, Json::from("old"));
-        note(&mut private, &connection(written), &connection(planned), None);
+        let (config, planned) = (connection(written), connection(planned));
+        let note = |hash, sent| Written { config: &config, planned: &planned, hash, sent };
+        note(None, false).note(&mut private, &fingerprints).await;
         assert_eq!(private.kept(PASSWORD_SOURCE), source.map(Json::from).as_ref());
         assert_eq!(private.kept(WRITTEN_HASH), Some(&Json::from("old")), "nothing was sent");
-        note(&mut private, &connection(written), &connection(planned), Some("new"));
+        note(Some("new"), true).note(&mut private, &fingerprints).await;
         assert_eq!(private.kept(WRITTEN_HASH), Some(&Json::from("new")));
+        assert_eq!(private.kept(FINGERPRINT).is_some(), counts, "{source:?}");
         let bytes = private.encode();
         assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"));
     }

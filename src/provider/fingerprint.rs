@@ -1,0 +1,96 @@
+//! A slow, salted, short digest of a password: enough to notice that it is another one, too little to tell which.
+//!
+//! It is kept in the private data of a write-only password, which everybody can read who can read the state. So a guess
+//! costs a whole Argon2id, a salt makes equal passwords look different, and only 24 bits are kept: of all passwords one in
+//! 16 million fits, so that a hit is no proof. A short or common password can be guessed all the same, which is why a
+//! connection with `password_wo_version` has no fingerprint at all.
+
+use std::num::NonZero;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use tokio::sync::Semaphore;
+
+use crate::secret::Secret;
+use crate::tls;
+
+/// In front of each fingerprint. Another number is another recipe, and compares as "another password".
+const FORMAT: &str = "1";
+
+/// Of the second recipe that RFC 9106 recommends where memory is short, with a tenth of the memory: a plan takes many.
+const MEMORY_KIB: u32 = 7 * 1024;
+const PASSES: u32 = 5;
+const LANES: u32 = 1;
+
+const SALT: usize = 16;
+
+/// 24 bits.
+const KEPT: usize = 3;
+
+/// Takes fingerprints, each on a thread of its own and at most one per core at a time.
+pub(crate) struct Fingerprints(Semaphore);
+
+impl Default for Fingerprints {
+    fn default() -> Self {
+        Self(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get)))
+    }
+}
+
+impl Fingerprints {
+    /// The fingerprint of a password, with a new salt. `None` where the system has no memory or no randomness left.
+    pub(crate) async fn take(&self, password: &Secret) -> Option<String> {
+        let salt = tls::random::<SALT>()?;
+        let digest = self.digest(password, salt).await?;
+        Some(format!("{FORMAT}${}${}", BASE64.encode(salt), BASE64.encode(digest)))
+    }
+
+    /// Whether a password has this fingerprint. One of another format has no password.
+    pub(crate) async fn matches(&self, fingerprint: &str, password: &Secret) -> bool {
+        let Some((salt, kept)) = parse(fingerprint) else { return false };
+        self.digest(password, salt).await == Some(kept)
+    }
+
+    async fn digest(&self, password: &Secret, salt: [u8; SALT]) -> Option<[u8; KEPT]> {
+        // The semaphore is never closed.
+        let _core = self.0.acquire().await;
+        let password = password.trimmed();
+        tokio::task::spawn_blocking(move || digest(&password, salt)).await.ok()?
+    }
+}
+
+fn digest(password: &Secret, salt: [u8; SALT]) -> Option<[u8; KEPT]> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).ok()?;
+    let mut digest = [0; 32];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(password.expose().as_bytes(), &salt, &mut digest)
+        .ok()?;
+    digest.first_chunk().copied()
+}
+
+fn parse(fingerprint: &str) -> Option<([u8; SALT], [u8; KEPT])> {
+    let (salt, digest) = fingerprint.strip_prefix(FORMAT)?.strip_prefix('$')?.split_once('$')?;
+    let bytes = |text: &str| BASE64.decode(text).ok();
+    Some((bytes(salt)?.try_into().ok()?, bytes(digest)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fingerprint_knows_its_password_and_holds_24_bits() {
+        let fingerprints = Fingerprints::default();
+        let secret = Secret::new("correct horse");
+        let one = fingerprints.take(&secret).await.unwrap();
+        let two = fingerprints.take(&secret).await.unwrap();
+        assert_ne!(one, two, "the salt");
+        assert_eq!(one.len(), "1$".len() + 22 + "$".len() + 4);
+        assert!(fingerprints.matches(&one, &secret).await);
+        assert!(fingerprints.matches(&two, &Secret::new(" correct horse\n")).await, "the service trims");
+        assert!(!fingerprints.matches(&one, &Secret::new("Correct horse")).await);
+        for broken in ["", "1", "1$", "2$AAAAAAAAAAAAAAAAAAAAAA$AAAA", "1$AA$AAAA", "1$AAAAAAAAAAAAAAAAAAAAAA$", "x"] {
+            assert!(!fingerprints.matches(broken, &secret).await, "{broken}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Write-only passwords: what is noticed, what is sent, and what is never stored.
+
+use crate::support::scene::{PASSWORD, Scene};
+
+const UNSET: (&str, &str) = ("password_wo_version", "null");
+
+/// The passwords that were sent since the last look.
+fn sent(scene: &Scene) -> Vec<String> {
+    let patches = scene.bodies("PATCH", "/api/v1/app-connections").into_iter();
+    let posts = scene.bodies("POST", "/api/v1/app-connections").into_iter();
+    let passwords = posts.chain(patches).filter_map(|body| Some(body["credentials"]["password"].as_str()?.to_owned()));
+    let passwords = passwords.collect();
+    scene.kms.clear_requests();
+    passwords
+}
+
+fn alter(scene: &Scene, password: &str) {
+    scene.postgres.sql(&format!("ALTER ROLE \"{}\" PASSWORD '{password}'", scene.role));
+}
+
+#[test]
+fn another_password_is_noticed_and_the_plan_shows_it() {
+    let mut scene = Scene::new();
+    scene.configure(&[UNSET]);
+    scene.workspace.apply().expect(0).says(&["+ password_wo_version = 1"]);
+    assert_eq!(sent(&scene), [PASSWORD]);
+    scene.is_settled();
+    alter(&scene, "another-one");
+    scene.workspace.set("TF_VAR_password", "another-one");
+    scene.workspace.plan().expect(2).says(&["~ password_wo_version = 1 -> 2", "1 to change"]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(sent(&scene), ["another-one"]);
+    scene.is_settled();
+    // A rename keeps the record.
+    scene.configure(&[UNSET, ("name", "\"renamed\"")]);
+    scene.workspace.apply().expect(0);
+    assert!(sent(&scene).is_empty());
+    scene.is_settled();
+}
+
+#[test]
+fn a_failed_update_is_planned_again() {
+    let mut scene = Scene::new();
+    scene.configure(&[UNSET]);
+    scene.workspace.apply().expect(0);
+    alter(&scene, "another-one");
+    scene.workspace.set("TF_VAR_password", "another-one");
+    scene.kms.fail("PATCH", "/api", 1, crate::support::kms::Fault::Status(500, serde_json::json!({
+        "reqId": "req-00000000000000", "statusCode": 500, "message": "Something went wrong", "error": "InternalServerError"
+    })));
+    scene.workspace.apply().expect(1).says(&["The KMS failed", "req-00000000000000"]);
+    scene.workspace.plan().expect(2).says(&["~ password_wo_version = 1 -> 2"]);
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+}
+
+#[test]
+fn with_a_version_only_the_number_decides() {
+    let mut scene = Scene::new();
+    scene.configure(&[("password_wo_version", "7")]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(sent(&scene), [PASSWORD]);
+    alter(&scene, "another-one");
+    scene.workspace.set("TF_VAR_password", "another-one");
+    scene.is_settled();
+    scene.configure(&[("password_wo_version", "8")]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(sent(&scene), ["another-one"]);
+    // Unset again: nothing is known of what was sent, so it is sent once more, announced.
+    scene.configure(&[UNSET]);
+    scene.workspace.plan().expect(2).says(&["~ password_wo_version = 8 -> 9"]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(sent(&scene), ["another-one"]);
+    scene.is_settled();
+}
+
+#[test]
+fn the_password_moves_between_its_arguments_without_being_sent() {
+    let scene = Scene::new();
+    let plain = format!("{PASSWORD:?}");
+    scene.configure(&[UNSET, ("password_wo", "null"), ("password", &plain)]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(sent(&scene), [PASSWORD]);
+    let logins = scene.logins();
+    scene.configure(&[UNSET]);
+    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.is_settled();
+    scene.configure(&[UNSET, ("password_wo", "null"), ("password", &plain)]);
+    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.is_settled();
+    assert!(sent(&scene).is_empty());
+    assert_eq!(scene.logins(), logins);
+}
+
+#[test]
+fn a_password_that_is_known_only_later_is_compared_then() {
+    let scene = Scene::new();
+    scene.configure(&[UNSET]);
+    scene.workspace.apply().expect(0);
+    let _first = sent(&scene);
+    // Unknown in the plan, and then the same as before: the apply finds nothing to do.
+    scene.workspace.write("later.tf", "resource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n");
+    scene.configure(&[UNSET, ("password_wo", "trimsuffix(\"${var.password}${terraform_data.later.output}\", \"x\")")]);
+    scene.workspace.plan().expect(2).says(&["(known after apply)"]);
+    scene.workspace.apply().expect(0);
+    assert!(sent(&scene).is_empty());
+    scene.is_settled();
+}
+
+#[test]
+fn the_record_is_no_password() {
+    let scene = Scene::new();
+    scene.configure(&[UNSET]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(scene.workspace.files_with(PASSWORD), Vec::<std::path::PathBuf>::new());
+    scene.configure(&[]);
+    scene.workspace.plan().expect(0);
+}

@@ -8,6 +8,7 @@ mod diagnose;
 mod fingerprint;
 mod logins;
 mod postgres_connection;
+mod scopes;
 mod session;
 mod settings;
 mod validation;

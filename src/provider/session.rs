@@ -5,6 +5,7 @@ use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 
 use super::fingerprint::Fingerprints;
 use super::logins::Logins;
+use super::scopes::Scopes;
 use super::settings::{NoClient, Resolved};
 use super::validation::Defaults;
 
@@ -14,6 +15,7 @@ pub struct Session {
     pub(crate) validation: Defaults,
     pub(crate) logins: Logins,
     pub(crate) fingerprints: Fingerprints,
+    pub(crate) scopes: Scopes,
 }
 
 impl Session {
@@ -27,12 +29,18 @@ impl Session {
             validation: resolved.validation,
             logins: Logins::default(),
             fingerprints: Fingerprints::default(),
+            scopes: Scopes::default(),
         }
     }
 
     /// The client, for work that needs the service.
     pub(crate) fn client(&self) -> Result<&kms::Client, Diagnostics> {
         self.client.as_ref().map_err(|missing| missing.diagnostics())
+    }
+
+    /// Whether there is no client only because an argument is not known yet.
+    pub(crate) fn has_unknown_arguments(&self) -> bool {
+        matches!(self.client, Err(NoClient::Unknown(_)))
     }
 }
 

@@ -67,7 +67,8 @@ fn a_killed_provider_loses_nothing_and_the_printed_block_brings_it_back() {
     scene.configure(&[]);
     // The answer of the create is lost, and the question what became of it hangs: the provider knows nothing yet.
     scene.kms.fail("POST", "/api/v1/app-connections", 1, Fault::LostAfter);
-    scene.kms.fail("GET", "/api/v1/app-connections", 1, Fault::Delay(Duration::from_secs(30)));
+    let by_name = "/api/v1/app-connections/postgres/connection-name";
+    scene.kms.fail("GET", by_name, 1, Fault::Delay(Duration::from_secs(30)));
     let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
     eventually("the create", || posted(&scene));
     for pid in providers(&scene) {

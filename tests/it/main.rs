@@ -7,6 +7,7 @@ mod kills;
 mod kms_client;
 mod kms_server;
 mod lifecycle;
+mod lost_answers;
 mod postgres_fixture;
 mod probe;
 mod probe_fakes;

@@ -97,7 +97,8 @@ fn an_unknown_provider_argument_waits_until_somebody_needs_the_service() {
 fn an_operation_that_takes_too_long_is_given_up_and_nothing_is_lost() {
     let scene = Scene::new();
     scene.configure_with(&[], "timeouts {\n    create = \"1s\"\n    read = \"700ms\"\n    update = \"1s\"\n  }");
-    scene.kms.fail("POST", "/api/v1/app-connections", 1, Fault::Delay(Duration::from_secs(3)));
+    // Longer than the limit, and than the time for looking what became of it.
+    scene.kms.fail("POST", "/api/v1/app-connections", 1, Fault::Delay(Duration::from_secs(9)));
     let apply = scene.workspace.apply().expect(1);
     apply.says(&["Given up while waiting for the KMS", "`timeouts`", "Nothing is created twice"]);
     // The service went on with it.

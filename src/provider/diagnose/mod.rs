@@ -7,7 +7,10 @@ mod database;
 mod service;
 
 pub(crate) use database::{Login, refusal};
-pub(crate) use service::{Attempt, create, gone, import_form, nothing_to_import, service, update};
+pub(crate) use service::{
+    Attempt, adopted, create, gone, import_form, name_exists, not_asked, nothing_to_import, service, stops_a_plan,
+    update,
+};
 
 /// How every refusal in a plan can be passed by to destroy what is there.
 const DESTROY: &str = "To destroy this configuration as it is: `terraform destroy -refresh=false`.";

@@ -152,6 +152,49 @@ fn import_block(id: &str) -> String {
     format!("import {{\n  to = kms_postgres_connection.<label>\n  id = \"{id}\"\n}}")
 }
 
+/// An answer was lost, and the connection is there: the name was free just before, and everything that can be read is
+/// what was asked for.
+pub(crate) fn adopted(title: &str, error: &Error) -> Diagnostic {
+    Diagnostic::warning(
+        format!("The answer to the creation of {title} was lost"),
+        format!(
+            "{}\n\nThe connection exists: its name was free just before, and everything that the KMS shows of it is what was \
+             asked for. It is in the state now; nothing has to be done.",
+            sentence(&error.to_string())
+        ),
+    )
+}
+
+/// A plan goes on without the KMS.
+pub(crate) fn not_asked(reason: &str) -> Diagnostic {
+    Diagnostic::warning(
+        "The KMS could not be asked",
+        format!(
+            "{}\n\nWhether names are free and projects exist could not be found out. The plan goes on without that; the apply \
+             needs the KMS.",
+            sentence(reason)
+        ),
+    )
+}
+
+/// A name of a planned create that something else has. It may be renamed or destroyed in the same run.
+pub(crate) fn name_exists(name: &str, id: &str) -> Diagnostic {
+    Diagnostic::warning(
+        format!("The KMS has a connection {name} already"),
+        format!(
+            "Names are unique in a scope, and the connection {id} has this one. Unless this very run destroys or renames it, the \
+             apply will be refused. To manage the existing connection instead:\n\n{}",
+            import_block(id)
+        ),
+    )
+    .at("name")
+}
+
+/// Whether an answer of the KMS is a reason to stop a plan: it will not be another one in the apply.
+pub(crate) fn stops_a_plan(error: &Error) -> bool {
+    matches!(error, Error::LoginRefused { .. } | Error::ProjectNotFound { .. } | Error::Settings(_))
+}
+
 /// A connection that somebody deleted in the KMS.
 pub(crate) fn gone(title: &str, id: &str, client: &Client) -> Diagnostic {
     Diagnostic::warning(

@@ -24,8 +24,10 @@ use super::{diagnose, wait};
 mod host;
 mod login;
 mod model;
+mod names;
 mod rules;
 mod schema;
+mod settle;
 mod timeouts;
 mod writes;
 
@@ -66,6 +68,9 @@ impl Resource<Session> for PostgresConnection {
         if planned.password.is_null() && config.password_wo.is_null() {
             return Err(password_missing(&planned, change.prior.is_some()).into());
         }
+        if change.prior.is_none() {
+            names::check(call, &planned).await?;
+        }
         login::check(call, &planned, &config, login::Phase::Plan).await
     }
 
@@ -86,7 +91,16 @@ impl Resource<Session> for PostgresConnection {
             credentials,
         };
         wait::reading(call, limit, login::check(call, &planned, &config, login::Phase::Apply)).await??;
-        match wait::writing(call, limit, client.create(&request)).await? {
+        let was_free = names::was_free(call, &planned).await;
+        let answered = wait::writing(call, limit, client.create(&request)).await?;
+        let settled = match answered {
+            Err(error) if was_free && settle::is_lost(&error) => {
+                let found = settle::created(client, &request).await;
+                found.inspect(|_| call.warn(diagnose::adopted(planned.title(), &error))).ok_or(error)
+            }
+            answered => answered,
+        };
+        match settled {
             Ok(remote) => {
                 let hash = remote.credentials_hash.as_deref();
                 let written = Written { config: &config, planned: &planned, hash, sent: true };
@@ -107,7 +121,7 @@ impl Resource<Session> for PostgresConnection {
         let client = call.session().client()?;
         let limit = Limit::new(timeouts::limit(state.get("timeouts"), Operation::Read));
         let Some(id) = known.id.known().cloned() else { return Ok(None) };
-        let found = wait::reading(call, limit, client.read(&id)).await?;
+        let found = wait::reading(call, limit, settle::read(client, &id)).await?;
         match found.map_err(|error| diagnose::service(known.attempt("read"), &error))? {
             Some(remote) => Ok(Some(Connection::read(remote, known).into_object())),
             None => {
@@ -138,7 +152,14 @@ impl Resource<Session> for PostgresConnection {
         let client = call.session().client()?;
         let id = prior.id.known().cloned().ok_or_else(still_unknown)?;
         let answered = wait::writing(call, limit, client.update(&id, &request)).await?;
-        let remote = answered.map_err(|error| diagnose::update(planned.attempt("update"), &error))?;
+        let settled = match answered {
+            Err(error) if settle::is_lost(&error) => {
+                let before = prior.credentials_hash.known().map(String::as_str);
+                settle::updated(client, &id, &request, before).await.ok_or(error)
+            }
+            answered => answered,
+        };
+        let remote = settled.map_err(|error| diagnose::update(planned.attempt("update"), &error))?;
         let hash = remote.credentials_hash.as_deref().filter(|_| sends_credentials);
         let written = Written { config: &config, planned: &planned, hash, sent: sends_credentials };
         written.note(&mut change.private, &call.session().fingerprints).await;
@@ -151,7 +172,11 @@ impl Resource<Session> for PostgresConnection {
         let limit = Limit::new(timeouts::limit(state.get("timeouts"), Operation::Delete));
         let Some(id) = known.id.known() else { return Ok(()) };
         let deleted = wait::writing(call, limit, client.delete(id)).await?;
-        deleted.map(|_| ()).map_err(|error| diagnose::service(known.attempt("delete"), &error))
+        match deleted {
+            Err(error) if settle::is_lost(&error) && settle::deleted(client, id).await => Ok(()),
+            Err(error) => Err(diagnose::service(known.attempt("delete"), &error)),
+            Ok(_) => Ok(()),
+        }
     }
 
     async fn import(&self, call: &Call<Session>, id: &str) -> Result<Object, Diagnostics> {

@@ -1,0 +1,66 @@
+//! What the KMS says to a planned create: whether it can be asked, whether the scope exists, whether the name is free.
+
+use std::time::Duration;
+
+use crate::provider::diagnose;
+use crate::provider::session::Session;
+use crate::provider::validation::Mode;
+use crate::terraform::diagnostic::Diagnostics;
+use crate::terraform::resource::Call;
+
+use super::model::Connection;
+
+/// For a plan any list of its own walk will do.
+const THIS_WALK: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How old a list may be that says "the name was free just before".
+const JUST_BEFORE: Duration = Duration::from_secs(10);
+
+/// Asks the KMS about a planned create, if the settings say that plans shall find out. One list per scope serves all.
+///
+/// # Errors
+/// When the KMS refuses the login, or has no such project. Everything else that keeps it from answering is a warning.
+pub(super) async fn check(call: &Call<Session>, planned: &Connection) -> Result<(), Diagnostics> {
+    let mode = call.session().validation.with(&planned.validation).map(|validation| validation.mode);
+    if !matches!(mode, Some(Mode::Plan | Mode::Warn)) || planned.project_id.is_unknown() {
+        return Ok(());
+    }
+    let client = match call.session().client() {
+        Ok(client) => client,
+        // What is unknown now is known when the service is needed.
+        Err(_) if call.session().has_unknown_arguments() => return Ok(()),
+        Err(missing) => {
+            missing.into_iter().for_each(|missing| call.warn(diagnose::not_asked(&missing.detail)));
+            return Ok(());
+        }
+    };
+    let listing = call.session().scopes.list(client, planned.project(), THIS_WALK);
+    let Some(listed) = call.unless_stopped(listing).await else { return Ok(()) };
+    match listed {
+        Ok(connections) => {
+            let name = planned.name.known().map(|name| name.trim());
+            if let Some(taken) = connections.iter().find(|connection| Some(connection.name.as_str()) == name) {
+                call.warn(diagnose::name_exists(&taken.name, &taken.id));
+            }
+            Ok(())
+        }
+        Err(error) if diagnose::stops_a_plan(&error) => Err(diagnose::service(planned.attempt("plan"), &error)),
+        Err(error) => {
+            call.warn(diagnose::not_asked(&format!("{error}.")));
+            Ok(())
+        }
+    }
+}
+
+/// Whether the name of a connection that is about to be created was free just before. Not knowing is "no".
+pub(super) async fn was_free(call: &Call<Session>, planned: &Connection) -> bool {
+    let Ok(client) = call.session().client() else { return false };
+    let listing = call.session().scopes.list(client, planned.project(), JUST_BEFORE);
+    match call.unless_stopped(listing).await {
+        Some(Ok(connections)) => {
+            let name = planned.name.known().map(|name| name.trim());
+            !connections.iter().any(|connection| Some(connection.name.as_str()) == name)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,116 @@
+//! Lost answers: what became of a request that the service may have run. Settled by looking, never by repeating.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::kms::{Change, Client, Connection, Error, NewConnection, NewCredentials, Patch};
+
+/// How long the service is given to show what it has done.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether nobody answered. An answer that cannot be read is an answer: it forbids to take the object for ours.
+pub(super) fn is_lost(error: &Error) -> bool {
+    match error {
+        Error::NoAnswer { sent, .. } => *sent,
+        Error::Gateway { foreign } => (502..=504).contains(&foreign.status),
+        Error::Cancelled => true,
+        _ => false,
+    }
+}
+
+/// The connection that a create made whose answer was lost, if every readable field of it is what was asked for.
+///
+/// Only for a name that was seen free just before: an object that existed is never taken over, however equal.
+pub(super) async fn created(client: &Client, request: &NewConnection) -> Option<Connection> {
+    let found = look(|| client.find_by_name(&request.name, request.project_id.as_deref())).await?;
+    is_what_was_asked(&found, request).then_some(found)
+}
+
+/// The connection after an update whose answer was lost, if it shows what was asked for.
+pub(super) async fn updated(
+    client: &Client,
+    id: &str,
+    change: &Change,
+    hash_before: Option<&str>,
+) -> Option<Connection> {
+    let shown = |found: &Connection| shows_change(found, change, hash_before);
+    look(|| async { client.read(id).await.map(|found| found.filter(shown)) }).await
+}
+
+/// Whether the connection of a delete whose answer was lost is gone.
+pub(super) async fn deleted(client: &Client, id: &str) -> bool {
+    look(|| async { client.read(id).await.map(|found| found.is_none().then_some(())) }).await.is_some()
+}
+
+/// Reads a connection that the state knows. The service's replicas lag: "gone" is asked twice before it is believed.
+pub(super) async fn read(client: &Client, id: &str) -> Result<Option<Connection>, Error> {
+    if let Some(found) = client.read(id).await? {
+        return Ok(Some(found));
+    }
+    sleep(PAUSE).await;
+    client.read(id).await
+}
+
+/// Whether stored credentials show what was sent, as far as they are shown.
+fn shows(connection: &Connection, sent: &NewCredentials) -> bool {
+    let stored = &connection.credentials;
+    stored.host == sent.host
+        && stored.port == f64::from(sent.port)
+        && stored.database == sent.database
+        && stored.username == sent.username
+        && stored.ssl_enabled == sent.ssl_enabled
+        && stored.ssl_reject_unauthorized == sent.ssl_reject_unauthorized
+        && stored.ssl_certificate == sent.ssl_certificate
+}
+
+fn is_what_was_asked(found: &Connection, request: &NewConnection) -> bool {
+    let empty = |text: &Option<String>| text.clone().unwrap_or_default();
+    found.name == request.name
+        && empty(&found.description) == empty(&request.description)
+        && found.project_id == request.project_id
+        && found.gateway_id == request.gateway_id
+        && found.is_platform_managed.unwrap_or(false) == request.is_platform_managed
+        && shows(found, &request.credentials)
+}
+
+/// Whether a connection shows what an update asked for. That credentials were written shows in their fingerprint.
+fn shows_change(found: &Connection, change: &Change, hash_before: Option<&str>) -> bool {
+    let patched = |patch: &Patch<String>, stored: &Option<String>| match patch {
+        Patch::Keep => true,
+        Patch::Clear => stored.is_none(),
+        Patch::Set(text) => stored.as_ref() == Some(text),
+    };
+    let written = |credentials: &NewCredentials| {
+        shows(found, credentials)
+            && found.credentials_hash.is_some()
+            && found.credentials_hash.as_deref() != hash_before
+    };
+    change.name.as_ref().is_none_or(|name| found.name == *name)
+        && patched(&change.description, &found.description)
+        && patched(&change.gateway_id, &found.gateway_id)
+        && change.credentials.as_ref().is_none_or(written)
+}
+
+/// Looks until there is something to see, or patience ends.
+async fn look<T, F>(question: impl Fn() -> F) -> Option<T>
+where
+    F: Future<Output = Result<Option<T>, Error>>,
+{
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match tokio::time::timeout(left, question()).await {
+            Ok(Ok(Some(seen))) => return Some(seen),
+            Ok(Ok(None) | Err(Error::NoAnswer { .. } | Error::Gateway { .. } | Error::Unavailable { .. })) => {}
+            _ => return None,
+        }
+        if Instant::now() + PAUSE >= end {
+            return None;
+        }
+        sleep(PAUSE).await;
+    }
+}

@@ -68,6 +68,8 @@ pub const CA_CERTIFICATE_FILE: [Variable; 2] = pair("KMS_CA_CERTIFICATE_FILE", "
 pub const REQUEST_TIMEOUT: [Variable; 2] = pair("KMS_REQUEST_TIMEOUT", "INFISICAL_REQUEST_TIMEOUT");
 /// Upper bound of the validation mode.
 pub const VALIDATION: [Variable; 2] = pair("KMS_VALIDATION", "INFISICAL_VALIDATION");
+/// The only hosts and addresses where databases are logged in to.
+pub const VALIDATION_HOSTS: [Variable; 2] = pair("KMS_VALIDATION_HOSTS", "INFISICAL_VALIDATION_HOSTS");
 
 const fn pair(name: &'static str, fallback: &'static str) -> [Variable; 2] {
     [variable(name), variable(fallback)]

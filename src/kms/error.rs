@@ -162,6 +162,15 @@ impl Error {
         }
     }
 
+    /// Whether the service did nothing because the database, or a pooler, had no connection left for its login. Only their
+    /// words tell.
+    pub fn is_crowded_database(&self) -> bool {
+        let Self::DatabaseRefused { step: Step::Login, message, .. } = self else { return false };
+        ["too many connections", "too many clients", "remaining connection slots", "no more connections allowed"]
+            .iter()
+            .any(|text| message.contains(text))
+    }
+
     /// What the service itself said, if it said something.
     pub fn reply(&self) -> Option<&Reply> {
         match self {

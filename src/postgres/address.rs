@@ -1,6 +1,70 @@
-//! Addresses that are never contacted, whatever name leads there.
+//! What addresses mean: which are never contacted, whatever name leads there, and which a KMS may refuse.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::Network;
+
+/// The ranges that the service takes for parts of its own network unless it is told otherwise. Those for documentation
+/// are among them.
+const INTERNAL: [Network; 23] = [
+    v4([0, 0, 0, 0], 8),
+    v4([10, 0, 0, 0], 8),
+    v4([100, 64, 0, 0], 10),
+    v4([127, 0, 0, 0], 8),
+    v4([169, 254, 0, 0], 16),
+    v4([172, 16, 0, 0], 12),
+    v4([192, 0, 0, 0], 24),
+    v4([192, 0, 2, 0], 24),
+    v4([192, 88, 99, 0], 24),
+    v4([192, 168, 0, 0], 16),
+    v4([198, 18, 0, 0], 15),
+    v4([198, 51, 100, 0], 24),
+    v4([203, 0, 113, 0], 24),
+    v4([224, 0, 0, 0], 4),
+    v4([240, 0, 0, 0], 4),
+    v6([0, 0, 0, 0, 0, 0, 0, 0], 128),
+    v6([0, 0, 0, 0, 0, 0, 0, 1], 128),
+    v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64),
+    v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48),
+    v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
+    v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
+    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
+    v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
+];
+
+/// The ranges that every network may use for machines of its own: the same address is another machine elsewhere.
+const PRIVATE: [Network; 5] = [
+    v4([10, 0, 0, 0], 8),
+    v4([100, 64, 0, 0], 10),
+    v4([172, 16, 0, 0], 12),
+    v4([192, 168, 0, 0], 16),
+    v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
+];
+
+const fn v4(octets: [u8; 4], bits: u8) -> Network {
+    let [a, b, c, d] = octets;
+    Network::new(IpAddr::V4(Ipv4Addr::new(a, b, c, d)), bits)
+}
+
+const fn v6(segments: [u16; 8], bits: u8) -> Network {
+    let [a, b, c, d, e, f, g, h] = segments;
+    Network::new(IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)), bits)
+}
+
+/// Whether a service refuses to connect there unless it is told to allow its own network.
+pub fn is_internal(address: IpAddr) -> bool {
+    INTERNAL.iter().any(|network| network.contains(address))
+}
+
+/// Whether the same address can be another machine on another network.
+pub fn is_private(address: IpAddr) -> bool {
+    PRIVATE.iter().any(|network| network.contains(address))
+}
+
+/// Whether it is the machine itself, in any spelling.
+pub fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
 
 /// Why an address is never contacted; `None` when it may be.
 pub(super) fn forbidden(address: IpAddr) -> Option<&'static str> {
@@ -70,6 +134,34 @@ mod tests {
             ("64:ff9b::a00:1", false),
         ] {
             assert_eq!(forbidden(address.parse().unwrap()).is_some(), forbidden_expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_network_of_its_own() {
+        for (address, internal, private, loopback) in [
+            ("10.1.2.3", true, true, false),
+            ("100.64.0.1", true, true, false),
+            ("100.128.0.1", false, false, false),
+            ("172.31.255.255", true, true, false),
+            ("172.32.0.0", false, false, false),
+            ("192.168.1.1", true, true, false),
+            ("::ffff:192.168.1.1", true, true, false),
+            ("203.0.113.7", true, false, false),
+            ("2001:db8::1", true, false, false),
+            ("2001:4860::1", false, false, false),
+            ("8.8.8.8", false, false, false),
+            ("127.9.9.9", true, false, true),
+            ("::1", true, false, true),
+            ("::ffff:127.0.0.1", true, false, true),
+            ("fd12::1", true, true, false),
+        ] {
+            let parsed = address.parse().unwrap();
+            assert_eq!(
+                (is_internal(parsed), is_private(parsed), is_loopback(parsed)),
+                (internal, private, loopback),
+                "{address}"
+            );
         }
     }
 }

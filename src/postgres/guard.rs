@@ -54,6 +54,11 @@ impl<S> Guard<S> {
         &mut self.stream
     }
 
+    /// Whether anything came from the other side.
+    pub(super) fn has_heard(&self) -> bool {
+        self.scan.total > 0
+    }
+
     /// Whether the server asked for a proof of the password.
     pub(super) fn password_was_asked_for(&self) -> bool {
         self.scan.asked

@@ -51,6 +51,14 @@ const REST_OF_FOREIGN_ANSWER: Duration = Duration::from_millis(200);
 /// # Errors
 /// Why the role could not get in, or why that could not be found out.
 pub async fn login(target: &Target, timeout: Duration) -> Result<Accepted, Refusal> {
+    resolve(target, timeout).await?.login().await
+}
+
+/// The first half of [`login`]: looks up where it would go, and contacts nobody but name servers.
+///
+/// # Errors
+/// The name leads nowhere.
+pub async fn resolve(target: &Target, timeout: Duration) -> Result<Resolved, Refusal> {
     let target = target.trimmed();
     let mut attempt = Attempt {
         endpoint: Endpoint {
@@ -61,19 +69,45 @@ pub async fn login(target: &Target, timeout: Duration) -> Result<Accepted, Refus
             overridden: target.address.clone(),
         },
         passed_over: Vec::new(),
+        answered: false,
         deadline: Instant::now() + timeout,
         began: Instant::now(),
+        at: OffsetDateTime::now_utc(),
     };
-    let at = OffsetDateTime::now_utc();
-    attempt.run(&target).await.map_err(|failure| Refusal {
-        reason: failure.reason,
-        said: failure.said,
-        endpoint: attempt.endpoint,
-        database: target.database.clone(),
-        username: target.username.clone(),
-        stage: failure.stage,
-        at,
-    })
+    match attempt.resolve(&target).await {
+        Ok(addresses) => Ok(Resolved { target, addresses, attempt }),
+        Err(failure) => Err(attempt.refusal(&target, failure)),
+    }
+}
+
+/// A login that knows where it goes, and has not gone there yet. Its time is running.
+pub struct Resolved {
+    target: Target,
+    addresses: Vec<SocketAddr>,
+    attempt: Attempt,
+}
+
+impl Resolved {
+    /// Where the name leads, in the order in which the addresses are tried.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The same login, which will try no other addresses than these.
+    #[must_use]
+    pub fn only(self, addresses: Vec<SocketAddr>) -> Self {
+        Self { addresses, ..self }
+    }
+
+    /// The second half of [`login`].
+    ///
+    /// # Errors
+    /// Why the role could not get in, or why that could not be found out.
+    pub async fn login(mut self) -> Result<Accepted, Refusal> {
+        let addresses = std::mem::take(&mut self.addresses);
+        let result = self.attempt.run(&self.target, addresses).await;
+        result.map_err(|failure| self.attempt.refusal(&self.target, failure))
+    }
 }
 
 /// Either kind of connection.
@@ -84,20 +118,39 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 struct Attempt {
     endpoint: Endpoint,
     passed_over: Vec<(SocketAddr, String)>,
+    /// Whether the other side has said anything.
+    answered: bool,
     deadline: Instant,
     began: Instant,
+    at: OffsetDateTime,
 }
 
 impl Attempt {
-    async fn run(&mut self, target: &Target) -> Result<Accepted, Failure> {
-        let addresses = self.resolve(target).await?;
+    fn refusal(&mut self, target: &Target, failure: Failure) -> Refusal {
+        Refusal {
+            reason: failure.reason,
+            said: failure.said,
+            endpoint: self.endpoint.clone(),
+            passed_over: std::mem::take(&mut self.passed_over),
+            answered: self.answered,
+            database: target.database.clone(),
+            username: target.username.clone(),
+            stage: failure.stage,
+            at: self.at,
+        }
+    }
+
+    async fn run(&mut self, target: &Target, addresses: Vec<SocketAddr>) -> Result<Accepted, Failure> {
         let socket = self.dial(addresses).await?;
         let stream: Box<dyn Stream> = match &target.tls {
             Tls::Off => Box::new(socket),
             Tls::Unverified => Box::new(self.encrypt(socket, target, tls::unverified()).await?),
             Tls::Verified { ca } => Box::new(self.encrypt(socket, target, tls::verified(ca.as_ref())).await?),
         };
-        self.log_in(Guard::new(stream, target.channel_is_safe()), target).await
+        let mut stream = Guard::new(stream, target.channel_is_safe());
+        let result = self.log_in(&mut stream, target).await;
+        self.answered |= stream.has_heard();
+        result
     }
 
     /// Waits for one stage, but never past the deadline.
@@ -145,13 +198,15 @@ impl Attempt {
 
     /// Asks for TLS in PostgreSQL's way and begins it.
     async fn encrypt(
-        &self,
+        &mut self,
         mut socket: TcpStream,
         target: &Target,
         config: Result<rustls::ClientConfig, rustls::Error>,
     ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Failure> {
         let config = config.map_err(|error| tls_failure(&error))?;
-        self.wait(Stage::SslRequest, ask_for_tls(&mut socket)).await??;
+        let offered = self.wait(Stage::SslRequest, ask_for_tls(&mut socket)).await?;
+        self.answered = !matches!(&offered, Err(failure) if matches!(failure.reason, Reason::Closed { .. }));
+        offered?;
         let name = self.server_name(target).ok_or_else(|| Stage::Tls.failed(Reason::UnusableHost))?;
         let connector = TlsConnector::from(Arc::new(config));
         let connected = self.wait(Stage::Tls, connector.connect(name, socket)).await?;
@@ -169,7 +224,7 @@ impl Attempt {
         }
     }
 
-    async fn log_in(&mut self, mut stream: Guard<Box<dyn Stream>>, target: &Target) -> Result<Accepted, Failure> {
+    async fn log_in(&mut self, stream: &mut Guard<Box<dyn Stream>>, target: &Target) -> Result<Accepted, Failure> {
         let mut config = Config::new();
         config
             .user(&target.username)
@@ -179,7 +234,7 @@ impl Attempt {
             .ssl_mode(SslMode::Disable);
         let failed = |stage: Stage, error: &tokio_postgres::Error| client_failure(stage, error, target);
 
-        let connected = self.wait(Stage::Login, config.connect_raw(&mut stream, NoTls)).await?;
+        let connected = self.wait(Stage::Login, config.connect_raw(&mut *stream, NoTls)).await?;
         let (client, mut connection) = match connected {
             Ok(connected) => connected,
             Err(error) => {

@@ -10,7 +10,7 @@
 //! | `login` | the stages |
 //! | `guard` | reads along with the server and lets the password go only where it is safe |
 //! | `tls`, `certificates` | whose certificates are trusted, and what is wrong with others |
-//! | `address` | what is never contacted |
+//! | `address`, `network` | what is never contacted, and what belongs to somebody's own network |
 //! | `failure`, `server_error` | what libraries report, and what servers say, turned into a reason |
 //! | `reason` | every reason |
 //! | `words` | one table: the class of each reason, the input to blame, what to say |
@@ -21,6 +21,7 @@ mod certificates;
 mod failure;
 mod guard;
 mod login;
+mod network;
 mod reason;
 mod refusal;
 mod server_error;
@@ -29,8 +30,10 @@ mod text;
 mod tls;
 mod words;
 
+pub use self::address::{is_internal, is_loopback, is_private};
 pub use self::certificates::{CertificateError, Certificates, Presented};
-pub use self::login::{Accepted, login};
+pub use self::login::{Accepted, Resolved, login, resolve};
+pub use self::network::{Network, NotANetwork};
 pub use self::reason::{Blame, Class, Insecure, Reason, Scope, Stage};
 pub use self::refusal::{Endpoint, Refusal};
 pub use self::server_error::ServerError;

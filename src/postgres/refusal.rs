@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::{Address, Blame, Class, Reason, ServerError, Stage, Statement};
+use super::{Address, Blame, Class, Fault, Reason, ServerError, Stage, Statement, Target, Trust};
 
 /// Which server was asked, as far as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,11 @@ pub struct Refusal {
     pub said: Option<ServerError>,
     /// Who was asked.
     pub endpoint: Endpoint,
+    /// Addresses of the name that could not be reached, in the order in which they were tried, each with what the system
+    /// said.
+    pub passed_over: Vec<(SocketAddr, String)>,
+    /// Whether the other side said anything at all.
+    pub answered: bool,
     /// For which database.
     pub database: String,
     /// As which role.
@@ -71,6 +76,51 @@ impl Refusal {
         format!("Asked: {} as role `{}` for database `{}`.", self.endpoint, self.username, self.database)
     }
 
+    /// The same answer to another login that would get it too.
+    #[must_use]
+    pub fn as_for(&self, target: &Target) -> Self {
+        let target = target.trimmed();
+        let endpoint = Endpoint {
+            host: target.host,
+            port: target.port,
+            overridden: target.address,
+            address: self.endpoint.address,
+            local: self.endpoint.local,
+        };
+        Self { endpoint, database: target.database, username: target.username, ..self.clone() }
+    }
+
+    /// What each address of the name answered, where several were tried.
+    pub fn every_address(&self) -> Option<String> {
+        let lines: Vec<_> = self.passed_over.iter().map(|(address, said)| format!("{address}: {said}")).collect();
+        (lines.len() > 1).then(|| format!("Tried all addresses of the name: {}.", lines.join("; ")))
+    }
+
+    /// Whether it says only that there was nobody to talk to, so that it holds for every login there.
+    pub fn is_silence(&self) -> bool {
+        let nobody = matches!(
+            self.reason,
+            Reason::DnsFailed { .. } | Reason::ConnectionRefused | Reason::Unreachable { .. } | Reason::TimedOut { .. }
+        );
+        nobody && !self.answered
+    }
+
+    /// Whether all that is wrong is an authority that is not among the public ones, where no others were given.
+    pub fn is_unknown_to_the_public(&self) -> bool {
+        let Reason::Certificate(problem) = &self.reason else { return false };
+        problem.fault == Fault::UnknownIssuer && problem.trust == Trust::Public
+    }
+
+    /// Whether the server had no place for it, and may have one soon.
+    pub fn is_crowding(&self) -> bool {
+        matches!(self.reason, Reason::TooManyConnections(_) | Reason::Starting)
+    }
+
+    /// Whether it counts as a failed attempt where failed attempts are counted and the role is locked in the end.
+    pub fn counts_against_the_role(&self) -> bool {
+        matches!(self.reason, Reason::PasswordRefused | Reason::NoSuchRole | Reason::RoleRefused)
+    }
+
     /// When (UTC) and from which address.
     pub fn when_and_where(&self) -> String {
         let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
@@ -103,7 +153,7 @@ impl std::error::Error for Refusal {}
 impl Endpoint {
     /// `host:port`, with brackets around IPv6.
     pub fn name(&self) -> String {
-        host_and_port(&self.host, self.port)
+        Address { host: self.host.clone(), port: self.port }.to_string()
     }
 }
 
@@ -112,15 +162,11 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "`{}`", self.name())?;
         if let Some(dialled) = &self.overridden {
-            write!(formatter, ", dialled as `{}`", host_and_port(&dialled.host, dialled.port))?;
+            write!(formatter, ", dialled as `{dialled}`")?;
         }
         match self.address {
             Some(address) => write!(formatter, " (address {address})"),
             None => Ok(()),
         }
     }
-}
-
-fn host_and_port(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

@@ -1,5 +1,6 @@
 //! What is asked: a server, a database and a role. Knows nothing of how the question is put.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::Certificates;
@@ -33,6 +34,14 @@ pub struct Address {
     pub port: u16,
 }
 
+impl fmt::Display for Address {
+    /// `host:port`, with brackets around IPv6.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(formatter, "[{host}]:{port}") } else { write!(formatter, "{host}:{port}") }
+    }
+}
+
 /// Encryption of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tls {
@@ -63,7 +72,7 @@ impl Target {
     }
 
     /// Where the connection goes.
-    pub(super) fn dialled(&self) -> Address {
+    pub fn dialled(&self) -> Address {
         match &self.address {
             Some(address) => address.clone(),
             None => Address { host: self.host.clone(), port: self.port },

@@ -1,35 +1,70 @@
 //! The verdicts of database logins, shared by all that ask for the same login in one walk.
 //!
 //! A refused password counts against the role in many directories, so each distinct login is made once: those that come
-//! while it is under way wait for it, and those that come soon after take its verdict.
+//! while it is under way wait for it, and those that come soon after take its verdict. What one login learned about its
+//! [`endpoint`] answers others there too.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, watch};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::postgres::{self, Target};
+
+use self::endpoint::{Endpoint, Next, Ticket};
+use super::standpoint::{Barred, Standpoint};
+
+mod endpoint;
 
 /// How long a verdict answers for new plans. The world changes during an apply.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// Logins under way at a time.
-const AT_ONCE: usize = 4;
+/// How long a process waits in all for endpoints that never answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a database said to one login.
-pub(crate) type Verdict = Result<postgres::Accepted, postgres::Refusal>;
+/// How long a login waits for its turn, in multiples of the time that it may take.
+const QUEUE: u32 = 3;
+
+/// What is known of one login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The role came in.
+    Accepted(postgres::Accepted),
+    /// It did not, or nobody was there.
+    Refused(postgres::Refusal),
+    /// Nobody asked.
+    NotChecked(NotChecked),
+}
+
+/// Why a login was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotChecked {
+    /// It makes no sense from here, or is not allowed.
+    Barred(Barred),
+    /// The role has been refused as often as is safe.
+    Attempts,
+    /// The process has waited long enough for endpoints that never answer.
+    Patience,
+    /// Others were in front of it for too long.
+    Queue,
+}
 
 /// The logins of one walk.
 pub(crate) struct Logins {
-    known: Mutex<HashMap<Endpoint, Vec<Login>>>,
-    slots: Semaphore,
+    standpoint: Standpoint,
+    known: Mutex<HashMap<Key, Vec<Login>>>,
+    endpoints: Mutex<HashMap<(String, u16), Arc<watch::Sender<Endpoint>>>>,
+    /// Spent on endpoints that have not answered.
+    wasted: Mutex<Duration>,
     /// How old a verdict may be that a plan takes.
     fresh: Duration,
 }
 
-/// The parts of a login that are no secret, as a key.
-type Endpoint = (String, u16, String, String);
+/// The parts of a login that are no secret.
+type Key = (String, u16, String, String);
 
 struct Login {
     target: Target,
@@ -38,7 +73,21 @@ struct Login {
 
 #[derive(Default)]
 struct Made {
-    verdict: OnceCell<(Instant, Verdict)>,
+    decided: OnceCell<(Instant, Decided)>,
+}
+
+/// What a login came to, or what it took from another.
+struct Decided {
+    judgement: Arc<Judgement>,
+    shared: bool,
+}
+
+/// A verdict together with what became of it.
+struct Judgement {
+    verdict: Verdict,
+    took: Duration,
+    /// The connection whose message tells it in full.
+    told: OnceLock<String>,
 }
 
 /// Who asks.
@@ -50,46 +99,87 @@ pub(crate) enum Asker {
     Apply,
 }
 
-/// A verdict.
+/// A verdict for one who asked.
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     /// Whether another call made the login.
     pub(crate) shared: bool,
+    /// How long the login took.
+    pub(crate) took: Duration,
+    judgement: Arc<Judgement>,
 }
 
-impl Default for Logins {
-    fn default() -> Self {
-        Self { known: Mutex::default(), slots: Semaphore::new(AT_ONCE), fresh: FRESH }
+impl Judged {
+    /// The connection whose message tells the verdict in full; this one, if nobody has told it.
+    pub(crate) fn told_by(&self, connection: &str) -> &str {
+        self.judgement.told.get_or_init(|| connection.to_owned())
+    }
+
+    /// Whether somebody has told it.
+    pub(crate) fn is_told(&self) -> bool {
+        self.judgement.told.get().is_some()
+    }
+}
+
+impl Judgement {
+    fn new(verdict: Verdict, took: Duration) -> Arc<Self> {
+        Arc::new(Self { verdict, took, told: OnceLock::new() })
+    }
+
+    fn is_crowding(&self) -> bool {
+        matches!(&self.verdict, Verdict::Refused(refusal) if refusal.is_crowding())
+    }
+
+    /// The verdict in the terms of a login that may not be the one that was made.
+    fn verdict_for(&self, target: &Target) -> Verdict {
+        match &self.verdict {
+            Verdict::Refused(refusal) => Verdict::Refused(refusal.as_for(target)),
+            verdict => verdict.clone(),
+        }
+    }
+}
+
+impl Decided {
+    fn not_checked(why: NotChecked) -> Self {
+        Self { judgement: Judgement::new(Verdict::NotChecked(why), Duration::ZERO), shared: false }
     }
 }
 
 impl Logins {
+    pub(crate) fn new(standpoint: Standpoint) -> Self {
+        Self {
+            standpoint,
+            known: Mutex::default(),
+            endpoints: Mutex::default(),
+            wasted: Mutex::default(),
+            fresh: FRESH,
+        }
+    }
+
     /// The verdict on a login, by making it unless it is known.
     ///
     /// Dropping the future ends a login that is under way and leaves no verdict; who waits for it makes it again.
     pub(crate) async fn judge(&self, target: &Target, timeout: Duration, asker: Asker) -> Judged {
         let made = self.find(target, asker);
         let mut shared = true;
-        let (_, verdict) = made
-            .verdict
-            .get_or_init(|| {
-                shared = false;
-                async {
-                    // The semaphore is never closed.
-                    let _slot = self.slots.acquire().await;
-                    let verdict = postgres::login(target, timeout).await;
-                    (Instant::now(), verdict)
-                }
-            })
-            .await;
-        Judged { verdict: verdict.clone(), shared }
+        let deciding = || {
+            shared = false;
+            async {
+                let decided = self.decide(target, timeout).await;
+                (Instant::now(), decided)
+            }
+        };
+        let (_, decided) = made.decided.get_or_init(deciding).await;
+        let judgement = decided.judgement.clone();
+        let shared = shared || decided.shared;
+        Judged { verdict: judgement.verdict_for(target), shared, took: judgement.took, judgement }
     }
 
     fn find(&self, target: &Target, asker: Asker) -> Arc<Made> {
         let key = (target.host.clone(), target.port, target.database.clone(), target.username.clone());
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         let logins = known.entry(key).or_default();
-        let old = |made: &Made| made.verdict.get().is_some_and(|(when, _)| when.elapsed() > self.fresh);
+        let old = |made: &Made| made.decided.get().is_some_and(|(when, _)| when.elapsed() > self.fresh);
         let stale = |made: &Made| asker == Asker::Plan && old(made);
         logins.retain(|login| login.target != *target || !stale(&login.made));
         if let Some(login) = logins.iter().find(|login| login.target == *target) {
@@ -99,6 +189,123 @@ impl Logins {
         logins.push(Login { target: target.clone(), made: made.clone() });
         made
     }
+
+    /// Makes the login, or takes what another was told.
+    async fn decide(&self, target: &Target, timeout: Duration) -> Decided {
+        if let Err(barred) = self.standpoint.before_look_up(target) {
+            return Decided::not_checked(NotChecked::Barred(barred));
+        }
+        let endpoint = self.endpoint(target);
+        let first = self.attempt(&endpoint, target, timeout).await;
+        if first.shared || !first.judgement.is_crowding() {
+            return first;
+        }
+        sleep(pause()).await;
+        let second = self.attempt(&endpoint, target, timeout).await;
+        // What was heard is better than nothing.
+        if matches!(second.judgement.verdict, Verdict::NotChecked(_)) { first } else { second }
+    }
+
+    async fn attempt(&self, endpoint: &watch::Sender<Endpoint>, target: &Target, timeout: Duration) -> Decided {
+        let place = match self.enter(endpoint, target, timeout).await {
+            Ok(place) => place,
+            Err(answer) => return answer,
+        };
+        let began = Instant::now();
+        let verdict = self.log_in(target, timeout).await;
+        let judgement = Judgement::new(verdict, began.elapsed());
+        place.leave(&judgement);
+        if !endpoint.borrow().has_answered() {
+            *lock(&self.wasted) += judgement.took;
+        }
+        Decided { judgement, shared: false }
+    }
+
+    /// Waits for a turn at the endpoint, or for an answer that makes it needless.
+    async fn enter<'a>(
+        &self,
+        endpoint: &'a watch::Sender<Endpoint>,
+        target: &'a Target,
+        timeout: Duration,
+    ) -> Result<Place<'a>, Decided> {
+        let end = Instant::now() + timeout.saturating_mul(QUEUE);
+        let mut changes = endpoint.subscribe();
+        loop {
+            let tired = *lock(&self.wasted) >= PATIENCE;
+            let mut next = Next::Wait;
+            let mut ticket = None;
+            // A login that begins is no news to those that wait.
+            endpoint.send_if_modified(|endpoint| {
+                next = endpoint.next(target, Instant::now(), tired);
+                ticket = matches!(next, Next::Go).then(|| endpoint.begin(target));
+                false
+            });
+            match (next, ticket) {
+                (_, Some(ticket)) => return Ok(Place { endpoint, target, ticket: Some(ticket) }),
+                (Next::Take(judgement), _) => return Err(Decided { judgement, shared: true }),
+                (Next::GiveUp(why), _) => return Err(Decided::not_checked(why)),
+                (Next::Wait | Next::Go, None) => {}
+            }
+            if timeout_at(end, changes.changed()).await.is_err() {
+                return Err(Decided::not_checked(NotChecked::Queue));
+            }
+        }
+    }
+
+    async fn log_in(&self, target: &Target, timeout: Duration) -> Verdict {
+        let resolved = match postgres::resolve(target, timeout).await {
+            Ok(resolved) => resolved,
+            Err(refusal) => return Verdict::Refused(refusal),
+        };
+        let addresses = match self.standpoint.before_dialling(target, resolved.addresses()) {
+            Ok(addresses) => addresses,
+            Err(barred) => return Verdict::NotChecked(NotChecked::Barred(barred)),
+        };
+        match resolved.only(addresses).login().await {
+            Ok(accepted) => Verdict::Accepted(accepted),
+            Err(refusal) => Verdict::Refused(refusal),
+        }
+    }
+
+    fn endpoint(&self, target: &Target) -> Arc<watch::Sender<Endpoint>> {
+        let dialled = target.dialled();
+        let name = dialled.host.trim().trim_end_matches('.').to_ascii_lowercase();
+        lock(&self.endpoints).entry((name, dialled.port)).or_insert_with(|| Arc::new(watch::Sender::default())).clone()
+    }
+}
+
+/// A turn at an endpoint. Dropping it gives the turn back.
+struct Place<'a> {
+    endpoint: &'a watch::Sender<Endpoint>,
+    target: &'a Target,
+    ticket: Option<Ticket>,
+}
+
+impl Place<'_> {
+    fn leave(mut self, judgement: &Arc<Judgement>) {
+        self.give_back(Some(judgement));
+    }
+
+    fn give_back(&mut self, judgement: Option<&Arc<Judgement>>) {
+        if let Some(ticket) = self.ticket.take() {
+            self.endpoint.send_modify(|endpoint| endpoint.end(ticket, self.target, Instant::now(), judgement));
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.give_back(None);
+    }
+}
+
+/// One to two seconds: processes that were turned away together do not come back together.
+fn pause() -> Duration {
+    Duration::from_millis(1000 + RandomState::new().hash_one(()) % 1000)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The KMS provider: the only folder that sees both Terraform and the two services.
 //!
 //! [`settings`] and [`validation`] turn the provider block into a [`session`]; [`postgres_connection`] is the resource;
-//! [`logins`] shares verdicts of database logins between connections; [`diagnose`] is the only place where errors of
+//! [`logins`] shares verdicts of database logins between connections, and [`standpoint`] (with [`allowed_hosts`]) says
+//! which make sense from here; [`diagnose`] is the only place where errors of
 //! the KMS and refusals of databases become diagnostics.
 
+mod allowed_hosts;
 mod diagnose;
 mod fingerprint;
 mod logins;
@@ -11,6 +13,7 @@ mod postgres_connection;
 mod scopes;
 mod session;
 mod settings;
+mod standpoint;
 mod validation;
 mod wait;
 

@@ -7,6 +7,7 @@ use super::fingerprint::Fingerprints;
 use super::logins::Logins;
 use super::scopes::Scopes;
 use super::settings::{NoClient, Resolved};
+use super::standpoint::Standpoint;
 use super::validation::Defaults;
 
 /// The configured provider. Goes, with everything it remembers, at the next `Configure`.
@@ -16,6 +17,8 @@ pub struct Session {
     pub(crate) logins: Logins,
     pub(crate) fingerprints: Fingerprints,
     pub(crate) scopes: Scopes,
+    /// Where the service runs, and where this machine may log in.
+    pub(crate) standpoint: Standpoint,
 }
 
 impl Session {
@@ -27,9 +30,10 @@ impl Session {
         Self {
             client,
             validation: resolved.validation,
-            logins: Logins::default(),
+            logins: Logins::new(resolved.standpoint.clone()),
             fingerprints: Fingerprints::default(),
             scopes: Scopes::default(),
+            standpoint: resolved.standpoint,
         }
     }
 

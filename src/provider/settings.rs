@@ -17,6 +17,8 @@ use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 
 use self::login::{Method, login};
+use super::allowed_hosts::AllowedHosts;
+use super::standpoint::{Place, Standpoint};
 use super::validation;
 
 mod login;
@@ -51,6 +53,8 @@ pub(crate) struct Resolved {
     pub(crate) client: Result<Settings, NoClient>,
     /// Defaults for the `validation` blocks of resources.
     pub(crate) validation: validation::Defaults,
+    /// Where the service is and where logins may go.
+    pub(crate) standpoint: Standpoint,
 }
 
 /// Why the provider block and the environment make no client.
@@ -198,9 +202,13 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
     validate(config).into_result()?;
     let block = Block::from_object(config);
     let validation = validation::Defaults::resolve(&block.validation, variable)?;
+    let allowed = AllowedHosts::resolve(variable)?;
     let unknown = unknown_arguments(config);
     if !unknown.is_empty() {
-        return Ok(Resolved { client: Err(NoClient::Unknown(unknown)), validation });
+        // A bad address is said when all is known.
+        let base = if block.host.is_unknown() { None } else { host(&block, variable).ok() };
+        let standpoint = Standpoint { place: base.as_ref().map_or(Place::Elsewhere, place), allowed };
+        return Ok(Resolved { client: Err(NoClient::Unknown(unknown)), validation, standpoint });
     }
     let mut problems = Diagnostics::new();
     let mut note = |problem: Diagnostic| problems.push(problem);
@@ -215,6 +223,7 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
         return Err(problems);
     };
     let organization_slug = argument(&block.organization_slug).or_else(|| found(&env::ORGANIZATION_SLUG, variable));
+    let standpoint = Standpoint { place: place(&base), allowed };
     let client = login.ok_or(NoClient::NoCredentials).map(|login| Settings {
         organization_slug,
         headers,
@@ -222,7 +231,11 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
         request_timeout,
         ..Settings::new(base, login)
     });
-    Ok(Resolved { client, validation })
+    Ok(Resolved { client, validation, standpoint })
+}
+
+fn place(base: &BaseUrl) -> Place {
+    Place::of(base.host())
 }
 
 /// Where a value came from: what a message has to name.

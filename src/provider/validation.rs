@@ -225,7 +225,12 @@ impl Defaults {
             return Some(Validation {
                 mode,
                 lowered_from: (mode < configured).then_some(configured),
-                unreachable: Unreachable::Ignore,
+                unreachable: either(
+                    parsed(&written.unreachable, Unreachable::parse),
+                    self.unreachable,
+                    Unreachable::Warning,
+                )
+                .unwrap_or(Unreachable::Ignore),
                 timeout: DEFAULT_TIMEOUT,
                 address: None,
             });

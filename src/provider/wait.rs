@@ -74,6 +74,33 @@ pub(crate) async fn writing<T>(
     })
 }
 
+/// How long a database is left alone that had no place for the service.
+const CROWDED: Duration = Duration::from_secs(2);
+
+/// [`writing`], once more when the service changed nothing because the database had no connection left: our own login may
+/// have had the last one a moment ago.
+///
+/// # Errors
+/// Only when the run was interrupted before anything was sent.
+pub(crate) async fn writing_twice_if_crowded<T, F>(
+    call: &Call<Session>,
+    limit: Limit,
+    request: impl Fn() -> F,
+) -> Result<Result<T, kms::Error>, Diagnostics>
+where
+    F: Future<Output = Result<T, kms::Error>>,
+{
+    let first = writing(call, limit, request()).await?;
+    match &first {
+        Err(error) if error.is_crowded_database() => {}
+        _ => return Ok(first),
+    }
+    match reading(call, limit, tokio::time::sleep(CROWDED)).await {
+        Ok(()) => writing(call, limit, request()).await,
+        Err(_no_time_for_it) => Ok(first),
+    }
+}
+
 /// What is said about work that an interrupt ended.
 pub(crate) fn interrupted() -> Diagnostic {
     Diagnostic::error("Interrupted", "The run was interrupted before this was done. Run it again to go on.")

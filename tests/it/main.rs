@@ -8,6 +8,7 @@ mod kms_client;
 mod kms_server;
 mod lifecycle;
 mod lost_answers;
+mod polite;
 mod postgres_fixture;
 mod probe;
 mod probe_fakes;

@@ -1,6 +1,6 @@
 //! What a database said to a login, for a person.
 
-use crate::postgres::{Blame, Class, Reason, Refusal};
+use crate::postgres::{Blame, Class, Reason, Refusal, is_private};
 use crate::provider::validation::Mode;
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
 
@@ -20,21 +20,56 @@ pub(crate) struct Login<'a> {
     pub(crate) would_stop_the_apply: bool,
     /// The configured mode, where the environment lowered it.
     pub(crate) lowered_from: Option<Mode>,
+    /// Whether the answer would be the same for the KMS.
+    pub(crate) class: Class,
+    /// Where the connection moves, when its password stays.
+    pub(crate) moved: Option<Moved>,
+    /// The connection whose message says the same in full.
+    pub(crate) told_by: Option<&'a str>,
+}
+
+/// From where to where an update moves a connection.
+pub(crate) struct Moved {
+    pub(crate) from: String,
+    pub(crate) to: String,
 }
 
 /// A login that did not come about.
 ///
 /// In this order: what the server said, who was asked as whom, when and from where, what gave the password, what has
 /// happened so far, what to check, the statement to run, and how to go on all the same.
+///
+/// What another connection's message says already is not said again, unless the core shows one of all anyhow.
 pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &Login<'_>) -> Diagnostic {
+    let folded = severity == Severity::Warning && !login.would_stop_the_apply;
+    let detail = match login.told_by {
+        Some(first) if !folded => in_short(severity, refusal, login, first),
+        _ => in_full(severity, refusal, login),
+    };
+    Diagnostic::new(severity, summary(login), detail).at(argument(refusal.blame(), login))
+}
+
+fn in_short(severity: Severity, refusal: &Refusal, login: &Login<'_>, first: &str) -> String {
+    let mut lines = vec![sentence(&capitalized(&refusal.headline())), refusal.asked(), password(login)];
+    lines.extend(moved(login));
+    lines.push(so_far(login.class, severity));
+    let destroy = if severity == Severity::Error && login.in_plan { format!(" {DESTROY}") } else { String::new() };
+    lines.push(format!("What to check and how to go on says the message of `{first}`.{destroy}"));
+    lines.join("\n")
+}
+
+fn in_full(severity: Severity, refusal: &Refusal, login: &Login<'_>) -> String {
     let mut lines = vec![sentence(&capitalized(&refusal.headline()))];
     lines.extend(refusal.server_said());
     lines.push(refusal.asked());
+    lines.extend(refusal.every_address());
     lines.push(refusal.when_and_where());
     lines.push(password(login));
-    lines.push(so_far(refusal.class(), severity));
+    lines.extend(moved(login));
+    lines.push(so_far(login.class, severity));
     let mut paragraphs = vec![lines.join("\n")];
-    let check = refusal.what_to_check();
+    let mut check = refusal.what_to_check();
+    check.extend(seen_from_elsewhere(refusal, login));
     match check.as_slice() {
         [] => {}
         [one] => paragraphs.push(format!("Check:\n  - {one}")),
@@ -45,14 +80,13 @@ pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &Login<'_>) 
     if cured_by_this_run(&refusal.reason) {
         paragraphs.push(cure(login));
     }
-    paragraphs.push(way_on(refusal.class(), severity, login));
-    Diagnostic::new(severity, summary(refusal.class(), login), paragraphs.join("\n\n"))
-        .at(argument(refusal.blame(), login))
+    paragraphs.push(way_on(login.class, severity, login));
+    paragraphs.join("\n\n")
 }
 
 /// One constant summary per class, so that many alike fold into one; but what will happen to one connection is named.
-fn summary(class: Class, login: &Login<'_>) -> String {
-    match class {
+fn summary(login: &Login<'_>) -> String {
+    match login.class {
         _ if login.would_stop_the_apply => format!("This would stop the apply: {} cannot log in", login.connection),
         Class::Definite => "The database refused the login".to_owned(),
         Class::Unreachable => "The database could not be reached from this machine".to_owned(),
@@ -71,6 +105,27 @@ fn so_far(class: Class, severity: Severity) -> String {
         }
         _ => NOTHING_SENT.to_owned(),
     }
+}
+
+fn moved(login: &Login<'_>) -> Option<String> {
+    let Moved { from, to } = login.moved.as_ref()?;
+    Some(format!("This update moves the connection from {from} to {to} and keeps the password."))
+}
+
+/// What the KMS may see differently from its place.
+fn seen_from_elsewhere(refusal: &Refusal, login: &Login<'_>) -> Option<String> {
+    if refusal.is_unknown_to_the_public() && login.class == Class::Unreachable {
+        return Some(
+            "A KMS of your own may trust more authorities (`NODE_EXTRA_CA_CERTS`), which cannot be seen from here; no password \
+             was sent from here."
+                .to_owned(),
+        );
+    }
+    let address = refusal.endpoint.address?.ip();
+    let direct = refusal.endpoint.overridden.is_none();
+    (login.class == Class::Definite && direct && is_private(address)).then(|| {
+        format!("{address} is a private address: on the network of the KMS it can be another machine than from here.")
+    })
 }
 
 /// A provider sees no graph: what another resource of the same run would put right looks like any other refusal.

@@ -4,9 +4,13 @@
 //! night. No text here holds a secret: the types that it is made of have none.
 
 mod database;
+mod elsewhere;
 mod service;
 
-pub(crate) use database::{Login, refusal};
+pub(crate) use database::{Login, Moved, refusal};
+pub(crate) use elsewhere::{
+    behind_gateway, certificate_expires, internal_address, later_address, mode_lowered, not_checked, why_not_checked,
+};
 pub(crate) use service::{
     Attempt, adopted, create, gone, import_form, name_exists, not_asked, nothing_to_import, service, stops_a_plan,
     update,

@@ -7,7 +7,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::postgres::Tls;
+use crate::postgres::{Reason, Tls};
+use crate::provider::standpoint::Place;
 use crate::secret::Secret;
 
 /// Far more than anything here takes: no test waits for it.
@@ -58,27 +59,35 @@ impl Server {
     }
 }
 
+fn logins() -> Logins {
+    Logins::new(Standpoint { place: Place::Here, allowed: None })
+}
+
+fn is_refused(judged: &Judged) -> bool {
+    matches!(judged.verdict, Verdict::Refused(_))
+}
+
 /// Never finds a verdict fresh.
 fn forgetful() -> Logins {
-    Logins { fresh: Duration::ZERO, ..Logins::default() }
+    Logins { fresh: Duration::ZERO, ..logins() }
 }
 
 #[tokio::test]
 async fn many_at_once_make_one_login() {
     let server = Server::start(false).await;
-    let logins = Logins::default();
+    let logins = logins();
     let target = server.target("one");
     let judged = join_all((0..20).map(|_| logins.judge(&target, TIMEOUT, Asker::Plan))).await;
     assert_eq!(server.connections(), 1);
     assert_eq!(judged.iter().filter(|judged| !judged.shared).count(), 1);
     let first = judged.first().unwrap().verdict.clone();
-    assert!(first.is_err() && judged.iter().all(|judged| judged.verdict == first));
+    assert!(matches!(first, Verdict::Refused(_)) && judged.iter().all(|judged| judged.verdict == first));
 }
 
 #[tokio::test]
 async fn whatever_differs_makes_another_login() {
     let server = Server::start(false).await;
-    let logins = Logins::default();
+    let logins = logins();
     let one = server.target("one");
     let others = [
         server.target("two"),
@@ -102,8 +111,8 @@ async fn whatever_differs_makes_another_login() {
 #[tokio::test]
 async fn a_plan_takes_a_fresh_verdict_only_and_an_apply_any() {
     for (logins, asker, shared) in [
-        (Logins::default(), Asker::Plan, true),
-        (Logins::default(), Asker::Apply, true),
+        (logins(), Asker::Plan, true),
+        (logins(), Asker::Apply, true),
         (forgetful(), Asker::Plan, false),
         (forgetful(), Asker::Apply, true),
     ] {
@@ -119,26 +128,26 @@ async fn a_plan_takes_a_fresh_verdict_only_and_an_apply_any() {
 #[tokio::test]
 async fn a_login_that_was_given_up_leaves_no_verdict_and_takes_no_place() {
     let server = Server::start(true).await;
-    let logins = Logins::default();
-    for given_up in 1..=AT_ONCE + 1 {
+    let logins = logins();
+    for given_up in 1..=5 {
         let target = server.target("one");
         tokio::select! {
             _ = logins.judge(&target, TIMEOUT, Asker::Plan) => panic!("the server said nothing"),
             () = server.accepted.notified() => {}
-            () = tokio::time::sleep(TIMEOUT) => panic!("number {given_up} never came: the place of another is lost"),
+            () = sleep(TIMEOUT) => panic!("number {given_up} never came: the place of another is lost"),
         }
         assert_eq!(server.connections(), given_up);
     }
     server.silent.store(false, Ordering::SeqCst);
     let judged = logins.judge(&server.target("one"), TIMEOUT, Asker::Apply).await;
-    assert!(!judged.shared && judged.verdict.is_err());
-    assert_eq!(server.connections(), AT_ONCE + 2);
+    assert!(!judged.shared && is_refused(&judged));
+    assert_eq!(server.connections(), 6);
 }
 
 #[tokio::test]
 async fn who_waits_for_a_login_that_is_given_up_makes_it() {
     let server = Server::start(true).await;
-    let logins = Logins::default();
+    let logins = logins();
     let target = server.target("one");
     let mut first = Box::pin(logins.judge(&target, TIMEOUT, Asker::Plan));
     let mut second = Box::pin(logins.judge(&target, TIMEOUT, Asker::Plan));
@@ -152,6 +161,66 @@ async fn who_waits_for_a_login_that_is_given_up_makes_it() {
     server.silent.store(false, Ordering::SeqCst);
     drop(first);
     let judged = second.await;
-    assert!(!judged.shared && judged.verdict.is_err());
+    assert!(!judged.shared && is_refused(&judged));
     assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_hundred_logins_to_a_black_hole_cost_one_timeout() {
+    let server = Server::start(true).await;
+    let logins = logins();
+    let timeout = Duration::from_secs(10);
+    let targets: Vec<_> =
+        (0..300).map(|number| Target { database: format!("db{number}"), ..server.target("one") }).collect();
+    let began = Instant::now();
+    let judged = join_all(targets.iter().map(|target| logins.judge(target, timeout, Asker::Plan))).await;
+    assert!(began.elapsed() <= timeout + Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(server.connections() <= 1);
+    for (target, judged) in targets.iter().zip(&judged) {
+        let Verdict::Refused(refusal) = &judged.verdict else { panic!("not refused") };
+        assert!(matches!(refusal.reason, Reason::TimedOut { .. }), "{:?}", refusal.reason);
+        assert_eq!(refusal.database, target.database);
+    }
+    assert_eq!(judged.iter().filter(|judged| !judged.shared).count(), 1);
+    // The first to tell it tells it for all.
+    assert!(judged.iter().all(|judged| !judged.is_told()));
+    assert_eq!(judged.first().unwrap().told_by("first"), "first");
+    assert_eq!(judged.last().unwrap().told_by("last"), "first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_minute_is_all_that_silent_servers_get() {
+    let logins = logins();
+    let timeout = Duration::from_secs(10);
+    let began = Instant::now();
+    let mut not_checked = 0;
+    for _ in 0..20 {
+        let server = Server::start(true).await;
+        let judged = logins.judge(&server.target("one"), timeout, Asker::Plan).await;
+        not_checked += usize::from(judged.verdict == Verdict::NotChecked(NotChecked::Patience));
+    }
+    assert_eq!(not_checked, 14);
+    assert!(began.elapsed() < PATIENCE + timeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_ends_after_three_timeouts() {
+    let server = Server::start(true).await;
+    let logins = logins();
+    let slow = server.target("one");
+    let mut first = Box::pin(logins.judge(&slow, Duration::from_secs(600), Asker::Plan));
+    tokio::select! {
+        biased;
+        _ = &mut first => panic!("the server said nothing"),
+        () = tokio::task::yield_now() => {}
+    }
+    let began = Instant::now();
+    let target = Target { database: "other".to_owned(), ..server.target("one") };
+    tokio::select! {
+        _ = first => panic!("the server said nothing"),
+        judged = logins.judge(&target, Duration::from_secs(10), Asker::Plan) => {
+            assert_eq!(judged.verdict, Verdict::NotChecked(NotChecked::Queue));
+        }
+    }
+    assert_eq!(began.elapsed().as_secs(), 30);
 }

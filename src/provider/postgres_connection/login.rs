@@ -1,11 +1,15 @@
 //! The check of the credentials at the database itself: when it is made, and what its verdict means for the run.
 
+use std::time::Duration;
+
 use crate::postgres;
 use crate::provider::diagnose;
-use crate::provider::logins::Asker;
+use crate::provider::logins::{Asker, Judged, NotChecked, Verdict};
 use crate::provider::session::Session;
+use crate::provider::standpoint::Place;
 use crate::provider::validation::{Mode, Unreachable, Validation};
-use crate::terraform::diagnostic::{Diagnostics, Severity};
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::terraform::model::Field;
 use crate::terraform::resource::Call;
 
 use super::model::Connection;
@@ -19,127 +23,283 @@ pub(super) enum Phase {
     Apply,
 }
 
+/// A planned write of credentials.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// The connection before; `None` for one to be created.
+    pub(super) prior: Option<&'a Connection>,
+    pub(super) planned: &'a Connection,
+    pub(super) config: &'a Connection,
+}
+
 /// Logs in with the planned credentials, if the settings and the phase say so.
 ///
 /// # Errors
 /// When the run must stop. Everything else that a person should see is a warning of the call, or a line in the log.
-pub(super) async fn check(
-    call: &Call<Session>,
-    planned: &Connection,
-    config: &Connection,
-    phase: Phase,
-) -> Result<(), Diagnostics> {
-    let Some(validation) = call.session().validation.with(&planned.validation) else {
-        return not_checked(planned, "a validation setting is not known yet");
+pub(super) async fn check(call: &Call<Session>, subject: Subject<'_>, phase: Phase) -> Result<(), Diagnostics> {
+    let Some(validation) = call.session().validation.with(&subject.planned.validation) else {
+        subject.note_not_checked("a validation setting is not known yet");
+        return Ok(());
     };
-    match (validation.mode, phase) {
-        (Mode::Off, _) => return not_checked(planned, "`mode` is `off`"),
-        (Mode::Apply, Phase::Plan) => return not_checked(planned, "`mode` is `apply`"),
-        _ => {}
-    }
-    if planned.has_gateway() && validation.address.is_none() {
-        return not_checked(planned, "the KMS connects through a gateway, and `address` is not set");
-    }
-    let Some(target) = target(planned, config, &validation) else {
-        return not_checked(planned, "a credential is not known yet");
-    };
-    let asker = if phase == Phase::Plan { Asker::Plan } else { Asker::Apply };
-    let judging = call.session().logins.judge(&target, validation.timeout, asker);
-    let Some(judged) = call.unless_stopped(judging).await else {
-        return Err(crate::provider::wait::interrupted().into());
-    };
-    // An apply whose plan has said it already does not say it again, unless it has to stop.
-    let repeated = phase == Phase::Apply && judged.shared && validation.mode != Mode::Apply;
-    match judged.verdict {
-        Ok(accepted) => {
-            tracing::info!(
-                connection = planned.title(),
-                endpoint = %accepted.endpoint,
-                verdict = "accepted",
-                duration_ms = accepted.milliseconds,
-                "database login"
-            );
+    let check = Check { call, subject, phase, validation };
+    match check.target() {
+        Err(reason) => {
+            check.skip(reason);
             Ok(())
         }
-        Err(refusal) => judge(call, planned, config, &validation, phase, &refusal, repeated),
+        Ok(target) => check.log_in(&target).await,
     }
 }
 
-fn judge(
-    call: &Call<Session>,
-    planned: &Connection,
-    config: &Connection,
-    validation: &Validation,
+/// Why the settings and values ask for no login.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Skipped {
+    Off,
+    InTheApply,
+    Gateway,
+    Unknown,
+}
+
+struct Check<'a> {
+    call: &'a Call<Session>,
+    subject: Subject<'a>,
     phase: Phase,
-    refusal: &postgres::Refusal,
-    repeated: bool,
-) -> Result<(), Diagnostics> {
-    let class = refusal.class();
-    let verdict = match class {
-        postgres::Class::Definite => "refused",
-        postgres::Class::Unreachable => "unreachable",
-    };
-    tracing::info!(
-        connection = planned.title(),
-        endpoint = %refusal.endpoint,
-        verdict,
-        reason = refusal.headline(),
-        "database login"
-    );
-    let severity = match (class, validation.mode, phase, validation.unreachable) {
-        (postgres::Class::Definite, Mode::Warn, Phase::Plan, _) => Severity::Warning,
-        (postgres::Class::Definite, ..) => Severity::Error,
-        (postgres::Class::Unreachable, Mode::Warn, Phase::Plan, Unreachable::Error) => Severity::Warning,
-        (postgres::Class::Unreachable, _, _, Unreachable::Error) => Severity::Error,
-        (postgres::Class::Unreachable, _, _, Unreachable::Warning) => Severity::Warning,
-        (postgres::Class::Unreachable, _, _, Unreachable::Ignore) => return Ok(()),
-    };
-    let what = diagnose::Login {
-        connection: planned.title(),
-        password_argument: planned.password_argument(),
-        password_was_trimmed: planned
-            .password
-            .known()
-            .or_else(|| config.password_wo.known())
-            .is_some_and(|password| password.trim() != password),
-        in_plan: phase == Phase::Plan,
-        would_stop_the_apply: severity == Severity::Warning
-            && (class == postgres::Class::Definite || validation.unreachable == Unreachable::Error),
-        lowered_from: validation.lowered_from,
-    };
-    let diagnostic = diagnose::refusal(severity, refusal, &what);
-    match severity {
-        Severity::Error => Err(diagnostic.into()),
-        Severity::Warning if repeated => Ok(()),
-        Severity::Warning => {
-            call.warn(diagnostic);
-            Ok(())
+    validation: Validation,
+}
+
+impl Check<'_> {
+    /// Whom to log in to, and as whom; or why not.
+    fn target(&self) -> Result<postgres::Target, Skipped> {
+        match (self.validation.mode, self.phase) {
+            (Mode::Off, _) => return Err(Skipped::Off),
+            (Mode::Apply, Phase::Plan) => return Err(Skipped::InTheApply),
+            _ => {}
+        }
+        if self.subject.planned.has_gateway() && self.validation.address.is_none() {
+            return Err(Skipped::Gateway);
+        }
+        self.subject.target(&self.validation).ok_or(Skipped::Unknown)
+    }
+
+    /// No login. Who wants to hear of unreachable databases hears of this too, once.
+    fn skip(&self, reason: Skipped) {
+        let validation = &self.validation;
+        self.subject.note_not_checked(match reason {
+            Skipped::Off => "`mode` is `off`",
+            Skipped::InTheApply => "`mode` is `apply`",
+            Skipped::Gateway => "the KMS connects through a gateway, and `address` is not set",
+            Skipped::Unknown => "a credential is not known yet",
+        });
+        // The phase in which the configuration would have it made.
+        let first = if validation.mode == Mode::Apply && validation.lowered_from.is_none() {
+            Phase::Apply
+        } else {
+            Phase::Plan
+        };
+        if validation.unreachable != Unreachable::Error || self.phase != first {
+            return;
+        }
+        match (reason, validation.lowered_from) {
+            (Skipped::Gateway, _) => self.call.warn(diagnose::behind_gateway(self.subject.planned.title())),
+            (Skipped::Off | Skipped::InTheApply, Some(configured)) => {
+                self.call.warn(diagnose::mode_lowered(self.subject.planned.title(), configured, validation.mode));
+            }
+            _ => {}
+        }
+    }
+
+    async fn log_in(&self, target: &postgres::Target) -> Result<(), Diagnostics> {
+        let asker = if self.phase == Phase::Plan { Asker::Plan } else { Asker::Apply };
+        let judging = self.call.session().logins.judge(target, self.validation.timeout, asker);
+        let Some(judged) = self.call.unless_stopped(judging).await else {
+            return Err(crate::provider::wait::interrupted().into());
+        };
+        self.subject.note(&judged, self.class(&judged.verdict));
+        self.predict(target, &judged);
+        match &judged.verdict {
+            Verdict::Accepted(accepted) => {
+                if self.phase == Phase::Plan || self.validation.mode == Mode::Apply {
+                    self.warn_of_addresses(accepted);
+                }
+                Ok(())
+            }
+            Verdict::Refused(refusal) => self.refuse(refusal, &judged),
+            Verdict::NotChecked(why) => self.not_checked(why, target, &judged),
+        }
+    }
+
+    /// Whether the answer would be the same for the service.
+    fn class(&self, verdict: &Verdict) -> postgres::Class {
+        match verdict {
+            Verdict::Refused(refusal) if self.trusts_more(refusal) => postgres::Class::Unreachable,
+            Verdict::Refused(refusal) => refusal.class(),
+            _ => postgres::Class::Unreachable,
+        }
+    }
+
+    /// A service that somebody runs for themselves may trust more authorities than the public ones.
+    fn trusts_more(&self, refusal: &postgres::Refusal) -> bool {
+        self.call.session().standpoint.place != Place::Cloud && refusal.is_unknown_to_the_public()
+    }
+
+    /// What is shown; `None` for nothing.
+    fn severity(&self, class: postgres::Class) -> Option<Severity> {
+        use postgres::Class::{Definite, Unreachable as Lost};
+        match (class, self.validation.mode, self.phase, self.validation.unreachable) {
+            (Definite, Mode::Warn, Phase::Plan, _) => Some(Severity::Warning),
+            (Definite, ..) => Some(Severity::Error),
+            (Lost, Mode::Warn, Phase::Plan, Unreachable::Error) => Some(Severity::Warning),
+            (Lost, _, _, Unreachable::Error) => Some(Severity::Error),
+            (Lost, _, _, Unreachable::Warning) => Some(Severity::Warning),
+            (Lost, _, _, Unreachable::Ignore) => None,
+        }
+    }
+
+    /// Stops the run, or warns, unless the plan of this apply has warned already.
+    fn show(&self, diagnostic: Diagnostic, repeated: bool) -> Result<(), Diagnostics> {
+        match diagnostic.severity {
+            Severity::Error => return Err(diagnostic.into()),
+            Severity::Warning if repeated => {}
+            Severity::Warning => self.call.warn(diagnostic),
+        }
+        Ok(())
+    }
+
+    fn is_repeated(&self, judged: &Judged) -> bool {
+        self.phase == Phase::Apply && self.validation.mode != Mode::Apply && judged.is_told()
+    }
+
+    fn refuse(&self, refusal: &postgres::Refusal, judged: &Judged) -> Result<(), Diagnostics> {
+        let class = self.class(&judged.verdict);
+        let Some(severity) = self.severity(class) else { return Ok(()) };
+        let Subject { prior, planned, config } = self.subject;
+        let definite = class == postgres::Class::Definite;
+        let repeated = self.is_repeated(judged);
+        let told_by = judged.told_by(planned.title());
+        let what = diagnose::Login {
+            connection: planned.title(),
+            password_argument: planned.password_argument(),
+            password_was_trimmed: planned
+                .password
+                .known()
+                .or_else(|| config.password_wo.known())
+                .is_some_and(|password| password.trim() != password),
+            in_plan: self.phase == Phase::Plan,
+            would_stop_the_apply: severity == Severity::Warning
+                && (definite || self.validation.unreachable == Unreachable::Error),
+            lowered_from: self.validation.lowered_from,
+            class,
+            moved: prior.and_then(|prior| moved(self.call, prior, planned)),
+            told_by: (told_by != planned.title()).then_some(told_by),
+        };
+        self.show(diagnose::refusal(severity, refusal, &what), repeated)
+    }
+
+    fn not_checked(&self, why: &NotChecked, target: &postgres::Target, judged: &Judged) -> Result<(), Diagnostics> {
+        let severity = match why {
+            NotChecked::Barred(_) => Severity::Warning,
+            _ => match self.severity(postgres::Class::Unreachable) {
+                Some(severity) => severity,
+                None => return Ok(()),
+            },
+        };
+        let repeated = self.is_repeated(judged);
+        let title = self.subject.planned.title();
+        let _first = judged.told_by(title);
+        self.show(diagnose::not_checked(severity, why, title, target, self.phase == Phase::Plan), repeated)
+    }
+
+    /// The service tries the first address of a name alone.
+    fn warn_of_addresses(&self, accepted: &postgres::Accepted) {
+        if !accepted.passed_over.is_empty() && accepted.endpoint.overridden.is_none() {
+            self.call.warn(diagnose::later_address(self.subject.planned.title(), accepted));
+        }
+    }
+
+    /// A service in the cloud refuses what belongs to an internal network.
+    fn predict(&self, target: &postgres::Target, judged: &Judged) {
+        if self.phase == Phase::Apply && self.validation.mode != Mode::Apply || self.subject.planned.has_gateway() {
+            return;
+        }
+        let (endpoint, passed_over) = match &judged.verdict {
+            Verdict::Accepted(accepted) => (&accepted.endpoint, &accepted.passed_over),
+            Verdict::Refused(refusal) => (&refusal.endpoint, &refusal.passed_over),
+            Verdict::NotChecked(_) => return,
+        };
+        let seen = passed_over.iter().map(|(address, _)| *address).chain(endpoint.address);
+        // What was dialled instead is no address of the host.
+        let seen = seen.filter(|_| endpoint.overridden.is_none()).map(|address| address.ip());
+        if let Some(address) = self.call.session().standpoint.internal(&target.host, seen) {
+            self.call.warn(diagnose::internal_address(self.subject.planned.title(), &target.host, address));
         }
     }
 }
 
-fn not_checked(planned: &Connection, reason: &str) -> Result<(), Diagnostics> {
-    tracing::info!(connection = planned.title(), verdict = "not checked", reason, "database login");
-    Ok(())
+impl Subject<'_> {
+    /// Whom to log in to, and as whom; `None` while a part of it is unknown.
+    fn target(&self, validation: &Validation) -> Option<postgres::Target> {
+        let password = self.planned.password(self.config)?;
+        let credentials = self.planned.credentials(password)?;
+        let tls = match (credentials.ssl_enabled, credentials.ssl_reject_unauthorized, credentials.ssl_certificate) {
+            (false, ..) => postgres::Tls::Off,
+            (true, false, _) => postgres::Tls::Unverified,
+            (true, true, None) => postgres::Tls::Verified { ca: None },
+            (true, true, Some(pem)) => postgres::Tls::Verified { ca: Some(postgres::Certificates::parse(&pem).ok()?) },
+        };
+        Some(postgres::Target {
+            host: credentials.host,
+            port: credentials.port,
+            database: credentials.database,
+            username: credentials.username,
+            password: credentials.password,
+            tls,
+            address: validation
+                .address
+                .clone()
+                .map(|address| postgres::Address { host: address.host, port: address.port }),
+        })
+    }
+
+    /// The one line per planned write of credentials: silence must mean success.
+    fn note(&self, judged: &Judged, class: postgres::Class) {
+        let verdict = match (&judged.verdict, class) {
+            (Verdict::Accepted(_), _) => "accepted".to_owned(),
+            (Verdict::Refused(refusal), postgres::Class::Definite) => format!("refused: {}", refusal.headline()),
+            (Verdict::Refused(refusal), postgres::Class::Unreachable) => format!("unreachable: {}", refusal.headline()),
+            (Verdict::NotChecked(why), _) => format!("not checked: {}", diagnose::why_not_checked(why)),
+        };
+        self.write(&verdict, judged.took, judged.shared);
+    }
+
+    fn note_not_checked(&self, reason: &str) {
+        self.write(&format!("not checked: {reason}"), Duration::ZERO, false);
+    }
+
+    fn write(&self, verdict: &str, took: Duration, shared: bool) {
+        tracing::info!(
+            connection = self.planned.title(),
+            endpoint = self.planned.endpoint(),
+            verdict,
+            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            shared,
+            "database login"
+        );
+    }
 }
 
-/// Whom to log in to, and as whom; `None` while a part of it is unknown.
-fn target(planned: &Connection, config: &Connection, validation: &Validation) -> Option<postgres::Target> {
-    let password = planned.password(config)?;
-    let credentials = planned.credentials(password)?;
-    let tls = match (credentials.ssl_enabled, credentials.ssl_reject_unauthorized, credentials.ssl_certificate) {
-        (false, ..) => postgres::Tls::Off,
-        (true, false, _) => postgres::Tls::Unverified,
-        (true, true, None) => postgres::Tls::Verified { ca: None },
-        (true, true, Some(pem)) => postgres::Tls::Verified { ca: Some(postgres::Certificates::parse(&pem).ok()?) },
+/// From where to where an update moves a connection whose password stays: whoever can change the one can have the other.
+fn moved(call: &Call<Session>, prior: &Connection, planned: &Connection) -> Option<diagnose::Moved> {
+    let stays = match &planned.password {
+        Field::Null => prior.password_wo_version == planned.password_wo_version && prior.password.is_null(),
+        password => prior.password == *password,
     };
-    Some(postgres::Target {
-        host: credentials.host,
-        port: credentials.port,
-        database: credentials.database,
-        username: credentials.username,
-        password: credentials.password,
-        tls,
-        address: validation.address.clone().map(|address| postgres::Address { host: address.host, port: address.port }),
-    })
+    let place = |connection: &Connection| {
+        let validation = call.session().validation.with(&connection.validation);
+        let address = validation.and_then(|validation| validation.address);
+        let address = address.map(|address| postgres::Address { host: address.host, port: address.port });
+        let dialled = address.map(|address| format!(", dialled as `{address}`"));
+        format!("`{}`{}", connection.endpoint(), dialled.unwrap_or_default())
+    };
+    let (from, to) = (place(prior), place(planned));
+    (stays && from != to).then_some(diagnose::Moved { from, to })
 }

@@ -4,6 +4,7 @@
 //! [`writes`] decides what a change sends, [`login`] is the check of the credentials at the database itself.
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
 use crate::kms;
 use crate::secret::Secret;
@@ -21,6 +22,7 @@ use super::session::Session;
 use super::wait::Limit;
 use super::{diagnose, wait};
 
+mod certificate;
 mod host;
 mod login;
 mod model;
@@ -54,6 +56,9 @@ impl Resource<Session> for PostgresConnection {
 
     async fn plan(&self, call: &Call<Session>, change: &mut PlannedChange) -> Result<(), Diagnostics> {
         let config = Connection::from_object(&change.config);
+        if let Some(warning) = certificate::expires_soon(&config, OffsetDateTime::now_utc()) {
+            call.warn(warning);
+        }
         if config.password_wo_version.is_null() {
             change.planned.set("password_wo_version", writes::unset_version(change.prior.as_ref()));
         }
@@ -71,7 +76,9 @@ impl Resource<Session> for PostgresConnection {
         if change.prior.is_none() {
             names::check(call, &planned).await?;
         }
-        login::check(call, &planned, &config, login::Phase::Plan).await
+        let prior = change.prior.as_ref().filter(|_| change.replace.is_empty()).map(Connection::from_object);
+        let subject = login::Subject { prior: prior.as_ref(), planned: &planned, config: &config };
+        login::check(call, subject, login::Phase::Plan).await
     }
 
     async fn create(&self, call: &Call<Session>, change: &mut Change) -> Result<Object, Diagnostics> {
@@ -90,9 +97,10 @@ impl Resource<Session> for PostgresConnection {
             gateway_id: planned.gateway_id.known().cloned(),
             credentials,
         };
-        wait::reading(call, limit, login::check(call, &planned, &config, login::Phase::Apply)).await??;
+        let subject = login::Subject { prior: None, planned: &planned, config: &config };
+        wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
         let was_free = names::was_free(call, &planned).await;
-        let answered = wait::writing(call, limit, client.create(&request)).await?;
+        let answered = wait::writing_twice_if_crowded(call, limit, || client.create(&request)).await?;
         let settled = match answered {
             Err(error) if was_free && settle::is_lost(&error) => {
                 let found = settle::created(client, &request).await;
@@ -138,7 +146,8 @@ impl Resource<Session> for PostgresConnection {
         let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Update));
         let credentials = if writes::credentials_are_planned(&change.planned) {
             let password = planned.password(&config).ok_or_else(|| password_missing(&planned, true))?;
-            wait::reading(call, limit, login::check(call, &planned, &config, login::Phase::Apply)).await??;
+            let subject = login::Subject { prior: Some(&prior), planned: &planned, config: &config };
+            wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
             Some(planned.credentials(password).ok_or_else(still_unknown)?)
         } else {
             None
@@ -151,7 +160,7 @@ impl Resource<Session> for PostgresConnection {
         };
         let client = call.session().client()?;
         let id = prior.id.known().cloned().ok_or_else(still_unknown)?;
-        let answered = wait::writing(call, limit, client.update(&id, &request)).await?;
+        let answered = wait::writing_twice_if_crowded(call, limit, || client.update(&id, &request)).await?;
         let settled = match answered {
             Err(error) if settle::is_lost(&error) => {
                 let before = prior.credentials_hash.known().map(String::as_str);

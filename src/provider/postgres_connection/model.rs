@@ -66,6 +66,16 @@ impl Connection {
         self.name.known().or_else(|| self.id.known()).map_or("the connection", String::as_str)
     }
 
+    /// `host:port` as the service will use it, as far as it is known.
+    pub(super) fn endpoint(&self) -> String {
+        let port = self.port.known().map_or_else(|| "(unknown)".to_owned(), ToString::to_string);
+        match self.host.known().map(|host| host.trim()) {
+            Some(host) if host.contains(':') => format!("[{host}]:{port}"),
+            Some(host) => format!("{host}:{port}"),
+            None => format!("(unknown):{port}"),
+        }
+    }
+
     /// The project for the service; `None` is the organisation.
     pub(super) fn project(&self) -> Option<&str> {
         self.project_id.known().map(String::as_str)

@@ -5,7 +5,7 @@ use time::macros::datetime;
 
 use super::shown;
 use crate::postgres::{
-    Address, CertificateProblem, Endpoint, Fault, Presented, Reason, Refusal, ServerError, Stage, Trust,
+    Address, CertificateProblem, Class, Endpoint, Fault, Presented, Reason, Refusal, ServerError, Stage, Trust,
 };
 use crate::provider::diagnose::database::{Login, refusal};
 use crate::provider::validation::Mode;
@@ -27,6 +27,8 @@ pub(super) fn refused(reason: Reason, said: Option<(&str, &str)>) -> Refusal {
             local: Some("198.51.100.7:50123".parse().unwrap()),
             overridden: None,
         },
+        passed_over: Vec::new(),
+        answered: true,
         database: "orders".to_owned(),
         username: "kms_role".to_owned(),
         stage: Stage::Login,
@@ -46,6 +48,9 @@ pub(super) fn in_plan() -> Login<'static> {
         in_plan: true,
         would_stop_the_apply: false,
         lowered_from: None,
+        class: Class::Definite,
+        moved: None,
+        told_by: None,
     }
 }
 
@@ -54,7 +59,8 @@ fn in_apply() -> Login<'static> {
 }
 
 fn check(severity: Severity, about: &Refusal, login: &Login<'_>, expected: Expect) {
-    expected.assert_eq(&shown(&refusal(severity, about, login)));
+    let login = Login { class: about.class(), moved: None, told_by: None, ..*login };
+    expected.assert_eq(&shown(&refusal(severity, about, &login)));
 }
 
 #[test]

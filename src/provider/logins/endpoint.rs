@@ -1,0 +1,142 @@
+//! What is known of one endpoint, and so what the next login there may do. Pure: neither sockets nor clocks.
+//!
+//! A server gets one connection until it has answered, then a few; once it had no place it gets one for good. Nobody
+//! knocks on a door a second time that was just found shut. And many directories lock a role after three wrong
+//! passwords, so its logins go one after another, and after two refusals none goes any more.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::postgres::Target;
+use crate::secret::Secret;
+
+use super::{FRESH, Judgement, NotChecked, Verdict};
+
+/// Connections at a time to an endpoint that has answered.
+const AT_ONCE: usize = 4;
+
+/// How long nobody knocks again where nobody answered.
+const SHUT: Duration = Duration::from_secs(30);
+
+/// Refused logins per role. Directories begin to lock at three.
+const MOST_REFUSALS: usize = 2;
+
+/// One endpoint.
+#[derive(Default)]
+pub(super) struct Endpoint {
+    running: usize,
+    answered: bool,
+    crowded: bool,
+    shut: Option<(Instant, Arc<Judgement>)>,
+    roles: HashMap<String, Role>,
+}
+
+#[derive(Default)]
+struct Role {
+    /// Whether a login is under way whose password may be refused.
+    judging: bool,
+    accepted: Vec<Secret>,
+    refused: Vec<Refused>,
+}
+
+struct Refused {
+    at: Instant,
+    password: Secret,
+    judgement: Arc<Judgement>,
+}
+
+/// What a login may do.
+pub(super) enum Next {
+    /// Begin.
+    Go,
+    /// Ask again when something has changed.
+    Wait,
+    /// Take what another login was told, which would be told the same.
+    Take(Arc<Judgement>),
+    /// Stay away.
+    GiveUp(NotChecked),
+}
+
+/// What a login has to give back.
+#[derive(Clone, Copy)]
+pub(super) struct Ticket {
+    proven: bool,
+}
+
+impl Endpoint {
+    /// What a login may do now. `tired`: the process has waited long enough for endpoints that never answer.
+    pub(super) fn next(&self, target: &Target, now: Instant, tired: bool) -> Next {
+        if let Some((at, judgement)) = &self.shut
+            && now < *at + SHUT
+        {
+            return Next::Take(judgement.clone());
+        }
+        let role = self.roles.get(&target.username);
+        if let Some(role) = role
+            && !role.accepted.contains(&target.password)
+        {
+            let many = role.refused.len() >= MOST_REFUSALS;
+            let same = role.refused.iter().rev().find(|refused| refused.password == target.password);
+            match same {
+                Some(refused) if many || now < refused.at + FRESH => return Next::Take(refused.judgement.clone()),
+                _ if many => return Next::GiveUp(NotChecked::Attempts),
+                _ if role.judging => return Next::Wait,
+                _ => {}
+            }
+        }
+        if tired && !self.answered {
+            return Next::GiveUp(NotChecked::Patience);
+        }
+        let most = if self.answered && !self.crowded { AT_ONCE } else { 1 };
+        if self.running < most { Next::Go } else { Next::Wait }
+    }
+
+    /// A login begins.
+    pub(super) fn begin(&mut self, target: &Target) -> Ticket {
+        self.running += 1;
+        let role = self.roles.entry(target.username.clone()).or_default();
+        let proven = role.accepted.contains(&target.password);
+        role.judging |= !proven;
+        Ticket { proven }
+    }
+
+    /// A login has ended; without a judgement when it was given up.
+    pub(super) fn end(&mut self, ticket: Ticket, target: &Target, now: Instant, judgement: Option<&Arc<Judgement>>) {
+        self.running = self.running.saturating_sub(1);
+        let role = self.roles.entry(target.username.clone()).or_default();
+        role.judging &= ticket.proven;
+        let Some(judgement) = judgement else { return };
+        match &judgement.verdict {
+            Verdict::Accepted(_) => {
+                (self.answered, self.shut) = (true, None);
+                if !ticket.proven {
+                    role.accepted.push(target.password.clone());
+                }
+            }
+            Verdict::Refused(refusal) if refusal.is_silence() => self.shut = Some((now, judgement.clone())),
+            Verdict::Refused(refusal) => {
+                if refusal.answered {
+                    (self.answered, self.shut) = (true, None);
+                }
+                self.crowded |= refusal.is_crowding();
+                if refusal.counts_against_the_role() {
+                    role.accepted.retain(|password| *password != target.password);
+                    let (password, judgement) = (target.password.clone(), judgement.clone());
+                    role.refused.push(Refused { at: now, password, judgement });
+                }
+            }
+            Verdict::NotChecked(_) => {}
+        }
+    }
+
+    /// Whether it has ever answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,397 @@
+//! How gently a plan treats databases: how often it knocks, how many at a time, and when it stays away. PostgreSQL's own
+//! log and listeners that count say so.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use terraform_provider_kms::postgres::{Reason, Target, Tls, resolve};
+use terraform_provider_kms::secret::Secret;
+
+use crate::support::postgres::Authority;
+use crate::support::scene::{PASSWORD, Scene};
+
+/// How often the scene's role was refused.
+fn refusals(scene: &Scene) -> usize {
+    scene.postgres.log().matches(&format!("password authentication failed for user \"{}\"", scene.role)).count()
+}
+
+/// Arguments that make many connections of one.
+fn many(count: usize) -> Vec<(&'static str, String)> {
+    vec![("count", count.to_string()), ("name", "\"orders-${count.index}\"".to_owned())]
+}
+
+fn configure(scene: &Scene, count: usize, changes: &[(&str, &str)], lines: &str) {
+    let many = many(count);
+    let mut all: Vec<(&str, &str)> = many.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    all.extend_from_slice(changes);
+    scene.configure_with(&all, lines);
+}
+
+/// What a scripted server says to every login.
+#[derive(Clone, Copy)]
+enum Script {
+    /// Nothing at all.
+    Silence,
+    /// An ErrorResponse with this SQLSTATE and text.
+    Error(&'static str, &'static str),
+    /// Nothing until so many are connected at a time or some time is over, then an ErrorResponse.
+    Together(usize),
+}
+
+/// A server without TLS that counts.
+struct Listener {
+    port: u16,
+    connections: Arc<AtomicUsize>,
+    most_at_once: Arc<AtomicUsize>,
+}
+
+impl Listener {
+    fn start(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let (connections, most_at_once) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (counter, most, now) = (connections.clone(), most_at_once.clone(), Arc::new(AtomicUsize::new(0)));
+        std::thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                let number = counter.fetch_add(1, Ordering::SeqCst);
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                let now = now.clone();
+                std::thread::spawn(move || {
+                    play(socket, script, number, &now);
+                    now.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        Self { port, connections, most_at_once }
+    }
+
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    fn most_at_once(&self) -> usize {
+        self.most_at_once.load(Ordering::SeqCst)
+    }
+
+    fn port(&self) -> String {
+        self.port.to_string()
+    }
+}
+
+fn play(mut socket: TcpStream, script: Script, number: usize, now: &AtomicUsize) {
+    let mut startup = [0; 1024];
+    let _read = socket.read(&mut startup);
+    match script {
+        Script::Silence => {
+            // Until the other side goes away.
+            while matches!(socket.read(&mut startup), Ok(1..)) {}
+        }
+        Script::Error(sqlstate, text) => error(&mut socket, sqlstate, text),
+        Script::Together(wanted) => {
+            // The first answers at once, so that others may come.
+            let mut patience = if number == 0 { 0 } else { 50 };
+            while patience > 0 && now.load(Ordering::SeqCst) < wanted {
+                patience -= 1;
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            error(&mut socket, "3D000", "no such database");
+        }
+    }
+}
+
+fn error(socket: &mut TcpStream, sqlstate: &str, text: &str) {
+    let body = format!("SFATAL\0VFATAL\0C{sqlstate}\0M{text}\0\0");
+    let length = u32::try_from(body.len() + 4).expect("a short text");
+    let _gone = socket.write_all(&[&b"E"[..], &length.to_be_bytes(), body.as_bytes()].concat());
+}
+
+/// Arguments that lead to a listener.
+fn leading_to(port: &str) -> [(&str, &str); 3] {
+    [("port", port), ("ssl_enabled", "false"), ("ssl_certificate", "null")]
+}
+
+#[test]
+fn thirty_connections_with_one_role_make_one_login() {
+    let scene = Scene::new();
+    configure(&scene, 30, &[], "");
+    scene.workspace.plan().expect(2).says(&["30 to add"]);
+    assert_eq!(scene.logins(), 1);
+    let log = scene.postgres.log();
+    for rude in ["reset by peer", "unexpected EOF", "could not receive"] {
+        assert!(!log.contains(rude), "{rude}:\n{log}");
+    }
+}
+
+#[test]
+fn a_wrong_password_is_tried_once_and_told_in_full_once() {
+    let scene = Scene::new();
+    let databases = [("password_wo", "\"wrong\""), ("database", "\"db_${count.index}\"")];
+    configure(&scene, 20, &databases, "");
+    let plan = scene.workspace.plan().expect(1);
+    assert_eq!(refusals(&scene), 1);
+    let words = plan.words();
+    assert_eq!(words.matches("Error: The database refused the login").count(), 20, "{}", plan.text);
+    assert_eq!(words.matches("Check, likeliest first").count(), 1, "{}", plan.text);
+    assert_eq!(words.matches("What to check and how to go on says the message of `orders-").count(), 19);
+    assert_eq!(words.matches("(28P01)").count(), 20);
+}
+
+#[test]
+fn a_role_is_refused_twice_at_most_whatever_the_passwords() {
+    let scene = Scene::new();
+    configure(&scene, 10, &[("password_wo", "\"wrong ${count.index}\"")], "");
+    let plan = scene.workspace.plan().expect(1);
+    assert_eq!(refusals(&scene), 2);
+    plan.says(&["The credentials were not checked", "twice in this run"]);
+    assert_eq!(plan.words().matches("Error: The database refused the login").count(), 2, "{}", plan.text);
+
+    configure(
+        &scene,
+        10,
+        &[("password_wo", "\"wrong ${count.index}\"")],
+        "validation {\n    unreachable = \"error\"\n  }",
+    );
+    let plan = scene.workspace.plan().expect(1);
+    assert_eq!(refusals(&scene), 4);
+    assert_eq!(plan.words().matches("Error: The credentials were not checked").count(), 8, "{}", plan.text);
+}
+
+#[test]
+fn an_endpoint_gets_one_and_then_four_at_a_time() {
+    let scene = Scene::new();
+    let listener = Listener::start(Script::Together(4));
+    let port = listener.port();
+    let mut changes = leading_to(&port).to_vec();
+    changes.push(("username", "\"role_${count.index}\""));
+    configure(&scene, 13, &changes, "");
+    scene.workspace.plan().expect(1).says(&["3D000"]);
+    assert_eq!(listener.connections(), 13);
+    assert_eq!(listener.most_at_once(), 4);
+}
+
+#[test]
+fn a_crowded_endpoint_gets_one_for_good_and_each_attempt_once_more() {
+    let scene = Scene::new();
+    let listener = Listener::start(Script::Error("53300", "sorry, too many clients already"));
+    let port = listener.port();
+    let mut changes = leading_to(&port).to_vec();
+    changes.push(("username", "\"role_${count.index}\""));
+    configure(&scene, 4, &changes, "");
+    scene.workspace.plan().expect(2).says(&["has no connection left (53300)"]);
+    assert_eq!(listener.connections(), 8);
+    assert_eq!(listener.most_at_once(), 1);
+}
+
+#[test]
+fn a_black_hole_is_tried_once_for_a_hundred() {
+    let scene = Scene::new();
+    let listener = Listener::start(Script::Silence);
+    let port = listener.port();
+    let mut changes = leading_to(&port).to_vec();
+    changes.push(("username", "\"role_${count.index}\""));
+    configure(&scene, 100, &changes, "validation {\n    timeout = \"1s\"\n  }");
+    scene.workspace.plan().expect(2).says(&["could not be reached from this machine", "100 to add"]);
+    assert_eq!(listener.connections(), 1);
+}
+
+#[test]
+fn what_sends_no_credentials_logs_in_nowhere() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    let logins = scene.logins();
+    scene.workspace.plan().expect(0);
+    scene.configure(&[("name", "\"renamed\"")]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(scene.logins(), logins);
+    scene.workspace.destroy().expect(0);
+    assert_eq!(scene.logins(), logins);
+}
+
+#[test]
+fn logins_go_only_where_the_environment_allows() {
+    let mut scene = Scene::new();
+    scene.configure(&[]);
+    for (list, login, sentences) in [
+        ("localhost,127.0.0.0/8", true, &[][..]),
+        ("*.example.com", false, &["does not list the host `localhost`"]),
+        ("localhost", false, &["does not list", "127.0.0.1"]),
+        ("127.0.0.0/8", false, &["does not list the host `localhost`"]),
+    ] {
+        scene.workspace.set("KMS_VALIDATION_HOSTS", list);
+        let before = scene.logins();
+        let plan = scene.workspace.plan().expect(2);
+        plan.says(sentences);
+        assert_eq!(scene.logins(), before + usize::from(login), "{list}\n{}", plan.text);
+        assert_eq!(plan.text.contains("Warning: The credentials were not checked"), !login, "{list}\n{}", plan.text);
+    }
+    // An address that somebody slipped in leads nowhere.
+    scene.workspace.set("KMS_VALIDATION_HOSTS", "localhost 10.0.0.0/8");
+    let listener = Listener::start(Script::Silence);
+    scene.configure_with(&[], &format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", listener.port()));
+    scene.workspace.plan().expect(2).says(&["Warning: The credentials were not checked"]);
+    assert_eq!(listener.connections(), 0);
+    scene.workspace.set("KMS_VALIDATION_HOSTS", "localhost, 10.0.0.0/40");
+    scene.workspace.plan().expect(1).says(&["`KMS_VALIDATION_HOSTS`", "`10.0.0.0/40`"]);
+}
+
+#[test]
+fn localhost_means_the_machine_of_the_kms() {
+    let mut scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.set("KMS_HOST", "https://kms.corp.test");
+    scene
+        .workspace
+        .plan()
+        .expect(2)
+        .says(&["Warning: The credentials were not checked", "`localhost` means a machine itself"]);
+    assert_eq!(scene.logins(), 0);
+    // Said to be a way to the same server.
+    let address = format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", scene.postgres.port());
+    scene.configure_with(&[], &address);
+    scene.workspace.plan().expect(2);
+    assert_eq!(scene.logins(), 1);
+}
+
+#[test]
+fn a_kms_in_the_cloud_is_known_to_refuse_and_to_trust_less() {
+    let mut scene = Scene::new();
+    let own = format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", scene.postgres.port());
+    let internal = "Warning: The KMS may refuse the host of orders-db";
+    let unknown = [("ssl_certificate", "null")];
+    for (host, is_cloud) in [("https://app.kms.hanzo.ai", true), ("https://kms.corp.test", false)] {
+        scene.workspace.set("KMS_HOST", host);
+        scene.configure_with(&[("host", "\"127.0.0.1\"")], &own);
+        let plan = scene.workspace.plan().expect(2);
+        assert_eq!(plan.words().contains(internal), is_cloud, "{}", plan.text);
+        assert_eq!(plan.words().contains("ALLOW_INTERNAL_IP_CONNECTIONS"), is_cloud, "{}", plan.text);
+
+        scene.configure_with(&unknown, &own);
+        let plan = scene.workspace.plan().expect(if is_cloud { 1 } else { 2 });
+        plan.says(&["Fixture CA", "SHA-256", "`ssl_certificate`"]);
+        assert_eq!(plan.words().contains("NODE_EXTRA_CA_CERTS"), !is_cloud, "{}", plan.text);
+    }
+}
+
+#[test]
+fn silence_means_success() {
+    let mut scene = Scene::new();
+    scene.workspace.set("TF_LOG_PROVIDER", "INFO");
+    let line = |text: &str| -> String {
+        text.lines().filter(|line| line.contains("database login")).collect::<Vec<_>>().join("\n")
+    };
+    for (changes, verdict) in [
+        (&[][..], "accepted"),
+        (&[("password_wo", "\"wrong\"")], "refused: "),
+        (&[("host", "\"db.invalid\"")], "unreachable: "),
+        (
+            &[("gateway_id", "\"3c90c3cc-0d44-4b50-8888-8dd25736052a\"")],
+            "not checked: the KMS connects through a gateway",
+        ),
+    ] {
+        scene.configure(changes);
+        let lines = line(&scene.workspace.plan().text);
+        assert_eq!(lines.lines().count(), 1, "{verdict}: {lines}");
+        for part in ["orders-db", "endpoint=", "duration_ms=", verdict] {
+            assert!(lines.contains(part), "{part}: {lines}");
+        }
+    }
+}
+
+#[test]
+fn who_asks_for_errors_hears_of_every_login_that_is_not_made() {
+    let mut scene = Scene::new();
+    let block = "validation {\n    unreachable = \"error\"\n  }";
+    scene.configure_with(&[("gateway_id", "\"3c90c3cc-0d44-4b50-8888-8dd25736052a\"")], block);
+    scene.workspace.plan().expect(2).says(&["Warning: The credentials were not checked", "through a gateway"]);
+    scene.configure_with(&[], block);
+    let plan = scene.workspace.plan().expect(2);
+    assert!(!plan.text.contains("Warning: The credentials"), "{}", plan.text);
+    for mode in ["apply", "off"] {
+        scene.workspace.set("KMS_VALIDATION", mode);
+        scene.workspace.plan().expect(2).says(&["Warning: The credentials were not checked", "lowered `mode`"]);
+    }
+}
+
+#[test]
+fn an_update_that_moves_the_password_names_both_places() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    let (old, new) = (format!("`localhost:{}`", scene.postgres.port()), "`db.invalid:5432`");
+    scene.configure(&[("host", "\"db.invalid\""), ("port", "5432")]);
+    let moved = format!("This update moves the connection from {old} to {new} and keeps the password.");
+    scene.workspace.plan().expect(2).says(&[&moved]);
+    scene.configure(&[("host", "\"db.invalid\""), ("port", "5432"), ("password_wo_version", "2")]);
+    let plan = scene.workspace.plan().expect(2);
+    assert!(!plan.words().contains("This update moves"), "{}", plan.text);
+}
+
+#[test]
+fn an_apply_without_a_reachable_database_warns_once_and_asks_the_kms() {
+    let scene = Scene::new();
+    scene.configure_with(&[("host", "\"db.invalid\"")], "validation {\n    mode = \"apply\"\n  }");
+    let apply = scene.workspace.apply().expect(1);
+    assert_eq!(apply.words().matches("Warning: The database could not be reached").count(), 1, "{}", apply.text);
+    apply.says(&["The KMS could not log in to the database"]);
+    assert_eq!(scene.bodies("POST", "/api/v1/app-connections").len(), 1);
+}
+
+#[test]
+fn a_place_that_our_own_login_took_is_asked_for_once_more() {
+    let scene = Scene::new();
+    scene.postgres.sql(&format!("ALTER ROLE {} CONNECTION LIMIT 0", scene.role));
+    scene.configure_with(&[], "validation {\n    mode = \"off\"\n  }");
+    scene.workspace.apply().expect(1).says(&["too many connections for role"]);
+    assert_eq!(scene.bodies("POST", "/api/v1/app-connections").len(), 2);
+    assert!(scene.kms.connections().is_empty());
+}
+
+#[tokio::test]
+async fn a_later_address_is_tried_after_a_failure_and_never_after_an_answer() {
+    let scene = Scene::new();
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let other = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let open: SocketAddr = ([127, 0, 0, 1], scene.postgres.port()).into();
+    let target = Target {
+        host: "localhost".to_owned(),
+        port: open.port(),
+        database: scene.database.clone(),
+        username: scene.role.clone(),
+        password: Secret::new(PASSWORD),
+        tls: Tls::Off,
+        address: None,
+    };
+    let patient = Duration::from_secs(30);
+    let login = async |target: &Target, addresses: &[SocketAddr]| {
+        resolve(target, patient).await.expect("localhost").only(addresses.to_vec()).login().await
+    };
+
+    let accepted = login(&target, &[closed, open]).await.expect("a login");
+    assert_eq!(accepted.endpoint.address, Some(open));
+    assert_eq!(accepted.passed_over.iter().map(|(address, _)| *address).collect::<Vec<_>>(), [closed]);
+
+    let refused = login(&target, &[closed, other]).await.expect_err("nobody there");
+    assert_eq!((refused.reason.clone(), refused.answered), (Reason::ConnectionRefused, false));
+    let every = refused.every_address().expect("two addresses");
+    assert!(every.contains(&closed.to_string()) && every.contains(&other.to_string()), "{every}");
+
+    let listener = Listener::start(Script::Error("53300", "sorry, too many clients already"));
+    let crowded: SocketAddr = ([127, 0, 0, 1], listener.port).into();
+    let refused = login(&target, &[crowded, open]).await.expect_err("crowded");
+    assert!(refused.is_crowding() && refused.answered && refused.passed_over.is_empty());
+}
+
+#[test]
+fn certificates_that_nobody_follows_are_missed_in_time() {
+    let scene = Scene::new();
+    let soon = Authority::self_signed(&["localhost"], true);
+    let bundle = format!("{}{}", scene.postgres.ca_pem(), soon.certificate_pem);
+    scene.workspace.write("bundle.pem", &bundle);
+    scene.configure(&[("ssl_certificate", "file(\"bundle.pem\")")]);
+    let plan = scene.workspace.plan().expect(2);
+    assert!(!plan.text.contains("expires soon"), "{}", plan.text);
+}

@@ -16,13 +16,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
 use tokio_rustls::TlsConnector;
 
 use super::failure::{Failure, client_failure, foreign, tls_failure};
 use super::guard::Guard;
+use super::privileges;
 use super::text::printable;
-use super::{Endpoint, Reason, Refusal, ServerError, Stage, Target, Tls, address, tls};
+use super::{Endpoint, Facts, Reason, Refusal, ServerError, Stage, Target, Tls, Unanswered, address, tls};
 
 /// A login that came about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Accepted {
     pub server_version: Option<String>,
     /// Whether the server asked for the password; one that trusts everybody does not, and has judged nothing.
     pub password_asked: bool,
+    /// What the catalogs say; `None` when the target had no questions.
+    pub facts: Option<Result<Facts, Unanswered>>,
     /// From the first look-up to the last answer.
     pub milliseconds: u64,
 }
@@ -46,7 +49,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// How long to wait for more of an answer that is not PostgreSQL's.
 const REST_OF_FOREIGN_ANSWER: Duration = Duration::from_millis(200);
 
-/// Logs in once, asks one question and leaves. `timeout` covers everything from the first look-up to the last answer.
+/// Logs in once, asks whether the server answers and what else the target wants to know, and leaves. `timeout` covers everything from the first look-up to the last answer.
 ///
 /// # Errors
 /// Why the role could not get in, or why that could not be found out.
@@ -248,6 +251,16 @@ impl Attempt {
         };
         let server_version = connection.parameter("server_version").map(printable);
         let answered = self.wait(Stage::Query, answer(client.simple_query("SELECT 1"), &mut connection)).await?;
+        let facts = match &answered {
+            Ok(_) if !target.questions.is_empty() => {
+                let is_cockroach = connection.parameter("crdb_version").is_some();
+                Some(match privileges::applicable(server_version.as_deref(), is_cockroach) {
+                    Ok(()) => self.ask(&client, &mut connection, target).await,
+                    Err(reason) => Err(reason),
+                })
+            }
+            _ => None,
+        };
         let milliseconds = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
 
         // Without its client the connection says Terminate and shuts its side down.
@@ -261,8 +274,29 @@ impl Attempt {
             passed_over: std::mem::take(&mut self.passed_over),
             server_version,
             password_asked: stream.password_was_asked_for(),
+            facts,
             milliseconds,
         })
+    }
+
+    /// Reads the catalogs. The login has its verdict by now, whatever becomes of this.
+    async fn ask(
+        &self,
+        client: &Client,
+        connection: &mut (impl Future<Output = Result<(), tokio_postgres::Error>> + Unpin),
+        target: &Target,
+    ) -> Result<Facts, Unanswered> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let sql = privileges::sql(&target.questions, left);
+        let answered = timeout_at(self.deadline, answer(client.simple_query(&sql), connection)).await;
+        match answered {
+            Ok(Ok(messages)) => privileges::read(&messages, &target.questions).ok_or(Unanswered::Unreadable),
+            Ok(Err(error)) => Err(Unanswered::Failed(match client_failure(Stage::Query, &error, target) {
+                Failure { said: Some(said), .. } => format!("{} {}", said.sqlstate, said.message),
+                Failure { .. } => printable(&error.to_string()),
+            })),
+            Err(_elapsed) => Err(Unanswered::TimedOut),
+        }
     }
 }
 

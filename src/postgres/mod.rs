@@ -14,6 +14,7 @@
 //! | `failure`, `server_error` | what libraries report, and what servers say, turned into a reason |
 //! | `reason` | every reason |
 //! | `words` | one table: the class of each reason, the input to blame, what to say |
+//! | `privileges` | what the role may do with the passwords of others, once it is in |
 //! | `refusal` | a reason together with where, when and as whom |
 
 mod address;
@@ -22,6 +23,7 @@ mod failure;
 mod guard;
 mod login;
 mod network;
+mod privileges;
 mod reason;
 mod refusal;
 mod server_error;
@@ -34,6 +36,9 @@ pub use self::address::{is_internal, is_loopback, is_private};
 pub use self::certificates::{CertificateError, Certificates, Presented};
 pub use self::login::{Accepted, Resolved, login, resolve};
 pub use self::network::{Network, NotANetwork};
+pub use self::privileges::{
+    Attributes, Door, Facts, Obstacle, OwnPassword, Questions, Role, Rotation, Session, Unanswered, without_facts,
+};
 pub use self::reason::{Blame, Class, Insecure, Reason, Scope, Stage};
 pub use self::refusal::{Endpoint, Refusal};
 pub use self::server_error::ServerError;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::Certificates;
+use super::{Certificates, Questions};
 use crate::secret::Secret;
 
 /// One login to be tried.
@@ -23,6 +23,8 @@ pub struct Target {
     pub tls: Tls,
     /// Dialled instead of `host` and `port`, for example the end of a tunnel.
     pub address: Option<Address>,
+    /// What else is to be found out once the role is in.
+    pub questions: Questions,
 }
 
 /// Where to dial.
@@ -68,6 +70,7 @@ impl Target {
             tls: self.tls.clone(),
             port: self.port,
             address: self.address.as_ref().map(|address| Address { host: trim(&address.host), port: address.port }),
+            questions: self.questions.clone(),
         }
     }
 

@@ -25,8 +25,9 @@ pub(super) struct Row {
     pub(super) statement: Option<Statement>,
 }
 
-const WHO_ALTERS_ROLES: &str =
+pub(super) const WHO_ALTERS_ROLES: &str =
     "a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role)";
+pub(super) const WHO_OWNS_THE_DATABASE: &str = "the owner of the database or a superuser";
 
 impl Reason {
     /// The table.
@@ -168,7 +169,7 @@ impl Reason {
                     .check("The password is right; the role lacks the CONNECT privilege.")
                     .statement(
                         format!("GRANT CONNECT ON DATABASE {} TO {};", quoted(database), quoted(role)),
-                        "the owner of the database or a superuser",
+                        WHO_OWNS_THE_DATABASE,
                     )
             }
             Self::DatabaseNotAccepting => {
@@ -176,7 +177,7 @@ impl Reason {
                     .check("Whether it is a template; choose the database that the application uses.")
                     .statement(
                         format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;", quoted(database)),
-                        "the owner of the database or a superuser",
+                        WHO_OWNS_THE_DATABASE,
                     )
             }
             Self::TooManyConnections(scope) => too_many_connections(*scope, &server, host, about),
@@ -246,10 +247,7 @@ fn too_many_connections(scope: Scope, server: &str, host: Blame, about: &Refusal
         Scope::Database => {
             row(Unreachable, Database, format!("database `{database}` has no connection left at {server} (53300)"))
                 .check("Who holds its connections, and its limit; 0 lets nobody in.")
-                .statement(
-                    format!("ALTER DATABASE {} CONNECTION LIMIT -1;", quoted(database)),
-                    "the owner of the database or a superuser",
-                )
+                .statement(format!("ALTER DATABASE {} CONNECTION LIMIT -1;", quoted(database)), WHO_OWNS_THE_DATABASE)
         }
         Scope::Server => row(Unreachable, host, format!("{server} has no connection left (53300)"))
             .check("The credentials were not judged: try again when fewer clients are connected."),
@@ -320,7 +318,7 @@ fn day(date: time::OffsetDateTime) -> String {
 }
 
 /// An identifier in SQL.
-fn quoted(identifier: &str) -> String {
+pub(super) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 

@@ -88,7 +88,7 @@ impl Standpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::{Address, Tls};
+    use crate::postgres::{Address, Questions, Tls};
     use crate::secret::Secret;
 
     #[test]
@@ -122,6 +122,7 @@ mod tests {
             password: Secret::new("x"),
             tls: Tls::Off,
             address: address.map(|host| Address { host: host.to_owned(), port: 1 }),
+            questions: Questions::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The `validation` blocks: whether and how a plan logs in to the database. Knows nothing of the login itself.
 
+mod rotation;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use crate::terraform::model::{Field, Model as _};
 use crate::terraform::schema::{Block, optional};
 use crate::terraform::types::Type;
 use crate::terraform::value::Value;
+
+pub(crate) use self::rotation::Rotation;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -56,6 +60,7 @@ pub(crate) struct Validation {
     pub(crate) unreachable: Unreachable,
     pub(crate) timeout: Duration,
     pub(crate) address: Option<Address>,
+    pub(crate) rotation: Rotation,
 }
 
 /// What the provider block and the environment say for all connections.
@@ -73,6 +78,8 @@ model! {
         unreachable: String,
         timeout: String,
         address: String,
+        rotation_roles: Value,
+        privileges: String,
     }
 }
 
@@ -87,7 +94,7 @@ pub(crate) fn provider_block() -> Block {
 
 /// The block of a connection.
 pub(crate) fn resource_block() -> Block {
-    Block::new(
+    let block = Block::new(
         "How the provider checks the credentials by logging in to the database. These settings stay in the \
          configuration and the state; they are never sent to the KMS. What is not set comes from the `validation` block \
          of the provider.",
@@ -100,7 +107,8 @@ pub(crate) fn resource_block() -> Block {
         Type::String,
         "Where this machine reaches the database, as `host:port` or `[IPv6]:port`, when that is not `host` and `port`: the \
          end of a tunnel, for example. TLS still checks the name in `host`.",
-    ))
+    ));
+    rotation::arguments().into_iter().fold(block, Block::attribute)
 }
 
 const MODE: &str = "When to log in: `plan` (a refusal stops the plan), `warn` (the plan shows it as a warning and the apply \
@@ -181,7 +189,14 @@ pub(crate) fn check_block(block: &Field<Value>, path: &Path) -> Diagnostics {
         |text| Address::parse(text).is_some(),
         "one host and port, such as `127.0.0.1:15432`, `bastion.example.com:5432` or `[::1]:5432`",
     );
+    diagnostics.extend(rotation::check(&written, path));
     diagnostics
+}
+
+/// Whether a change of the block alone is a reason to log in: there are other roles, or missing privileges became errors.
+pub(crate) fn asks_about_more_roles(prior: &Field<Value>, planned: &Field<Value>) -> bool {
+    let rotation = |block: &Field<Value>| written(block).as_ref().map(Rotation::of).unwrap_or_default();
+    rotation(planned).asks_more_than(&rotation(prior))
 }
 
 impl Defaults {
@@ -233,6 +248,7 @@ impl Defaults {
                 .unwrap_or(Unreachable::Ignore),
                 timeout: DEFAULT_TIMEOUT,
                 address: None,
+                rotation: Rotation::default(),
             });
         }
         Some(Validation {
@@ -249,6 +265,7 @@ impl Defaults {
                 Field::Unknown => return None,
                 Field::Known(text) => Address::parse(text),
             },
+            rotation: Rotation::of(&written),
         })
     }
 }

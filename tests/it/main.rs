@@ -10,6 +10,8 @@ mod lifecycle;
 mod lost_answers;
 mod polite;
 mod postgres_fixture;
+mod privileges;
+mod privileges_truth;
 mod probe;
 mod probe_fakes;
 mod process;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use terraform_provider_kms::postgres::{Reason, Target, Tls, resolve};
+use terraform_provider_kms::postgres::{Questions, Reason, Target, Tls, resolve};
 use terraform_provider_kms::secret::Secret;
 
 use crate::support::postgres::Authority;
@@ -364,6 +364,7 @@ async fn a_later_address_is_tried_after_a_failure_and_never_after_an_answer() {
         password: Secret::new(PASSWORD),
         tls: Tls::Off,
         address: None,
+        questions: Questions::default(),
     };
     let patient = Duration::from_secs(30);
     let login = async |target: &Target, addresses: &[SocketAddr]| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use terraform_provider_kms::postgres::{
-    Accepted, Address, Blame, Certificates, Class, Fault, Reason, Refusal, Scope, Stage, Target, Tls, login,
+    Accepted, Address, Blame, Certificates, Class, Fault, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
 };
 use terraform_provider_kms::secret::Secret;
 
@@ -23,6 +23,7 @@ pub(crate) fn target(server: &Postgres, role: &str) -> Target {
         password: Secret::new(PASSWORD),
         tls: Tls::Verified { ca: Some(Certificates::parse(server.ca_pem()).unwrap()) },
         address: None,
+        questions: Questions::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use terraform_provider_kms::postgres::{
-    Address, Blame, Certificates, Class, Insecure, Reason, Refusal, Scope, Stage, Target, Tls, login,
+    Address, Blame, Certificates, Class, Insecure, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
 };
 use terraform_provider_kms::secret::Secret;
 use terraform_provider_kms::tls::crypto_provider;
@@ -75,6 +75,7 @@ impl Fake {
             password: Secret::new(PASSWORD),
             tls,
             address: None,
+            questions: Questions::default(),
         }
     }
 

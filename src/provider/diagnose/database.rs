@@ -1,6 +1,6 @@
 //! What a database said to a login, for a person.
 
-use crate::postgres::{Blame, Class, Reason, Refusal, is_private};
+use crate::postgres::{Blame, Class, Reason, Refusal, Statement, is_private};
 use crate::provider::validation::Mode;
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
 
@@ -75,13 +75,23 @@ fn in_full(severity: Severity, refusal: &Refusal, login: &Login<'_>) -> String {
         [one] => paragraphs.push(format!("Check:\n  - {one}")),
         several => paragraphs.push(format!("Check, likeliest first:\n  - {}", several.join("\n  - "))),
     }
-    paragraphs
-        .extend(refusal.statement().map(|statement| format!("To be run by {}:\n  {}", statement.who, statement.sql)));
+    paragraphs.extend(refusal.statement().map(|statement| to_be_run(&[statement])));
     if cured_by_this_run(&refusal.reason) {
         paragraphs.push(cure(login));
     }
     paragraphs.push(way_on(login.class, severity, login));
     paragraphs.join("\n\n")
+}
+
+/// Statements in their order, with who may run them.
+pub(super) fn to_be_run(statements: &[Statement]) -> String {
+    let parts = statements.chunk_by(|one, next| one.who == next.who).enumerate().map(|(number, part)| {
+        let lead = if number == 0 { "To be run by" } else { "Then, by" };
+        let who = part.first().map_or("", |statement| statement.who);
+        let lines: String = part.iter().map(|statement| format!("\n  {}", statement.sql)).collect();
+        format!("{lead} {who}:{lines}")
+    });
+    parts.collect::<Vec<_>>().join("\n\n")
 }
 
 /// One constant summary per class, so that many alike fold into one; but what will happen to one connection is named.
@@ -142,8 +152,15 @@ fn cured_by_this_run(reason: &Reason) -> bool {
 }
 
 fn cure(login: &Login<'_>) -> String {
-    let first = "If this same run creates the role or the database, or changes this password,";
-    let order = "refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.";
+    cure_of(
+        "If this same run creates the role or the database, or changes this password,",
+        "refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.",
+        login,
+    )
+}
+
+/// How to go on when `first` is true, and what to write for the right `order`.
+pub(super) fn cure_of(first: &str, order: &str, login: &Login<'_>) -> String {
     if !login.in_plan {
         return format!("{first} it has to come first: {order}");
     }
@@ -160,7 +177,7 @@ fn cure(login: &Login<'_>) -> String {
     )
 }
 
-fn way_on(class: Class, severity: Severity, login: &Login<'_>) -> String {
+pub(super) fn way_on(class: Class, severity: Severity, login: &Login<'_>) -> String {
     let lowered = login
         .lowered_from
         .map(|mode| format!(" (The configuration says `mode = \"{mode}\"`; `KMS_VALIDATION` lowered it.)"))
@@ -190,7 +207,7 @@ fn argument(blame: Blame, login: &Login<'_>) -> Path {
     }
 }
 
-fn capitalized(sentence: &str) -> String {
+pub(super) fn capitalized(sentence: &str) -> String {
     let mut characters = sentence.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }

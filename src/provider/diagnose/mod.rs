@@ -5,12 +5,14 @@
 
 mod database;
 mod elsewhere;
+mod privileges;
 mod service;
 
 pub(crate) use database::{Login, Moved, refusal};
 pub(crate) use elsewhere::{
     behind_gateway, certificate_expires, internal_address, later_address, mode_lowered, not_checked, why_not_checked,
 };
+pub(crate) use privileges::{missing_privileges, privileges_not_checked};
 pub(crate) use service::{
     Attempt, adopted, create, gone, import_form, name_exists, not_asked, nothing_to_import, service, stops_a_plan,
     update,

@@ -6,6 +6,7 @@ use crate::terraform::diagnostic::{Diagnostic, Severity};
 mod creates;
 mod database;
 mod first_lines;
+mod privileges;
 mod service;
 mod values;
 

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::postgres::{Reason, Tls};
+use crate::postgres::{Questions, Reason, Tls};
 use crate::provider::standpoint::Place;
 use crate::secret::Secret;
 
@@ -55,6 +55,7 @@ impl Server {
             password: Secret::new(password),
             tls: Tls::Off,
             address: None,
+            questions: Questions::default(),
         }
     }
 }
@@ -96,6 +97,7 @@ async fn whatever_differs_makes_another_login() {
         Target { tls: Tls::Unverified, ..one.clone() },
         Target { address: Some(postgres::Address { host: "127.0.0.1".to_owned(), port: server.port }), ..one.clone() },
         Target { host: "localhost".to_owned(), ..one.clone() },
+        Target { questions: Questions { own_password: true, ..Questions::default() }, ..one.clone() },
     ];
     for (made, target) in std::iter::once(&one).chain(&others).enumerate() {
         assert!(!logins.judge(target, TIMEOUT, Asker::Plan).await.shared, "number {made}");

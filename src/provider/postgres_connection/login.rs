@@ -13,6 +13,7 @@ use crate::terraform::model::Field;
 use crate::terraform::resource::Call;
 
 use super::model::Connection;
+use super::rotation;
 
 /// Where in a run the check stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +24,23 @@ pub(super) enum Phase {
     Apply,
 }
 
-/// A planned write of credentials.
+/// What the check is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Credentials are to be stored.
+    Credentials,
+    /// Nothing is to be sent; only the privileges for rotation are in question.
+    Privileges,
+}
+
+/// A planned write of credentials, or a question about roles.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     /// The connection before; `None` for one to be created.
     pub(super) prior: Option<&'a Connection>,
     pub(super) planned: &'a Connection,
     pub(super) config: &'a Connection,
+    pub(super) purpose: Purpose,
 }
 
 /// Logs in with the planned credentials, if the settings and the phase say so.
@@ -57,6 +68,7 @@ enum Skipped {
     Off,
     InTheApply,
     Gateway,
+    NoPassword,
     Unknown,
 }
 
@@ -78,6 +90,9 @@ impl Check<'_> {
         if self.subject.planned.has_gateway() && self.validation.address.is_none() {
             return Err(Skipped::Gateway);
         }
+        if self.subject.planned.password.is_null() && self.subject.config.password_wo.is_null() {
+            return Err(Skipped::NoPassword);
+        }
         self.subject.target(&self.validation).ok_or(Skipped::Unknown)
     }
 
@@ -88,8 +103,14 @@ impl Check<'_> {
             Skipped::Off => "`mode` is `off`",
             Skipped::InTheApply => "`mode` is `apply`",
             Skipped::Gateway => "the KMS connects through a gateway, and `address` is not set",
+            Skipped::NoPassword => "no password is known",
             Skipped::Unknown => "a credential is not known yet",
         });
+        match reason {
+            Skipped::Gateway => self.rotation_not_checked(rotation::GATEWAY),
+            Skipped::NoPassword => self.rotation_not_checked(rotation::NO_PASSWORD),
+            _ => {}
+        }
         // The phase in which the configuration would have it made.
         let first = if validation.mode == Mode::Apply && validation.lowered_from.is_none() {
             Phase::Apply
@@ -121,7 +142,8 @@ impl Check<'_> {
                 if self.phase == Phase::Plan || self.validation.mode == Mode::Apply {
                     self.warn_of_addresses(accepted);
                 }
-                Ok(())
+                let about = self.about(postgres::Class::Definite, false, None);
+                rotation::report(self.call, &self.validation, accepted, about, self.is_repeated(&judged))
             }
             Verdict::Refused(refusal) => self.refuse(refusal, &judged),
             Verdict::NotChecked(why) => self.not_checked(why, target, &judged),
@@ -146,12 +168,14 @@ impl Check<'_> {
     fn severity(&self, class: postgres::Class) -> Option<Severity> {
         use postgres::Class::{Definite, Unreachable as Lost};
         match (class, self.validation.mode, self.phase, self.validation.unreachable) {
+            (Lost, _, _, Unreachable::Ignore) => None,
+            // Nothing depends on this login but an answer that is missing now.
+            _ if self.subject.purpose == Purpose::Privileges => Some(Severity::Warning),
             (Definite, Mode::Warn, Phase::Plan, _) => Some(Severity::Warning),
             (Definite, ..) => Some(Severity::Error),
             (Lost, Mode::Warn, Phase::Plan, Unreachable::Error) => Some(Severity::Warning),
             (Lost, _, _, Unreachable::Error) => Some(Severity::Error),
             (Lost, _, _, Unreachable::Warning) => Some(Severity::Warning),
-            (Lost, _, _, Unreachable::Ignore) => None,
         }
     }
 
@@ -172,11 +196,31 @@ impl Check<'_> {
     fn refuse(&self, refusal: &postgres::Refusal, judged: &Judged) -> Result<(), Diagnostics> {
         let class = self.class(&judged.verdict);
         let Some(severity) = self.severity(class) else { return Ok(()) };
-        let Subject { prior, planned, config } = self.subject;
         let definite = class == postgres::Class::Definite;
         let repeated = self.is_repeated(judged);
-        let told_by = judged.told_by(planned.title());
-        let what = diagnose::Login {
+        let would_stop_the_apply = severity == Severity::Warning
+            && self.subject.purpose == Purpose::Credentials
+            && (definite || self.validation.unreachable == Unreachable::Error);
+        let title = self.subject.planned.title();
+        let told_by = Some(judged.told_by(title)).filter(|told_by| *told_by != title);
+        let about = self.about(class, would_stop_the_apply, told_by);
+        let mut diagnostic = diagnose::refusal(severity, refusal, &about);
+        if self.subject.purpose == Purpose::Privileges {
+            diagnostic.detail +=
+                "\n\nThis login was made for `rotation_roles` only: whether these roles can be rotated is not known.";
+        }
+        self.show(diagnostic, repeated)
+    }
+
+    /// What a message needs to know of the login.
+    fn about<'b>(
+        &'b self,
+        class: postgres::Class,
+        would_stop_the_apply: bool,
+        told_by: Option<&'b str>,
+    ) -> diagnose::Login<'b> {
+        let Subject { prior, planned, config, .. } = self.subject;
+        diagnose::Login {
             connection: planned.title(),
             password_argument: planned.password_argument(),
             password_was_trimmed: planned
@@ -185,14 +229,16 @@ impl Check<'_> {
                 .or_else(|| config.password_wo.known())
                 .is_some_and(|password| password.trim() != password),
             in_plan: self.phase == Phase::Plan,
-            would_stop_the_apply: severity == Severity::Warning
-                && (definite || self.validation.unreachable == Unreachable::Error),
+            would_stop_the_apply,
             lowered_from: self.validation.lowered_from,
             class,
             moved: prior.and_then(|prior| moved(self.call, prior, planned)),
-            told_by: (told_by != planned.title()).then_some(told_by),
-        };
-        self.show(diagnose::refusal(severity, refusal, &what), repeated)
+            told_by,
+        }
+    }
+
+    fn rotation_not_checked(&self, why: &str) {
+        rotation::not_checked(self.call, self.subject.planned, &self.validation, self.phase, why);
     }
 
     fn not_checked(&self, why: &NotChecked, target: &postgres::Target, judged: &Judged) -> Result<(), Diagnostics> {
@@ -257,6 +303,7 @@ impl Subject<'_> {
                 .address
                 .clone()
                 .map(|address| postgres::Address { host: address.host, port: address.port }),
+            questions: postgres::Questions { rotation_roles: validation.rotation.names(), own_password: false },
         })
     }
 

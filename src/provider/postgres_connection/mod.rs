@@ -1,7 +1,8 @@
 //! The resource `kms_postgres_connection`. The first stop for who wants to know what the provider does.
 //!
 //! [`schema`] says what a person may write, [`rules`] what is refused offline, [`model`] is the connection as a struct,
-//! [`writes`] decides what a change sends, [`login`] is the check of the credentials at the database itself.
+//! [`writes`] decides what a change sends, [`login`] is the check of the credentials at the database itself, [`rotation`] the
+//! report on privileges that it brings along.
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -15,18 +16,20 @@ use crate::terraform::resource::{Call, Change, PlannedChange, Resource};
 use crate::terraform::schema::Schema;
 use crate::terraform::value::{Object, Value};
 
+use self::login::Purpose;
 use self::model::Connection;
 use self::timeouts::Operation;
 use self::writes::{Credentials, Written};
 use super::session::Session;
 use super::wait::Limit;
-use super::{diagnose, wait};
+use super::{diagnose, validation, wait};
 
 mod certificate;
 mod host;
 mod login;
 mod model;
 mod names;
+mod rotation;
 mod rules;
 mod schema;
 mod settle;
@@ -66,7 +69,16 @@ impl Resource<Session> for PostgresConnection {
             // A service that tells no fingerprint leaves it null, which any change would make unknown.
             let unchanged = change.prior.as_ref().map_or(Value::Null, |prior| prior.get("credentials_hash").clone());
             change.planned.set("credentials_hash", unchanged);
-            return Ok(());
+            let planned = Connection::from_object(&change.planned);
+            let prior = change.prior.as_ref().map(Connection::from_object);
+            return match &prior {
+                Some(prior) if planned.asks_about_more_roles(prior) => {
+                    let purpose = Purpose::Privileges;
+                    let subject = login::Subject { prior: Some(prior), planned: &planned, config: &config, purpose };
+                    login::check(call, subject, login::Phase::Plan).await
+                }
+                _ => Ok(()),
+            };
         }
         change.planned.set("credentials_hash", Value::unknown());
         let planned = Connection::from_object(&change.planned);
@@ -77,7 +89,8 @@ impl Resource<Session> for PostgresConnection {
             names::check(call, &planned).await?;
         }
         let prior = change.prior.as_ref().filter(|_| change.replace.is_empty()).map(Connection::from_object);
-        let subject = login::Subject { prior: prior.as_ref(), planned: &planned, config: &config };
+        let subject =
+            login::Subject { prior: prior.as_ref(), planned: &planned, config: &config, purpose: Purpose::Credentials };
         login::check(call, subject, login::Phase::Plan).await
     }
 
@@ -97,7 +110,7 @@ impl Resource<Session> for PostgresConnection {
             gateway_id: planned.gateway_id.known().cloned(),
             credentials,
         };
-        let subject = login::Subject { prior: None, planned: &planned, config: &config };
+        let subject = login::Subject { prior: None, planned: &planned, config: &config, purpose: Purpose::Credentials };
         wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
         let was_free = names::was_free(call, &planned).await;
         let answered = wait::writing_twice_if_crowded(call, limit, || client.create(&request)).await?;
@@ -146,10 +159,20 @@ impl Resource<Session> for PostgresConnection {
         let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Update));
         let credentials = if writes::credentials_are_planned(&change.planned) {
             let password = planned.password(&config).ok_or_else(|| password_missing(&planned, true))?;
-            let subject = login::Subject { prior: Some(&prior), planned: &planned, config: &config };
+            let subject = login::Subject {
+                prior: Some(&prior),
+                planned: &planned,
+                config: &config,
+                purpose: Purpose::Credentials,
+            };
             wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
             Some(planned.credentials(password).ok_or_else(still_unknown)?)
         } else {
+            if planned.asks_about_more_roles(&prior) {
+                let purpose = Purpose::Privileges;
+                let subject = login::Subject { prior: Some(&prior), planned: &planned, config: &config, purpose };
+                wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
+            }
             None
         };
         let sends_credentials = credentials.is_some();
@@ -263,6 +286,11 @@ impl Connection {
     /// The argument that gives the password. (A write-only one is never in a planned state.)
     fn password_argument(&self) -> &'static str {
         if self.password.is_null() { "password_wo" } else { "password" }
+    }
+
+    /// Whether the rotation privileges are to be looked up although no credential changes.
+    fn asks_about_more_roles(&self, prior: &Self) -> bool {
+        validation::asks_about_more_roles(&prior.validation, &self.validation)
     }
 
     /// Whether the KMS connects through a gateway, or may do so.

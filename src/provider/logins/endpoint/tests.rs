@@ -14,6 +14,7 @@ fn target(role: &str, password: &str) -> Target {
         password: Secret::new(password),
         tls: Tls::Off,
         address: None,
+        questions: postgres::Questions::default(),
     }
 }
 
@@ -27,6 +28,7 @@ fn accepted() -> Verdict {
         passed_over: Vec::<(SocketAddr, String)>::new(),
         server_version: None,
         password_asked: true,
+        facts: None,
         milliseconds: 1,
     })
 }

@@ -1,0 +1,96 @@
+//! What the catalogs say about the role that logged in and the roles it is to change. Holds no judgement.
+
+/// One answer: everything that the rules look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The server's version as it counts it: `170010` is 17.10.
+    pub version: u32,
+    /// The database.
+    pub database: String,
+    /// Whether every role may connect to it.
+    pub database_is_public: bool,
+    /// Who asks.
+    pub session: Session,
+    /// The roles that were asked about, in that order.
+    pub roles: Vec<Role>,
+}
+
+/// The role that logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// As whom statements run.
+    pub role: String,
+    /// As whom the server let the session in: poolers and some services take other names at the login.
+    pub authorized_as: String,
+    /// SUPERUSER.
+    pub superuser: bool,
+    /// CREATEROLE, which no group can lend.
+    pub create_role: bool,
+    /// REPLICATION.
+    pub replication: bool,
+    /// VALID UNTIL, in the server's notation, unless it never ends.
+    pub valid_until: Option<String>,
+    /// The server is a standby.
+    pub standby: bool,
+    /// `default_transaction_read_only`.
+    pub read_only: bool,
+    /// Passwords are reserved for members of `rds_password` (Amazon RDS), and the role is none.
+    pub password_commands_restricted: bool,
+}
+
+/// A role that was asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// What it is; `None` when there is no such role.
+    pub attributes: Option<Attributes>,
+}
+
+/// What a role is, and how it and the login role belong together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// SUPERUSER.
+    pub superuser: bool,
+    /// The role that `initdb` made, which cannot cease to be a superuser.
+    pub bootstrap: bool,
+    /// REPLICATION.
+    pub replication: bool,
+    /// LOGIN.
+    pub can_login: bool,
+    /// VALID UNTIL has passed.
+    pub expired: bool,
+    /// CONNECTION LIMIT; -1 is none.
+    pub connection_limit: i32,
+    /// It may connect to the database.
+    pub may_connect: bool,
+    /// It is the login role.
+    pub is_login_role: bool,
+    /// The login role has ADMIN OPTION on it, directly or through a group.
+    pub admin: bool,
+    /// The login role is a direct member of it.
+    pub has_login_role: bool,
+    /// The memberships in the login role through which it is, directly or not, a member of that.
+    pub doors: Vec<Door>,
+}
+
+/// A direct membership in the login role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// The member.
+    pub member: String,
+    /// Who granted it, where that has to be said to revoke it.
+    pub grantor: Option<String>,
+}
+
+impl Facts {
+    /// Whether a role with CREATEROLE needs ADMIN OPTION on a role to change it, and REPLICATION no longer guards it.
+    pub(super) fn wants_admin(&self) -> bool {
+        self.version >= 160_000
+    }
+
+    /// For example `17.10`.
+    pub fn version(&self) -> String {
+        format!("{}.{}", self.version / 10_000, self.version % 10_000)
+    }
+}

@@ -1,0 +1,138 @@
+//! PostgreSQL's rules for `ALTER ROLE … PASSWORD`, and what a rotation needs besides. Pure.
+
+use super::facts::{Attributes, Facts, Role};
+
+/// What stands between the login role and the rotation of one role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// There is no such role.
+    Missing,
+    /// Names that begin with `pg_` belong to the server.
+    Reserved,
+    /// Only superusers change superusers.
+    Superuser {
+        /// It was made by `initdb` and stays one.
+        bootstrap: bool,
+    },
+    /// Before 16 only superusers change roles with REPLICATION, even themselves.
+    Replication,
+    /// The login role lacks CREATEROLE.
+    NoCreateRole,
+    /// From 16 on: the login role lacks ADMIN OPTION on the role.
+    NoAdmin,
+    /// Amazon RDS reserves passwords for members of `rds_password`.
+    PasswordCommandsRestricted,
+    /// Nothing can be changed in this session.
+    ReadOnly {
+        /// Because the server is a standby.
+        standby: bool,
+    },
+    /// A rotation logs in as the role afterwards: it is NOLOGIN.
+    NoLogin,
+    /// The same: VALID UNTIL has passed.
+    Expired,
+    /// The same: it may not connect to the database.
+    NoConnect,
+    /// The same: its connection limit is 0.
+    NoConnections,
+}
+
+/// The verdict on one role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The role.
+    pub role: Role,
+    /// Everything that is in the way, in the order in which PostgreSQL would find it. Empty: it should work.
+    pub obstacles: Vec<Obstacle>,
+}
+
+impl Obstacle {
+    /// Whether the password can be changed and only its use fails.
+    pub fn comes_afterwards(&self) -> bool {
+        matches!(self, Self::NoLogin | Self::Expired | Self::NoConnect | Self::NoConnections)
+    }
+}
+
+impl Rotation {
+    /// Whether the server would let the login role change the password.
+    pub fn may_change_password(&self) -> bool {
+        self.obstacles.iter().all(Obstacle::comes_afterwards)
+    }
+}
+
+impl Facts {
+    /// The verdicts, in the order of the questions.
+    pub fn rotations(&self) -> Vec<Rotation> {
+        self.roles.iter().map(|role| Rotation { role: role.clone(), obstacles: self.obstacles(role) }).collect()
+    }
+
+    fn obstacles(&self, role: &Role) -> Vec<Obstacle> {
+        let mut found = match &role.attributes {
+            _ if role.name.starts_with("pg_") => return vec![Obstacle::Reserved],
+            Some(Attributes { bootstrap: true, .. }) if !self.session.superuser => {
+                return vec![Obstacle::Superuser { bootstrap: true }];
+            }
+            None => self.of_a_missing_role(),
+            Some(attributes) => self.before_the_change(attributes),
+        };
+        let session = &self.session;
+        if session.password_commands_restricted && !session.superuser {
+            found.push(Obstacle::PasswordCommandsRestricted);
+        }
+        if session.standby || session.read_only {
+            found.push(Obstacle::ReadOnly { standby: session.standby });
+        }
+        found.extend(role.attributes.iter().flat_map(after_the_change));
+        found
+    }
+
+    /// What a new role of that name would still lack.
+    fn of_a_missing_role(&self) -> Vec<Obstacle> {
+        let mut found = vec![Obstacle::Missing];
+        found.extend(self.missing_rights(false));
+        if !self.database_is_public {
+            found.push(Obstacle::NoConnect);
+        }
+        found
+    }
+
+    fn before_the_change(&self, role: &Attributes) -> Vec<Obstacle> {
+        if self.session.superuser {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        if role.superuser {
+            found.push(Obstacle::Superuser { bootstrap: false });
+        }
+        if role.replication && !self.wants_admin() {
+            found.push(Obstacle::Replication);
+        }
+        // A role may always change its own password, as far as this is the question.
+        if !role.is_login_role {
+            found.extend(self.missing_rights(role.admin));
+        }
+        found
+    }
+
+    fn missing_rights(&self, admin: bool) -> Vec<Obstacle> {
+        let session = &self.session;
+        let create_role = (!session.superuser && !session.create_role).then_some(Obstacle::NoCreateRole);
+        let no_admin = (!session.superuser && self.wants_admin() && !admin).then_some(Obstacle::NoAdmin);
+        create_role.into_iter().chain(no_admin).collect()
+    }
+}
+
+fn after_the_change(role: &Attributes) -> Vec<Obstacle> {
+    [
+        (!role.can_login, Obstacle::NoLogin),
+        (role.expired, Obstacle::Expired),
+        (!role.may_connect, Obstacle::NoConnect),
+        (role.connection_limit == 0 && !role.superuser, Obstacle::NoConnections),
+    ]
+    .into_iter()
+    .filter_map(|(is, obstacle)| is.then_some(obstacle))
+    .collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,78 @@
+//! What a login found out about the privileges for rotation, and what it means for the run.
+
+use crate::postgres;
+use crate::provider::diagnose;
+use crate::provider::session::Session;
+use crate::provider::validation::{Mode, Validation};
+use crate::terraform::diagnostic::{Diagnostics, Severity};
+use crate::terraform::resource::Call;
+
+use super::login::Phase;
+use super::model::Connection;
+
+/// Why nothing was asked: the database is out of reach.
+pub(super) const GATEWAY: &str = "the KMS connects through a gateway, and `validation.address` does not say where this \
+    machine reaches the database";
+
+/// Why nothing was asked: there is nothing to log in with.
+pub(super) const NO_PASSWORD: &str = "the configuration gives no password to log in with";
+
+/// Says for each role whether it can be rotated.
+///
+/// # Errors
+/// When one cannot, and the settings call that an error.
+pub(super) fn report(
+    call: &Call<Session>,
+    validation: &Validation,
+    accepted: &postgres::Accepted,
+    about: diagnose::Login<'_>,
+    repeated: bool,
+) -> Result<(), Diagnostics> {
+    let rotation = &validation.rotation;
+    let facts = match &accepted.facts {
+        None => return Ok(()),
+        Some(Ok(facts)) => facts,
+        Some(Err(unanswered)) => {
+            let role = None;
+            if !repeated {
+                let why = unanswered.to_string();
+                call.warn(diagnose::privileges_not_checked(about.connection, role, &rotation.names(), &why));
+            }
+            return Ok(());
+        }
+    };
+    let lowered = rotation.severity == Severity::Error && validation.mode == Mode::Warn && about.in_plan;
+    let severity = if lowered { Severity::Warning } else { rotation.severity };
+    let about = diagnose::Login { would_stop_the_apply: lowered, ..about };
+    let mut errors = Diagnostics::new();
+    for (asked, verdict) in rotation.roles.iter().zip(facts.rotations()) {
+        tracing::info!(
+            connection = about.connection,
+            role = asked.name,
+            verdict = if verdict.obstacles.is_empty() { "should work" } else { "obstacles" },
+            "rotation"
+        );
+        let found = diagnose::missing_privileges(severity, &verdict, asked.index, facts, accepted, &about);
+        match (found, severity) {
+            (Some(error), Severity::Error) => errors.push(error),
+            (Some(warning), Severity::Warning) if !repeated => call.warn(warning),
+            _ => {}
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// Says that nothing is known, once: a plan comes before every apply.
+pub(super) fn not_checked(
+    call: &Call<Session>,
+    planned: &Connection,
+    validation: &Validation,
+    phase: Phase,
+    why: &str,
+) {
+    let roles = validation.rotation.names();
+    if phase == Phase::Plan && !roles.is_empty() {
+        let login = planned.username.known().map(|role| role.trim());
+        call.warn(diagnose::privileges_not_checked(planned.title(), login, &roles, why));
+    }
+}

@@ -59,12 +59,16 @@ pub(super) fn client_failure(stage: Stage, error: &tokio_postgres::Error, target
             stage.failed(Reason::Protocol { detail: printable(&error.to_string()) })
         };
     };
+    // What the client cannot read of a SCRAM message it reports as the end of a file.
+    let scram = error.to_string().starts_with("authentication error");
     if let Some(cause) = cause.downcast_ref::<io::Error>() {
-        if let Some(violation) = cause.get_ref().and_then(|inner| inner.downcast_ref::<Violation>()) {
-            return stage.failed(violation_reason(violation, encrypted));
+        match cause.get_ref().and_then(|inner| inner.downcast_ref::<Violation>()) {
+            Some(Violation::Unreadable(body)) => return unreadable(stage, body, target),
+            Some(violation) => return stage.failed(violation_reason(violation, encrypted)),
+            None => {}
         }
         let failure = stage.broken(cause);
-        if !matches!(failure.reason, Reason::Unreachable { .. }) {
+        if !scram && !matches!(failure.reason, Reason::Unreachable { .. }) {
             return failure;
         }
     }
@@ -72,8 +76,22 @@ pub(super) fn client_failure(stage: Stage, error: &tokio_postgres::Error, target
     stage.failed(match detail.as_str() {
         // The library has no type for it; a test with a false server keeps this text true.
         "SCRAM verification error" => Reason::ImpostorServer,
+        _ if scram => Reason::Protocol { detail: format!("a false SCRAM message, {}", printable(&detail)) },
         _ => Reason::Protocol { detail: printable(&detail) },
     })
+}
+
+/// An error that only we can read, or nobody.
+fn unreadable(stage: Stage, body: &[u8], target: &Target) -> Failure {
+    match ServerError::from_body(body, target.password.expose()) {
+        Some(error) => stage.said(error, target.tls != Tls::Off),
+        None => stage.failed(Reason::Protocol {
+            detail: match ServerError::text_of(body, target.password.expose()) {
+                Some(text) => format!("an error without SQLSTATE, {text}"),
+                None => "an error without a text".to_owned(),
+            },
+        }),
+    }
 }
 
 fn violation_reason(violation: &Violation, encrypted: bool) -> Reason {
@@ -81,6 +99,8 @@ fn violation_reason(violation: &Violation, encrypted: bool) -> Reason {
         Violation::NotPostgres(bytes) => foreign(bytes.clone()),
         Violation::Insecure(how) => Reason::InsecureAuthentication { how: *how, encrypted },
         Violation::Unsupported(method) => Reason::UnsupportedAuthentication { method: printable(method) },
+        Violation::Unknown(number) => Reason::UnknownAuthentication { number: *number },
+        Violation::Unreadable(_) => Reason::Protocol { detail: violation.to_string() },
         Violation::TooManyIterations(count) => Reason::TooManyIterations { count: *count },
         Violation::TooMuch => Reason::Protocol { detail: "more data than any login takes".to_owned() },
     }

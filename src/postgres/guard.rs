@@ -29,8 +29,14 @@ pub(super) enum Violation {
     NotPostgres(Vec<u8>),
     #[error("an authentication request that is not answered over this connection")]
     Insecure(Insecure),
-    #[error("unknown authentication method {0}")]
+    #[error("authentication method {0}, which no password can answer")]
     Unsupported(String),
+    #[error("unknown authentication method {0}")]
+    Unknown(u32),
+    /// The body of an ErrorResponse that the client cannot read: a server that cannot translate its words yet sends them
+    /// in its own encoding.
+    #[error("an error that is not UTF-8 or not complete")]
+    Unreadable(Vec<u8>),
     #[error("{0} SCRAM iterations")]
     TooManyIterations(u32),
     #[error("too much data")]
@@ -113,8 +119,10 @@ enum Phase {
     First,
     /// Within the login.
     Login,
-    /// Let in.
+    /// Let in; the server may still have an objection to the database.
     In,
+    /// Ready for queries: nothing is left to guard against.
+    Ready,
 }
 
 impl Scan {
@@ -123,21 +131,30 @@ impl Scan {
         if self.total > MOST_BYTES {
             return Err(Violation::TooMuch);
         }
-        if self.phase == Phase::In {
+        if self.phase == Phase::Ready {
             return Ok(());
         }
         self.pending.extend_from_slice(bytes);
         loop {
             match next_message(&self.pending) {
                 Next::Incomplete => return Ok(()),
-                Next::Foreign if self.phase != Phase::First => return Err(Violation::TooMuch),
-                Next::Foreign => return Err(Violation::NotPostgres(std::mem::take(&mut self.pending))),
+                Next::Foreign if self.phase == Phase::First => {
+                    return Err(Violation::NotPostgres(std::mem::take(&mut self.pending)));
+                }
+                Next::Foreign => return Err(Violation::TooMuch),
                 Next::Message { tag, body, length } => {
-                    self.phase = Phase::Login;
-                    if tag == b'R' && self.authentication(&body)? {
-                        self.phase = Phase::In;
-                        self.pending.clear();
-                        return Ok(());
+                    if self.phase == Phase::First {
+                        self.phase = Phase::Login;
+                    }
+                    match tag {
+                        b'R' if self.phase == Phase::Login && self.authentication(&body)? => self.phase = Phase::In,
+                        b'E' if !is_readable(&body) => return Err(Violation::Unreadable(body)),
+                        b'Z' if self.phase == Phase::In => {
+                            self.phase = Phase::Ready;
+                            self.pending = Vec::new();
+                            return Ok(());
+                        }
+                        _ => {}
                     }
                     self.pending.drain(..length);
                 }
@@ -174,7 +191,7 @@ impl Scan {
             2 => Err(Violation::Unsupported("Kerberos".to_owned())),
             7 | 8 => Err(Violation::Unsupported("GSSAPI".to_owned())),
             9 => Err(Violation::Unsupported("SSPI".to_owned())),
-            other => Err(Violation::Unsupported(format!("number {other}"))),
+            other => Err(Violation::Unknown(other)),
         }
     }
 }
@@ -200,6 +217,12 @@ fn next_message(pending: &[u8]) -> Next {
         },
         _ => Next::Foreign,
     }
+}
+
+/// Whether an ErrorResponse has the fields that each must have, in UTF-8.
+fn is_readable(body: &[u8]) -> bool {
+    let has = |letter: u8| body.split(|byte| *byte == 0).any(|field| field.first() == Some(&letter));
+    std::str::from_utf8(body).is_ok() && has(b'S') && has(b'C') && has(b'M')
 }
 
 /// `r=…,s=…,i=4096`
@@ -255,14 +278,21 @@ mod tests {
         let unsupported = |name: &str| Err(Violation::Unsupported(name.to_owned()));
         for (bytes, expected) in [
             (request(7, ""), unsupported("GSSAPI")),
-            (request(13, ""), unsupported("number 13")),
+            (request(13, ""), Err(Violation::Unknown(13))),
+            (message(b'R', b""), Err(Violation::Unknown(u32::MAX))),
             (request(10, "OAUTHBEARER\0\0"), unsupported("OAUTHBEARER")),
             (request(10, "SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"), Ok(())),
             (request(11, "r=a,s=b,i=100000"), Ok(())),
             (request(11, "r=a,s=b,i=100001"), Err(Violation::TooManyIterations(100_001))),
             (request(11, "r=a,s=b,i=99999999999"), Err(Violation::TooManyIterations(u32::MAX))),
-            (message(b'E', b"SFATAL\0C28P01\0\0"), Ok(())),
-            ([message(b'E', b"x"), b"HTTP".to_vec()].concat(), Err(Violation::TooMuch)),
+            (message(b'E', b"SFATAL\0C28P01\0Mno\0\0"), Ok(())),
+            (message(b'E', b"SFATAL\0Mno\0\0"), Err(Violation::Unreadable(b"SFATAL\0Mno\0\0".to_vec()))),
+            (
+                [request(0, ""), message(b'E', b"SFATAL\0C3D000\0Mf\xfcr\0\0")].concat(),
+                Err(Violation::Unreadable(b"SFATAL\0C3D000\0Mf\xfcr\0\0".to_vec())),
+            ),
+            ([request(0, ""), message(b'Z', b"I"), b"whatever".to_vec()].concat(), Ok(())),
+            ([message(b'N', b"x"), b"HTTP".to_vec()].concat(), Err(Violation::TooMuch)),
             (b"E\x7f\0\0\0garbage".to_vec(), Err(Violation::NotPostgres(b"E\x7f\0\0\0garbage".to_vec()))),
             (b"H".to_vec(), Err(Violation::NotPostgres(b"H".to_vec()))),
             (b"R\0\0\0\x01".to_vec(), Err(Violation::NotPostgres(b"R\0\0\0\x01".to_vec()))),

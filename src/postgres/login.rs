@@ -333,7 +333,7 @@ async fn error_instead_of_answer(socket: &mut TcpStream) -> Failure {
         Some(body) if body <= LONGEST => {
             let mut body = vec![0; body];
             match socket.read_exact(&mut body).await {
-                Ok(_) => ServerError::from_body(&body),
+                Ok(_) => ServerError::from_body(&body, ""),
                 Err(error) => return stage.broken(&error),
             }
         }

@@ -79,6 +79,8 @@ pub enum Scope {
     Database,
     /// `max_connections` of the server.
     Server,
+    /// The places of the server that are not kept for administrators. It judges the password first.
+    Ordinary,
     /// The pooler's limits.
     Pooler,
 }
@@ -126,30 +128,44 @@ pub enum Reason {
     RejectedByRule { encrypted: bool },
     /// 28000: the role needs a client certificate.
     ClientCertificateNeeded,
+    /// 28000: a directory outside the database judges the password, and said no.
+    DirectoryRefused { directory: &'static str },
     /// 28000, anything else.
     RoleRefused,
-    /// XX000 of a pooler that finds its customers by the name of the role.
+    /// A pooler that finds its customers by the name of the role (Supabase) found none.
     NoSuchTenant,
+    /// A proxy that logs in with passwords of its own (Amazon RDS Proxy) has none for this role.
+    UnknownToProxy,
+    /// A service that finds its customers by the name that TLS asks for (Neon) was not told one.
+    HostNotTold { encrypted: bool },
+    /// The server lets nobody from here try for a while, after failed logins.
+    Throttled,
     /// 3D000.
     NoSuchDatabase,
     /// 42501: no CONNECT privilege.
     NoConnectPrivilege,
     /// 55000: a template.
     DatabaseNotAccepting,
+    /// 55000: what an interrupted `DROP DATABASE` left.
+    DatabaseInvalid,
     /// 53300.
     TooManyConnections(Scope),
     /// 57P03: starting up, shutting down, or a standby that answers no queries.
     Starting,
     /// 57P01 or 57P02: somebody ended the session.
     Terminated,
-    /// The pooler wants TLS.
-    PoolerWantsTls,
+    /// A pooler or another product says openly that it wants TLS. PostgreSQL itself has no access rule then.
+    TlsRequired,
+    /// The pooler's own rules say no.
+    PoolerRefused,
     /// The pooler cannot reach the server behind it.
     PoolerWithoutServer,
     /// The server could not prove that it knows the password.
     ImpostorServer,
     /// No password can answer what the server asks.
     UnsupportedAuthentication { method: String },
+    /// A way to authenticate that no PostgreSQL has.
+    UnknownAuthentication { number: u32 },
     /// The password was asked for in a way that is not answered over this connection.
     InsecureAuthentication { how: Insecure, encrypted: bool },
     /// More SCRAM iterations than the client calculates.
@@ -158,4 +174,11 @@ pub enum Reason {
     OtherServerError { sqlstate: String, message: String },
     /// An answer that makes no sense.
     Protocol { detail: String },
+}
+
+impl Reason {
+    /// Whether the same attempt may succeed a second or two later, so that one repetition is worth its while.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::TooManyConnections(_) | Self::Starting | Self::Terminated | Self::PoolerWithoutServer)
+    }
 }

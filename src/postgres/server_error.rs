@@ -4,7 +4,7 @@
 //! SQLSTATE for everything and English texts, and between cases of equal SQLSTATE.
 
 use super::reason::{Reason, Scope};
-use super::text::masked;
+use super::text::{decoded, masked};
 
 /// An ErrorResponse, its texts fit to be printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,62 +31,90 @@ impl ServerError {
     }
 
     /// From the body of an ErrorResponse: a letter, a text and a zero byte per field.
-    pub(super) fn from_body(body: &[u8]) -> Option<Self> {
-        let mut fields = body.split(|byte| *byte == 0).filter_map(|field| field.split_first());
-        let field = |wanted: u8| {
-            let found = fields.clone().find(|(letter, _)| **letter == wanted);
-            found.map(|(_, text)| masked(&String::from_utf8_lossy(text), ""))
-        };
-        let error = Self {
+    pub(super) fn from_body(body: &[u8], password: &str) -> Option<Self> {
+        let field = |wanted: u8| field(body, wanted, password);
+        Some(Self {
             sqlstate: field(b'C')?,
             message: field(b'M')?,
             detail: field(b'D'),
             by_pooler: field(b'V').is_none(),
-        };
-        fields.next().map(|_| error)
+        })
+    }
+
+    /// The text of an ErrorResponse that is not complete.
+    pub(super) fn text_of(body: &[u8], password: &str) -> Option<String> {
+        field(body, b'M', password)
     }
 
     /// What it means for a login; `encrypted` tells how the login came.
     pub(super) fn reason(&self, encrypted: bool) -> Reason {
-        let says = |part: &str| self.message.contains(part);
+        let text = without_names(&self.message);
+        let says = |part: &str| text.contains(part);
+        if let Some(reason) = reason_of_service(&text, encrypted) {
+            return reason;
+        }
         match self.sqlstate.as_str() {
             "28P01" => Reason::PasswordRefused,
             "28000" if says("pg_hba.conf rejects") => Reason::RejectedByRule { encrypted },
-            // The name of the file is the same in every language.
+            // The name of the file is the same in every language, and so are those of the methods below.
             "28000" if says("pg_hba.conf") => Reason::NoAccessRule { encrypted },
             "28000" if says("client certificate") => Reason::ClientCertificateNeeded,
+            "28000" if says("certificate authentication failed") => Reason::ClientCertificateNeeded,
+            // A rule that asks for a client certificate, in a server that has nothing to check one with.
+            "F0000" if says("client certificates") => Reason::ClientCertificateNeeded,
             "28000" if says("not permitted to log in") => Reason::RoleMayNotLogIn,
             "28000" if says("does not exist") => Reason::NoSuchRole,
-            "28000" => Reason::RoleRefused,
+            "28000" => reason_of_method(&text),
             "3D000" => Reason::NoSuchDatabase,
             "42501" => Reason::NoConnectPrivilege,
+            "55000" if says("invalid database") => Reason::DatabaseInvalid,
             "55000" => Reason::DatabaseNotAccepting,
+            // First, because the roles that they are reserved for are named too.
+            "53300" if says("reserved") => Reason::TooManyConnections(Scope::Ordinary),
             "53300" if says("for role") => Reason::TooManyConnections(Scope::Role),
             "53300" if says("for database") => Reason::TooManyConnections(Scope::Database),
             "53300" => Reason::TooManyConnections(Scope::Server),
             "57P03" => Reason::Starting,
             "57P01" | "57P02" => Reason::Terminated,
-            "08P01" => self.reason_of_pooler(),
-            "XX000" if self.message.to_lowercase().contains("tenant") => Reason::NoSuchTenant,
+            "08P01" => self.reason_of_pooler(&text),
             _ => self.other(),
         }
     }
 
-    /// PgBouncer's texts.
-    fn reason_of_pooler(&self) -> Reason {
-        let says = |parts: &[&str]| parts.iter().any(|part| self.message.contains(part));
-        if says(&["no such database"]) || says(&["database"]) && says(&["does not exist"]) {
-            Reason::NoSuchDatabase
-        } else if says(&["authentication failed", "no such user", "empty password returned"])
-            && !says(&["certificate authentication failed"])
+    /// PgBouncer's texts, which do not put names in quotes, and those of the server behind it, which it passes on.
+    fn reason_of_pooler(&self, text: &str) -> Reason {
+        let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+        if says(&["query_wait_timeout", "server login", "server conn crashed", "cannot connect to server"])
+            // The server behind the pooler does not let the pooler in.
+            || says(&["pg_hba.conf"])
         {
+            Reason::PoolerWithoutServer
+        } else if says(&["not permitted to log in"]) {
+            Reason::RoleMayNotLogIn
+        } else if says(&["permission denied for database"]) {
+            Reason::NoConnectPrivilege
+        } else if says(&["not currently accepting connections"]) {
+            Reason::DatabaseNotAccepting
+        } else if says(&["too many connections for role"]) {
+            Reason::TooManyConnections(Scope::Role)
+        } else if says(&["too many connections for database"]) {
+            Reason::TooManyConnections(Scope::Database)
+        } else if says(&["too many clients", "connection slots are reserved"]) {
+            Reason::TooManyConnections(Scope::Server)
+        } else if says(&["shutting down", "starting up", "not accepting connections", "in recovery mode"]) {
+            Reason::Starting
+        } else if text.starts_with("role ") && says(&["does not exist"]) {
+            Reason::NoSuchRole
+        } else if text.starts_with("no such database") || text.starts_with("database ") && says(&["does not exist"]) {
+            Reason::NoSuchDatabase
+        } else if says(&["certificate authentication failed"]) {
+            Reason::ClientCertificateNeeded
+        } else if says(&["authentication failed", "no such user", "empty password returned"]) {
             Reason::PasswordRefused
-        } else if says(&["SSL required"]) {
-            Reason::PoolerWantsTls
         } else if says(&["no more connections allowed", "client connections exceeded"]) {
             Reason::TooManyConnections(Scope::Pooler)
-        } else if says(&["query_wait_timeout", "server login", "server conn crashed", "pgbouncer cannot connect"]) {
-            Reason::PoolerWithoutServer
+        } else if says(&["login rejected", "bouncer config error", "does not allow connections", "is disabled"]) {
+            Reason::PoolerRefused
         } else {
             self.other()
         }
@@ -95,6 +123,55 @@ impl ServerError {
     fn other(&self) -> Reason {
         Reason::OtherServerError { sqlstate: self.sqlstate.clone(), message: self.message.clone() }
     }
+}
+
+/// A field of an ErrorResponse, fit to be printed.
+fn field(body: &[u8], wanted: u8, password: &str) -> Option<String> {
+    let mut fields = body.split(|byte| *byte == 0).filter_map(|field| field.split_first());
+    let found = fields.find(|(letter, _)| **letter == wanted);
+    found.map(|(_, text)| masked(&decoded(text), password))
+}
+
+/// 28000 of the ways to authenticate that keep no password in the database.
+fn reason_of_method(text: &str) -> Reason {
+    for directory in ["PAM", "LDAP", "RADIUS"] {
+        if text.contains(directory) {
+            return Reason::DirectoryRefused { directory };
+        }
+    }
+    for method in ["Ident", "Peer", "GSSAPI", "SSPI"] {
+        if text.starts_with(method) {
+            return Reason::UnsupportedAuthentication { method: method.to_owned() };
+        }
+    }
+    Reason::RoleRefused
+}
+
+/// Texts of managed services and other products, whose SQLSTATEs vary between versions.
+fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
+    let low = text.to_lowercase();
+    let says = |parts: &[&str]| parts.iter().any(|part| low.contains(part));
+    if says(&["tenant or user not found", "tenant/user ", "(enotfound)", "(enoidentifier)", "no tenant identifier"]) {
+        Some(Reason::NoSuchTenant)
+    } else if says(&["endpoint id is not specified"]) {
+        Some(Reason::HostNotTold { encrypted })
+    } else if says(&["has no credentials for the role"]) {
+        Some(Reason::UnknownToProxy)
+    } else if says(&["connection throttled", "too many login attempts", "too many authentication"]) {
+        Some(Reason::Throttled)
+    } else if !encrypted
+        && (text.starts_with("SSL required")
+            || says(&["ssl connection required", "ssl connection is required", "requires tls connections"]))
+    {
+        Some(Reason::TlsRequired)
+    } else {
+        None
+    }
+}
+
+/// Without what stands in quotes: a role can be called `pg_hba.conf`.
+fn without_names(message: &str) -> String {
+    message.split('"').step_by(2).collect::<Vec<_>>().join("\"\"")
 }
 
 #[cfg(test)]
@@ -116,7 +193,34 @@ mod tests {
             ("28000", "no pg_hba.conf entry for host \"::1\", SSL off", Reason::NoAccessRule { encrypted: false }),
             ("28000", "kein pg_hba.conf-Eintrag für Host", Reason::NoAccessRule { encrypted: false }),
             ("28000", "pg_hba.conf rejects connection for host", Reason::RejectedByRule { encrypted: false }),
-            ("28000", "PAM authentication failed for user", Reason::RoleRefused),
+            ("28000", "PAM authentication failed for user \"x\"", Reason::DirectoryRefused { directory: "PAM" }),
+            (
+                "28000",
+                "LDAP-Authentifizierung für Benutzer »x« fehlgeschlagen",
+                Reason::DirectoryRefused { directory: "LDAP" },
+            ),
+            ("28000", "RADIUS authentication failed for user \"x\"", Reason::DirectoryRefused { directory: "RADIUS" }),
+            (
+                "28000",
+                "Ident authentication failed for user \"x\"",
+                Reason::UnsupportedAuthentication { method: "Ident".to_owned() },
+            ),
+            ("28000", "certificate authentication failed for user \"x\"", Reason::ClientCertificateNeeded),
+            (
+                "F0000",
+                "client certificates can only be checked if a root certificate store is available",
+                Reason::ClientCertificateNeeded,
+            ),
+            ("28000", "Invalid Username specified.", Reason::RoleRefused),
+            ("28000", "role \"pg_hba.conf rejects\" is not permitted to log in", Reason::RoleMayNotLogIn),
+            ("28P01", "password authentication failed for user \"tenant or user not found\"", Reason::PasswordRefused),
+            ("55000", "database \"x\" is not currently accepting connections", Reason::DatabaseNotAccepting),
+            ("55000", "cannot connect to invalid database \"x\"", Reason::DatabaseInvalid),
+            (
+                "53300",
+                "remaining connection slots are reserved for roles with the SUPERUSER attribute",
+                Reason::TooManyConnections(Scope::Ordinary),
+            ),
             ("53300", "sorry, too many clients already", Reason::TooManyConnections(Scope::Server)),
             ("53300", "too many connections for role \"x\"", Reason::TooManyConnections(Scope::Role)),
             ("53300", "too many connections for database \"x\"", Reason::TooManyConnections(Scope::Database)),
@@ -126,11 +230,48 @@ mod tests {
             ("08P01", "no such user: x", Reason::PasswordRefused),
             ("08P01", "no such database: x", Reason::NoSuchDatabase),
             ("08P01", "database \"x\" does not exist", Reason::NoSuchDatabase),
-            ("08P01", "SSL required", Reason::PoolerWantsTls),
+            ("08P01", "SSL required", Reason::TlsRequired),
+            ("08P01", "node is running secure mode, SSL connection required", Reason::TlsRequired),
+            ("28000", "This RDS Proxy requires TLS connections", Reason::TlsRequired),
+            (
+                "28000",
+                "This RDS proxy has no credentials for the role x. Check the credentials.",
+                Reason::UnknownToProxy,
+            ),
             ("08P01", "no more connections allowed (max_client_conn)", Reason::TooManyConnections(Scope::Pooler)),
             ("08P01", "query_wait_timeout", Reason::PoolerWithoutServer),
-            ("08P01", "login rejected", error("08P01", "login rejected").other()),
+            (
+                "08P01",
+                "client connections exceeded (max_db_client_connections)",
+                Reason::TooManyConnections(Scope::Pooler),
+            ),
+            (
+                "08P01",
+                "server login has been failing, try again later (server_login_retry)",
+                Reason::PoolerWithoutServer,
+            ),
+            (
+                "08P01",
+                "server login failed: FATAL password authentication failed for user \"x\"",
+                Reason::PoolerWithoutServer,
+            ),
+            ("08P01", "login rejected", Reason::PoolerRefused),
+            ("08P01", "bouncer config error", Reason::PoolerRefused),
+            ("08P01", "role \"x\" is not permitted to log in", Reason::RoleMayNotLogIn),
+            ("08P01", "role \"x\" does not exist", Reason::NoSuchRole),
+            ("08P01", "permission denied for database \"x\"", Reason::NoConnectPrivilege),
+            ("08P01", "too many connections for role \"x\"", Reason::TooManyConnections(Scope::Role)),
+            ("08P01", "sorry, too many clients already", Reason::TooManyConnections(Scope::Server)),
+            ("08P01", "the database system is starting up", Reason::Starting),
+            ("08P01", "no pg_hba.conf entry for host \"x\"", Reason::PoolerWithoutServer),
+            ("08P01", "no such user: SSL required", Reason::PasswordRefused),
+            ("08P01", "unsupported startup parameter: x", error("08P01", "unsupported startup parameter: x").other()),
             ("XX000", "Tenant or user not found", Reason::NoSuchTenant),
+            ("XX000", "(ENOTFOUND) tenant/user x.y not found", Reason::NoSuchTenant),
+            ("08006", "(ENOIDENTIFIER) no tenant identifier provided", Reason::NoSuchTenant),
+            ("XX000", "The endpoint ID is not specified. Either upgrade", Reason::HostNotTold { encrypted: false }),
+            ("53300", "connection throttled from IP address \"192.0.2.1\": too many login attempts", Reason::Throttled),
+            ("XX000", "disk failed", error("XX000", "disk failed").other()),
             ("22023", "odd", error("22023", "odd").other()),
         ] {
             assert_eq!(error(sqlstate, message).reason(false), reason, "{sqlstate} {message}");
@@ -140,9 +281,9 @@ mod tests {
     #[test]
     fn a_body_without_sqlstate_or_text_is_no_error_of_postgresql() {
         let body = b"SFATAL\0VFATAL\0C53300\0Msorry\0\0";
-        assert_eq!(ServerError::from_body(body), Some(error("53300", "sorry")));
-        assert!(ServerError::from_body(b"SFATAL\0C53300\0Msorry\0\0").unwrap().by_pooler);
-        assert_eq!(ServerError::from_body(b"Msorry\0\0"), None);
-        assert_eq!(ServerError::from_body(b""), None);
+        assert_eq!(ServerError::from_body(body, ""), Some(error("53300", "sorry")));
+        assert!(ServerError::from_body(b"SFATAL\0C53300\0Msorry\0\0", "").unwrap().by_pooler);
+        assert_eq!(ServerError::from_body(b"Msorry\0\0", ""), None);
+        assert_eq!(ServerError::from_body(b"", ""), None);
     }
 }

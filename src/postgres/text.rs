@@ -3,19 +3,28 @@
 /// More than any server says in earnest.
 const LONGEST: usize = 400;
 
-/// Without control characters and not endless.
+/// Without control characters, on one line, and not endless.
 pub(super) fn printable(text: &str) -> String {
-    let mut shown: String =
-        text.chars().take(LONGEST).map(|character| if is_harmless(character) { character } else { ' ' }).collect();
+    let harmless = |character: char| if is_harmless(character) { character } else { ' ' };
+    let shown: String = text.chars().take(LONGEST).map(harmless).collect();
+    let mut shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.chars().nth(LONGEST).is_some() {
         shown.push('…');
     }
-    shown.trim().to_owned()
+    shown
 }
 
 /// [`printable`], with every occurrence of the password hidden: a server may repeat what it was told.
 pub(super) fn masked(text: &str, password: &str) -> String {
     if password.is_empty() { printable(text) } else { printable(&text.replace(password, "(password)")) }
+}
+
+/// Bytes as text: UTF-8, or else Latin-1, in which no byte is wrong.
+pub(super) fn decoded(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }
 }
 
 /// Bytes in hex, as a dump shows them.
@@ -35,9 +44,11 @@ mod tests {
 
     #[test]
     fn what_a_server_says_cannot_drive_the_terminal_or_show_the_password() {
-        assert_eq!(printable("a\u{1b}[31mb\r\nc\u{202e}"), "a [31mb  c");
+        assert_eq!(printable("a\u{1b}[31mb\r\nc\u{202e}"), "a [31mb c");
         assert_eq!(printable(&"x".repeat(500)).chars().count(), LONGEST + 1);
         assert_eq!(masked("you said hunter2, hunter2!", "hunter2"), "you said (password), (password)!");
         assert_eq!(masked("unchanged", ""), "unchanged");
+        assert_eq!(decoded(b"f\xfcr"), "für");
+        assert_eq!(decoded("für".as_bytes()), "für");
     }
 }

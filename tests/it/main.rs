@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod docs;
+mod failures;
 mod kills;
 mod kms_client;
 mod kms_server;

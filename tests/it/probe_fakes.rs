@@ -1,22 +1,20 @@
 //! The login probe against everything that is not a PostgreSQL server, or a hostile one.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use terraform_provider_kms::postgres::{
     Address, Blame, Certificates, Class, Insecure, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
 };
 use terraform_provider_kms::secret::Secret;
-use terraform_provider_kms::tls::crypto_provider;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpListener;
 
 use crate::probe::everything;
-use crate::support::postgres::{Authority, Validity};
+use crate::support::fakes::{
+    Drip, Fake, Read, Reset, Scram, Send, Silence, asks_for_scram, authentication, error, lets_in, message, send, tls,
+};
+use crate::support::postgres::Authority;
 
 const PATIENT: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(300);
@@ -24,139 +22,18 @@ const PASSWORD: &str = "tr0ub4dor&3";
 /// The beginning of a message of 20 000 bytes.
 const ERROR_WITHOUT_END: [u8; 6] = [b'E', 0, 0, 0x4e, 0x20, b'S'];
 
-/// A step of a scripted server.
-#[derive(Clone)]
-enum Step {
-    /// Reads until something has come.
-    Read,
-    Send(Vec<u8>),
-    /// One byte at a time with 100 ms between them.
-    Drip(&'static [u8]),
-    Silence,
-    Reset,
-    /// TLS with this certificate.
-    Tls(TlsAcceptor),
-    /// Answers the client's first SCRAM message with this many iterations.
-    Scram(u32),
-}
-use Step::{Drip, Read, Reset, Scram, Send, Silence};
-
-trait Stream: AsyncRead + AsyncWrite + std::marker::Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + std::marker::Send + Unpin> Stream for S {}
-
-/// A scripted server and what it has heard.
-struct Fake {
-    port: u16,
-    heard: Arc<Mutex<Vec<u8>>>,
-    connections: Arc<Mutex<usize>>,
-}
-
-impl Fake {
-    async fn start(script: Vec<Step>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (heard, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
-        let (ears, counter) = (heard.clone(), connections.clone());
-        tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                *counter.lock().unwrap() += 1;
-                tokio::spawn(play(socket, script.clone(), ears.clone()));
-            }
-        });
-        Self { port, heard, connections }
+/// A login to a scripted server.
+fn target(port: u16, tls: Tls) -> Target {
+    Target {
+        host: "localhost".to_owned(),
+        port,
+        database: "shop".to_owned(),
+        username: "clerk".to_owned(),
+        password: Secret::new(PASSWORD),
+        tls,
+        address: None,
+        questions: Questions::default(),
     }
-
-    fn target(&self, tls: Tls) -> Target {
-        Target {
-            host: "localhost".to_owned(),
-            port: self.port,
-            database: "shop".to_owned(),
-            username: "clerk".to_owned(),
-            password: Secret::new(PASSWORD),
-            tls,
-            address: None,
-            questions: Questions::default(),
-        }
-    }
-
-    /// Whether anything that was sent contains these bytes.
-    fn heard(&self, bytes: &[u8]) -> bool {
-        self.heard.lock().unwrap().windows(bytes.len()).any(|window| window == bytes)
-    }
-}
-
-async fn play(socket: TcpStream, script: Vec<Step>, ears: Arc<Mutex<Vec<u8>>>) {
-    if script.iter().any(|step| matches!(step, Reset)) {
-        socket.set_zero_linger().unwrap();
-    }
-    let mut stream: Box<dyn Stream> = Box::new(socket);
-    let mut last = Vec::new();
-    for step in script {
-        match step {
-            Read => {
-                let mut bytes = vec![0; 4096];
-                let count = stream.read(&mut bytes).await.unwrap_or(0);
-                last = bytes[..count].to_vec();
-                ears.lock().unwrap().extend_from_slice(&last);
-            }
-            Send(bytes) => {
-                let _gone = stream.write_all(&bytes).await;
-            }
-            Drip(bytes) => {
-                for byte in bytes.iter().cycle() {
-                    if stream.write_all(&[*byte]).await.is_err() {
-                        return;
-                    }
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-            Silence => std::future::pending().await,
-            Reset => return,
-            Step::Tls(acceptor) => stream = Box::new(acceptor.accept(stream).await.unwrap()),
-            Scram(iterations) => {
-                let text = String::from_utf8_lossy(&last).into_owned();
-                let nonce = text.split("r=").nth(1).unwrap();
-                let salt = STANDARD.encode([7; 16]);
-                let body = format!("r={nonce}x,s={salt},i={iterations}");
-                let _gone = stream.write_all(&authentication(11, body.as_bytes())).await;
-            }
-        }
-    }
-    let _gone = stream.flush().await;
-    // What comes after the script counts as heard.
-    let _gone = stream.shutdown().await;
-    let mut rest = Vec::new();
-    let _gone = stream.read_to_end(&mut rest).await;
-    ears.lock().unwrap().extend_from_slice(&rest);
-}
-
-fn message(tag: u8, body: &[u8]) -> Vec<u8> {
-    [&[tag], &(u32::try_from(body.len()).unwrap() + 4).to_be_bytes()[..], body].concat()
-}
-
-fn authentication(code: u32, data: &[u8]) -> Vec<u8> {
-    message(b'R', &[&code.to_be_bytes(), data].concat())
-}
-
-fn error(fields: &str) -> Vec<u8> {
-    message(b'E', format!("{fields}\0").replace('|', "\0").as_bytes())
-}
-
-fn send(bytes: impl AsRef<[u8]>) -> Step {
-    Send(bytes.as_ref().to_vec())
-}
-
-/// TLS with a certificate of this authority.
-fn tls(authority: &Authority) -> Step {
-    let issued = authority.issue(&["localhost"], Validity::Now);
-    let key = PrivateKeyDer::try_from(issued.key_der).unwrap();
-    let config = rustls::ServerConfig::builder_with_provider(crypto_provider())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![CertificateDer::from(issued.certificate_der)], key)
-        .unwrap();
-    Step::Tls(TlsAcceptor::from(Arc::new(config)))
 }
 
 async fn refused(target: &Target, timeout: Duration) -> Refusal {
@@ -184,15 +61,15 @@ async fn silence_at_any_stage_ends_with_the_deadline() {
             Stage::Query,
             Blame::Host,
         ),
-        (vec![Read, Drip(&ERROR_WITHOUT_END)], Tls::Off, Stage::Login, Blame::Host),
+        (vec![Read, Drip(&ERROR_WITHOUT_END, Duration::from_millis(100))], Tls::Off, Stage::Login, Blame::Host),
         (vec![Read, send("E\0\0"), Silence], Tls::Unverified, Stage::SslRequest, Blame::Port),
     ];
     for (script, tls, stage, blame) in cases {
         let fake = Fake::start(script).await;
-        let refusal = refused(&fake.target(tls), SHORT).await;
+        let refusal = refused(&target(fake.port, tls), SHORT).await;
         assert_eq!(refusal.reason, Reason::TimedOut { stage });
         assert_eq!((refusal.stage, refusal.class(), refusal.blame()), (stage, Class::Unreachable, blame));
-        assert_eq!(*fake.connections.lock().unwrap(), 1);
+        assert_eq!(fake.connections(), 1);
     }
 }
 
@@ -213,7 +90,7 @@ async fn other_protocols_are_recognised() {
     for (script, protocol) in cases {
         for tls in [Tls::Off, Tls::Unverified] {
             let fake = Fake::start(script.clone()).await;
-            let refusal = refused(&fake.target(tls.clone()), PATIENT).await;
+            let refusal = refused(&target(fake.port, tls.clone()), PATIENT).await;
             let Reason::NotPostgres { protocol: seen, first } = &refusal.reason else {
                 panic!("{protocol:?} {tls:?}: {:?}", refusal.reason)
             };
@@ -248,17 +125,17 @@ async fn what_a_broken_server_does_has_a_name() {
         ("kerberos", vec![Read, Send(authentication(7, b""))], Tls::Off, Reason::UnsupportedAuthentication { method: "GSSAPI".to_owned() }, Blame::Username),
         ("another SASL", vec![Read, Send(authentication(10, b"OAUTHBEARER\0\0"))], Tls::Off, Reason::UnsupportedAuthentication { method: "OAUTHBEARER".to_owned() }, Blame::Username),
         ("without end", vec![Read, Send([authentication(0, b""), message(b'S', format!("x\0{}\0", "y".repeat(30_000)).as_bytes()).repeat(20)].concat())], Tls::Off, no_sense("more data than any login takes"), Blame::Host),
-        ("weak SCRAM", vec![Read, Send(authentication(10, b"SCRAM-SHA-256\0\0")), Read, Scram(1)], Tls::Off, Reason::InsecureAuthentication { how: Insecure::WeakScram(1), encrypted: false }, Blame::SslEnabled),
-        ("costly SCRAM", vec![Read, Send(authentication(10, b"SCRAM-SHA-256\0\0")), Read, Scram(20_000_000)], Tls::Off, Reason::TooManyIterations { count: 20_000_000 }, Blame::Host),
-        ("false SCRAM", vec![Read, Send(authentication(10, b"SCRAM-SHA-256\0\0")), Read, Scram(4096), Read, Send(authentication(12, format!("v={}", STANDARD.encode([0; 32])).as_bytes()))], Tls::Off, Reason::ImpostorServer, Blame::Host),
+        ("weak SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=1")]].concat(), Tls::Off, Reason::InsecureAuthentication { how: Insecure::WeakScram(1), encrypted: false }, Blame::SslEnabled),
+        ("costly SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=20000000")]].concat(), Tls::Off, Reason::TooManyIterations { count: 20_000_000 }, Blame::Host),
+        ("false SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=4096"), Read, Send(authentication(12, format!("v={}", STANDARD.encode([0; 32])).as_bytes()))]].concat(), Tls::Off, Reason::ImpostorServer, Blame::Host),
     ];
     for (name, script, tls, reason, blame) in cases {
         let fake = Fake::start(script).await;
-        let refusal = refused(&fake.target(tls), PATIENT).await;
+        let refusal = refused(&target(fake.port, tls), PATIENT).await;
         assert_eq!((&refusal.reason, refusal.blame()), (&reason, blame), "{name}");
         assert!(!refusal.what_to_check().is_empty(), "{name}");
         assert!(!fake.heard(PASSWORD.as_bytes()), "{name}");
-        assert_eq!(*fake.connections.lock().unwrap(), 1, "{name}");
+        assert_eq!(fake.connections(), 1, "{name}");
     }
 }
 
@@ -273,48 +150,38 @@ async fn the_password_goes_only_where_nobody_else_can_read_it() {
         (authentication(3, b""), PASSWORD.as_bytes(), Insecure::ClearText),
         (authentication(5, b"salt"), &md5[..], Insecure::Md5),
     ] {
-        let plain = vec![Read, Send(request.clone())];
-        let encrypted = vec![Read, send("S"), tls(&authority), Read, Send(request.clone())];
+        let plain = [vec![Read, Send(request.clone())], lets_in()].concat();
+        let encrypted = [vec![Read, send("S"), tls(&authority)], plain.clone()].concat();
 
         let fake = Fake::start(plain.clone()).await;
-        let refusal = refused(&fake.target(Tls::Off), PATIENT).await;
+        let refusal = refused(&target(fake.port, Tls::Off), PATIENT).await;
         assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: false });
         assert_eq!((refusal.class(), refusal.blame()), (Class::Unreachable, Blame::SslEnabled));
         assert!(refusal.headline().contains("it was not sent"));
         assert!(fake.heard(b"clerk") && !fake.heard(secret), "a name that leads to this machine is only a name");
 
         let fake = Fake::start(encrypted.clone()).await;
-        let refusal = refused(&fake.target(Tls::Unverified), PATIENT).await;
+        let refusal = refused(&target(fake.port, Tls::Unverified), PATIENT).await;
         assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: true });
         assert_eq!(refusal.blame(), Blame::SslCertificate);
         assert!(fake.heard(b"clerk") && !fake.heard(secret));
 
         // The other side of the rule: there the same fake hears it.
         let fake = Fake::start(encrypted).await;
-        refused(&fake.target(verified.clone()), PATIENT).await;
-        wait_until(|| fake.heard(secret)).await;
+        assert!(login(&target(fake.port, verified.clone()), PATIENT).await.is_ok_and(|in_| in_.password_asked));
+        assert!(fake.heard(secret));
         let fake = Fake::start(plain).await;
-        let target = Target { host: "db.test".to_owned(), address: tunnel(&fake), ..fake.target(Tls::Off) };
-        refused(&target, PATIENT).await;
-        wait_until(|| fake.heard(secret)).await;
+        let target = Target { host: "db.test".to_owned(), address: tunnel(&fake), ..target(fake.port, Tls::Off) };
+        assert!(login(&target, PATIENT).await.is_ok());
+        assert!(fake.heard(secret));
     }
-}
-
-async fn wait_until(condition: impl Fn() -> bool) {
-    tokio::time::timeout(PATIENT, async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await
-    .unwrap();
 }
 
 #[tokio::test]
 async fn a_server_that_repeats_the_password_or_drives_the_terminal_is_quoted_safely() {
     let echo = error(&format!("SFATAL|VFATAL|C28P01|Mwrong: {PASSWORD}\x1b[2J|D{PASSWORD}|H{PASSWORD}|"));
     let fake = Fake::start(vec![Read, Send(echo)]).await;
-    let refusal = refused(&fake.target(Tls::Off), PATIENT).await;
+    let refusal = refused(&target(fake.port, Tls::Off), PATIENT).await;
     assert_eq!(refusal.reason, Reason::PasswordRefused);
     let text = everything(&refusal);
     assert!(text.contains("28P01 wrong: (password)"), "{text}");
@@ -324,7 +191,7 @@ async fn a_server_that_repeats_the_password_or_drives_the_terminal_is_quoted_saf
 #[tokio::test]
 async fn places_that_cannot_be_reached_or_must_not() {
     let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let target = Fake { port: unused, heard: Arc::default(), connections: Arc::default() }.target(Tls::Unverified);
+    let target = target(unused, Tls::Unverified);
 
     let refusal = refused(&target, PATIENT).await;
     assert_eq!(refusal.reason, Reason::ConnectionRefused);

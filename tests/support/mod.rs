@@ -1,6 +1,8 @@
 //! What tests, the demo and `cargo kms` share: a real PostgreSQL, a faithful KMS, the real Terraform.
 
+pub(crate) mod fakes;
 pub(crate) mod kms;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod registry;
 pub(crate) mod scene;

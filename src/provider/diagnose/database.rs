@@ -59,8 +59,14 @@ fn in_short(severity: Severity, refusal: &Refusal, login: &Login<'_>, first: &st
 }
 
 fn in_full(severity: Severity, refusal: &Refusal, login: &Login<'_>) -> String {
-    let mut lines = vec![sentence(&capitalized(&refusal.headline()))];
-    lines.extend(refusal.server_said());
+    let headline = refusal.headline();
+    // An error without a meaning of its own stands in the headline already.
+    let told = refusal
+        .said
+        .as_ref()
+        .is_some_and(|said| said.detail.is_none() && headline.contains(said.message.trim_end_matches('.')));
+    let mut lines = vec![sentence(&capitalized(&headline))];
+    lines.extend(refusal.server_said().filter(|_| !told));
     lines.push(refusal.asked());
     lines.extend(refusal.every_address());
     lines.push(refusal.when_and_where());

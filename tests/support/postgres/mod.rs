@@ -34,7 +34,7 @@ pub(crate) use self::binaries::{download, find};
 pub(crate) use self::certificates::{Authority, Issued, Validity};
 pub(crate) use self::client::Row;
 use self::supervisor::Supervisor;
-use self::user::ServerUser;
+pub(crate) use self::user::{ServerUser, runs};
 
 /// How a server is to be started.
 #[derive(Clone)]
@@ -289,7 +289,8 @@ pub(crate) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
-fn free_port() -> Result<u16, String> {
+/// A port that nobody listens on, for now.
+pub(crate) fn free_port() -> Result<u16, String> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())

@@ -82,10 +82,10 @@ fn a_wrong_password_in_a_plan() {
 
             Check, likeliest first:
               - The password.
-              - Whether role `kms_role` exists: the server gives the same answer when it does not.
-              - Upper and lower case of the role's name: they differ once the name was created in quotes.
+              - Whether role `kms_role` exists: the answer is the same when it does not.
+              - Upper and lower case of the role's name: they matter once it was created in quotes.
               - Whether the password has expired (`VALID UNTIL`) or was never set.
-              - Whether it is stored as MD5 while the server asks for SCRAM: set it again, then it is not.
+              - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
 
             To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
@@ -104,30 +104,30 @@ fn a_wrong_password_in_an_apply() {
         &wrong_password(),
         &in_apply(),
         expect![[r#"
-        Error: The database refused the login
-        at password_wo
+            Error: The database refused the login
+            at password_wo
 
-        `db.example.com:5432` refused the password of role `kms_role` (28P01).
-        The server said: 28P01 password authentication failed for user "kms_role"
-        Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-        When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-        Connection: `orders-db`, with the password from `password_wo`.
-        Nothing was sent to the KMS.
+            `db.example.com:5432` refused the password of role `kms_role` (28P01).
+            The server said: 28P01 password authentication failed for user "kms_role"
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
+            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
+            Connection: `orders-db`, with the password from `password_wo`.
+            Nothing was sent to the KMS.
 
-        Check, likeliest first:
-          - The password.
-          - Whether role `kms_role` exists: the server gives the same answer when it does not.
-          - Upper and lower case of the role's name: they differ once the name was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it is stored as MD5 while the server asks for SCRAM: set it again, then it is not.
+            Check, likeliest first:
+              - The password.
+              - Whether role `kms_role` exists: the answer is the same when it does not.
+              - Upper and lower case of the role's name: they matter once it was created in quotes.
+              - Whether the password has expired (`VALID UNTIL`) or was never set.
+              - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
 
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
-          ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
+            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+              ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
-        If this same run creates the role or the database, or changes this password, it has to come first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
+            If this same run creates the role or the database, or changes this password, it has to come first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
 
-        To apply without this check: `KMS_VALIDATION=off terraform apply`.
-    "#]],
+            To apply without this check: `KMS_VALIDATION=off terraform apply`.
+        "#]],
     );
 }
 
@@ -151,10 +151,10 @@ fn a_wrong_password_that_only_warns() {
 
             Check, likeliest first:
               - The password.
-              - Whether role `kms_role` exists: the server gives the same answer when it does not.
-              - Upper and lower case of the role's name: they differ once the name was created in quotes.
+              - Whether role `kms_role` exists: the answer is the same when it does not.
+              - Upper and lower case of the role's name: they matter once it was created in quotes.
               - Whether the password has expired (`VALID UNTIL`) or was never set.
-              - Whether it is stored as MD5 while the server asks for SCRAM: set it again, then it is not.
+              - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
 
             To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
@@ -178,30 +178,30 @@ fn a_wrong_password_through_a_tunnel_with_a_lowered_mode() {
         &about,
         &login,
         expect![[r#"
-        Warning: This would stop the apply: orders-db cannot log in
-        at password_wo
+            Warning: This would stop the apply: orders-db cannot log in
+            at password_wo
 
-        `[2001:db8::1]:5432` refused the password of role `kms_role` (28P01).
-        The server said: 28P01 password authentication failed for user "kms_role"
-        Asked: `[2001:db8::1]:5432`, dialled as `localhost:15432` (address 127.0.0.1:15432) as role `kms_role` for database `orders`.
-        When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-        Connection: `orders-db`, with the password from `password_wo`.
-        Nothing was sent to the KMS.
+            `[2001:db8::1]:5432` refused the password of role `kms_role` (28P01).
+            The server said: 28P01 password authentication failed for user "kms_role"
+            Asked: `[2001:db8::1]:5432`, dialled as `localhost:15432` (address 127.0.0.1:15432) as role `kms_role` for database `orders`.
+            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
+            Connection: `orders-db`, with the password from `password_wo`.
+            Nothing was sent to the KMS.
 
-        Check, likeliest first:
-          - The password.
-          - Whether role `kms_role` exists: the server gives the same answer when it does not.
-          - Upper and lower case of the role's name: they differ once the name was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it is stored as MD5 while the server asks for SCRAM: set it again, then it is not.
+            Check, likeliest first:
+              - The password.
+              - Whether role `kms_role` exists: the answer is the same when it does not.
+              - Upper and lower case of the role's name: they matter once it was created in quotes.
+              - Whether the password has expired (`VALID UNTIL`) or was never set.
+              - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
 
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
-          ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
+            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+              ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
-        If this same run creates the role or the database, or changes this password, the apply finds it done if it comes first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
+            If this same run creates the role or the database, or changes this password, the apply finds it done if it comes first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
 
-        To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. (The configuration says `mode = "plan"`; `KMS_VALIDATION` lowered it.)
-    "#]],
+            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. (The configuration says `mode = "plan"`; `KMS_VALIDATION` lowered it.)
+        "#]],
     );
 }
 
@@ -226,7 +226,7 @@ fn a_missing_database() {
             Check:
               - The name of the database, upper and lower case included.
 
-            To be run by a superuser or a role with CREATEDB:
+            To be run by a superuser, or a role with CREATEDB that is a member of the new owner:
               CREATE DATABASE "orders" OWNER "kms_role";
 
             If this same run creates the role or the database, or changes this password, the plan comes too early: set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
@@ -325,22 +325,21 @@ fn no_tls() {
         &refused(Reason::TlsNotOffered, None),
         &in_plan(),
         expect![[r#"
-        Error: The database refused the login
-        at ssl_enabled
+            Error: The database refused the login
+            at ssl_enabled
 
-        `db.example.com:5432` does not offer TLS.
-        Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-        When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-        Connection: `orders-db`, with the password from `password_wo`.
-        Nothing was sent to the KMS.
+            `db.example.com:5432` does not offer TLS.
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
+            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
+            Connection: `orders-db`, with the password from `password_wo`.
+            Nothing was sent to the KMS.
 
-        Check, likeliest first:
-          - Set `ssl_enabled = false` when the network in between may see the data.
-          - Else turn TLS on there: `ssl = on` with a certificate and a key.
-          - A pooler has TLS settings of its own.
+            Check, likeliest first:
+              - Turn TLS on there: `ssl = on` with a certificate and a key; PgBouncer: `client_tls_sslmode`.
+              - Or set `ssl_enabled = false`, if everybody on the way may read the data.
 
-        To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
-    "#]],
+            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+        "#]],
     );
 }
 

@@ -58,7 +58,19 @@ fn first_lines() {
         Reason::TooManyConnections(Scope::Pooler),
         Reason::Starting,
         Reason::Terminated,
-        Reason::PoolerWantsTls,
+        Reason::TlsRequired,
+        Reason::PoolerRefused,
+        Reason::DirectoryRefused { directory: "PAM" },
+        Reason::UnknownToProxy,
+        Reason::HostNotTold { encrypted: true },
+        Reason::HostNotTold { encrypted: false },
+        Reason::Throttled,
+        Reason::DatabaseInvalid,
+        Reason::TooManyConnections(Scope::Ordinary),
+        Reason::UnknownAuthentication { number: 13 },
+        Reason::DnsFailed {
+            detail: text("failed to lookup address information: Temporary failure in name resolution"),
+        },
         Reason::PoolerWithoutServer,
         Reason::ImpostorServer,
         Reason::UnsupportedAuthentication { method: text("GSSAPI") },
@@ -101,35 +113,45 @@ fn first_lines() {
         ssl_enabled: `db.example.com:5432` wants a client certificate, which the KMS cannot show.
         ssl_enabled: `db.example.com:5432` offers only TLS that this program does not speak: received fatal alert: ProtocolVersion.
         ssl_enabled: TLS with `db.example.com:5432` failed: received corrupt message.
-        password_wo: `db.example.com:5432` refused the password of role `kms_role` (28P01).
-        username: `db.example.com:5432` has no role `kms_role` (28000).
-        username: Role `kms_role` may not log in at `db.example.com:5432` (28000): it is NOLOGIN.
-        host: `db.example.com:5432` has no access rule for role `kms_role` from here (28000).
-        ssl_enabled: `db.example.com:5432` has no access rule for a connection without TLS (28000).
-        host: An access rule of `db.example.com:5432` rejects role `kms_role` (28000).
-        ssl_enabled: An access rule of `db.example.com:5432` rejects role `kms_role` without TLS (28000).
-        username: `db.example.com:5432` wants a client certificate for role `kms_role`, which the KMS cannot show (28000).
-        username: `db.example.com:5432` refused role `kms_role` (28000).
-        username: The pooler at `db.example.com:5432` knows nobody behind role `kms_role`.
-        database: `db.example.com:5432` has no database `orders` (3D000).
-        database: Role `kms_role` may not connect to database `orders` (42501).
-        database: Database `orders` accepts no connections (55000).
-        username: Role `kms_role` has no connection left at `db.example.com:5432` (53300).
-        database: Database `orders` has no connection left at `db.example.com:5432` (53300).
-        host: `db.example.com:5432` has no connection left (53300).
-        host: The pooler at `db.example.com:5432` has no connection left (08P01).
-        host: `db.example.com:5432` takes no logins right now (57P03).
-        host: `db.example.com:5432` ended the session (57P01).
-        ssl_enabled: The pooler at `db.example.com:5432` wants TLS (08P01).
-        host: The pooler at `db.example.com:5432` does not reach its own server (08P01).
+        password_wo: `db.example.com:5432` refused the password of role `kms_role`.
+        username: `db.example.com:5432` has no role `kms_role`.
+        username: Role `kms_role` may not log in at `db.example.com:5432`: it is NOLOGIN.
+        host: `db.example.com:5432` has no access rule for role `kms_role` from here.
+        ssl_enabled: `db.example.com:5432` has no access rule for a connection without TLS.
+        host: An access rule of `db.example.com:5432` rejects role `kms_role`.
+        ssl_enabled: An access rule of `db.example.com:5432` rejects role `kms_role` without TLS.
+        username: `db.example.com:5432` wants a client certificate for role `kms_role`, which the KMS cannot show.
+        username: `db.example.com:5432` refused role `kms_role`.
+        username: The pooler at `db.example.com:5432` knows no project behind role `kms_role`.
+        database: `db.example.com:5432` has no database `orders`.
+        database: Role `kms_role` may not connect to database `orders`.
+        database: Database `orders` accepts no connections.
+        username: Role `kms_role` has no connection left at `db.example.com:5432`.
+        database: Database `orders` has no connection left at `db.example.com:5432`.
+        host: `db.example.com:5432` has no connection left.
+        host: The pooler at `db.example.com:5432` has no connection left.
+        host: `db.example.com:5432` takes no logins right now.
+        host: `db.example.com:5432` ended the session.
+        ssl_enabled: `db.example.com:5432` admits encrypted connections only.
+        username: The pooler at `db.example.com:5432` refused role `kms_role` by rules of its own.
+        password_wo: `db.example.com:5432` refused the password of role `kms_role`, which PAM judges, not the database.
+        username: The proxy at `db.example.com:5432` has no password for role `kms_role`.
+        host: `db.example.com:5432` was not told the name of the host and needs it to find the database.
+        ssl_enabled: `db.example.com:5432` was not told the name of the host and needs it to find the database.
+        host: `db.example.com:5432` lets nobody from here try for a while.
+        database: Database `orders` is broken: a `DROP DATABASE` was interrupted.
+        host: `db.example.com:5432` keeps its last connections for administrators.
+        host: `db.example.com:5432` asks for login method 13, which no PostgreSQL has.
+        host: This machine's DNS gave no answer about `db.example.com`: Temporary failure in name resolution.
+        host: The pooler at `db.example.com:5432` gets no connection to the server behind it.
         host: `db.example.com:5432` does not know the password of role `kms_role` itself.
-        username: `db.example.com:5432` asks role `kms_role` for something other than a password (GSSAPI).
-        ssl_enabled: `db.example.com:5432` asks for the password in clear text, where others could read it: it was not sent.
-        ssl_certificate: `db.example.com:5432` asks for the password as an MD5 hash, where others could read it: it was not sent.
-        ssl_certificate: `db.example.com:5432` asks for the password with only 1 SCRAM iterations, where others could read it: it was not sent.
-        host: `db.example.com:5432` asks for 1000000 SCRAM iterations; 100000 is the most that is calculated.
-        host: `db.example.com:5432` refused the login: odd (22023).
-        host: `db.example.com:5432` refused the login: disk failed. (58000).
-        host: `db.example.com:5432` answered the login with something that makes no sense: more data than any login takes.
+        username: `db.example.com:5432` lets role `kms_role` in by GSSAPI only, not by a password.
+        ssl_enabled: `db.example.com:5432` asks for the password in clear text, and others could listen: it was not sent.
+        ssl_certificate: `db.example.com:5432` asks for the password as an MD5 hash, and others could listen: it was not sent.
+        ssl_certificate: `db.example.com:5432` asks for the password with a single SCRAM iteration, and others could listen: it was not sent.
+        host: `db.example.com:5432` asks for 1000000 SCRAM iterations; the KMS calculates 100000 at most.
+        host: `db.example.com:5432` refused the login: odd.
+        host: `db.example.com:5432` refused the login: disk failed.
+        host: `db.example.com:5432` gave an answer that makes no sense in a login: more data than any login takes.
     "#]].assert_eq(&lines.collect::<String>());
 }

@@ -1,0 +1,186 @@
+//! Plans many connections at once and compares what is said about each. Knows what all texts have in common.
+
+use std::collections::HashMap;
+
+use expect_test::Expect;
+use serde_json::Value as Json;
+use tokio::runtime::Runtime;
+
+use crate::support::fakes::{Fake, Step};
+use crate::support::scene::{PASSWORD, Scene};
+
+/// No headline is longer, so that a terminal shows it in two lines at most.
+const LONGEST_HEADLINE: usize = 160;
+
+/// A table under way.
+pub(super) struct Rows {
+    pub(super) scene: Scene,
+    pub(super) runtime: Runtime,
+    configuration: String,
+    rows: Vec<Row>,
+    fakes: Vec<Fake>,
+}
+
+struct Row {
+    name: &'static str,
+    port: u16,
+    role: String,
+    database: String,
+    /// `None`: the login succeeds.
+    expected: Option<Expect>,
+}
+
+impl Rows {
+    pub(super) fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        Self { scene: Scene::new(), runtime, configuration: String::new(), rows: Vec::new(), fakes: Vec::new() }
+    }
+
+    /// A connection and what is said about it. `changes` are arguments in HCL; the role is called as the row.
+    pub(super) fn row(&mut self, name: &'static str, port: u16, changes: &[(&str, &str)], expected: Expect) {
+        self.add(name, port, changes, Some(expected));
+    }
+
+    /// A connection that nothing is said about.
+    pub(super) fn accepted(&mut self, name: &'static str, port: u16, changes: &[(&str, &str)]) {
+        self.add(name, port, changes, None);
+    }
+
+    /// A connection to a scripted server.
+    pub(super) fn fake(&mut self, name: &'static str, script: Vec<Step>, changes: &[(&str, &str)], expected: Expect) {
+        let port = self.serve(script);
+        self.row(name, port, changes, expected);
+    }
+
+    /// Starts a scripted server; it may not hear the password.
+    pub(super) fn serve(&mut self, script: Vec<Step>) -> u16 {
+        let fake = self.runtime.block_on(Fake::start(script));
+        let port = fake.port;
+        self.fakes.push(fake);
+        port
+    }
+
+    fn add(&mut self, name: &'static str, port: u16, changes: &[(&str, &str)], expected: Option<Expect>) {
+        let mut arguments: HashMap<&str, String> = [
+            ("name", format!("{:?}", name.replace('_', "-"))),
+            ("host", "\"localhost\"".to_owned()),
+            ("port", port.to_string()),
+            ("database", "\"postgres\"".to_owned()),
+            ("username", format!("{name:?}")),
+            ("password_wo", "var.password".to_owned()),
+            ("password_wo_version", "1".to_owned()),
+        ]
+        .into();
+        let mut block = "";
+        for (argument, value) in changes {
+            match *argument {
+                "validation" => block = value,
+                argument => drop(arguments.insert(argument, (*value).to_owned())),
+            }
+        }
+        let lines: String = arguments.iter().map(|(argument, value)| format!("  {argument} = {value}\n")).collect();
+        self.configuration += &format!(
+            "resource \"kms_postgres_connection\" \"{name}\" {{\n{lines}  validation {{\n    {block}\n  }}\n}}\n"
+        );
+        let text = |argument: &str| arguments[argument].trim_matches('"').to_owned();
+        self.rows.push(Row { name, port, role: text("username"), database: text("database"), expected });
+    }
+
+    /// Plans, and compares every row.
+    #[track_caller]
+    pub(super) fn check(self) {
+        self.scene.workspace.write("main.tf", &self.configuration);
+        let output = self.scene.workspace.run(&["plan", "-json", "-input=false"]);
+        assert!(!output.text.contains(PASSWORD), "the password was printed:\n{}", output.text);
+        let lines = output.text.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
+        let mut said: HashMap<String, Vec<Json>> = HashMap::new();
+        for line in lines.filter(|line| line["type"] == "diagnostic") {
+            let diagnostic = line["diagnostic"].clone();
+            said.entry(diagnostic["address"].as_str().unwrap_or_default().to_owned()).or_default().push(diagnostic);
+        }
+        for row in &self.rows {
+            let diagnostics = said.remove(&format!("kms_postgres_connection.{}", row.name)).unwrap_or_default();
+            match (&row.expected, diagnostics.as_slice()) {
+                (None, []) => {}
+                (Some(expected), [diagnostic]) => expected.assert_eq(&row.shown(diagnostic)),
+                (_, other) => panic!("{} has {} diagnostics: {other:#?}", row.name, other.len()),
+            }
+        }
+        // What has no address is the override of the provider, which every test has.
+        said.remove("");
+        assert!(said.is_empty(), "{said:#?}");
+        let heard = self.fakes.iter().filter(|fake| fake.heard(PASSWORD.as_bytes())).count();
+        assert_eq!(heard, 0, "a scripted server heard the password");
+    }
+}
+
+impl Row {
+    /// Severity, summary, argument and what this text has for itself.
+    fn shown(&self, diagnostic: &Json) -> String {
+        let text = |field: &str| diagnostic[field].as_str().unwrap_or_default();
+        let detail = text("detail").replace(&format!(":{}", self.port), ":PORT");
+        assert_is_neat(&detail);
+        let code = diagnostic["snippet"]["code"].as_str().unwrap_or_default();
+        let argument = code.split('=').next().unwrap_or_default().trim();
+        let argument = if code.contains('=') { argument } else { "the whole connection" };
+        let paragraphs: Vec<&str> = detail.split("\n\n").collect();
+        let ([first, middle @ ..], last) = paragraphs.split_last().map(|(last, rest)| (rest, *last)).unwrap() else {
+            panic!("one paragraph only:\n{detail}")
+        };
+        let lines: Vec<&str> = first.lines().collect();
+        let (own, frame) = lines.split_at(lines.len() - 4);
+        self.assert_is_frame(frame, text("severity"));
+        assert!(own[0].chars().count() <= LONGEST_HEADLINE, "a long headline: {}", own[0]);
+        assert_eq!(last, way_on(text("severity"), text("summary")));
+
+        let mut shown = vec![format!("{}: {}, at {argument}", text("severity"), text("summary")), own.join("\n")];
+        shown.extend(middle.iter().map(|paragraph| match paragraph.strip_prefix(CURE) {
+            Some(_) => format!("{CURE} …"),
+            None => (*paragraph).to_owned(),
+        }));
+        shown.join("\n") + "\n"
+    }
+
+    /// Who was asked, when and from where, whose password, what has happened so far.
+    fn assert_is_frame(&self, lines: &[&str], severity: &str) {
+        let asked = lines[0].replace(" (address 127.0.0.1:PORT)", "");
+        let role = format!("as role `{}` for database `{}`.", self.role, self.database);
+        assert!(asked.starts_with("Asked: `") && asked.ends_with(&role), "{asked}");
+        let digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0");
+        let when = digits(lines[1]).replace("00000", "0000");
+        let place = ["When: 0000-00-00 00:00:00 UTC.", "When: 0000-00-00 00:00:00 UTC, from 000.0.0.0:0000."];
+        assert!(place.contains(&when.as_str()), "{}", lines[1]);
+        let name = self.name.replace('_', "-");
+        assert_eq!(lines[2], format!("Connection: `{name}`, with the password from `password_wo`."));
+        let so_far = match severity {
+            "error" => "Nothing was sent to the KMS.",
+            _ => "The KMS connects from its own network and judges for itself when the change is applied.",
+        };
+        assert_eq!(lines[3], so_far);
+    }
+}
+
+const CURE: &str = "If this same run creates the role or the database, or changes this password,";
+
+fn way_on(severity: &str, summary: &str) -> String {
+    let mut text = "To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.".to_owned();
+    if summary == "The database could not be reached from this machine" {
+        text += " To hear nothing of it: `validation { unreachable = \"ignore\" }`.";
+    }
+    if severity == "error" {
+        text += " To destroy this configuration as it is: `terraform destroy -refresh=false`.";
+    }
+    text
+}
+
+/// Mistakes that no reader of a snapshot should have to look for.
+fn assert_is_neat(text: &str) {
+    for line in text.lines() {
+        let line = line.trim_start();
+        assert_eq!(line, line.trim_end(), "white space at the end of a line:\n{text}");
+        for doubled in ["..", "  ", "``", " ,", " .", ";;", ".,", ".)."] {
+            assert!(!line.contains(doubled), "`{doubled}` in `{line}` of:\n{text}");
+        }
+        assert!(!line.contains(|c: char| c.is_control()), "a control character in {line:?}");
+    }
+}

@@ -56,12 +56,15 @@ pub(crate) enum NotChecked {
 pub(crate) struct Logins {
     standpoint: Standpoint,
     known: Mutex<HashMap<Key, Vec<Login>>>,
-    endpoints: Mutex<HashMap<(String, u16), Arc<watch::Sender<Endpoint>>>>,
+    endpoints: Mutex<HashMap<(String, u16), Shared>>,
     /// Spent on endpoints that have not answered.
     wasted: Mutex<Duration>,
     /// How old a verdict may be that a plan takes.
     fresh: Duration,
 }
+
+/// An endpoint whose changes wake those that wait.
+type Shared = Arc<watch::Sender<Endpoint>>;
 
 /// The parts of a login that are no secret.
 type Key = (String, u16, String, String);
@@ -267,7 +270,7 @@ impl Logins {
         }
     }
 
-    fn endpoint(&self, target: &Target) -> Arc<watch::Sender<Endpoint>> {
+    fn endpoint(&self, target: &Target) -> Shared {
         let dialled = target.dialled();
         let name = dialled.host.trim().trim_end_matches('.').to_ascii_lowercase();
         lock(&self.endpoints).entry((name, dialled.port)).or_insert_with(|| Arc::new(watch::Sender::default())).clone()

@@ -85,8 +85,13 @@ model! {
 
 /// The block of the provider: defaults for all connections.
 pub(crate) fn provider_block() -> Block {
-    let defaults = " A connection's own `validation` block wins, argument by argument.";
-    Block::new(format!("Defaults for the `validation` blocks of connections.{defaults}"))
+    let [hosts, _] = env::VALIDATION_HOSTS;
+    Block::new(format!(
+        "Defaults for the `validation` blocks of connections. A connection's own block wins, argument by argument. Where \
+         logins may go at all, whoever runs the plan can say in the environment variable `{}`: names, `*.example.com`, \
+         addresses and networks; both `host` and the address that is dialled must be listed.",
+        hosts.name
+    ))
         .attribute(optional("mode", Type::String, format!("{MODE} Environment: {}.", variables())))
         .attribute(optional("unreachable", Type::String, UNREACHABLE))
         .attribute(optional("timeout", Type::String, TIMEOUT))

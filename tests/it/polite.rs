@@ -10,7 +10,6 @@ use std::time::Duration;
 use terraform_provider_kms::postgres::{Questions, Reason, Target, Tls, resolve};
 use terraform_provider_kms::secret::Secret;
 
-use crate::support::postgres::Authority;
 use crate::support::scene::{PASSWORD, Scene};
 
 /// How often the scene's role was refused.
@@ -384,15 +383,4 @@ async fn a_later_address_is_tried_after_a_failure_and_never_after_an_answer() {
     let crowded: SocketAddr = ([127, 0, 0, 1], listener.port).into();
     let refused = login(&target, &[crowded, open]).await.expect_err("crowded");
     assert!(refused.is_crowding() && refused.answered && refused.passed_over.is_empty());
-}
-
-#[test]
-fn certificates_that_nobody_follows_are_missed_in_time() {
-    let scene = Scene::new();
-    let soon = Authority::self_signed(&["localhost"], true);
-    let bundle = format!("{}{}", scene.postgres.ca_pem(), soon.certificate_pem);
-    scene.workspace.write("bundle.pem", &bundle);
-    scene.configure(&[("ssl_certificate", "file(\"bundle.pem\")")]);
-    let plan = scene.workspace.plan().expect(2);
-    assert!(!plan.text.contains("expires soon"), "{}", plan.text);
 }

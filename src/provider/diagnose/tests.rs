@@ -5,9 +5,11 @@ use crate::terraform::diagnostic::{Diagnostic, Severity};
 
 mod creates;
 mod database;
+mod elsewhere;
 mod first_lines;
 mod privileges;
 mod service;
+mod shared;
 mod values;
 
 /// As a core shows it: severity, summary, argument, detail.

@@ -36,7 +36,7 @@ pub(super) fn refused(reason: Reason, said: Option<(&str, &str)>) -> Refusal {
     }
 }
 
-fn wrong_password() -> Refusal {
+pub(super) fn wrong_password() -> Refusal {
     refused(Reason::PasswordRefused, Some(("28P01", "password authentication failed for user \"kms_role\"")))
 }
 

@@ -1,21 +1,22 @@
-//! Certificates as a person gives them (PEM) and as a server shows them. Knows nothing of connections.
+//! Certificates as a person gives them (PEM). The reading is OpenSSL's, which the service uses; what that would pass over
+//! in silence is an error here. Knows nothing of connections.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::text::{hex, printable};
+use super::Presented;
+use super::judgement::Certificate;
+use super::text::day;
 
 /// The certificates that are trusted in place of the public ones: at least one, each readable, at least one of them a
-/// root.
+/// root whose time is not over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificates(Vec<CertificateDer<'static>>);
 
-/// Why a text is not a set of certificates to trust.
+/// Why a text is not a set of certificates to trust. Each text is the end of a sentence that begins with its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
@@ -25,8 +26,9 @@ pub enum CertificateError {
     /// A key among the certificates would be stored where everybody who may read the connection reads it.
     #[error("it contains a private key, which must never leave its machine: give certificates only")]
     PrivateKey,
-    /// A block that ends nowhere, is not base64, or is no certificate.
-    #[error("its certificate block number {block} is damaged: {problem}")]
+    /// A block that ends nowhere, is not base64, or is no certificate. The service would pass over it and all that
+    /// follows without a word.
+    #[error("its block number {block} is damaged: {problem}")]
     Broken {
         /// Which block, from 1.
         block: usize,
@@ -35,130 +37,124 @@ pub enum CertificateError {
     },
     /// A certificate that others vouch for is trusted only through theirs.
     #[error(
-        "`{subject}` is not a root: it was issued by `{issuer}`. Give the certificate of `{issuer}`, or of the authority \
-         above it that signed itself"
+        "`{subject}` is {}, not a root: it was issued by `{issuer}`. Give the certificate of the authority that signed \
+         itself: `{issuer}`, or one above it",
+        if *.authority { "an intermediate authority" } else { "the own certificate of a server" }
     )]
     NoRoot {
         /// Whom the first certificate is for.
         subject: String,
         /// Who issued it.
         issuer: String,
+        /// Whether it may issue others itself.
+        authority: bool,
+    },
+    /// The time of every root is over.
+    #[error("the root `{subject}` expired on {}. Give its successor", day(*.ended))]
+    Expired {
+        /// The root that expired last.
+        subject: String,
+        /// When.
+        ended: OffsetDateTime,
     },
 }
 
 impl Certificates {
-    /// Reads PEM; text around the blocks is ignored.
+    /// Reads PEM; text between the blocks is ignored. Roots are measured by the clock of this machine.
     ///
     /// # Errors
     /// What is wrong with the text, as the end of a sentence that begins with its name.
     pub fn parse(pem: &str) -> Result<Self, CertificateError> {
+        Self::parse_at(pem, OffsetDateTime::now_utc())
+    }
+
+    fn parse_at(pem: &str, now: OffsetDateTime) -> Result<Self, CertificateError> {
         let mut found = Vec::new();
-        let mut rest = pem;
-        while let Some((_, after)) = rest.split_once("-----BEGIN ") {
-            let block = found.len() + 1;
-            let broken = |problem| CertificateError::Broken { block, problem };
-            let (label, body) = after.split_once("-----").ok_or(broken("its first line is cut off"))?;
+        // The service trims the value, a byte order mark included.
+        let pem = pem.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let mut lines = pem.lines().map(|line| line.trim_end_matches(|c: char| c <= ' '));
+        let mut block = 0;
+        while let Some(line) = lines.next() {
+            if !line.contains("-----BEGIN ") {
+                continue;
+            }
+            block += 1;
+            let label = label(line).map_err(|problem| CertificateError::Broken { block, problem })?;
             if label.contains("PRIVATE KEY") {
                 return Err(CertificateError::PrivateKey);
             }
+            let broken = |problem| CertificateError::Broken { block, problem };
             let end = format!("-----END {label}-----");
-            let (base64, after) = body.split_once(&end).ok_or(broken("its `-----END` line is missing"))?;
+            let mut base64 = String::new();
+            loop {
+                match lines.next() {
+                    Some(line) if line == end => break,
+                    Some(line) if line.trim_start() == end => return Err(broken(INDENTED)),
+                    Some(line) if !line.contains("-----") => base64.extend(line.split_whitespace()),
+                    _ => return Err(broken("its `-----END` line is missing")),
+                }
+            }
+            let der = STANDARD.decode(base64).map_err(|_| broken("it is not base64"))?;
             if matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE") {
-                let base64: String = base64.split_whitespace().collect();
-                let der = STANDARD.decode(base64).map_err(|_| broken("it is not base64"))?;
                 // A "trusted" certificate has notes of OpenSSL behind it.
                 let (notes, _) =
                     X509Certificate::from_der(&der).map_err(|_| broken("it is not an X.509 certificate"))?;
                 let der = der.get(..der.len() - notes.len()).unwrap_or_default();
                 found.push(CertificateDer::from(der.to_vec()));
             }
-            rest = after;
         }
-        Self(found).with_a_root()
+        Self(found).with_a_root(now)
     }
 
     /// The end of the last root to expire, when that is known.
     pub fn expire_at(&self) -> Option<OffsetDateTime> {
-        self.0
-            .iter()
-            .filter_map(|der| Presented::read(der))
-            .filter(Presented::is_self_signed)
-            .map(|root| root.not_after)
-            .max()
+        self.last_root().map(|root| root.not_after)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
-        self.0.iter()
+    pub(super) fn as_slice(&self) -> &[CertificateDer<'static>] {
+        &self.0
     }
 
-    fn with_a_root(self) -> Result<Self, CertificateError> {
-        let known: Vec<Presented> = self.0.iter().filter_map(|der| Presented::read(der)).collect();
-        match known.first() {
-            None => Err(CertificateError::NoCertificate),
-            Some(_) if known.iter().any(Presented::is_self_signed) => Ok(self),
-            Some(first) => {
-                Err(CertificateError::NoRoot { subject: first.subject.clone(), issuer: first.issuer.clone() })
+    fn with_a_root(self, now: OffsetDateTime) -> Result<Self, CertificateError> {
+        let Some(first) = self.0.first().and_then(|der| Presented::read(der)) else {
+            return Err(CertificateError::NoCertificate);
+        };
+        match self.last_root() {
+            Some(root) if root.not_after < now => {
+                Err(CertificateError::Expired { subject: root.subject, ended: root.not_after })
             }
+            Some(_) => Ok(self),
+            None => Err(CertificateError::NoRoot {
+                subject: first.subject,
+                issuer: first.issuer,
+                authority: self
+                    .0
+                    .first()
+                    .and_then(|der| Certificate::read(der))
+                    .is_some_and(|first| first.is_authority()),
+            }),
         }
     }
-}
 
-/// What a certificate says of itself, fit to be printed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Presented {
-    /// Whom it is for.
-    pub subject: String,
-    /// Who issued it.
-    pub issuer: String,
-    /// The DNS names and addresses that it is for. The common name, when there is no DNS name.
-    pub names: Vec<String>,
-    /// Whether `names` holds the common name for want of a DNS name.
-    pub by_common_name: bool,
-    /// Valid from here.
-    pub not_before: OffsetDateTime,
-    /// Valid up to here.
-    pub not_after: OffsetDateTime,
-    /// SHA-256 of the certificate, in hex with colons, as `openssl x509 -fingerprint -sha256` prints it.
-    pub fingerprint: String,
-}
-
-impl Presented {
-    /// Reads a certificate; `None` when it is none.
-    pub(super) fn read(der: &[u8]) -> Option<Self> {
-        let (_, certificate) = X509Certificate::from_der(der).ok()?;
-        let alternatives = certificate.subject_alternative_name().ok().flatten();
-        let alternatives = alternatives.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
-        let mut names: Vec<String> = alternatives.iter().filter_map(name).collect();
-        let by_common_name = !alternatives.iter().any(|name| matches!(name, GeneralName::DNSName(_)));
-        if by_common_name {
-            names.extend(certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok()).map(printable));
-        }
-        Some(Self {
-            subject: printable(&certificate.subject().to_string()),
-            issuer: printable(&certificate.issuer().to_string()),
-            names,
-            by_common_name,
-            not_before: certificate.validity().not_before.to_datetime(),
-            not_after: certificate.validity().not_after.to_datetime(),
-            fingerprint: hex(&Sha256::digest(der), ":").to_uppercase(),
-        })
-    }
-
-    /// Whether it names itself as its issuer.
-    pub fn is_self_signed(&self) -> bool {
-        self.subject == self.issuer
+    /// The root that expires last.
+    fn last_root(&self) -> Option<Presented> {
+        let roots = self.0.iter().filter(|der| Certificate::read(der).is_some_and(|root| root.is_self_signed()));
+        roots.filter_map(|der| Presented::read(der)).max_by_key(|root| root.not_after)
     }
 }
 
-fn name(name: &GeneralName<'_>) -> Option<String> {
-    match name {
-        GeneralName::DNSName(name) => Some(printable(name)),
-        GeneralName::IPAddress(bytes) => match *bytes {
-            [a, b, c, d] => Some(std::net::Ipv4Addr::new(*a, *b, *c, *d).to_string()),
-            bytes => Some(std::net::Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).to_string()),
-        },
-        _ => None,
+const INDENTED: &str = "its first and last line must begin at the start of a line (a heredoc needs `<<-`)";
+
+/// What the first line of a block announces.
+fn label(line: &str) -> Result<&str, &'static str> {
+    if line.contains("\\n") {
+        return Err("it is one line with `\\n` in it instead of real line ends");
     }
+    let Some(label) = line.strip_prefix("-----BEGIN ") else {
+        return Err(INDENTED);
+    };
+    let label = label.strip_suffix("-----").filter(|label| !label.contains("-----"));
+    label.ok_or("its first line does not end in `-----`")
 }
 
 #[cfg(test)]
@@ -183,7 +179,11 @@ mod tests {
             ("of OpenSSL", root.replace("CERTIFICATE", "TRUSTED CERTIFICATE"), 1),
         ];
         for (name, pem, count) in cases {
-            assert_eq!(Certificates::parse(&pem).map(|certificates| certificates.iter().count()), Ok(count), "{name}");
+            assert_eq!(
+                Certificates::parse(&pem).map(|certificates| certificates.as_slice().len()),
+                Ok(count),
+                "{name}"
+            );
         }
     }
 
@@ -227,7 +227,7 @@ mod tests {
         let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der));
         let error = Certificates::parse(&pem).unwrap_err();
         assert!(
-            matches!(&error, CertificateError::NoRoot { subject, issuer } if subject.contains("leaf") && issuer.contains("root")),
+            matches!(&error, CertificateError::NoRoot { subject, issuer, authority: false } if subject.contains("leaf") && issuer.contains("root")),
             "{error}"
         );
     }

@@ -9,8 +9,11 @@
 //! | `target` | what is asked, by whom and how |
 //! | `login` | the stages |
 //! | `guard` | reads along with the server and lets the password go only where it is safe |
-//! | `tls`, `certificates` | whose certificates are trusted, and what is wrong with others |
+//! | `tls` | the settings of an encrypted connection |
+//! | `judgement` | whether a server's certificate is good, as the service sees it |
+//! | `certificates`, `presented`, `certificate_problem` | what a person gives, what a server shows, what is wrong with it |
 //! | `address`, `network` | what is never contacted, and what belongs to somebody's own network |
+//! | `privileges` | what a login may change, as the catalogs say |
 //! | `failure`, `server_error` | what libraries report, and what servers say, turned into a reason |
 //! | `reason` | every reason |
 //! | `words` | one table: the class of each reason, the input to blame, what to say |
@@ -18,11 +21,14 @@
 //! | `refusal` | a reason together with where, when and as whom |
 
 mod address;
+mod certificate_problem;
 mod certificates;
 mod failure;
 mod guard;
+mod judgement;
 mod login;
 mod network;
+mod presented;
 mod privileges;
 mod reason;
 mod refusal;
@@ -33,9 +39,11 @@ mod tls;
 mod words;
 
 pub use self::address::{is_internal, is_loopback, is_private};
-pub use self::certificates::{CertificateError, Certificates, Presented};
+pub use self::certificate_problem::{CertificateProblem, Fault, Link, Trust};
+pub use self::certificates::{CertificateError, Certificates};
 pub use self::login::{Accepted, Resolved, login, resolve};
 pub use self::network::{Network, NotANetwork};
+pub use self::presented::Presented;
 pub use self::privileges::{
     Attributes, Door, Facts, Obstacle, OwnPassword, Questions, Role, Rotation, Session, Unanswered, without_facts,
 };
@@ -43,5 +51,4 @@ pub use self::reason::{Blame, Class, Insecure, Reason, Scope, Stage};
 pub use self::refusal::{Endpoint, Refusal};
 pub use self::server_error::ServerError;
 pub use self::target::{Address, Target, Tls};
-pub use self::tls::{CertificateProblem, Fault, Trust};
 pub use self::words::Statement;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::{Address, Blame, Class, Fault, Reason, ServerError, Stage, Statement, Target, Trust};
+use super::{Address, Blame, Class, Reason, ServerError, Stage, Statement, Target, Trust};
 
 /// Which server was asked, as far as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Refusal {
     /// Whether all that is wrong is an authority that is not among the public ones, where no others were given.
     pub fn is_unknown_to_the_public(&self) -> bool {
         let Reason::Certificate(problem) = &self.reason else { return false };
-        problem.fault == Fault::UnknownIssuer && problem.trust == Trust::Public
+        problem.is_for_want_of_trust() && problem.trust == Trust::Public
     }
 
     /// Whether the server had no place for it, and may have one soon.

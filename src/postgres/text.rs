@@ -1,5 +1,8 @@
 //! Texts of a server that nobody vouches for, made fit for a person's terminal.
 
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
+
 /// More than any server says in earnest.
 const LONGEST: usize = 400;
 
@@ -30,6 +33,12 @@ pub(super) fn decoded(bytes: &[u8]) -> String {
 /// Bytes in hex, as a dump shows them.
 pub(super) fn hex(bytes: &[u8], separator: &str) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(separator)
+}
+
+/// A date without its time (UTC).
+pub(super) fn day(date: OffsetDateTime) -> String {
+    let date = date.to_offset(UtcOffset::UTC);
+    date.format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
 }
 
 /// Neither a control character nor one that changes the direction of writing.

@@ -1,11 +1,12 @@
 //! One table of every reason: its class, the input to blame, its words and the statement that cures it.
 
-use time::macros::format_description;
+mod certificate;
 
+use self::certificate::certificate;
 use super::reason::Blame::{Address, Database, Host, Password, Port, SslCertificate, SslEnabled, Username};
 use super::reason::Class::{Definite, Unreachable};
 use super::text::hex;
-use super::{Blame, CertificateProblem, Class, Fault, Insecure, Reason, Refusal, Scope, Stage, Trust};
+use super::{Blame, Class, Insecure, Reason, Refusal, Scope, Stage};
 
 /// SQL that cures a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -331,63 +332,6 @@ fn too_many_connections(scope: Scope, server: &str, host: Blame, about: &Refusal
     }
 }
 
-/// The rows of a certificate.
-fn certificate(problem: &CertificateProblem, server: &str, about: &Refusal) -> Row {
-    let (issuer, names, fingerprint, not_before, not_after) = match &problem.presented {
-        Some(shown) => (
-            shown.issuer.clone(),
-            shown.names.iter().take(20).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-            shown.fingerprint.clone(),
-            day(shown.not_before),
-            day(shown.not_after),
-        ),
-        None => Default::default(),
-    };
-    let which = format!("The certificate: issued by `{issuer}`, SHA-256 {fingerprint}.");
-    match &problem.fault {
-        Fault::UnknownIssuer => {
-            let trust = match problem.trust {
-                Trust::Given => "is not among the given certificates",
-                Trust::Public => "is not a public authority",
-            };
-            let row = row(
-                Definite,
-                SslCertificate,
-                format!("the certificate of {server} is not trusted: its issuer `{issuer}` {trust}"),
-            );
-            row.check(format!("Set `ssl_certificate` to the certificate of `{issuer}` (PEM), the root itself."))
-                .check(which)
-        }
-        Fault::WrongName => {
-            let host = &about.endpoint.host;
-            let names = if names.is_empty() { "no name at all".to_owned() } else { names };
-            row(Definite, Host, format!("the certificate of {server} is not for `{host}` but for {names}"))
-                .check("Use one of those names as `host`, or give the server a certificate with this one.")
-                .check(which)
-        }
-        Fault::Expired => {
-            row(Definite, SslCertificate, format!("the certificate of {server} has expired ({not_after})"))
-                .check("A new certificate for the server; or an expired one above it.")
-                .check("The clock of this machine.")
-                .check(which)
-        }
-        Fault::NotYetValid => {
-            row(Definite, SslCertificate, format!("the certificate of {server} is not valid before {not_before}"))
-                .check("The clock of this machine, and of the one that made the certificate.")
-                .check(which)
-        }
-        Fault::Other(detail) => {
-            row(Definite, SslCertificate, format!("the certificate of {server} cannot be accepted: {detail}"))
-                .check(which)
-        }
-        Fault::Unjudged(detail) => {
-            row(Unreachable, SslCertificate, format!("the certificate of {server} has an unusual form: {detail}"))
-                .check("The KMS may accept it. A certificate of version 3 with a DNS name is accepted everywhere.")
-                .check(which)
-        }
-    }
-}
-
 /// Of a server's words as many as fit a line; all of them follow below it.
 fn brief(message: &str) -> String {
     const LONGEST: usize = 100;
@@ -395,10 +339,6 @@ fn brief(message: &str) -> String {
         Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
         None => message.to_owned(),
     }
-}
-
-fn day(date: time::OffsetDateTime) -> String {
-    date.format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
 }
 
 /// An identifier in SQL.

@@ -5,7 +5,7 @@ use time::macros::datetime;
 
 use super::shown;
 use crate::postgres::{
-    Address, CertificateProblem, Class, Endpoint, Fault, Presented, Reason, Refusal, ServerError, Stage, Trust,
+    Address, CertificateProblem, Class, Endpoint, Fault, Link, Presented, Reason, Refusal, ServerError, Stage, Trust,
 };
 use crate::provider::diagnose::database::{Login, refusal};
 use crate::provider::validation::Mode;
@@ -353,7 +353,7 @@ pub(super) fn certificate(fault: Fault, trust: Trust) -> Refusal {
         not_after: datetime!(2025-12-31 0:00 UTC),
         fingerprint: "AB:CD:EF".to_owned(),
     };
-    let problem = CertificateProblem { fault, trust, presented: Some(presented) };
+    let problem = CertificateProblem { fault, link: Link::Server, trust, presented: Some(presented), culprit: None };
     refused(Reason::Certificate(Box::new(problem)), None)
 }
 
@@ -374,8 +374,8 @@ fn an_unknown_authority() {
         Nothing was sent to the KMS.
 
         Check, likeliest first:
-          - Set `ssl_certificate` to the certificate of `CN=Example Root CA` (PEM), the root itself.
-          - The certificate: issued by `CN=Example Root CA`, SHA-256 AB:CD:EF.
+          - Set `ssl_certificate` to the certificate of `CN=Example Root CA` (PEM) if it is a root; else to the root above it, with `CN=Example Root CA` as well unless the server sends it.
+          - The server's certificate: for `CN=db.internal`, issued by `CN=Example Root CA`, names `db.internal`, `10.0.0.5`, valid 2024-01-01 to 2025-12-31, SHA-256 AB:CD:EF.
 
         To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
     "#]],
@@ -400,7 +400,7 @@ fn a_certificate_for_another_name() {
 
         Check, likeliest first:
           - Use one of those names as `host`, or give the server a certificate with this one.
-          - The certificate: issued by `CN=Example Root CA`, SHA-256 AB:CD:EF.
+          - The server's certificate: for `CN=db.internal`, issued by `CN=Example Root CA`, names `db.internal`, `10.0.0.5`, valid 2024-01-01 to 2025-12-31, SHA-256 AB:CD:EF.
 
         To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
     "#]],

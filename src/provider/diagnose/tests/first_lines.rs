@@ -34,7 +34,7 @@ fn first_lines() {
         certificate(Fault::WrongName, Trust::Public).reason,
         certificate(Fault::Expired, Trust::Public).reason,
         certificate(Fault::NotYetValid, Trust::Public).reason,
-        certificate(Fault::Other(text("bad signature")), Trust::Public).reason,
+        certificate(Fault::NotSignedByIssuer, Trust::Given).reason,
         certificate(Fault::Unjudged(text("version 1")), Trust::Public).reason,
         Reason::TlsClientCertificate,
         Reason::TlsLegacy { detail: text("received fatal alert: ProtocolVersion") },
@@ -108,7 +108,7 @@ fn first_lines() {
         host: The certificate of `db.example.com:5432` is not for `db.example.com` but for `db.internal`, `10.0.0.5`.
         ssl_certificate: The certificate of `db.example.com:5432` has expired (2025-12-31).
         ssl_certificate: The certificate of `db.example.com:5432` is not valid before 2024-01-01.
-        ssl_certificate: The certificate of `db.example.com:5432` cannot be accepted: bad signature.
+        ssl_certificate: The certificate of `db.example.com:5432` is not trusted: `CN=Example Root CA` is there, but the key that signed is another.
         ssl_certificate: The certificate of `db.example.com:5432` has an unusual form: version 1.
         ssl_enabled: `db.example.com:5432` wants a client certificate, which the KMS cannot show.
         ssl_enabled: `db.example.com:5432` offers only TLS that this program does not speak: received fatal alert: ProtocolVersion.

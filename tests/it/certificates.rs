@@ -1,0 +1,184 @@
+//! Certificates of every shape, judged as the service judges them: a table of verdicts, and the same verdicts by a real
+//! Node.
+
+mod chains;
+mod leaves;
+mod node;
+mod pem;
+mod server;
+mod shapes;
+
+use std::sync::{LazyLock, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use terraform_provider_kms::postgres::{
+    Address, Certificates, Class, Fault, Link, Reason, Refusal, Stage, Target, Tls, login,
+};
+use terraform_provider_kms::secret::Secret;
+
+use self::node::Question;
+use self::shapes::Made;
+use crate::probe::everything;
+
+const PATIENT: Duration = Duration::from_secs(60);
+
+/// A row of the table.
+struct Case {
+    name: &'static str,
+    /// `ssl_certificate`.
+    given: Option<String>,
+    host: &'static str,
+    port: u16,
+    expected: Verdict,
+}
+
+type Verdict = Result<(), (Fault, Link)>;
+
+/// The table while it is filled.
+#[derive(Default)]
+struct Table {
+    cases: Vec<Case>,
+    only_tls12: bool,
+}
+
+impl Table {
+    /// A server that sends this chain, asked for `db.test`.
+    async fn row(&mut self, name: &'static str, given: &[&Made], sent: &[&Made], expected: Verdict) {
+        self.named(name, "db.test", given, sent, expected).await;
+    }
+
+    /// Asked for another host.
+    async fn named(
+        &mut self,
+        name: &'static str,
+        host: &'static str,
+        given: &[&Made],
+        sent: &[&Made],
+        expected: Verdict,
+    ) {
+        self.add(name, host, Some(shapes::pem(given)), sent, expected).await;
+    }
+
+    async fn add(
+        &mut self,
+        name: &'static str,
+        host: &'static str,
+        given: Option<String>,
+        sent: &[&Made],
+        expected: Verdict,
+    ) {
+        let port = server::serve(sent, self.only_tls12).await;
+        self.cases.push(Case { name, given, host, port, expected });
+    }
+}
+
+/// The filled table. Its servers run on a thread of their own, for all tests.
+static TABLE: LazyLock<Vec<Case>> = LazyLock::new(|| {
+    let (filled, table) = mpsc::channel();
+    thread::spawn(move || {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let mut table = Table::default();
+            chains::fill(&mut table).await;
+            leaves::fill(&mut table).await;
+            filled.send(table.cases).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    table.recv().expect("a table: see the panic above")
+});
+
+fn target(host: &str, port: u16, tls: Tls) -> Target {
+    Target {
+        host: host.to_owned(),
+        port: 5432,
+        database: "shop".to_owned(),
+        username: "clerk".to_owned(),
+        password: Secret::new("tr0ub4dor&3"),
+        tls,
+        address: Some(Address { host: "127.0.0.1".to_owned(), port }),
+        questions: terraform_provider_kms::postgres::Questions::default(),
+    }
+}
+
+/// The login never comes about: these servers close after the handshake.
+async fn refusal(case: &Case, verified: bool) -> Refusal {
+    let ca = case.given.as_deref().map(|pem| Certificates::parse(pem).unwrap_or_else(|e| panic!("{}: {e}", case.name)));
+    let tls = if verified { Tls::Verified { ca } } else { Tls::Unverified };
+    login(&target(case.host, case.port, tls), PATIENT).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn every_shape_has_its_verdict() {
+    let cases = &*TABLE;
+    assert!(cases.len() >= 60, "{}", cases.len());
+    let mut wrong = Vec::new();
+    for case in cases {
+        let name = case.name;
+        let refusal = refusal(case, true).await;
+        let verdict = match &refusal.reason {
+            Reason::Certificate(problem) => Err((problem.fault.clone(), problem.link)),
+            _ if refusal.stage == Stage::Login => Ok(()),
+            reason => panic!("{name}: {reason:?}"),
+        };
+        if verdict != case.expected {
+            wrong.push(format!("{name}: {verdict:?}, expected {:?}", case.expected));
+        }
+        if let Reason::Certificate(problem) = &refusal.reason {
+            let text = everything(&refusal);
+            for shown in problem.presented.iter().chain(&problem.culprit) {
+                for fact in [&shown.subject, &shown.issuer, &shown.fingerprint] {
+                    assert!(text.contains(fact), "{name}: no {fact} in\n{text}");
+                }
+            }
+            assert_eq!(problem.fault.is_definite(), refusal.class() == Class::Definite, "{name}");
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn without_verification_every_shape_is_accepted() {
+    for case in &*TABLE {
+        let refusal = refusal(case, false).await;
+        assert_eq!(refusal.stage, Stage::Login, "{}: {:?}", case.name, refusal.reason);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_without_its_key_proves_nothing() {
+    let root = Made::root("Root", shapes::plain);
+    let leaf = || root.leaf(shapes::plain);
+    for only_tls12 in [false, true] {
+        for shown in [leaf(), leaf().version_1(Some(&root))] {
+            let port = server::serve(&[&shown.with_key_of(&leaf())], only_tls12).await;
+            let tls = Tls::Verified { ca: Some(Certificates::parse(&shapes::pem(&[&root])).unwrap()) };
+            let refusal = login(&target("db.test", port, tls), PATIENT).await.unwrap_err();
+            assert!(matches!(refusal.reason, Reason::TlsFailed { .. }), "{only_tls12}: {:?}", refusal.reason);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_judges_the_same() {
+    let cases = &*TABLE;
+    let questions: Vec<Question<'_>> =
+        cases.iter().map(|case| Question { port: case.port, host: case.host, given: case.given.as_deref() }).collect();
+    let Some(answers) = tokio::task::block_in_place(|| node::ask(&questions)) else {
+        eprintln!("no `node` on PATH: the verdicts were not compared with it");
+        return;
+    };
+    assert_eq!(answers.len(), cases.len());
+    let mut different = Vec::new();
+    for (case, answer) in cases.iter().zip(&answers) {
+        let definite = match &case.expected {
+            Ok(()) => Some(true),
+            Err((fault, _)) if fault.is_definite() => Some(false),
+            Err(_) => None,
+        };
+        if definite.is_some_and(|accepted| accepted != answer.is_none()) {
+            different.push(format!("{}: expected {:?}, node says {answer:?}", case.name, case.expected));
+        }
+    }
+    assert!(different.is_empty(), "{} of {}:\n{}", different.len(), cases.len(), different.join("\n"));
+}

@@ -158,11 +158,19 @@ fn cured_by_this_run(reason: &Reason) -> bool {
 }
 
 fn cure(login: &Login<'_>) -> String {
-    cure_of(
+    let too_early = login.in_plan && !login.would_stop_the_apply;
+    let ephemeral = match login.password_argument {
+        "password_wo" if too_early => {
+            " An ephemeral generator gives another value in every plan: use `mode = \"apply\"` for that."
+        }
+        _ => "",
+    };
+    let cure = cure_of(
         "If this same run creates the role or the database, or changes this password,",
         "refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.",
         login,
-    )
+    );
+    cure + ephemeral
 }
 
 /// How to go on when `first` is true, and what to write for the right `order`.
@@ -173,13 +181,9 @@ pub(super) fn cure_of(first: &str, order: &str, login: &Login<'_>) -> String {
     if login.would_stop_the_apply {
         return format!("{first} the apply finds it done if it comes first: {order}");
     }
-    let ephemeral = match login.password_argument {
-        "password_wo" => " An ephemeral generator gives another value in every plan: use `mode = \"apply\"` for that.",
-        _ => "",
-    };
     format!(
         "{first} the plan comes too early: set `validation {{ mode = \"warn\" }}` here, or run once with \
-         `KMS_VALIDATION=warn`.{ephemeral}"
+         `KMS_VALIDATION=warn`."
     )
 }
 

@@ -106,37 +106,37 @@ fn an_error_in_a_plan() {
         &facts(Some(superuser)),
         &in_plan(),
         expect![[r#"
-        Error: A role cannot be rotated through this connection
-        at validation.rotation_roles[0]
+            Error: A role cannot be rotated through this connection
+            at validation.rotation_roles[0]
 
-        Role `kms_role` cannot change the password of role `app`: `app` is a superuser, and `kms_role` is none.
-        Also, `kms_role` lacks CREATEROLE, which no group can lend it.
-        Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
-        Also, `app` is NOLOGIN.
-        Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
-        Connection: `orders-db`.
-        Nothing was sent to the KMS.
+            Role `kms_role` cannot change the password of role `app`: `app` is a superuser, and `kms_role` is none.
+            Also, `kms_role` lacks CREATEROLE, which no group can lend it.
+            Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
+            Also, `app` is NOLOGIN.
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
+            Connection: `orders-db`.
+            Nothing was sent to the KMS.
 
-        Better rotate a role that is no superuser; or take that away from this one.
+            Better rotate a role that is no superuser; or take that away from this one.
 
-        To be run by a superuser:
-          ALTER ROLE "app" NOSUPERUSER;
+            To be run by a superuser:
+              ALTER ROLE "app" NOSUPERUSER;
 
-        Then, by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
-          ALTER ROLE "kms_role" WITH CREATEROLE;
+            Then, by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+              ALTER ROLE "kms_role" WITH CREATEROLE;
 
-        Then, by a superuser, or a role with ADMIN OPTION on the role that is granted or revoked:
-          GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+            Then, by a superuser, or a role with ADMIN OPTION on the role that is granted or revoked:
+              GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
 
-        Then, by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
-          ALTER ROLE "app" WITH LOGIN;
+            Then, by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+              ALTER ROLE "app" WITH LOGIN;
 
-        On a managed service its administrator role takes the place of the superuser.
+            On a managed service its administrator role takes the place of the superuser.
 
-        If this same run creates the role or grants the rights, the plan comes too early: set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
+            If this same run creates the role or grants the rights, the plan comes too early: set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`.
 
-        To make this a warning: `validation { privileges = "warning" }`. To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
-    "#]],
+            To make this a warning: `validation { privileges = "warning" }`. To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+        "#]],
     );
 }
 

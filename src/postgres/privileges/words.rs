@@ -40,13 +40,14 @@ impl Rotation {
 
 /// The statements for a server that was not asked: those that are needed by a role without any right.
 pub fn without_facts(login: &str, roles: &[String]) -> Vec<Statement> {
-    let mut statements = vec![statement(WHO_ALTERS_ROLES, format!("ALTER ROLE {} WITH CREATEROLE;", quoted(login)))];
-    statements.extend(
-        roles.iter().filter(|role| *role != login).map(|role| {
-            statement(WHO_GRANTS, format!("GRANT {} TO {} WITH ADMIN OPTION;", quoted(role), quoted(login)))
-        }),
-    );
-    statements
+    let create_role = statement(WHO_ALTERS_ROLES, format!("ALTER ROLE {} WITH CREATEROLE;", quoted(login)));
+    let grants: Vec<Statement> = roles
+        .iter()
+        .filter(|role| *role != login)
+        .map(|role| statement(WHO_GRANTS, format!("GRANT {} TO {} WITH ADMIN OPTION;", quoted(role), quoted(login))))
+        .collect();
+    // Its own password a role may change anyhow.
+    if grants.is_empty() { grants } else { [vec![create_role], grants].concat() }
 }
 
 impl Obstacle {

@@ -54,9 +54,10 @@ pub(crate) fn privileges_not_checked(connection: &str, login: Option<&str>, role
         names.join(", "),
         sentence(why)
     )];
-    if let Some(login) = login {
+    let statements = login.map(|login| without_facts(login, roles)).unwrap_or_default();
+    if let Some(login) = login.filter(|_| !statements.is_empty()) {
         paragraphs.push(format!("If role `{login}` has no rights yet, these are enough."));
-        paragraphs.push(to_be_run(&without_facts(login, roles)));
+        paragraphs.push(to_be_run(&statements));
         paragraphs.push("Before PostgreSQL 16 CREATEROLE alone is enough, without the grants.".to_owned());
     }
     Diagnostic::warning("The privileges for rotation were not checked", paragraphs.join("\n\n"))

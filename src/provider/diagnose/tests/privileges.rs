@@ -227,6 +227,8 @@ fn what_was_not_checked() {
         Before PostgreSQL 16 CREATEROLE alone is enough, without the grants.
     "#]]
     .assert_eq(&shown(&told));
+    let told = privileges_not_checked("orders-db", Some("app"), &roles[..1], "nobody knows the password");
+    assert_eq!(shown(&told).lines().count(), 4, "{}", shown(&told));
     let told = privileges_not_checked("orders-db", None, &roles, "the server did not answer in time.");
     expect![[r#"
         Warning: The privileges for rotation were not checked

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::kms::{self, Kms};
-use crate::postgres::{self, Postgres};
+use crate::postgres::{self, Authority, Postgres};
 use crate::terraform::{SETTINGS, Workspace};
 
 /// The password of the demo's role.
@@ -12,6 +12,18 @@ pub(crate) const PASSWORD: &str = "correct-horse-battery";
 
 const ROLE: &str = "kms_role";
 const DATABASE: &str = "orders";
+
+/// What the steps of the demo change.
+pub(crate) struct Connection {
+    pub(crate) name: &'static str,
+    pub(crate) database: &'static str,
+    pub(crate) password: &'static str,
+    pub(crate) certificate: &'static str,
+}
+
+/// The connection as it should be.
+pub(crate) const RIGHT: Connection =
+    Connection { name: "orders-db", database: DATABASE, password: PASSWORD, certificate: "ca.pem" };
 
 /// Everything that runs.
 pub(crate) struct Stage {
@@ -32,23 +44,25 @@ impl Stage {
         workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_ID", kms.client_id());
         workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", kms.client_secret());
         workspace.write("ca.pem", postgres.ca_pem());
+        workspace.write("other.pem", Authority::new("Another CA").pem());
         Ok(Self { postgres, kms, workspace })
     }
 
     /// Writes the configuration of the whole life.
-    pub(crate) fn configure(&self, name: &str, password: &str) {
+    pub(crate) fn configure(&self, connection: &Connection) {
         let port = self.postgres.port();
+        let Connection { name, database, password, certificate } = connection;
         let resource = format!(
             r#"resource "kms_postgres_connection" "orders" {{
   name     = "{name}"
   host     = "localhost"
   port     = {port}
-  database = "{DATABASE}"
+  database = "{database}"
   username = "{ROLE}"
 
   password_wo         = var.db_password
   password_wo_version = 1
-  ssl_certificate     = file("ca.pem")
+  ssl_certificate     = file("{certificate}")
 }}
 "#
         );

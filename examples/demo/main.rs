@@ -20,7 +20,7 @@ mod act;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use self::act::Stage;
+use self::act::{Connection, RIGHT, Stage};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -72,14 +72,23 @@ fn build() -> Result<PathBuf, String> {
 fn play(stage: Stage, keep: bool) -> Result<(), String> {
     stage.clean_up_on_interrupt();
 
-    say("1. A wrong password. `terraform plan` itself logs in to the database, so nothing is stored.");
-    stage.configure("orders-db", "not-the-password");
+    say(
+        "1. Three mistakes. `terraform plan` itself logs in to the database and says what is wrong; nothing is stored.",
+    );
+    stage.configure(&Connection { password: "not-the-password", ..RIGHT });
     stage.terraform(&["init"], 0)?;
+    println!("  A wrong password:\n");
+    stage.terraform(&["plan"], 1)?;
+    println!("  A misspelt database:\n");
+    stage.configure(&Connection { database: "ordres", ..RIGHT });
+    stage.terraform(&["plan"], 1)?;
+    println!("  The certificate of another authority:\n");
+    stage.configure(&Connection { certificate: "other.pem", ..RIGHT });
     stage.terraform(&["plan"], 1)?;
     stage.expect(stage.kms.connections().is_empty(), "the KMS must hold nothing")?;
 
     say("2. The right one. The password is write-only: it is in no state and no plan.");
-    stage.configure("orders-db", act::PASSWORD);
+    stage.configure(&RIGHT);
     stage.terraform(&["apply", "-auto-approve"], 0)?;
     let leaks = stage.workspace.files_with(act::PASSWORD);
     let only_the_variable = leaks.iter().all(|path| path.ends_with("terraform.tfvars"));
@@ -95,7 +104,7 @@ fn play(stage: Stage, keep: bool) -> Result<(), String> {
 
     say("5. A rename. It sends the name and nothing else: no password, no login.");
     let logins = stage.logins();
-    stage.configure("orders-database", act::PASSWORD);
+    stage.configure(&Connection { name: "orders-database", ..RIGHT });
     stage.terraform(&["apply", "-auto-approve"], 0)?;
     stage.expect(stage.logins() == logins, "a rename must not touch the database")?;
     println!("  The log of PostgreSQL shows no login since: {logins} before, {} after.", stage.logins());

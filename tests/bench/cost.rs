@@ -5,6 +5,8 @@
 
 #[path = "../support/kms/mod.rs"]
 mod kms;
+#[path = "../support/postgres/mod.rs"]
+mod postgres;
 #[path = "../support/terraform.rs"]
 mod terraform;
 
@@ -15,7 +17,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, stream};
 use kms::Kms;
+use postgres::Postgres;
 use terraform::Workspace;
 
 const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-kms");
@@ -33,6 +37,7 @@ fn main() {
     row("plan, no provider at all", &format!("{:.0} ms", milliseconds(none)));
     row("ratio", &format!("{:.2}", one.as_secs_f64() / none.as_secs_f64()));
     thousand();
+    logins();
 }
 
 fn size() {
@@ -100,6 +105,66 @@ fn thousand() {
     let (unchanged, memory) = watched(|| workspace.plan().expect(0));
     row("plan, 1000 unchanged connections", &format!("{:.2} s", unchanged.as_secs_f64()));
     row("peak of the provider meanwhile", &format!("{:.1} MB", memory as f64 / 1e3));
+}
+
+/// How many roles log in.
+const ROLES: usize = 1000;
+
+/// A plan that logs in with a thousand roles to one server, beside a bare loop over the same logins; and what one login
+/// adds to a plan.
+fn logins() {
+    let postgres = Postgres::start(postgres::Options::default());
+    let create = |index: usize| format!("CREATE ROLE r{index} LOGIN PASSWORD 'p{index}'; ");
+    postgres.sql(&(0..ROLES).map(create).collect::<String>());
+    let bare = bare_loop(&postgres);
+    row("bare loop, 1000 logins, 4 at a time", &format!("{:.0} per s", ROLES as f64 / bare.as_secs_f64()));
+    let plan = |count: usize, mode: &str| {
+        let (_kms, mut workspace) = connections(1);
+        workspace.set("KMS_VALIDATION", mode);
+        workspace.write("ca.pem", postgres.ca_pem());
+        let resource = format!(
+            "resource \"kms_postgres_connection\" \"c\" {{\n  count = {count}\n  name = \"c-${{count.index}}\"\n  host = \
+             \"localhost\"\n  port = {}\n  database = \"postgres\"\n  username = \"r${{count.index}}\"\n  password = \
+             \"p${{count.index}}\"\n  ssl_certificate = file(\"ca.pem\")\n}}\n",
+            postgres.port()
+        );
+        workspace.write("main.tf", &format!("{REQUIRED}{resource}"));
+        watched(|| workspace.plan().expect(2))
+    };
+    let ((with, memory), (without, _)) = (plan(ROLES, "plan"), plan(ROLES, "apply"));
+    let logins = with.saturating_sub(without);
+    row("plan, 1000 roles", &format!("{:.2} s", with.as_secs_f64()));
+    row("the same without logins", &format!("{:.2} s", without.as_secs_f64()));
+    row("logins of the plan", &format!("{:.0} per s", ROLES as f64 / logins.as_secs_f64()));
+    row("of the bare loop", &format!("{:.2}", bare.as_secs_f64() / logins.as_secs_f64()));
+    row("peak of the provider meanwhile", &format!("{:.1} MB", memory as f64 / 1e3));
+    let one = median((0..11).map(|_| plan(1, "plan").0).collect());
+    let none = median((0..11).map(|_| plan(1, "apply").0).collect());
+    row("what one login adds to a plan", &format!("{:.0} ms", milliseconds(one.saturating_sub(none))));
+}
+
+fn bare_loop(postgres: &Postgres) -> Duration {
+    use terraform_provider_kms::postgres::{Certificates, Questions, Target, Tls, login};
+    use terraform_provider_kms::secret::Secret;
+    let target = |index: usize| Target {
+        host: "localhost".to_owned(),
+        port: postgres.port(),
+        database: "postgres".to_owned(),
+        username: format!("r{index}"),
+        password: Secret::new(format!("p{index}")),
+        tls: Tls::Verified { ca: Some(Certificates::parse(postgres.ca_pem()).expect("a certificate")) },
+        address: None,
+        questions: Questions::default(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    timed(|| {
+        runtime.block_on(async {
+            let logins = (0..ROLES).map(|index| async move {
+                login(&target(index), Duration::from_secs(30)).await.expect("a login");
+            });
+            stream::iter(logins).buffer_unordered(4).collect::<Vec<()>>().await;
+        });
+    })
 }
 
 fn connections(count: usize) -> (Kms, Workspace) {

@@ -204,8 +204,8 @@ fn providers() -> impl Iterator<Item = u32> {
     let processes = fs::read_dir("/proc").expect("Linux").flatten();
     processes.filter_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
-        let name = fs::read_to_string(entry.path().join("comm")).ok()?;
-        name.starts_with("terraform-provi").then_some(pid)
+        let program = fs::read_link(entry.path().join("exe")).ok()?;
+        (program == Path::new(PROVIDER)).then_some(pid)
     })
 }
 

@@ -7,7 +7,10 @@
 pub mod check;
 pub mod diagnostic;
 pub mod duration;
+pub mod generate;
+pub mod identity;
 pub mod model;
+pub mod moving;
 #[cfg(test)]
 mod notation;
 pub mod number;

@@ -7,6 +7,9 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Path, Severity};
+use super::generate;
+use super::identity::IdentitySchema;
+use super::moving::{MoveSource, Moved};
 use super::private::Private;
 use super::schema::Schema;
 use super::value::{Object, Value};
@@ -62,14 +65,71 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
     /// Deletes the object. One that is gone already is a success.
     async fn delete(&self, call: &Call<S>, state: &Object, private: &Private) -> Result<(), Diagnostics>;
 
-    /// Finds an object by what a person gave as its id. What is not returned here is read afterwards.
-    async fn import(&self, _call: &Call<S>, _id: &str) -> Result<Object, Diagnostics> {
+    /// What tells one object from all others.
+    fn identity(&self) -> Option<IdentitySchema> {
+        None
+    }
+
+    /// Finds an object that is to be managed from now on. What is not returned here is read afterwards.
+    async fn import(&self, _call: &Call<S>, _target: ImportTarget<'_>) -> Result<Object, Diagnostics> {
         Err(Diagnostic::error(
             "Import is not supported",
             format!("Objects of type `{}` cannot be imported. Nothing was changed.", self.name()),
         )
         .into())
     }
+
+    /// Takes over an object of another type or provider. Runs without settings and without any IO.
+    fn move_from(&self, source: &MoveSource) -> Result<Moved, Diagnostics> {
+        Err(Diagnostic::error(
+            "This object cannot be moved",
+            format!(
+                "A `{}` of the provider `{}` cannot become a `{}`: objects of no other type can. Nothing was changed. Remove \
+                 the `moved` block.",
+                source.type_name,
+                source.provider,
+                self.name()
+            ),
+        )
+        .into())
+    }
+
+    /// The configuration that a person would write for an object. It must be a valid one.
+    fn generate(&self, state: &Object) -> Object {
+        generate::config(&self.schema().block, state)
+    }
+
+    /// What a person may write in a `list` block of this type; `None` where objects cannot be listed. Needs an identity.
+    fn list_schema(&self) -> Option<Schema> {
+        None
+    }
+
+    /// Checks the configuration of a `list` block without any IO. Values may be unknown.
+    fn validate_list(&self, _config: &Object) -> Diagnostics {
+        Diagnostics::new()
+    }
+
+    /// The objects that a `list` block asks for, each as [`Resource::read`] would return it.
+    async fn list(&self, _call: &Call<S>, _config: &Object) -> Result<Vec<Listed>, Diagnostics> {
+        Ok(Vec::new())
+    }
+}
+
+/// What a person gave to find an object by.
+#[derive(Clone, Copy)]
+pub enum ImportTarget<'a> {
+    /// Any text; which forms it may have is the resource's to say.
+    Id(&'a str),
+    /// A complete identity.
+    Identity(&'a Object),
+}
+
+/// An object that was found.
+pub struct Listed {
+    /// The object.
+    pub object: Object,
+    /// What a person knows it by.
+    pub title: String,
 }
 
 /// A plan for an object that is created or updated.

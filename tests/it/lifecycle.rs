@@ -174,32 +174,6 @@ fn a_connection_deleted_outside_is_planned_again() {
 }
 
 #[test]
-fn an_import_by_uuid_plans_nothing() {
-    let scene = Scene::new();
-    scene.configure(&[]);
-    scene.workspace.apply().expect(0);
-    let id = scene.id();
-    scene.workspace.run(&["state", "rm", "kms_postgres_connection.orders"]).expect(0);
-    scene.configure(&[("password_wo", "null"), ("password_wo_version", "null")]);
-    scene.workspace.run(&["import", "-no-color", "kms_postgres_connection.orders", &id]).expect(0);
-    scene.workspace.plan().expect(0).says(&["No changes"]);
-    scene.configure(&[]);
-    scene.workspace.plan().expect(2).says(&["0 to add, 1 to change, 0 to destroy"]);
-    scene.workspace.apply().expect(0);
-    scene.is_settled();
-}
-
-#[test]
-fn a_wrong_import_id_gets_a_clear_answer() {
-    let scene = Scene::new();
-    scene.configure(&[]);
-    let import =
-        |id: &str| scene.workspace.run(&["import", "-no-color", "kms_postgres_connection.orders", id]).expect(1);
-    import("orders db").says(&["This is not the id of a connection", "`orders db` is not a UUID"]);
-    import("3c90c3cc-0d44-4b50-8888-8dd25736052a").says(&["There is no such connection", "Check the id"]);
-}
-
-#[test]
 fn unknown_values_plan_and_apply_in_one_go() {
     let scene = Scene::new();
     scene.workspace.write("unknown.tf", "resource \"terraform_data\" \"later\" {\n  input = \"later\"\n}\n");

@@ -5,11 +5,14 @@
 mod certificates;
 mod docs;
 mod failures;
+mod import;
 mod kills;
 mod kms_client;
 mod kms_server;
 mod lifecycle;
 mod lost_answers;
+mod moving;
+mod newer_core;
 mod polite;
 mod postgres_fixture;
 mod privileges;

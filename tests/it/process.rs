@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-mod host;
+pub(crate) mod host;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

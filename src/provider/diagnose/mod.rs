@@ -5,6 +5,7 @@
 
 mod database;
 mod elsewhere;
+mod existing;
 mod privileges;
 mod service;
 
@@ -12,11 +13,9 @@ pub(crate) use database::{Login, Moved, refusal};
 pub(crate) use elsewhere::{
     behind_gateway, certificate_expires, internal_address, later_address, mode_lowered, not_checked, why_not_checked,
 };
+pub(crate) use existing::{Wanted, import_form, moved_incomplete, not_movable, nothing_to_import, several_to_import};
 pub(crate) use privileges::{missing_privileges, privileges_not_checked};
-pub(crate) use service::{
-    Attempt, adopted, create, gone, import_form, name_exists, not_asked, nothing_to_import, service, stops_a_plan,
-    update,
-};
+pub(crate) use service::{Attempt, adopted, create, gone, name_exists, not_asked, service, stops_a_plan, update};
 
 /// How every refusal in a plan can be passed by to destroy what is there.
 const DESTROY: &str = "To destroy this configuration as it is: `terraform destroy -refresh=false`.";

@@ -12,7 +12,7 @@ const NOT_ACCEPTED: &str = "The KMS does not accept a value";
 /// What was being done, to which connection.
 #[derive(Clone, Copy)]
 pub(crate) struct Attempt<'a> {
-    /// `create`, `read`, `update`, `delete` or `import`.
+    /// `create`, `read`, `update`, `delete`, `import` or `list`.
     pub(crate) verb: &'static str,
     /// The connection's name, or what a person gave as its id.
     pub(crate) title: &'a str,
@@ -44,6 +44,7 @@ impl Attempt<'_> {
         let done = match self.verb {
             "read" => "read",
             "import" => "imported",
+            "list" => "listed",
             "create" => "created",
             "update" => "updated",
             _ => "deleted",
@@ -208,30 +209,6 @@ pub(crate) fn gone(title: &str, id: &str, client: &Client) -> Diagnostic {
     )
 }
 
-/// What a person gave to import is no id.
-pub(crate) fn import_form(id: &str) -> Diagnostic {
-    Diagnostic::error(
-        "This is not the id of a connection",
-        format!(
-            "`{}` is not a UUID. Import by the UUID of the connection, such as `3c90c3cc-0d44-4b50-8888-8dd25736052a`; the KMS \
-             shows it in the address bar of the connection's page.",
-            id.escape_debug()
-        ),
-    )
-}
-
-/// There is nothing with that id.
-pub(crate) fn nothing_to_import(id: &str, client: &Client) -> Diagnostic {
-    Diagnostic::error(
-        "There is no such connection",
-        format!(
-            "The KMS at `{}` has no PostgreSQL connection with the id {id}. Check the id, the `host` of the provider, and that \
-             the identity may read the connection's project.",
-            client.host()
-        ),
-    )
-}
-
 fn invalid(attempt: Attempt<'_>, issue: &Issue, reply: &Reply) -> Diagnostic {
     let names: Vec<&str> = issue.path.iter().map(String::as_str).filter(|part| *part != "credentials").collect();
     let path = names.first().and_then(|name| argument(name, attempt));
@@ -375,7 +352,7 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
 fn permission(verb: &str) -> &str {
     match verb {
         "update" => "edit",
-        "import" => "read",
+        "import" | "list" => "read",
         verb => verb,
     }
 }

@@ -6,6 +6,7 @@ use crate::terraform::diagnostic::{Diagnostic, Severity};
 mod creates;
 mod database;
 mod elsewhere;
+mod existing;
 mod first_lines;
 mod privileges;
 mod service;

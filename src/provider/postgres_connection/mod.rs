@@ -2,7 +2,8 @@
 //!
 //! [`schema`] says what a person may write, [`rules`] what is refused offline, [`model`] is the connection as a struct,
 //! [`writes`] decides what a change sends, [`login`] is the check of the credentials at the database itself, [`rotation`] the
-//! report on privileges that it brings along.
+//! report on privileges that it brings along. Connections that exist already come in by [`import`], [`moved`] and
+//! [`listing`].
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -10,9 +11,12 @@ use time::OffsetDateTime;
 use crate::kms;
 use crate::secret::Secret;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::generate;
+use crate::terraform::identity::IdentitySchema;
 use crate::terraform::model::{Field, Model as _};
+use crate::terraform::moving::{MoveSource, Moved};
 use crate::terraform::private::Private;
-use crate::terraform::resource::{Call, Change, PlannedChange, Resource};
+use crate::terraform::resource::{Call, Change, ImportTarget, Listed, PlannedChange, Resource};
 use crate::terraform::schema::Schema;
 use crate::terraform::value::{Object, Value};
 
@@ -26,8 +30,11 @@ use super::{diagnose, validation, wait};
 
 mod certificate;
 mod host;
+mod import;
+mod listing;
 mod login;
 mod model;
+mod moved;
 mod names;
 mod rotation;
 mod rules;
@@ -211,19 +218,36 @@ impl Resource<Session> for PostgresConnection {
         }
     }
 
-    async fn import(&self, call: &Call<Session>, id: &str) -> Result<Object, Diagnostics> {
-        let id = id.trim();
-        if uuid::Uuid::try_parse(id).is_err() {
-            return Err(diagnose::import_form(id).into());
-        }
-        let client = call.session().client()?;
-        let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
-        let found = wait::reading(call, limit, client.read(id)).await?;
-        let attempt = diagnose::Attempt { verb: "import", title: id, password_argument: "password" };
-        match found.map_err(|error| diagnose::service(attempt, &error))? {
-            Some(remote) => Ok(Connection::read(remote, Connection::default()).into_object()),
-            None => Err(diagnose::nothing_to_import(id, client).into()),
-        }
+    fn identity(&self) -> Option<IdentitySchema> {
+        Some(IdentitySchema::new().attribute("id", "UUID of the connection."))
+    }
+
+    async fn import(&self, call: &Call<Session>, target: ImportTarget<'_>) -> Result<Object, Diagnostics> {
+        let remote = import::find(call, target).await?;
+        Ok(Connection::read(remote, Connection::default()).into_object())
+    }
+
+    fn move_from(&self, source: &MoveSource) -> Result<Moved, Diagnostics> {
+        moved::take_over(source)
+    }
+
+    fn generate(&self, state: &Object) -> Object {
+        let mut config = generate::config(&schema::schema().block, state);
+        // It is valid only together with a password, which is left for a person to fill in.
+        config.set("password_wo_version", Value::Null);
+        config
+    }
+
+    fn list_schema(&self) -> Option<Schema> {
+        Some(listing::schema())
+    }
+
+    fn validate_list(&self, config: &Object) -> Diagnostics {
+        listing::check(config)
+    }
+
+    async fn list(&self, call: &Call<Session>, config: &Object) -> Result<Vec<Listed>, Diagnostics> {
+        listing::list(call, config).await
     }
 }
 

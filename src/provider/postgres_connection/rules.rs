@@ -48,7 +48,8 @@ pub(super) fn check(config: &Object) -> Diagnostics {
     found
 }
 
-fn name_rule(name: &str) -> Option<String> {
+/// What is wrong with a name.
+pub(super) fn name_rule(name: &str) -> Option<String> {
     let good = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let slug = name.len() <= LONGEST_NAME && name.split('-').all(good);
     let problem = match name.chars().count() {
@@ -72,7 +73,8 @@ fn description_rule(description: &str) -> Option<String> {
     })
 }
 
-fn project_rule(project: &str) -> Option<String> {
+/// What is wrong with the id of a project.
+pub(super) fn project_rule(project: &str) -> Option<String> {
     (project.is_empty() || project.trim() != project).then(|| {
         "`project_id` takes the UUID of a project, such as `7ffbb072-2575-495a-b5b0-127f88caef78`, without spaces. For a \
          connection of the organisation remove the line, or set it to `null`."

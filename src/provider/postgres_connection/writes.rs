@@ -122,6 +122,12 @@ pub(super) fn change(
     (!nothing).then_some(kms::Change { name, description, gateway_id, credentials, ..kms::Change::default() })
 }
 
+/// Notes what another provider had sent: the password of its state, under that fingerprint of the service.
+pub(super) fn note_moved(private: &mut Private, hash: Option<&str>) {
+    private.keep(PASSWORD_SOURCE, Json::from("password"));
+    private.keep(WRITTEN_HASH, Json::from(hash));
+}
+
 /// What is to be noted of a change, for the plans to come.
 pub(super) struct Written<'a> {
     /// The configuration.

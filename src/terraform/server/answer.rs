@@ -4,13 +4,15 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, stream};
+use tonic::codegen::BoxStream;
 use tonic::{Response, Status};
 
 use super::convert;
 use crate::crash;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::proto;
+use crate::terraform::proto::list_resource::Event;
 use crate::terraform::resource::Call;
 
 /// An answer that can carry diagnostics.
@@ -61,6 +63,32 @@ pub(super) async fn run<A: Answer>(
     };
     log(rpc, object, start, answer.diagnostics());
     Ok(Response::new(answer))
+}
+
+/// Runs the work of an RPC that answers with a stream of events. It begins when the stream is read, and ends when nobody
+/// reads it any more. Errors become one event that holds nothing else.
+pub(super) fn stream(
+    rpc: &'static str,
+    object: String,
+    work: impl Future<Output = Result<Vec<Event>, Diagnostics>> + Send + 'static,
+) -> BoxStream<Event> {
+    let events = async move {
+        let start = Instant::now();
+        let events = match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(Ok(events)) => events,
+            Ok(Err(diagnostics)) => vec![event(diagnostics)],
+            Err(_payload_may_hold_a_secret) => vec![event(panicked(rpc).into())],
+        };
+        let diagnostics: Vec<_> = events.iter().flat_map(|event| event.diagnostic.clone()).collect();
+        log(rpc, &object, start, &diagnostics);
+        stream::iter(events.into_iter().map(Ok))
+    };
+    Box::pin(events.flatten_stream())
+}
+
+/// An event of nothing but diagnostics.
+pub(super) fn event(diagnostics: Diagnostics) -> Event {
+    Event { diagnostic: diagnostics.into_iter().map(convert::diagnostic).collect(), ..Default::default() }
 }
 
 fn log(rpc: &'static str, object: &str, start: Instant, diagnostics: &[proto::Diagnostic]) {

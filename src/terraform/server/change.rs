@@ -73,6 +73,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
         self.resource.plan(call, &mut change).await?;
         check::planned(block, change.prior.as_ref(), &change.config, &change.planned).into_result()?;
         Ok(proto::plan_resource_change::Response {
+            planned_identity: self.identity_of(change.prior.as_ref()),
             planned_state: Some(convert::encode(change.planned, &self.of)?),
             requires_replace: change.replace.iter().map(convert::path).collect(),
             planned_private: change.private.encode(),
@@ -92,6 +93,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
         Ok(proto::plan_resource_change::Response {
             planned_state: Some(convert::encode_null(&self.of)?),
             planned_private: private.encode(),
+            planned_identity: self.identity_of(prior.as_ref()),
             ..Default::default()
         })
     }
@@ -119,6 +121,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
             call.warn(disagreement(attribute, &answer));
         }
         Ok(proto::apply_resource_change::Response {
+            new_identity: self.identity_of(Some(&filled.state)),
             new_state: Some(convert::encode(filled.state, &self.of)?),
             private: change.private.without_plan().encode(),
             ..Default::default()

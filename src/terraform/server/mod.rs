@@ -13,6 +13,7 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::identity::IdentitySchema;
 use super::proto;
 use super::proto::provider_server::ProviderServer;
 use super::provider::Provider;
@@ -23,6 +24,8 @@ use super::types::Type;
 mod answer;
 mod change;
 mod convert;
+mod elsewhere;
+mod identity;
 mod object;
 
 /// What the largest configurations need; also the limit of the Go implementations. The library's own is 4 MiB.
@@ -39,7 +42,7 @@ pub fn service<P: Provider>(provider: P) -> ProviderServer<Server<P>> {
 pub struct Server<P: Provider> {
     provider: P,
     schema: Schema,
-    resources: BTreeMap<&'static str, Kind<P::Session>>,
+    resources: BTreeMap<&'static str, Arc<Kind<P::Session>>>,
     /// Replaced by every `Configure`: in debug mode one process serves many runs.
     session: RwLock<Option<Arc<P::Session>>>,
     /// Cancelled by `Stop` and replaced at once, so that what comes after it runs.
@@ -51,6 +54,7 @@ struct Kind<S> {
     resource: Box<dyn Resource<S>>,
     schema: Schema,
     of: Type,
+    identity: Option<IdentitySchema>,
 }
 
 impl<P: Provider> Server<P> {
@@ -60,13 +64,14 @@ impl<P: Provider> Server<P> {
         let resources = provider.resources().into_iter().map(|resource| {
             let schema = resource.schema();
             let of = schema.object_type();
-            (resource.name(), Kind { resource, schema, of })
+            let identity = resource.identity();
+            (resource.name(), Arc::new(Kind { resource, schema, of, identity }))
         });
         let resources = resources.collect();
         Self { provider, schema, resources, session: RwLock::default(), stop: Mutex::default() }
     }
 
-    fn kind(&self, name: &str) -> Result<&Kind<P::Session>, Diagnostics> {
+    fn kind(&self, name: &str) -> Result<&Arc<Kind<P::Session>>, Diagnostics> {
         self.resources.get(name).ok_or_else(|| {
             let known: Vec<_> = self.resources.keys().map(|name| format!("`{name}`")).collect();
             not_offered(&format!("the resource type `{name}` (it offers {})", known.join(", "))).into()
@@ -121,7 +126,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
         &self,
         _: Request<proto::get_resource_identity_schemas::Request>,
     ) -> Result<Response<proto::get_resource_identity_schemas::Response>, Status> {
-        answer::run("GetResourceIdentitySchemas", "", async { Ok(Default::default()) }).await
+        answer::run("GetResourceIdentitySchemas", "", async { Ok(self.identity_schemas()) }).await
     }
 
     async fn prepare_provider_config(
@@ -260,41 +265,49 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
 
     async fn upgrade_resource_identity(
         &self,
-        _: Request<proto::upgrade_resource_identity::Request>,
+        request: Request<proto::upgrade_resource_identity::Request>,
     ) -> Result<Response<proto::upgrade_resource_identity::Response>, Status> {
-        refused("resource identities")
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        answer::run("UpgradeResourceIdentity", &name, async { self.upgrade_identity(request) }).await
     }
 
     async fn move_resource_state(
         &self,
-        _: Request<proto::move_resource_state::Request>,
+        request: Request<proto::move_resource_state::Request>,
     ) -> Result<Response<proto::move_resource_state::Response>, Status> {
-        refused("moving objects from other resource types")
+        let request = request.into_inner();
+        let name = request.target_type_name.clone();
+        answer::run("MoveResourceState", &name, async { self.move_state(request) }).await
     }
 
     async fn generate_resource_config(
         &self,
-        _: Request<proto::generate_resource_config::Request>,
+        request: Request<proto::generate_resource_config::Request>,
     ) -> Result<Response<proto::generate_resource_config::Response>, Status> {
-        refused("generated configurations")
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        answer::run("GenerateResourceConfig", &name, async { self.generate(request) }).await
     }
 
     async fn validate_list_resource_config(
         &self,
-        _: Request<proto::validate_list_resource_config::Request>,
+        request: Request<proto::validate_list_resource_config::Request>,
     ) -> Result<Response<proto::validate_list_resource_config::Response>, Status> {
-        refused("list resources")
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        answer::run("ValidateListResourceConfig", &name, async { self.validate_list(request) }).await
     }
 
     type ListResourceStream = BoxStream<proto::list_resource::Event>;
 
     async fn list_resource(
         &self,
-        _: Request<proto::list_resource::Request>,
+        request: Request<proto::list_resource::Request>,
     ) -> Result<Response<Self::ListResourceStream>, Status> {
-        let diagnostic = vec![convert::diagnostic(not_offered("list resources"))];
-        let event = proto::list_resource::Event { diagnostic, ..Default::default() };
-        Ok(Response::new(Box::pin(stream::iter([Ok(event)]))))
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        Ok(Response::new(answer::stream("ListResource", name, self.list(request))))
     }
 
     async fn validate_action_config(

@@ -1,4 +1,4 @@
-//! Everything about an object but its changes: schemas, settings, validation, upgrade, read, import.
+//! Everything about an object but its changes: schemas, settings, validation, upgrade, read.
 
 use std::sync::{Arc, PoisonError};
 
@@ -8,7 +8,6 @@ use crate::terraform::plan;
 use crate::terraform::private::Private;
 use crate::terraform::proto;
 use crate::terraform::provider::Provider;
-use crate::terraform::resource::Call;
 use crate::terraform::schema::Schema;
 use crate::terraform::server::answer::Answer;
 use crate::terraform::value::{Object, Value};
@@ -22,6 +21,10 @@ impl<P: Provider> Server<P> {
             resources: resources
                 .map(|name| proto::get_metadata::ResourceMetadata { type_name: (*name).to_owned() })
                 .collect(),
+            list_resources: self
+                .list_schemas()
+                .map(|(type_name, _)| proto::get_metadata::ListResourceMetadata { type_name })
+                .collect(),
             ..Default::default()
         }
     }
@@ -33,9 +36,14 @@ impl<P: Provider> Server<P> {
             resource_schemas: resources
                 .map(|(name, kind)| ((*name).to_owned(), convert::schema(&kind.schema)))
                 .collect(),
+            list_resource_schemas: self.list_schemas().map(|(name, schema)| (name, convert::schema(&schema))).collect(),
             server_capabilities: Some(capabilities()),
             ..Default::default()
         }
+    }
+
+    fn list_schemas(&self) -> impl Iterator<Item = (String, Schema)> {
+        self.resources.iter().filter_map(|(name, kind)| Some(((*name).to_owned(), kind.resource.list_schema()?)))
     }
 
     pub(super) fn validate_provider(
@@ -97,52 +105,34 @@ impl<P: Provider> Server<P> {
             let new_state = Some(convert::encode_null(&kind.of)?);
             return Ok(proto::read_resource::Response { new_state, ..Default::default() });
         };
+        let identity = kind.decode_identity(request.current_identity)?;
+        kind.check_identity(identity.as_ref(), &state)?;
         let call = self.call(request.client_capabilities)?;
-        let new_state = kind.read(&call, &state, &private).await;
-        let answer = new_state.map(|new_state| proto::read_resource::Response {
+        let answer = kind.resource.read(&call, &state, &private).await.and_then(|found| match found {
+            Some(found) => kind.stored(plan::respell(&kind.schema.block, &state, found, &kind.same())),
+            None => Ok((convert::encode_null(&kind.of)?, None)),
+        });
+        let answer = answer.map(|(new_state, new_identity)| proto::read_resource::Response {
             new_state: Some(new_state),
             // What is not sent back is lost.
             private: request.private,
-            new_identity: request.current_identity,
+            new_identity,
             ..Default::default()
-        });
-        answer::tell(call, answer)
-    }
-
-    pub(super) async fn import(
-        &self,
-        request: proto::import_resource_state::Request,
-    ) -> Result<proto::import_resource_state::Response, Diagnostics> {
-        let kind = self.kind(&request.type_name)?;
-        let call = self.call(request.client_capabilities)?;
-        let state = kind.import(&call, &request.id).await;
-        let answer = state.map(|state| {
-            let type_name = request.type_name;
-            let imported =
-                proto::import_resource_state::ImportedResource { type_name, state: Some(state), ..Default::default() };
-            proto::import_resource_state::Response { imported_resources: vec![imported], ..Default::default() }
         });
         answer::tell(call, answer)
     }
 }
 
 impl<S: Send + Sync + 'static> Kind<S> {
-    async fn read(
+    /// An object that was found, complete and without what is never stored, and its identity.
+    pub(super) fn stored(
         &self,
-        call: &Call<S>,
-        state: &Object,
-        private: &Private,
-    ) -> Result<proto::DynamicValue, Diagnostics> {
-        match self.resource.read(call, state, private).await? {
-            Some(found) => self.encode_stored(plan::respell(&self.schema.block, state, found, &self.same())),
-            None => convert::encode_null(&self.of),
-        }
-    }
-
-    async fn import(&self, call: &Call<S>, id: &str) -> Result<proto::DynamicValue, Diagnostics> {
+        object: Object,
+    ) -> Result<(proto::DynamicValue, Option<proto::ResourceIdentityData>), Diagnostics> {
         let block = &self.schema.block;
-        let found = self.resource.import(call, id).await?;
-        self.encode_stored(block.without_write_only(block.complete(found)))
+        let object = block.without_write_only(block.complete(object));
+        let identity = self.identity_of(Some(&object));
+        Ok((self.encode_stored(object)?, identity))
     }
 
     pub(super) fn same(&self) -> impl Fn(&str, &Value, &Value) -> bool {
@@ -191,8 +181,8 @@ fn capabilities() -> proto::ServerCapabilities {
     proto::ServerCapabilities {
         plan_destroy: true,
         get_provider_schema_optional: true,
-        move_resource_state: false,
-        generate_resource_config: false,
+        move_resource_state: true,
+        generate_resource_config: true,
     }
 }
 

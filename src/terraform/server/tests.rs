@@ -1,6 +1,7 @@
 //! The service, called as a Rust trait by what stands in for a core. Objects are in the notation of
 //! `terraform::notation`.
 
+mod elsewhere;
 mod life;
 mod protocol;
 mod toys;

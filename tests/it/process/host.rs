@@ -20,32 +20,32 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_rustls::TlsConnector;
 
-pub(super) const PROGRAM: &str = env!("CARGO_BIN_EXE_terraform-provider-kms");
-pub(super) const COOKIE: (&str, &str) =
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_terraform-provider-kms");
+pub(crate) const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
 /// Never part of an assertion: only keeps a broken program from hanging the tests.
-pub(super) async fn soon<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future).await.expect("the program does not react")
 }
 
 /// A command whose environment holds nothing of a host.
-pub(super) fn command(program: &str) -> Command {
+pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
 /// A host's one-time key and certificate, in the shape that Terraform gives them.
-pub(super) struct Identity {
-    pub(super) certificate: CertificateDer<'static>,
-    pub(super) pem: String,
-    pub(super) key: PrivatePkcs8KeyDer<'static>,
+pub(crate) struct Identity {
+    pub(crate) certificate: CertificateDer<'static>,
+    pub(crate) pem: String,
+    pub(crate) key: PrivatePkcs8KeyDer<'static>,
 }
 
 impl Identity {
     /// Two of these differ in nothing but the key.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         params.serial_number = Some(42.into());
@@ -72,28 +72,28 @@ impl Identity {
 }
 
 /// The fields of a handshake line.
-pub(super) fn fields(line: &str) -> Vec<&str> {
+pub(crate) fn fields(line: &str) -> Vec<&str> {
     line.split('|').collect()
 }
 
 /// A started plugin. What it leaves behind goes with it: a killed one cannot tidy up.
-pub(super) struct Plugin {
+pub(crate) struct Plugin {
     _temporary: TempDir,
-    pub(super) child: Child,
-    pub(super) line: String,
-    pub(super) stdout: Lines<BufReader<ChildStdout>>,
+    pub(crate) child: Child,
+    pub(crate) line: String,
+    pub(crate) stdout: Lines<BufReader<ChildStdout>>,
 }
 
 impl Plugin {
     /// Starts the program with the cookie and `variables`, and reads the handshake line.
-    pub(super) async fn start(variables: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(variables: &[(&str, &str)]) -> Self {
         let mut command = command(PROGRAM);
         command.envs([COOKIE]).envs(variables.iter().copied());
         Self::spawn(command).await
     }
 
     /// Starts `command` as it is, but for its directory of temporary files.
-    pub(super) async fn spawn(mut command: Command) -> Self {
+    pub(crate) async fn spawn(mut command: Command) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let chosen = command.as_std().get_envs().any(|(name, _)| name == "TMPDIR");
         if !chosen {
@@ -105,29 +105,29 @@ impl Plugin {
         Self { _temporary: temporary, child, line, stdout }
     }
 
-    pub(super) fn pid(&self) -> rustix::process::Pid {
+    pub(crate) fn pid(&self) -> rustix::process::Pid {
         rustix::process::Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap()
     }
 
-    pub(super) fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         PathBuf::from(fields(&self.line)[3])
     }
 
-    pub(super) fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         self.socket().parent().unwrap().to_owned()
     }
 
     /// The certificate that the program announced.
-    pub(super) fn certificate(&self) -> CertificateDer<'static> {
+    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
         base64::engine::general_purpose::STANDARD_NO_PAD.decode(fields(&self.line)[5]).unwrap().into()
     }
 
-    pub(super) async fn plain(&self) -> Result<Session, String> {
+    pub(crate) async fn plain(&self) -> Result<Session, String> {
         Session::open(connect(&self.socket()).await).await
     }
 
     /// Connects as a host that holds `key` and shows `certificate`; with neither it shows nothing.
-    pub(super) async fn encrypted(
+    pub(crate) async fn encrypted(
         &self,
         shown: Option<(&CertificateDer<'static>, &PrivatePkcs8KeyDer<'static>)>,
     ) -> Result<Session, String> {
@@ -159,7 +159,7 @@ impl Plugin {
     }
 
     /// Waits for the end; gives the exit status and what was printed on standard error.
-    pub(super) async fn end(mut self) -> (ExitStatus, String) {
+    pub(crate) async fn end(mut self) -> (ExitStatus, String) {
         let mut stderr = String::new();
         soon(self.child.stderr.take().unwrap().read_to_string(&mut stderr)).await.unwrap();
         assert_eq!(soon(self.stdout.next_line()).await.unwrap(), None, "a second line on standard output");
@@ -167,12 +167,12 @@ impl Plugin {
     }
 }
 
-pub(super) async fn connect(socket: &Path) -> UnixStream {
+pub(crate) async fn connect(socket: &Path) -> UnixStream {
     UnixStream::connect(socket).await.unwrap()
 }
 
 /// What [`command`] printed and how it ended.
-pub(super) async fn output(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
+pub(crate) async fn output(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut command = command(PROGRAM);
     command.args(arguments.iter().map(OsString::from)).envs(variables.iter().copied());
     let output = soon(command.output()).await.unwrap();
@@ -181,20 +181,20 @@ pub(super) async fn output(arguments: &[&str], variables: &[(&str, &str)]) -> (O
 }
 
 /// One HTTP/2 connection.
-pub(super) struct Session(h2::client::SendRequest<Bytes>);
+pub(crate) struct Session(h2::client::SendRequest<Bytes>);
 
 /// A call whose answers are still to come.
-pub(super) struct Call(h2::RecvStream, #[expect(dead_code, reason = "kept open")] h2::SendStream<Bytes>);
+pub(crate) struct Call(h2::RecvStream, #[expect(dead_code, reason = "kept open")] h2::SendStream<Bytes>);
 
 impl Session {
-    pub(super) async fn open(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<Self, String> {
+    pub(crate) async fn open(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<Self, String> {
         let (requests, connection) = soon(h2::client::handshake(stream)).await.map_err(|error| error.to_string())?;
         tokio::spawn(connection);
         Ok(Self(requests))
     }
 
     /// Starts a call with one message; `last` says that none follows.
-    pub(super) async fn start(&self, path: &str, message: &[u8], last: bool) -> Result<Call, String> {
+    pub(crate) async fn start(&self, path: &str, message: &[u8], last: bool) -> Result<Call, String> {
         let (response, mut body) = self.begin(path).await?;
         let mut frame = vec![0];
         frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
@@ -209,7 +209,7 @@ impl Session {
     }
 
     /// Starts a call, and sends no message yet.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         &self,
         path: &str,
     ) -> Result<(h2::client::ResponseFuture, h2::SendStream<Bytes>), String> {
@@ -223,31 +223,48 @@ impl Session {
     }
 
     /// A call with one answer; gives the answer's message.
-    pub(super) async fn call(&self, path: &str, message: &[u8]) -> Result<Vec<u8>, String> {
+    pub(crate) async fn call(&self, path: &str, message: &[u8]) -> Result<Vec<u8>, String> {
         self.start(path, message, true).await?.rest().await
     }
 
     /// Asks how the service of this name is; the message's only field is a name, the answer's a number.
-    pub(super) async fn health(&self, name: &str) -> Result<Vec<u8>, String> {
+    pub(crate) async fn health(&self, name: &str) -> Result<Vec<u8>, String> {
         let mut message = vec![0x0a, u8::try_from(name.len()).unwrap()];
         message.extend(name.bytes());
         self.call("/grpc.health.v1.Health/Check", &message).await
     }
 
-    pub(super) async fn shut_down(&self) -> Result<Vec<u8>, String> {
+    pub(crate) async fn shut_down(&self) -> Result<Vec<u8>, String> {
         self.call("/plugin.GRPCController/Shutdown", &[]).await
     }
 }
 
 impl Call {
-    /// Reads to the end; gives the messages without their five bytes of frame when there is one at most.
-    pub(super) async fn rest(mut self) -> Result<Vec<u8>, String> {
+    /// Reads to the end; gives the message, or nothing when there is none.
+    pub(crate) async fn rest(self) -> Result<Vec<u8>, String> {
+        let mut messages = self.messages().await?.into_iter();
+        let first = messages.next();
+        assert!(messages.next().is_none(), "more than one message");
+        Ok(first.unwrap_or_default())
+    }
+
+    /// Reads to the end; gives the messages without their frames.
+    pub(crate) async fn messages(mut self) -> Result<Vec<Vec<u8>>, String> {
         let mut bytes = Vec::new();
         while let Some(part) = soon(self.0.data()).await {
             bytes.extend(part.map_err(|error| error.to_string())?);
         }
         let trailers = soon(self.0.trailers()).await.map_err(|error| error.to_string())?;
         assert_eq!(trailers.expect("no trailers")["grpc-status"], "0");
-        Ok(bytes.split_off(bytes.len().min(5)))
+        let mut messages = Vec::new();
+        let mut rest = bytes.as_slice();
+        while let Some((frame, after)) = rest.split_first_chunk::<5>() {
+            let length = u32::from_be_bytes(frame[1..].try_into().unwrap()).try_into().unwrap();
+            let (message, after) = after.split_at(length);
+            messages.push(message.to_vec());
+            rest = after;
+        }
+        assert!(rest.is_empty(), "half a frame");
+        Ok(messages)
     }
 }

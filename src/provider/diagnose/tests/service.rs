@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 
 use super::shown;
 use crate::kms::{Call, Error, Failure, Foreign, Oddity, Permission, Reply};
-use crate::provider::diagnose::service::{Attempt, import_form, service, update};
+use crate::provider::diagnose::service::{Attempt, service, update};
 use crate::terraform::diagnostic::Diagnostics;
 
 pub(super) const ATTEMPT: Attempt<'_> =
@@ -360,14 +360,4 @@ fn an_update_says_so_only_when_it_may_have_taken_effect() {
         let text = all(&update(ATTEMPT, &error));
         assert_eq!(text.contains(doubt), expected, "{text}");
     }
-}
-
-#[test]
-fn what_a_person_gave_to_import() {
-    expect![[r#"
-        Error: This is not the id of a connection
-        at the whole block
-
-        `orders\n-db` is not a UUID. Import by the UUID of the connection, such as `3c90c3cc-0d44-4b50-8888-8dd25736052a`; the KMS shows it in the address bar of the connection's page.
-    "#]].assert_eq(&shown(&import_form("orders\n-db")));
 }

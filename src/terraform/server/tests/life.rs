@@ -45,24 +45,13 @@ async fn reading_and_deleting_nothing_is_null() {
 }
 
 #[tokio::test]
-async fn a_refresh_echoes_private_data_and_identity_and_keeps_the_spelling() {
-    use crate::terraform::proto::{ResourceIdentityData, provider_server::Provider as _, read_resource};
+async fn a_refresh_echoes_private_data_and_keeps_the_spelling() {
     let core = Core::configured().await;
     let private = br#"{"format":1,"kept":{"a":1}}"#;
     let read = core.read("toy_trouble", "id=_1 note=n size=small", private).await;
     assert_eq!(read, Told { private: private.to_vec(), ..Told::of("id=_1 list=[  ] note=n size=big") });
     let newer = br#"{"format":9,"more":[]}"#;
     assert_eq!(core.read("toy_trouble", "id=1", newer).await.private, newer);
-
-    let identity = ResourceIdentityData { identity_data: core.encode("toy_ball", "id=1") };
-    let request = read_resource::Request {
-        type_name: "toy_trouble".into(),
-        current_state: core.encode("toy_trouble", "id=1"),
-        current_identity: Some(identity.clone()),
-        ..Default::default()
-    };
-    let answer = core.server.read_resource(tonic::Request::new(request)).await.unwrap().into_inner();
-    assert!(answer.new_identity == Some(identity));
 }
 
 #[tokio::test]

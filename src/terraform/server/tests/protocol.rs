@@ -82,9 +82,12 @@ async fn schemas_and_capabilities_are_those_of_what_is_implemented() {
     let schemas = core.server.get_schema(Request::new(Default::default())).await.unwrap().into_inner();
     let names: Vec<_> = metadata.resources.iter().map(|resource| resource.type_name.as_str()).collect();
     assert_eq!(names, ["toy_ball", "toy_trouble"]);
+    let lists: Vec<_> = metadata.list_resources.iter().map(|list| list.type_name.as_str()).collect();
+    assert_eq!((lists.as_slice(), schemas.list_resource_schemas.len()), (&["toy_ball"][..], 1));
+    assert_eq!(schemas.list_resource_schemas["toy_ball"].block.as_ref().unwrap().attributes[0].name, "color");
     for capabilities in [metadata.server_capabilities.unwrap(), schemas.server_capabilities.unwrap()] {
         assert!(capabilities.plan_destroy && capabilities.get_provider_schema_optional);
-        assert!(!capabilities.move_resource_state && !capabilities.generate_resource_config);
+        assert!(capabilities.move_resource_state && capabilities.generate_resource_config);
     }
     assert_eq!(schemas.provider.unwrap().block.unwrap().attributes[0].name, "label");
     assert_eq!(schemas.resource_schemas["toy_trouble"].version, 3);

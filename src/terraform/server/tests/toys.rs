@@ -7,10 +7,12 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::identity::IdentitySchema;
 use crate::terraform::model::{Field, Model, model};
+use crate::terraform::moving::{MoveSource, Moved};
 use crate::terraform::private::Private;
 use crate::terraform::provider::{Configured, Provider};
-use crate::terraform::resource::{Call, Change, PlannedChange, Resource};
+use crate::terraform::resource::{Call, Change, ImportTarget, Listed, PlannedChange, Resource};
 use crate::terraform::schema::{Block, Nesting, Schema, computed, optional, required};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
@@ -118,8 +120,60 @@ impl Resource<Shop> for Balls {
         Ok(())
     }
 
-    async fn import(&self, _: &Call<Shop>, id: &str) -> Result<Object, Diagnostics> {
+    async fn import(&self, _: &Call<Shop>, target: ImportTarget<'_>) -> Result<Object, Diagnostics> {
+        let id = match target {
+            ImportTarget::Id(id) => id,
+            ImportTarget::Identity(identity) => identity.get("id").as_str().unwrap(),
+        };
         Ok(Ball { id: Field::Known(id.to_owned()), ..Ball::default() }.into_object())
+    }
+
+    fn identity(&self) -> Option<IdentitySchema> {
+        Some(IdentitySchema::new().attribute("id", "Identifier."))
+    }
+
+    fn move_from(&self, source: &MoveSource) -> Result<Moved, Diagnostics> {
+        if !source.is("toys/old", "old_marble") {
+            return Err(Diagnostic::error("Only marbles", "").into());
+        }
+        let fields = ["id", "name", "pin"].map(|name| (name.to_owned(), Type::String));
+        let mut private = Private::default();
+        private.keep("version", source.schema_version.into());
+        private.plan("sends", true.into());
+        Ok(Moved { state: source.object(&Type::Object(fields.into()))?, private })
+    }
+
+    fn list_schema(&self) -> Option<Schema> {
+        Some(Schema::new("Balls.").attribute(optional("color", Type::String, "Color.")))
+    }
+
+    fn validate_list(&self, config: &Object) -> Diagnostics {
+        match config.get("color").as_str() {
+            Some("") => Diagnostic::error("Empty color", "").at("color").into(),
+            _ => Diagnostics::new(),
+        }
+    }
+
+    async fn list(&self, call: &Call<Shop>, config: &Object) -> Result<Vec<Listed>, Diagnostics> {
+        match config.get("color").as_str().unwrap_or_default() {
+            "panic" => panic!("hunter2"),
+            "refuse" => return Err(Diagnostic::error("Refused", "").at("color").into()),
+            "dusty" => call.warn(Diagnostic::warning("Dusty", "")),
+            "wait" => {
+                call.session().started.notify_one();
+                call.stopped().await;
+                return Err(Diagnostic::error("Stopped", "").into());
+            }
+            _ => {}
+        }
+        let shelf = call.session().shelf.lock().unwrap();
+        let listed = shelf.values().map(|ball| {
+            let title = ball.name.known().cloned().unwrap_or_default();
+            let mut object = ball.clone().into_object();
+            object.set("pin", "hunter2");
+            Listed { object, title }
+        });
+        Ok(listed.collect())
     }
 }
 

@@ -1,0 +1,118 @@
+//! Which connection a person means who imports one: by UUID, by `name`, or by `project_id/name`.
+
+use uuid::Uuid;
+
+use crate::kms;
+use crate::provider::diagnose::{self, Attempt, Wanted};
+use crate::provider::session::Session;
+use crate::provider::wait::{self, Limit};
+use crate::terraform::diagnostic::Diagnostics;
+use crate::terraform::resource::{Call, ImportTarget};
+use crate::terraform::value::Value;
+
+use super::rules;
+use super::timeouts::{self, Operation};
+
+/// Finds exactly one connection. (A core hides the reason when only the refresh after the import finds nothing.)
+pub(super) async fn find(call: &Call<Session>, target: ImportTarget<'_>) -> Result<kms::Connection, Diagnostics> {
+    let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
+    let search = Search { call, client: call.session().client()?, limit };
+    let wanted = match target {
+        ImportTarget::Identity(identity) => Wanted::Id(identity.get("id").as_str().unwrap_or_default()),
+        ImportTarget::Id(text) => form(text.trim()).ok_or_else(|| diagnose::import_form(text))?,
+    };
+    match wanted {
+        Wanted::Name(project, name) => search.by_name(wanted, project, name).await,
+        Wanted::Id(id) => match (search.by_id(id).await?, target) {
+            (Some(connection), _) => Ok(connection),
+            (None, ImportTarget::Id(_)) => search.by_name(wanted, None, id).await,
+            // An identity is never a name.
+            (None, ImportTarget::Identity(_)) => Err(diagnose::nothing_to_import(wanted, &[], search.client).into()),
+        },
+    }
+}
+
+fn form(text: &str) -> Option<Wanted<'_>> {
+    let is_name = |text: &str| rules::name_rule(text).is_none();
+    if Uuid::try_parse(text).is_ok() {
+        return Some(Wanted::Id(text));
+    }
+    match text.split_once('/') {
+        Some((project, name)) if rules::project_rule(project).is_none() && is_name(name) => {
+            Some(Wanted::Name(Some(project), name))
+        }
+        None if is_name(text) => Some(Wanted::Name(None, text)),
+        _ => None,
+    }
+}
+
+struct Search<'a> {
+    call: &'a Call<Session>,
+    client: &'a kms::Client,
+    limit: Limit,
+}
+
+impl Search<'_> {
+    async fn by_id(&self, id: &str) -> Result<Option<kms::Connection>, Diagnostics> {
+        let found = wait::reading(self.call, self.limit, self.client.read(id)).await?;
+        found.map_err(|error| diagnose::service(attempt(id), &error))
+    }
+
+    /// Asks for the list rather than for the name: it shows when there are two, and when there is one elsewhere.
+    async fn by_name(
+        &self,
+        wanted: Wanted<'_>,
+        project: Option<&str>,
+        name: &str,
+    ) -> Result<kms::Connection, Diagnostics> {
+        let listed = wait::reading(self.call, self.limit, self.client.list(project)).await?;
+        let listed = listed.map_err(|error| diagnose::service(attempt(name), &error))?;
+        let named = listed.into_iter().filter(|connection| connection.name == name);
+        let (mut here, elsewhere): (Vec<_>, Vec<_>) =
+            named.partition(|connection| connection.project_id.as_deref() == project);
+        match (here.pop(), here.as_slice()) {
+            (Some(connection), []) => Ok(connection),
+            (Some(last), others) => {
+                let ids: Vec<&str> = others.iter().chain([&last]).map(|connection| connection.id.as_str()).collect();
+                Err(diagnose::several_to_import(name, &ids, self.client).into())
+            }
+            (None, _) => {
+                let projects: Vec<&str> =
+                    elsewhere.iter().filter_map(|connection| connection.project_id.as_deref()).collect();
+                Err(diagnose::nothing_to_import(wanted, &projects, self.client).into())
+            }
+        }
+    }
+}
+
+fn attempt(title: &str) -> Attempt<'_> {
+    Attempt { verb: "import", title, password_argument: "password" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_as_one_of_three_forms() {
+        const ID: &str = "3c90c3cc-0d44-4b50-8888-8dd25736052a";
+        let in_project = format!("{ID}/orders-db");
+        for (text, expected) in [
+            (ID, Some(Wanted::Id(ID))),
+            ("3C90C3CC-0D44-4B50-8888-8DD25736052A", Some(Wanted::Id("3C90C3CC-0D44-4B50-8888-8DD25736052A"))),
+            ("orders-db", Some(Wanted::Name(None, "orders-db"))),
+            (in_project.as_str(), Some(Wanted::Name(Some(ID), "orders-db"))),
+            ("project/orders-db", Some(Wanted::Name(Some("project"), "orders-db"))),
+            ("", None),
+            ("orders db", None),
+            ("Orders", None),
+            ("/orders-db", None),
+            ("project/", None),
+            ("a/b/c", None),
+            ("project /orders-db", None),
+            ("project/ orders-db", None),
+        ] {
+            assert_eq!(form(text), expected, "{text}");
+        }
+    }
+}

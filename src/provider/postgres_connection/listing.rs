@@ -1,0 +1,46 @@
+//! `list` blocks: the connections that the service holds, found with one call.
+
+use crate::provider::diagnose::{self, Attempt};
+use crate::provider::session::Session;
+use crate::provider::wait::{self, Limit};
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::model::Model as _;
+use crate::terraform::resource::{Call, Listed};
+use crate::terraform::schema::{Schema, optional};
+use crate::terraform::types::Type;
+use crate::terraform::value::{Object, Value};
+
+use super::model::Connection;
+use super::rules;
+use super::timeouts::{self, Operation};
+
+pub(super) fn schema() -> Schema {
+    Schema::new("PostgreSQL app connections that the machine identity can see.")
+        .attribute(optional(
+            "project_id",
+            Type::String,
+            "UUID of a project: only its connections. Without it all are listed, those of the organisation and those of its \
+             projects.",
+        ))
+        .attribute(optional("name_prefix", Type::String, "Only connections whose name begins so."))
+}
+
+pub(super) fn check(config: &Object) -> Diagnostics {
+    let broken = config.get("project_id").as_str().and_then(rules::project_rule);
+    broken.map(|detail| Diagnostic::error("Invalid project", detail).at("project_id")).into_iter().collect()
+}
+
+pub(super) async fn list(call: &Call<Session>, config: &Object) -> Result<Vec<Listed>, Diagnostics> {
+    let (project, prefix) = (config.get("project_id").as_str(), config.get("name_prefix").as_str());
+    let client = call.session().client()?;
+    let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
+    let attempt = Attempt { verb: "list", title: "kms_postgres_connection", password_argument: "password" };
+    let found = wait::reading(call, limit, client.list(project)).await?;
+    let found = found.map_err(|error| diagnose::service(attempt, &error))?;
+    let wanted = found.into_iter().filter(|connection| connection.name.starts_with(prefix.unwrap_or_default()));
+    let listed = wanted.map(|remote| {
+        let title = remote.name.clone();
+        Listed { object: Connection::read(remote, Connection::default()).into_object(), title }
+    });
+    Ok(listed.collect())
+}

@@ -1,0 +1,45 @@
+//! From an object to the configuration that a person would write for it. Pure.
+
+use super::schema::{Attribute, Block, Presence};
+use super::value::{Object, Value};
+
+/// The arguments that describe an object: what only the provider sets, what is a secret and what is a default anyway is
+/// null, and there are no blocks.
+///
+/// A core prints each sensitive argument as a line to be filled in.
+pub fn config(block: &Block, state: &Object) -> Object {
+    let value = |attribute: &Attribute| {
+        if is_written(attribute, state) { state.get(attribute.name).clone() } else { Value::Null }
+    };
+    let arguments = block.attributes.iter().map(|attribute| (attribute.name.to_owned(), value(attribute)));
+    block.complete(arguments.collect())
+}
+
+fn is_written(attribute: &Attribute, state: &Object) -> bool {
+    let hidden = attribute.sensitive || attribute.write_only || attribute.presence == Presence::Computed;
+    !hidden && attribute.default.as_ref() != Some(state.get(attribute.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::terraform::notation::{object, schema, show};
+
+    #[test]
+    fn a_configuration_has_what_a_person_would_write() {
+        let mut block =
+            schema("name! zone?~ size?=10 shape?=egg note? pin?+wo word? id~ single s { a! } list l { b? }");
+        for attribute in &mut block.attributes {
+            attribute.sensitive = attribute.name == "word";
+        }
+        for (state, config) in [
+            (
+                "name=x zone=z size=10 shape=egg note=n word=w id=1 s={ a=1 } l=[ { b=2 } ]",
+                "l=[  ] name=x note=n zone=z",
+            ),
+            ("name=x size=11 shape=egg id=1", "l=[  ] name=x size=11"),
+            ("name=x", "l=[  ] name=x"),
+        ] {
+            assert_eq!(show(&super::config(&block, &object(&block, state))), config, "{state}");
+        }
+    }
+}

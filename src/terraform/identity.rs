@@ -1,0 +1,64 @@
+//! Identities: what tells one object from all others, also where no state knows it yet. Knows nothing of how they travel.
+
+use super::schema::Block;
+use super::types::Type;
+use super::value::{Object, Value};
+
+/// What identifies an object of a resource: some of its attributes, under their own names and types.
+///
+/// All of them are needed to import by identity.
+#[derive(Clone, Debug, Default)]
+pub struct IdentitySchema {
+    /// Raised only when an identity of the old shape must be converted. Starts at 0: that is what a core assumes of a
+    /// state that was stored without identities.
+    pub version: i64,
+    /// The attributes.
+    pub attributes: Vec<IdentityAttribute>,
+}
+
+/// One attribute of an identity.
+#[derive(Clone, Debug)]
+pub struct IdentityAttribute {
+    /// The attribute of the object that it is.
+    pub name: &'static str,
+    /// Plain text.
+    pub description: &'static str,
+}
+
+impl IdentitySchema {
+    /// A schema of version 0 without attributes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn attribute(mut self, name: &'static str, description: &'static str) -> Self {
+        self.attributes.push(IdentityAttribute { name, description });
+        self
+    }
+
+    /// The type of identities of objects with that schema.
+    pub fn object_type(&self, block: &Block) -> Type {
+        let of = |name| block.find(name).map_or(Type::String, |attribute| attribute.of.clone());
+        Type::Object(self.attributes.iter().map(|attribute| (attribute.name.to_owned(), of(attribute.name))).collect())
+    }
+
+    /// The identity of an object; `None` while a part of it is null or unknown.
+    pub fn of(&self, object: &Object) -> Option<Object> {
+        let part = |name: &str| Some(object.get(name)).filter(|value| !value.is_null() && value.is_wholly_known());
+        let parts =
+            self.attributes.iter().map(|attribute| Some((attribute.name.to_owned(), part(attribute.name)?.clone())));
+        parts.collect()
+    }
+
+    /// The first attribute in which an identity says something else than an object. What one of them does not say is
+    /// no contradiction.
+    pub fn contradiction(&self, identity: &Object, object: &Object) -> Option<&'static str> {
+        let contradicts = |name| {
+            let (claimed, actual): (&Value, &Value) = (identity.get(name), object.get(name));
+            !claimed.is_null() && !actual.is_null() && claimed != actual
+        };
+        self.attributes.iter().map(|attribute| attribute.name).find(|name| contradicts(name))
+    }
+}

@@ -1,0 +1,119 @@
+//! Identities in requests and answers. Every answer has one where there is an object: a core drops what is not sent back.
+
+use std::collections::HashMap;
+
+use super::{Kind, Server, convert};
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::identity::IdentitySchema;
+use crate::terraform::proto;
+use crate::terraform::proto::resource_identity_schema::IdentityAttribute;
+use crate::terraform::provider::Provider;
+use crate::terraform::schema::Block;
+use crate::terraform::types::Type;
+use crate::terraform::value::{Object, Value};
+use crate::terraform::wire;
+
+impl<P: Provider> Server<P> {
+    pub(super) fn identity_schemas(&self) -> proto::get_resource_identity_schemas::Response {
+        let schemas =
+            self.resources.iter().filter_map(|(name, kind)| Some(((*name).to_owned(), kind.identity_schema()?)));
+        let identity_schemas: HashMap<_, _> = schemas.collect();
+        proto::get_resource_identity_schemas::Response { identity_schemas, ..Default::default() }
+    }
+
+    pub(super) fn upgrade_identity(
+        &self,
+        request: proto::upgrade_resource_identity::Request,
+    ) -> Result<proto::upgrade_resource_identity::Response, Diagnostics> {
+        let kind = self.kind(&request.type_name)?;
+        let raw = request.raw_identity.unwrap_or_default();
+        let Some(schema) = kind.identity.as_ref().filter(|schema| request.version <= schema.version) else {
+            return Err(unreadable("it has a newer version").into());
+        };
+        let of = schema.object_type(&kind.schema.block);
+        match wire::json::decode_state(&raw.json, &of) {
+            Ok(Value::Object(identity)) => {
+                let upgraded_identity = Some(data(identity, &of)?);
+                Ok(proto::upgrade_resource_identity::Response { upgraded_identity, ..Default::default() })
+            }
+            Ok(_) => Err(unreadable("it is no object").into()),
+            Err(error) => Err(unreadable(&error.to_string()).into()),
+        }
+    }
+}
+
+impl<S: Send + Sync + 'static> Kind<S> {
+    /// The identity of an object, for an answer; none where there is no object.
+    pub(super) fn identity_of(&self, object: Option<&Object>) -> Option<proto::ResourceIdentityData> {
+        let schema = self.identity.as_ref()?;
+        let identity = schema.of(object?)?;
+        // It fits: its values are those of an object that was or will be encoded by the same types.
+        data(identity, &schema.object_type(&self.schema.block)).ok()
+    }
+
+    /// The identity in a request; `None` where there is none, or the resource has none.
+    pub(super) fn decode_identity(
+        &self,
+        identity: Option<proto::ResourceIdentityData>,
+    ) -> Result<Option<Object>, Diagnostics> {
+        match (&self.identity, identity) {
+            (Some(schema), Some(identity)) => {
+                convert::decode_object(identity.identity_data, &schema.object_type(&self.schema.block))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Refuses an identity that belongs to another object than the state.
+    pub(super) fn check_identity(&self, identity: Option<&Object>, state: &Object) -> Result<(), Diagnostics> {
+        let (Some(schema), Some(identity)) = (&self.identity, identity) else { return Ok(()) };
+        match schema.contradiction(identity, state) {
+            Some(name) => Err(contradiction(name).into()),
+            None => Ok(()),
+        }
+    }
+
+    fn identity_schema(&self) -> Option<proto::ResourceIdentitySchema> {
+        let schema = self.identity.as_ref()?;
+        Some(proto::ResourceIdentitySchema {
+            version: schema.version,
+            identity_attributes: rows(schema, &self.schema.block),
+        })
+    }
+}
+
+fn rows(schema: &IdentitySchema, block: &Block) -> Vec<IdentityAttribute> {
+    let rows = schema.attributes.iter().map(|attribute| IdentityAttribute {
+        name: attribute.name.to_owned(),
+        r#type: block.find(attribute.name).map_or(Type::String, |attribute| attribute.of.clone()).to_json(),
+        required_for_import: true,
+        optional_for_import: false,
+        description: attribute.description.to_owned(),
+    });
+    rows.collect()
+}
+
+fn data(identity: Object, of: &Type) -> Result<proto::ResourceIdentityData, Diagnostics> {
+    Ok(proto::ResourceIdentityData { identity_data: Some(convert::encode(identity, of)?) })
+}
+
+fn unreadable(why: &str) -> Diagnostic {
+    Diagnostic::error(
+        "The identity in the state cannot be read",
+        format!(
+            "The state holds an identity of the object in a form that this version of the provider does not know: {why}. Nothing \
+             was changed. Use the version of the provider that wrote the state, or a newer one."
+        ),
+    )
+}
+
+fn contradiction(attribute: &str) -> Diagnostic {
+    Diagnostic::error(
+        "State and identity are of different objects",
+        format!(
+            "The state says one thing for `{attribute}`, the identity that is stored with it another, so which object is meant \
+             cannot be told. Nothing was read or changed. The state was probably edited by hand: restore it from a backup, \
+             or remove the object from it with a `removed` block and import the right one."
+        ),
+    )
+}

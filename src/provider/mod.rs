@@ -9,6 +9,7 @@ mod allowed_hosts;
 mod diagnose;
 mod fingerprint;
 mod logins;
+mod managed;
 mod postgres_connection;
 mod scopes;
 mod session;

@@ -5,6 +5,7 @@ use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 
 use super::fingerprint::Fingerprints;
 use super::logins::Logins;
+use super::managed::Managed;
 use super::scopes::Scopes;
 use super::settings::{NoClient, Resolved};
 use super::standpoint::Standpoint;
@@ -19,6 +20,7 @@ pub struct Session {
     pub(crate) scopes: Scopes,
     /// Where the service runs, and where this machine may log in.
     pub(crate) standpoint: Standpoint,
+    pub(crate) managed: Managed,
 }
 
 impl Session {
@@ -34,6 +36,7 @@ impl Session {
             fingerprints: Fingerprints::default(),
             scopes: Scopes::default(),
             standpoint: resolved.standpoint,
+            managed: Managed::default(),
         }
     }
 

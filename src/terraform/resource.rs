@@ -31,6 +31,10 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
         a == b
     }
 
+    /// Takes notice of an object as the state has it: when it is loaded, and when it was read. A tainted object is planned
+    /// as if it had never been there, and only this tells of it.
+    fn seen(&self, _session: &S, _state: &Object) {}
+
     /// Checks a configuration without any IO. Values may be unknown; each broken rule is a message of its own.
     fn validate(&self, _config: &Object) -> Diagnostics {
         Diagnostics::new()

@@ -11,6 +11,7 @@ mod kms_client;
 mod kms_server;
 mod lifecycle;
 mod lost_answers;
+mod managed;
 mod moving;
 mod newer_core;
 mod polite;

@@ -204,6 +204,10 @@ fn a_move_needs_no_service_and_overlooks_what_it_does_not_know() {
     incumbent.configure(&scene, &format!("password = {PASSWORD:?}"));
     let plan = scene.workspace.run(&["plan", "-no-color", "-input=false", "-refresh=false"]).expect(0);
     plan.says(&["moved from kms_app_connection_postgres.orders", "0 to add", "0 to destroy"]);
+    scene.workspace.run(&["apply", "-no-color", "-input=false", "-auto-approve", "-refresh=false"]).expect(0);
+    assert!(notes(&scene)["kept"]["written_hash"].is_string());
+    scene.workspace.run(&["plan", "-no-color", "-detailed-exitcode", "-refresh=false"]).expect(0);
+    assert!(scene.kms.requests().is_empty());
 }
 
 /// States of the first schema stay readable: written by the first version, before anything else was added.

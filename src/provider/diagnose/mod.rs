@@ -6,6 +6,7 @@
 mod database;
 mod elsewhere;
 mod existing;
+pub(crate) mod managed;
 mod privileges;
 mod service;
 

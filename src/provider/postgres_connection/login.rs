@@ -283,7 +283,7 @@ impl Check<'_> {
 
 impl Subject<'_> {
     /// Whom to log in to, and as whom; `None` while a part of it is unknown.
-    fn target(&self, validation: &Validation) -> Option<postgres::Target> {
+    pub(super) fn target(&self, validation: &Validation) -> Option<postgres::Target> {
         let password = self.planned.password(self.config)?;
         let credentials = self.planned.credentials(password)?;
         let tls = match (credentials.ssl_enabled, credentials.ssl_reject_unauthorized, credentials.ssl_certificate) {

@@ -2,7 +2,8 @@
 //!
 //! [`schema`] says what a person may write, [`rules`] what is refused offline, [`model`] is the connection as a struct,
 //! [`writes`] decides what a change sends, [`login`] is the check of the credentials at the database itself, [`rotation`] the
-//! report on privileges that it brings along. Connections that exist already come in by [`import`], [`moved`] and
+//! report on privileges that it brings along. [`managed`] are the rails of connections whose password only the service
+//! knows, [`replacement`] those of replacing one. Connections that exist already come in by [`import`], [`moved`] and
 //! [`listing`].
 
 use async_trait::async_trait;
@@ -33,9 +34,11 @@ mod host;
 mod import;
 mod listing;
 mod login;
+mod managed;
 mod model;
 mod moved;
 mod names;
+mod replacement;
 mod rotation;
 mod rules;
 mod schema;
@@ -60,6 +63,12 @@ impl Resource<Session> for PostgresConnection {
         model::same(attribute, a, b)
     }
 
+    fn seen(&self, session: &Session, state: &Object) {
+        if let Some(seen) = Connection::from_object(state).seen() {
+            session.managed.note(seen);
+        }
+    }
+
     fn validate(&self, config: &Object) -> Diagnostics {
         rules::check(config)
     }
@@ -71,6 +80,13 @@ impl Resource<Session> for PostgresConnection {
         }
         if config.password_wo_version.is_null() {
             change.planned.set("password_wo_version", writes::unset_version(change.prior.as_ref()));
+        }
+        managed::plan_flag(change, &config);
+        let prior = change.prior.as_ref().map(Connection::from_object);
+        let planned = Connection::from_object(&change.planned);
+        let replaced = replacement::planned(call, change, prior.as_ref(), &planned);
+        if let Some(prior) = prior.as_ref().filter(|prior| prior.is_managed() && replaced.is_none()) {
+            return managed::keep(change, prior);
         }
         if !sends_credentials(call, change, &config).await {
             // A service that tells no fingerprint leaves it null, which any change would make unknown.
@@ -89,16 +105,34 @@ impl Resource<Session> for PostgresConnection {
         }
         change.planned.set("credentials_hash", Value::unknown());
         let planned = Connection::from_object(&change.planned);
-        if planned.password.is_null() && config.password_wo.is_null() {
+        if replaced.is_none() && planned.password.is_null() && config.password_wo.is_null() {
             return Err(password_missing(&planned, change.prior.is_some()).into());
         }
         if change.prior.is_none() {
             names::check(call, &planned).await?;
         }
-        let prior = change.prior.as_ref().filter(|_| change.replace.is_empty()).map(Connection::from_object);
-        let subject =
-            login::Subject { prior: prior.as_ref(), planned: &planned, config: &config, purpose: Purpose::Credentials };
-        login::check(call, subject, login::Phase::Plan).await
+        let replaced_id = replaced.as_ref().map(|seen| seen.id.as_str());
+        let own_id = prior.as_ref().and_then(|prior| prior.id.known()).map(String::as_str);
+        let known: Vec<_> = replaced_id.into_iter().chain(own_id).collect();
+        managed::check_handover(call, &planned, &known).await?;
+        let kept = prior.as_ref().filter(|_| change.replace.is_empty());
+        let subject = login::Subject { prior: kept, planned: &planned, config: &config, purpose: Purpose::Credentials };
+        let Some(replaced) = &replaced else {
+            return login::check(call, subject, login::Phase::Plan).await;
+        };
+        replacement::judge(call, subject, login::Phase::Plan).await?;
+        if prior.is_some() && planned.role().is_some_and(|role| role != replaced.role) {
+            call.warn(diagnose::managed::destroyed(&replaced.name, &replaced.role.name));
+        }
+        Ok(())
+    }
+
+    async fn plan_destroy(&self, call: &Call<Session>, state: &Object, _private: &Private) -> Result<(), Diagnostics> {
+        let known = Connection::from_object(state);
+        if let Some(role) = known.username.known().filter(|_| known.is_managed()) {
+            call.warn(diagnose::managed::destroyed(known.title(), role.trim()));
+        }
+        Ok(())
     }
 
     async fn create(&self, call: &Call<Session>, change: &mut Change) -> Result<Object, Diagnostics> {
@@ -113,13 +147,22 @@ impl Resource<Session> for PostgresConnection {
             description: planned.description().filter(|text| !text.is_empty()),
             project_id: planned.project().map(ToOwned::to_owned),
             method: kms::Method::default(),
-            is_platform_managed: false,
+            is_platform_managed: planned.is_managed(),
             gateway_id: planned.gateway_id.known().cloned(),
             credentials,
         };
         let subject = login::Subject { prior: None, planned: &planned, config: &config, purpose: Purpose::Credentials };
-        wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
-        let was_free = names::was_free(call, &planned).await;
+        if replacement::is_noted(&change.private) {
+            wait::reading(call, limit, replacement::judge(call, subject, login::Phase::Apply)).await??;
+        } else {
+            wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
+        }
+        let was_free = if request.is_platform_managed {
+            wait::reading(call, limit, managed::name_is_free(client, &request)).await??;
+            true
+        } else {
+            names::was_free(call, &planned).await
+        };
         let answered = wait::writing_twice_if_crowded(call, limit, || client.create(&request)).await?;
         let settled = match answered {
             Err(error) if was_free && settle::is_lost(&error) => {
@@ -135,7 +178,13 @@ impl Resource<Session> for PostgresConnection {
                 written.note(&mut change.private, &call.session().fingerprints).await;
                 Ok(Connection::read(remote, planned).into_object())
             }
-            Err(error) => Err(diagnose::create(planned.attempt("create"), client, &request, &error).await),
+            Err(error) => {
+                let messages = diagnose::create(planned.attempt("create"), client, &request, &error).await;
+                if !request.is_platform_managed {
+                    return Err(messages);
+                }
+                Err(managed::explain(call, &planned, &config, &error, messages).await)
+            }
         }
     }
 
@@ -151,7 +200,15 @@ impl Resource<Session> for PostgresConnection {
         let Some(id) = known.id.known().cloned() else { return Ok(None) };
         let found = wait::reading(call, limit, settle::read(client, &id)).await?;
         match found.map_err(|error| diagnose::service(known.attempt("read"), &error))? {
-            Some(remote) => Ok(Some(Connection::read(remote, known).into_object())),
+            Some(remote) => {
+                let was_ours = known.is_platform_managed_credentials.known() == Some(&false);
+                let found = Connection::read(remote, known);
+                if was_ours && found.is_managed() {
+                    let role = found.username.known().map_or("", |role| role.trim());
+                    call.warn(diagnose::managed::turned_on_outside(found.title(), role));
+                }
+                Ok(Some(found.into_object()))
+            }
             None => {
                 call.warn(diagnose::gone(known.title(), &id, client));
                 Ok(None)
@@ -198,7 +255,16 @@ impl Resource<Session> for PostgresConnection {
             }
             answered => answered,
         };
-        let remote = settled.map_err(|error| diagnose::update(planned.attempt("update"), &error))?;
+        let remote = match settled {
+            Ok(remote) => remote,
+            Err(error) => {
+                let messages = diagnose::update(planned.attempt("update"), &error);
+                if !request.is_platform_managed {
+                    return Err(messages);
+                }
+                return Err(managed::explain(call, &planned, &config, &error, messages).await);
+            }
+        };
         let hash = remote.credentials_hash.as_deref().filter(|_| sends_credentials);
         let written = Written { config: &config, planned: &planned, hash, sent: sends_credentials };
         written.note(&mut change.private, &call.session().fingerprints).await;

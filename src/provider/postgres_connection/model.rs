@@ -25,6 +25,7 @@ model! {
         ssl_enabled: bool,
         ssl_reject_unauthorized: bool,
         ssl_certificate: String,
+        is_platform_managed_credentials: bool,
         gateway_id: String,
         org_id: String,
         created_at: String,
@@ -81,6 +82,11 @@ impl Connection {
         self.project_id.known().map(String::as_str)
     }
 
+    /// Whether only the service knows the role's password.
+    pub(super) fn is_managed(&self) -> bool {
+        self.is_platform_managed_credentials.known() == Some(&true)
+    }
+
     /// What the service says, with what it cannot say (passwords, blocks) taken from `known`.
     pub(super) fn read(remote: kms::Connection, known: Self) -> Self {
         let credentials = remote.credentials;
@@ -100,6 +106,7 @@ impl Connection {
             ssl_enabled: Field::Known(credentials.ssl_enabled),
             ssl_reject_unauthorized: Field::Known(credentials.ssl_reject_unauthorized),
             ssl_certificate: credentials.ssl_certificate.into(),
+            is_platform_managed_credentials: Field::Known(remote.is_platform_managed.unwrap_or(false)),
             gateway_id: remote.gateway_id.into(),
             org_id: remote.org_id.into(),
             created_at: remote.created_at.into(),

@@ -103,6 +103,18 @@ pub(super) fn schema() -> Schema {
         "Certificate (PEM) of the authority that issued the server's certificate, or the server's own if it is \
          self-signed. It replaces the public authorities. Several may follow each other.",
     ))
+    .attribute(
+        optional(
+            "is_platform_managed_credentials",
+            Type::Bool,
+            "Whether only the KMS shall know the password of the role. Turning it on makes the KMS give the role a new \
+             password at once, which it never shows: whatever else logs in as that role stops working. There is no way back, \
+             and host, port, database, username, password and TLS arguments cannot be changed afterwards. Left out, it is \
+             `false` for a new connection, and for an existing one whatever the KMS says.",
+        )
+        .or_computed()
+        .kept(),
+    )
     .attribute(optional(
         "gateway_id",
         Type::String,

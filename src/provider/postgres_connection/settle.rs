@@ -92,6 +92,7 @@ fn shows_change(found: &Connection, change: &Change, hash_before: Option<&str>) 
     change.name.as_ref().is_none_or(|name| found.name == *name)
         && patched(&change.description, &found.description)
         && patched(&change.gateway_id, &found.gateway_id)
+        && (!change.is_platform_managed || found.is_platform_managed == Some(true))
         && change.credentials.as_ref().is_none_or(written)
 }
 

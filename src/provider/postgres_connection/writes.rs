@@ -44,7 +44,7 @@ pub(super) enum Credentials {
 pub(super) fn decide(prior: &Object, planned: &Object, config: &Connection, private: &Private) -> Credentials {
     let changed = |name: &str| prior.get(name) != planned.get(name);
     let send_if = |sends: bool| if sends { Credentials::Send } else { Credentials::Keep };
-    if CREDENTIALS.iter().any(|name| changed(name)) {
+    if CREDENTIALS.iter().any(|name| changed(name)) || hands_over(prior, planned) {
         return Credentials::Send;
     }
     let sent_last = private.kept(FINGERPRINT).and_then(Json::as_str);
@@ -71,6 +71,15 @@ pub(super) fn decide(prior: &Object, planned: &Object, config: &Connection, priv
             None => compare(Credentials::Raise),
         },
     }
+}
+
+/// Whether a change may hand the password over to the service, which takes all credentials.
+fn hands_over(prior: &Object, planned: &Object) -> bool {
+    let may_be_on = |object: &Object| {
+        let flag = object.get("is_platform_managed_credentials");
+        flag.is_unknown() || *flag == Value::from(true)
+    };
+    may_be_on(planned) && !may_be_on(prior)
 }
 
 /// Decides about a create: it always sends, and counts from 1 where the configuration gives no number.
@@ -115,11 +124,12 @@ pub(super) fn change(
         None if !prior.gateway_id.is_null() => kms::Patch::Clear,
         _ => kms::Patch::Keep,
     };
+    let is_platform_managed = planned.is_managed() && !prior.is_managed() && credentials.is_some();
     let nothing = name.is_none()
         && matches!(description, kms::Patch::Keep)
         && matches!(gateway_id, kms::Patch::Keep)
         && credentials.is_none();
-    (!nothing).then_some(kms::Change { name, description, gateway_id, credentials, ..kms::Change::default() })
+    (!nothing).then_some(kms::Change { name, description, is_platform_managed, gateway_id, credentials })
 }
 
 /// Notes what another provider had sent: the password of its state, under that fingerprint of the service.
@@ -141,7 +151,8 @@ pub(super) struct Written<'a> {
 }
 
 impl Written<'_> {
-    /// Notes it. The fingerprint of a write-only password is only taken where no version decides.
+    /// Notes it. The fingerprint of a write-only password is only taken where no version decides, and where it is still
+    /// the password.
     pub(super) async fn note(self, private: &mut Private, fingerprints: &Fingerprints) {
         let write_only = self.config.password_wo.known().filter(|_| self.planned.password.is_null());
         let source = match (self.planned.password.known(), write_only) {
@@ -150,7 +161,7 @@ impl Written<'_> {
             (None, None) => Json::Null,
         };
         match write_only {
-            Some(password) if self.config.password_wo_version.is_null() => {
+            Some(password) if self.config.password_wo_version.is_null() && !self.planned.is_managed() => {
                 if self.sent || private.kept(FINGERPRINT).is_none() {
                     let taken = fingerprints.take(&Secret::new(password)).await;
                     private.keep(FINGERPRINT, taken.map_or(Json::Null, Json::from));

@@ -78,9 +78,13 @@ impl<P: Provider> Server<P> {
         })
     }
 
+    /// What the last `Configure` made. States are loaded without one, too.
+    fn session(&self) -> Option<Arc<P::Session>> {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn call(&self, capabilities: Option<proto::ClientCapabilities>) -> Result<Call<P::Session>, Diagnostics> {
-        let session = self.session.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let session = session.ok_or_else(|| {
+        let session = self.session().ok_or_else(|| {
             Diagnostic::error(
                 "The provider is not configured",
                 "The core asked for something that needs the settings of the provider block before it sent them. This \

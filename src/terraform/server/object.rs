@@ -91,6 +91,9 @@ impl<P: Provider> Server<P> {
         let kind = self.kind(&request.type_name)?;
         let raw = request.raw_state.unwrap_or_default();
         let stored = stored_object(&kind.schema, &raw, request.version)?;
+        if let Some(session) = self.session() {
+            kind.resource.seen(&session, &stored);
+        }
         let upgraded_state = Some(convert::encode(kind.schema.block.without_write_only(stored), &kind.of)?);
         Ok(proto::upgrade_resource_state::Response { upgraded_state, ..Default::default() })
     }
@@ -109,7 +112,11 @@ impl<P: Provider> Server<P> {
         kind.check_identity(identity.as_ref(), &state)?;
         let call = self.call(request.client_capabilities)?;
         let answer = kind.resource.read(&call, &state, &private).await.and_then(|found| match found {
-            Some(found) => kind.stored(plan::respell(&kind.schema.block, &state, found, &kind.same())),
+            Some(found) => {
+                let found = plan::respell(&kind.schema.block, &state, found, &kind.same());
+                kind.resource.seen(call.session(), &found);
+                kind.stored(found)
+            }
             None => Ok((convert::encode_null(&kind.of)?, None)),
         });
         let answer = answer.map(|(new_state, new_identity)| proto::read_resource::Response {

@@ -93,6 +93,7 @@ fn what_is_read_is_what_the_service_says_and_what_only_the_state_knows() {
     expected.set("password_wo_version", 3);
     expected.set("ssl_enabled", false);
     expected.set("ssl_reject_unauthorized", true);
+    expected.set("is_platform_managed_credentials", false);
     expected.set("validation", Object::new());
     expected.set("timeouts", Object::new());
     for name in Connection::FIELDS {

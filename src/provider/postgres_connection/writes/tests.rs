@@ -41,6 +41,7 @@ fn state(values: Values<'_>) -> Object {
             ("port", Value::from(5432)),
             ("ssl_enabled", Value::from(true)),
             ("ssl_reject_unauthorized", Value::from(true)),
+            ("is_platform_managed_credentials", Value::from(false)),
             ("org_id", text("o")),
             ("created_at", text("2026-01-02T03:04:05.678Z")),
             ("credentials_hash", text("hash")),
@@ -199,7 +200,7 @@ fn when_a_password_is_sent() {
         otherwise: Box::new(otherwise.clone()),
     };
     let unknown = || Value::unknown();
-    let cases: [(&str, Values<'_>, Values<'_>, Option<&str>, Credentials); 25] = [
+    let cases: [(&str, Values<'_>, Values<'_>, Option<&str>, Credentials); 26] = [
         ("password equal", &[("password", one())], &[("password", one())], Some("password"), keep.clone()),
         ("password with spaces", &[("password", one())], &[("password", text(" hunter2\n"))], none, keep.clone()),
         ("password changed", &[("password", text("old"))], &[("password", one())], Some("password"), send.clone()),
@@ -243,6 +244,13 @@ fn when_a_password_is_sent() {
         ("version unset, none noted", &[version(3)], &[("password_wo", one())], none, raise.clone()),
         ("version unknown", &[version(3)], &[("password_wo", one()), ("password_wo_version", unknown())], wo, send),
         ("password_wo and version removed", &[version(3)], &[], wo, keep),
+        (
+            "handed over",
+            &[version(3)],
+            &[("password_wo", one()), version(3), ("is_platform_managed_credentials", Value::from(true))],
+            wo,
+            Credentials::Send,
+        ),
     ];
     for (case, prior, written, source, expected) in cases {
         let (prior, config) = (state(prior), config(written));
@@ -251,7 +259,11 @@ fn when_a_password_is_sent() {
         if matches!(expected, Credentials::Keep | Credentials::Compare { .. }) {
             assert_eq!(request(&config), json!(null), "{case}");
         } else if Value::from(config.clone()).is_wholly_known() {
-            assert_eq!(request(&config), json!({ "credentials": credentials(json!({})) }), "{case}");
+            let mut expected = json!({ "credentials": credentials(json!({})) });
+            if case == "handed over" {
+                expected["isPlatformManagedCredentials"] = json!(true);
+            }
+            assert_eq!(request(&config), expected, "{case}");
         }
     }
 }

@@ -1,0 +1,222 @@
+//! Platform-managed credentials: handing the password of a role over to the service, and what is left to do afterwards.
+//!
+//! It is one-way: the service changes the password at once and never shows it. So everything that can be known is
+//! checked before, and nothing that belongs to credentials is ever sent or tried afterwards.
+
+use std::time::Duration;
+
+use crate::kms::{Client, Connection as Remote, Error, NewConnection};
+use crate::postgres;
+use crate::provider::diagnose;
+use crate::provider::diagnose::managed::Fate;
+use crate::provider::managed::{Role, Seen};
+use crate::provider::session::Session;
+use crate::provider::validation::Mode;
+use crate::terraform::diagnostic::Diagnostics;
+use crate::terraform::resource::{Call, PlannedChange};
+use crate::terraform::value::Value;
+
+use super::login;
+use super::model::{CREDENTIALS, Connection};
+
+const FLAG: &str = "is_platform_managed_credentials";
+
+/// For a plan any list of its own walk will do.
+const THIS_WALK: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long the service's replicas may lag behind.
+const LAG: Duration = Duration::from_secs(1);
+
+/// Plans the flag where the configuration does not say: a new connection is not managed, others stay as they are.
+pub(super) fn plan_flag(change: &mut PlannedChange, config: &Connection) {
+    let is_new = change.prior.is_none() || !change.replace.is_empty();
+    // A state from before there was such a flag says nothing of it, which is no hand-over either.
+    let is_open = is_new || change.planned.get(FLAG).is_unknown();
+    if is_open && config.is_platform_managed_credentials.is_null() {
+        change.planned.set(FLAG, Value::from(false));
+    }
+}
+
+/// Plans a change of a connection that stays managed: nothing of its credentials can be changed.
+///
+/// # Errors
+/// One for each argument that was changed all the same.
+pub(super) fn keep(change: &mut PlannedChange, prior: &Connection) -> Result<(), Diagnostics> {
+    let Some(before) = &change.prior else { return Ok(()) };
+    change.planned.set("credentials_hash", before.get("credentials_hash").clone());
+    let planned = &change.planned;
+    let role = prior.username.known().map_or("", |role| role.trim());
+    let mut found = Diagnostics::new();
+    if *planned.get(FLAG) == Value::from(false) {
+        found.push(diagnose::managed::cannot_be_turned_off(prior.title(), role));
+    }
+    let changed = |name: &str| !planned.get(name).is_unknown() && planned.get(name) != before.get(name);
+    // Passwords and versions that were not there before say nothing about the role: they are noted and never sent.
+    let changed_password = |name: &str| changed(name) && !before.get(name).is_null() && !planned.get(name).is_null();
+    let broken = CREDENTIALS
+        .into_iter()
+        .filter(|name| changed(name))
+        .chain(["password", "password_wo_version"].into_iter().filter(|name| changed_password(name)));
+    for name in broken {
+        let was = shown(name, before.get(name));
+        found.push(diagnose::managed::cannot_change(prior.title(), role, name, was.as_deref()));
+    }
+    found.into_result().map(drop)
+}
+
+/// A value as it is written in a configuration, where it is short and no secret.
+fn shown(name: &str, value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if matches!(name, "host" | "database" | "username") => Some(format!("{text:?}")),
+        Value::Number(number) => number.as_i64().map(|number| number.to_string()),
+        Value::Bool(on) => Some(on.to_string()),
+        _ => None,
+    }
+}
+
+/// Checks a planned hand-over, and says what it means. `known` are ids of the connection itself and of the one that it
+/// replaces.
+///
+/// # Errors
+/// When the service could not do it, or has done it for another connection.
+pub(super) async fn check_handover(
+    call: &Call<Session>,
+    planned: &Connection,
+    known: &[&str],
+) -> Result<(), Diagnostics> {
+    if !planned.is_managed() {
+        return Ok(());
+    }
+    if let Some(role) = planned.username.known().filter(|role| role.contains(['.', '?'])) {
+        return Err(diagnose::managed::cannot_be_quoted(role.trim()).into());
+    }
+    let role = planned.role();
+    let others = match &role {
+        None => Err("the role is known only after the apply".to_owned()),
+        Some(role) => sharing(call, planned, role, known).await,
+    };
+    if let (Some(role), Ok(others)) = (&role, &others)
+        && let Some(other) = others.iter().find(|other| other.is_platform_managed == Some(true))
+    {
+        return Err(diagnose::managed::managed_by_another(planned.title(), role, other).into());
+    }
+    let others = others.map(|others| others.into_iter().map(|other| other.name).collect());
+    call.warn(diagnose::managed::handed_over(planned.title(), role.as_ref(), &others));
+    Ok(())
+}
+
+/// The other connections of the scope that log in as the same role of the same server; or why they are not known.
+async fn sharing(
+    call: &Call<Session>,
+    planned: &Connection,
+    role: &Role,
+    known: &[&str],
+) -> Result<Vec<Remote>, String> {
+    if planned.project_id.is_unknown() {
+        return Err("the project is known only after the apply".to_owned());
+    }
+    let client = call.session().client().map_err(|_| "the provider cannot log in to the KMS yet".to_owned())?;
+    let listing = call.session().scopes.list(client, planned.project(), THIS_WALK);
+    let listed = call.unless_stopped(listing).await.ok_or_else(|| "the run was interrupted".to_owned())?;
+    let listed = listed.map_err(|error| error.to_string())?;
+    let name = planned.name.known().map(|name| name.trim());
+    let is_other = |other: &&Remote| {
+        // One of the same name is itself, the one that it replaces, or a reason of its own to refuse the create.
+        !known.contains(&other.id.as_str())
+            && Some(other.name.as_str()) != name
+            && remote_role(other).as_ref() == Some(role)
+    };
+    Ok(listed.iter().filter(is_other).cloned().collect())
+}
+
+fn remote_role(connection: &Remote) -> Option<Role> {
+    let credentials = &connection.credentials;
+    let port = (1..=u16::MAX).find(|port| f64::from(*port) == credentials.port)?;
+    Some(Role::new(&credentials.host, port, &credentials.username))
+}
+
+/// Whether a connection to be handed over at once has a free name: the service finds out only after it changed the role.
+///
+/// # Errors
+/// When it is taken, or when nobody can tell.
+pub(super) async fn name_is_free(client: &Client, request: &NewConnection) -> Result<(), Diagnostics> {
+    let look = || client.find_by_name(&request.name, request.project_id.as_deref());
+    let mut found = look().await;
+    if matches!(found, Ok(Some(_))) {
+        // Just destroyed in this run, and a replica does not know yet?
+        tokio::time::sleep(LAG).await;
+        found = look().await;
+    }
+    match found {
+        Ok(None) => Ok(()),
+        found => Err(diagnose::managed::name_not_free(&request.name, &found, client).into()),
+    }
+}
+
+/// Adds to the messages of a hand-over that failed what became of the role, where that is in question.
+pub(super) async fn explain(
+    call: &Call<Session>,
+    planned: &Connection,
+    config: &Connection,
+    error: &Error,
+    messages: Diagnostics,
+) -> Diagnostics {
+    if !error.may_have_run() {
+        return messages;
+    }
+    let role = planned.username.known().map_or("", |role| role.trim());
+    let paragraph = diagnose::managed::fate(role, &fate(call, planned, config).await);
+    let add = |mut message: crate::terraform::diagnostic::Diagnostic| {
+        message.detail = format!("{}\n\n{paragraph}", message.detail);
+        message
+    };
+    messages.into_iter().map(add).collect()
+}
+
+/// Finds out by a login of its own: verdicts from before the request say nothing about it.
+async fn fate(call: &Call<Session>, planned: &Connection, config: &Connection) -> Fate {
+    let unknown = |reason: &str| Fate::Unknown(reason.to_owned());
+    let Some(validation) = call.session().validation.with(&planned.validation) else {
+        return unknown("a validation setting is not known.");
+    };
+    if validation.mode == Mode::Off {
+        return unknown("`mode` is `off`.");
+    }
+    if planned.has_gateway() && validation.address.is_none() {
+        return unknown("the KMS connects through a gateway, and `address` is not set.");
+    }
+    let subject = login::Subject { prior: None, planned, config, purpose: login::Purpose::Credentials };
+    let Some(target) = subject.target(&validation) else {
+        return unknown("a credential is not known.");
+    };
+    match postgres::login(&target, validation.timeout).await {
+        Ok(_) => Fate::Untouched,
+        Err(refusal)
+            if refusal.blame() == postgres::Blame::Password && refusal.class() == postgres::Class::Definite =>
+        {
+            Fate::Changed(refusal.server_said().unwrap_or_else(|| refusal.headline()))
+        }
+        Err(refusal) => Fate::Unknown(diagnose::managed::why(&refusal)),
+    }
+}
+
+impl Connection {
+    /// Which role of which server, once that is known.
+    pub(super) fn role(&self) -> Option<Role> {
+        let port = u16::try_from(self.port.known()?.as_i64()?).ok()?;
+        Some(Role::new(self.host.known()?, port, self.username.known()?))
+    }
+
+    /// What there is to remember of a managed connection.
+    pub(super) fn seen(&self) -> Option<Seen> {
+        let seen = || {
+            Some(Seen {
+                id: self.id.known()?.clone(),
+                name: self.name.known()?.trim().to_owned(),
+                project: self.project_id.known().cloned(),
+                role: self.role()?,
+            })
+        };
+        self.is_managed().then(seen).flatten()
+    }
+}

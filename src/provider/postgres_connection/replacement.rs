@@ -1,0 +1,100 @@
+//! Replacing a platform-managed connection: the new one needs a password that works, and the role has an unknown one.
+//!
+//! Why something is replaced is never told to a provider, and the new object is planned as if there had been none. What
+//! it replaces is known by a mark that the plan of the old one left, or because this walk has seen the old one. So the
+//! plan refuses what would leave nothing behind: in the apply the old connection is gone already.
+
+use serde_json::Value as Json;
+
+use crate::provider::diagnose;
+use crate::provider::logins::{Asker, Verdict};
+use crate::provider::managed::Seen;
+use crate::provider::session::Session;
+use crate::terraform::diagnostic::Diagnostics;
+use crate::terraform::private::Private;
+use crate::terraform::resource::{Call, PlannedChange};
+
+use super::login::{Phase, Subject};
+use super::model::Connection;
+
+/// The note of each plan of a managed connection, for the plan of the one that replaces it.
+const MARK: &str = "managed";
+
+/// The note of a planned create for its apply.
+const REPLACES: &str = "replaces";
+
+/// The managed connection that a planned change replaces, if it replaces one.
+pub(super) fn planned(
+    call: &Call<Session>,
+    change: &mut PlannedChange,
+    prior: Option<&Connection>,
+    planned: &Connection,
+) -> Option<Seen> {
+    if let Some(prior) = prior {
+        let seen = prior.seen()?;
+        change.private.plan(MARK, serde_json::to_value(&seen).unwrap_or_default());
+        return (!change.replace.is_empty()).then_some(seen);
+    }
+    let marked = read(&change.private, MARK);
+    // The notes are about the old object; the new one begins without any.
+    change.private = Private::default();
+    let name = planned.name.known().map(|name| name.trim());
+    let role = planned.role();
+    let replaced = marked.or_else(|| call.session().managed.find(name, planned.project(), role.as_ref()))?;
+    change.private.plan(REPLACES, serde_json::to_value(&replaced).unwrap_or_default());
+    Some(replaced)
+}
+
+/// Whether the plan of a create has found that it replaces a managed connection.
+pub(super) fn is_noted(private: &Private) -> bool {
+    read(private, REPLACES).is_some()
+}
+
+/// Lets one login decide, whatever the settings say about logins: only a password that works makes a replacement safe.
+///
+/// # Errors
+/// For every other verdict. What is not known in a plan is judged in its apply.
+pub(super) async fn judge(call: &Call<Session>, subject: Subject<'_>, phase: Phase) -> Result<(), Diagnostics> {
+    let Subject { planned, config, .. } = subject;
+    let refused = |reason: &str| {
+        let replacement = diagnose::managed::Replacement {
+            title: planned.title(),
+            role: planned.username.known().map_or("", |role| role.trim()),
+            password_argument: planned.password_argument(),
+            in_plan: phase == Phase::Plan,
+        };
+        tracing::info!(connection = planned.title(), verdict = "refused", reason, "replacing a managed connection");
+        Err(diagnose::managed::replacement_refused(&replacement, reason).into())
+    };
+    if planned.password.is_null() && config.password_wo.is_null() {
+        return refused("The configuration gives no password.");
+    }
+    let Some(validation) = call.session().validation.with(&planned.validation) else { return Ok(()) };
+    if planned.has_gateway() && validation.address.is_none() {
+        return refused("The KMS connects through a gateway, and `address` of the `validation` block is not set.");
+    }
+    let Some(target) = subject.target(&validation) else { return Ok(()) };
+    let asker = if phase == Phase::Plan { Asker::Plan } else { Asker::Apply };
+    let judging = call.session().logins.judge(&target, validation.timeout, asker);
+    let Some(judged) = call.unless_stopped(judging).await else {
+        return Err(crate::provider::wait::interrupted().into());
+    };
+    match &judged.verdict {
+        Verdict::Accepted(accepted) => {
+            tracing::info!(
+                connection = planned.title(),
+                endpoint = %accepted.endpoint,
+                verdict = "accepted",
+                duration_ms = accepted.milliseconds,
+                "database login"
+            );
+            Ok(())
+        }
+        Verdict::Refused(refusal) => refused(&diagnose::managed::why(refusal)),
+        Verdict::NotChecked(why) => refused(&format!("No login was made: {}.", diagnose::why_not_checked(why))),
+    }
+}
+
+fn read(private: &Private, key: &str) -> Option<Seen> {
+    private.planned(key).cloned().and_then(|note: Json| serde_json::from_value(note).ok())
+}

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod docs;
+mod drift;
 mod failures;
 mod import;
 mod kills;

@@ -4,6 +4,7 @@
 //! night. No text here holds a secret: the types that it is made of have none.
 
 mod database;
+pub(crate) mod drift;
 mod elsewhere;
 mod existing;
 pub(crate) mod managed;

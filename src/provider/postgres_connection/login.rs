@@ -72,6 +72,55 @@ enum Skipped {
     Unknown,
 }
 
+impl Skipped {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Off => "`mode` is `off`",
+            Self::InTheApply => "`mode` is `apply`",
+            Self::Gateway => "the KMS connects through a gateway, and `address` is not set",
+            Self::NoPassword => "no password is known",
+            Self::Unknown => "a credential is not known yet",
+        }
+    }
+}
+
+/// Whether configured credentials work, for who only wants to know.
+pub(super) enum Standing {
+    /// The server let the role in.
+    Good,
+    /// The server refused it, in these words.
+    Bad(String),
+    /// Nobody could tell, for this reason.
+    Unknown(String),
+}
+
+/// Logs in with the planned credentials and tells what came of it; stops nothing and warns of nothing.
+///
+/// # Errors
+/// When the run was interrupted.
+pub(super) async fn standing(call: &Call<Session>, subject: Subject<'_>) -> Result<Standing, Diagnostics> {
+    let Some(validation) = call.session().validation.with(&subject.planned.validation) else {
+        return Ok(Standing::Unknown("a validation setting is not known yet".to_owned()));
+    };
+    let check = Check { call, subject, phase: Phase::Plan, validation };
+    let target = match check.target() {
+        Ok(target) => target,
+        Err(reason) => return Ok(Standing::Unknown(reason.words().to_owned())),
+    };
+    let judging = call.session().logins.judge(&target, check.validation.timeout, Asker::Plan);
+    let Some(judged) = call.unless_stopped(judging).await else {
+        return Err(crate::provider::wait::interrupted().into());
+    };
+    let class = check.class(&judged.verdict);
+    subject.note(&judged, class);
+    Ok(match &judged.verdict {
+        Verdict::Accepted(_) => Standing::Good,
+        Verdict::Refused(refusal) if class == postgres::Class::Definite => Standing::Bad(refusal.headline()),
+        Verdict::Refused(refusal) => Standing::Unknown(refusal.headline()),
+        Verdict::NotChecked(why) => Standing::Unknown(diagnose::why_not_checked(why).to_owned()),
+    })
+}
+
 struct Check<'a> {
     call: &'a Call<Session>,
     subject: Subject<'a>,
@@ -99,13 +148,7 @@ impl Check<'_> {
     /// No login. Who wants to hear of unreachable databases hears of this too, once.
     fn skip(&self, reason: Skipped) {
         let validation = &self.validation;
-        self.subject.note_not_checked(match reason {
-            Skipped::Off => "`mode` is `off`",
-            Skipped::InTheApply => "`mode` is `apply`",
-            Skipped::Gateway => "the KMS connects through a gateway, and `address` is not set",
-            Skipped::NoPassword => "no password is known",
-            Skipped::Unknown => "a credential is not known yet",
-        });
+        self.subject.note_not_checked(reason.words());
         match reason {
             Skipped::Gateway => self.rotation_not_checked(rotation::GATEWAY),
             Skipped::NoPassword => self.rotation_not_checked(rotation::NO_PASSWORD),

@@ -30,6 +30,7 @@ use super::wait::Limit;
 use super::{diagnose, validation, wait};
 
 mod certificate;
+mod drift;
 mod host;
 mod import;
 mod listing;
@@ -89,19 +90,7 @@ impl Resource<Session> for PostgresConnection {
             return managed::keep(change, prior);
         }
         if !sends_credentials(call, change, &config).await {
-            // A service that tells no fingerprint leaves it null, which any change would make unknown.
-            let unchanged = change.prior.as_ref().map_or(Value::Null, |prior| prior.get("credentials_hash").clone());
-            change.planned.set("credentials_hash", unchanged);
-            let planned = Connection::from_object(&change.planned);
-            let prior = change.prior.as_ref().map(Connection::from_object);
-            return match &prior {
-                Some(prior) if planned.asks_about_more_roles(prior) => {
-                    let purpose = Purpose::Privileges;
-                    let subject = login::Subject { prior: Some(prior), planned: &planned, config: &config, purpose };
-                    login::check(call, subject, login::Phase::Plan).await
-                }
-                _ => Ok(()),
-            };
+            return plan_without_credentials(call, change, prior.as_ref(), &config).await;
         }
         change.planned.set("credentials_hash", Value::unknown());
         let planned = Connection::from_object(&change.planned);
@@ -192,7 +181,7 @@ impl Resource<Session> for PostgresConnection {
         &self,
         call: &Call<Session>,
         state: &Object,
-        _private: &Private,
+        private: &Private,
     ) -> Result<Option<Object>, Diagnostics> {
         let known = Connection::from_object(state);
         let client = call.session().client()?;
@@ -206,6 +195,9 @@ impl Resource<Session> for PostgresConnection {
                 if was_ours && found.is_managed() {
                     let role = found.username.known().map_or("", |role| role.trim());
                     call.warn(diagnose::managed::turned_on_outside(found.title(), role));
+                }
+                if !found.is_managed() {
+                    drift::warn_without_password(call, state, &found, private);
                 }
                 Ok(Some(found.into_object()))
             }
@@ -314,6 +306,30 @@ impl Resource<Session> for PostgresConnection {
 
     async fn list(&self, call: &Call<Session>, config: &Object) -> Result<Vec<Listed>, Diagnostics> {
         listing::list(call, config).await
+    }
+}
+
+/// The plan of a change that has no reason of its own to send credentials.
+async fn plan_without_credentials(
+    call: &Call<Session>,
+    change: &mut PlannedChange,
+    prior: Option<&Connection>,
+    config: &Connection,
+) -> Result<(), Diagnostics> {
+    let Some(before) = &change.prior else { return Ok(()) };
+    // A service that tells no fingerprint leaves it null, which any change would make unknown.
+    change.planned.set("credentials_hash", before.get("credentials_hash").clone());
+    let planned = Connection::from_object(&change.planned);
+    let subject = |purpose| login::Subject { prior, planned: &planned, config, purpose };
+    if drift::sends_again(call, before, &change.private, subject(Purpose::Credentials)).await? {
+        change.planned.set("credentials_hash", Value::unknown());
+        return Ok(());
+    }
+    match prior {
+        Some(prior) if planned.asks_about_more_roles(prior) => {
+            login::check(call, subject(Purpose::Privileges), login::Phase::Plan).await
+        }
+        _ => Ok(()),
     }
 }
 

@@ -132,6 +132,16 @@ pub(super) fn change(
     (!nothing).then_some(kms::Change { name, description, is_platform_managed, gateway_id, credentials })
 }
 
+/// The fingerprint that the service answered to our last write of credentials.
+pub(super) fn written_hash(private: &Private) -> Option<&str> {
+    private.kept(WRITTEN_HASH).and_then(Json::as_str)
+}
+
+/// Whether the configuration gave a password at its last apply.
+pub(super) fn had_password(private: &Private) -> bool {
+    private.kept(PASSWORD_SOURCE).is_some()
+}
+
 /// Notes what another provider had sent: the password of its state, under that fingerprint of the service.
 pub(super) fn note_moved(private: &mut Private, hash: Option<&str>) {
     private.keep(PASSWORD_SOURCE, Json::from("password"));

@@ -1,0 +1,120 @@
+//! Credentials that somebody wrote outside: what the plan says, what it does, and that it settles.
+
+use serde_json::json;
+
+use crate::support::scene::{PASSWORD, Scene};
+
+const PATH: &str = "/api/v1/app-connections/postgres";
+
+/// Somebody saves the credentials in the KMS, with this password.
+fn saved_outside(scene: &Scene, password: &str) {
+    scene.kms.edit(&scene.id(), |connection| connection["credentials"]["password"] = json!(password));
+}
+
+/// The fingerprint of another write, though all values are the same.
+fn written_again(scene: &Scene) {
+    let before = scene.stored()["credentialsHash"].clone();
+    saved_outside(scene, "something-else");
+    saved_outside(scene, PASSWORD);
+    assert_ne!(scene.stored()["credentialsHash"], before);
+}
+
+#[test]
+fn a_password_that_still_works_is_stored_again() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    saved_outside(&scene, "what-somebody-typed");
+    let plan = scene.workspace.plan().expect(2);
+    plan.says(&["The credentials of orders-db were written outside", "The configured password still works"]);
+    plan.says(&["~ credentials_hash", "1 to change"]);
+    for untouched in ["~ host", "~ username", "~ password"] {
+        assert!(!plan.text.contains(untouched), "{}", plan.text);
+    }
+    scene.kms.clear_requests();
+    scene.workspace.apply().expect(0);
+    assert_eq!(scene.bodies("PATCH", PATH)[0]["credentials"]["password"], PASSWORD);
+    scene.is_settled();
+}
+
+#[test]
+fn a_password_that_is_stale_is_told_and_not_sent() {
+    let mut scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.postgres.sql(&format!("ALTER ROLE {} PASSWORD 'changed-outside'", scene.role));
+    saved_outside(&scene, "changed-outside");
+    let plan = scene.workspace.plan().expect(0);
+    plan.says(&[
+        "The credentials of orders-db were changed outside",
+        "no longer accepted",
+        "Nothing is sent",
+        "`password_wo`",
+    ]);
+    scene.workspace.apply().expect(0);
+    assert_eq!(scene.stored()["credentials"]["password"], "changed-outside");
+    // The way out that the message names.
+    scene.workspace.set("TF_VAR_password", "changed-outside");
+    scene.configure(&[("password_wo_version", "2")]);
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+}
+
+#[test]
+fn what_cannot_be_compared_is_said_and_stored_again() {
+    let mut scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    written_again(&scene);
+    scene.workspace.set("KMS_VALIDATION", "off");
+    scene.workspace.plan().expect(2).says(&["could not be found out", "This plan stores it again"]);
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+}
+
+#[test]
+fn a_refresh_alone_does_not_forget_it() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    written_again(&scene);
+    scene.workspace.run(&["apply", "-refresh-only", "-auto-approve", "-no-color"]).expect(0);
+    let state = scene.workspace.object("kms_postgres_connection.orders");
+    assert_eq!(state["credentials_hash"], scene.stored()["credentialsHash"]);
+    scene
+        .workspace
+        .run(&["plan", "-no-color", "-detailed-exitcode", "-refresh=false"])
+        .expect(2)
+        .says(&["stores it again"]);
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+}
+
+#[test]
+fn without_a_password_it_is_said_until_it_is_taken_note_of() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.configure(&[("password_wo", "null"), ("password_wo_version", "null"), ("description", "\"no password\"")]);
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+    written_again(&scene);
+    scene.workspace.plan().expect(0).says(&["The configuration gives no password"]);
+    scene.workspace.apply().expect(0);
+    let plan = scene.workspace.plan().expect(0);
+    assert!(!plan.text.contains("gives no password"), "{}", plan.text);
+}
+
+#[test]
+fn an_import_knows_of_no_write_and_tells_nothing() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    let id = scene.id();
+    scene.workspace.run(&["state", "rm", "kms_postgres_connection.orders"]).expect(0);
+    scene.configure(&[("password_wo", "null"), ("password_wo_version", "null")]);
+    scene.workspace.run(&["import", "-no-color", "kms_postgres_connection.orders", &id]).expect(0);
+    written_again(&scene);
+    let plan = scene.workspace.plan().expect(0);
+    assert!(!plan.text.contains("outside of this configuration"), "{}", plan.text);
+}

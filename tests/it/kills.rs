@@ -8,7 +8,7 @@ use crate::support::scene::Scene;
 use crate::support::terraform::finish;
 
 /// Process ids of our provider that belong to a workspace, found by the directory they run in.
-fn providers(scene: &Scene) -> Vec<u32> {
+pub(crate) fn providers(scene: &Scene) -> Vec<u32> {
     let here = scene.workspace.path().canonicalize().expect("the directory");
     let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
     processes
@@ -21,7 +21,7 @@ fn providers(scene: &Scene) -> Vec<u32> {
         .collect()
 }
 
-fn signal(name: &str, pid: u32) {
+pub(crate) fn signal(name: &str, pid: u32) {
     let _sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
 }
 

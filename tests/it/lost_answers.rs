@@ -1,17 +1,20 @@
 //! Lost answers: nothing is lost, nothing is made twice, and what existed before is never taken over.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use crate::kills::{providers, signal};
 use crate::support::kms::{Fault, Options};
 use crate::support::scene::Scene;
+use crate::support::terraform::finish;
 
 const PATH: &str = "/api/v1/app-connections/postgres";
 
 /// Ways in which the service does what it is asked, and its answer never arrives.
-fn lost() -> [Fault; 2] {
-    [Fault::LostAfter, Fault::Cut]
+fn lost() -> [Fault; 3] {
+    [Fault::LostAfter, Fault::Cut, Fault::Gateway(502)]
 }
 
 #[test]
@@ -123,35 +126,79 @@ fn a_404_of_somebody_else_never_drops_the_object() {
     scene.is_settled();
 }
 
-/// Each first request of 70 creates meets one of these; applied until it succeeds, everything is there once.
+/// Each first request of 200 creates meets one of these: refused, reset before and after the effect, a cut answer, 502 and
+/// a timeout after the effect, the provider killed. Applied until it succeeds, everything is there once. Only what a killed
+/// provider made needs a hand: the printed import block.
 #[test]
-fn many_creates_through_a_storm_end_with_each_once() {
-    let scene = Scene::with(Options { log_in: false, ..Options::default() });
-    scene.configure_with(&[("name", "\"orders-${count.index}\"")], "count = 70");
-    let faults = [
-        Fault::LostBefore,
-        Fault::LostAfter,
-        Fault::Cut,
-        Fault::Status(502, json!("<html>")),
-        Fault::Status(503, json!({"reqId": "r", "statusCode": 503, "message": "busy", "error": "X"})),
-        Fault::Delay(Duration::from_millis(200)),
-    ];
+fn two_hundred_creates_through_a_storm_end_with_each_once() {
+    const COUNT: usize = 200;
+    let mut scene = Scene::with(Options { log_in: false, ..Options::default() });
+    scene.workspace.set("KMS_VALIDATION", "off");
+    scene.workspace.set("KMS_REQUEST_TIMEOUT", "3s");
+    scene.configure_with(&[("name", "\"orders-${count.index}\"")], &format!("count = {COUNT}"));
+
+    // Refused: nobody listens yet.
+    let url = scene.kms.url();
+    scene.workspace.set("KMS_HOST", "http://127.0.0.1:9");
+    scene.workspace.apply().expect(1).says(&["the connection was refused"]);
+    scene.workspace.set("KMS_HOST", &url);
+
+    // Killed, in the middle of the creates.
+    scene.kms.fail("POST", PATH, COUNT, Fault::Stall(Duration::from_millis(300)));
+    let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
+    // It prints more than a pipe holds.
+    let run = std::thread::spawn(|| finish(run));
+    while scene.kms.connections().len() < 15 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    for pid in providers(&scene) {
+        signal("KILL", pid);
+    }
+    run.join().unwrap().expect(1);
+    scene.kms.stop_failing();
+
+    let faults =
+        [Fault::LostBefore, Fault::LostAfter, Fault::Cut, Fault::Gateway(502), Fault::Stall(Duration::from_secs(5))];
     for fault in faults {
-        scene.kms.fail("POST", PATH, 10, fault);
+        scene.kms.fail("POST", PATH, 20, fault);
     }
+    let mut imports = String::new();
     let mut runs = 0;
-    while scene.workspace.apply().code != Some(0) {
+    loop {
+        let apply = scene.workspace.apply();
+        assert!(!apply.text.contains("tainted"), "{}", apply.text);
+        if apply.code == Some(0) {
+            break;
+        }
         runs += 1;
-        assert!(runs < 10, "it does not converge");
+        assert!(runs < 20, "it does not converge\n{}", apply.text);
+        for (index, id) in printed_blocks(&apply.words()) {
+            imports += &format!("import {{\n  to = kms_postgres_connection.orders[{index}]\n  id = \"{id}\"\n}}\n");
+        }
+        scene.workspace.write("imports.tf", &imports);
     }
-    let connections = scene.kms.connections();
-    assert_eq!(connections.len(), 70);
-    let mut stored: Vec<_> = connections.iter().map(|connection| connection["id"].clone().to_string()).collect();
-    let mut known: Vec<_> = (0..70)
-        .map(|index| scene.workspace.object(&format!("kms_postgres_connection.orders[{index}]"))["id"].to_string())
-        .collect();
-    stored.sort();
-    known.sort();
-    assert_eq!(known, stored);
+    scene.workspace.write("imports.tf", "");
+
+    let ids = |connections: &[Json]| -> BTreeSet<String> {
+        connections.iter().map(|connection| connection["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let stored = scene.kms.connections();
+    let known = scene.workspace.objects();
+    assert_eq!(stored.len(), COUNT);
+    assert_eq!(known.len(), COUNT);
+    assert_eq!(ids(&known), ids(&stored));
+    assert_eq!(ids(&known).len(), COUNT);
     scene.is_settled();
+}
+
+/// The connections that messages of taken names speak of, with the ids of their import blocks.
+fn printed_blocks(words: &str) -> Vec<(usize, String)> {
+    let messages = words.split("Error: The name is taken").skip(1);
+    messages
+        .filter_map(|message| {
+            let index = message.split("kms_postgres_connection.orders[").nth(1)?.split(']').next()?.parse().ok()?;
+            let id = message.split("id = \"").nth(1)?.split('"').next()?.to_owned();
+            Some((index, id))
+        })
+        .collect()
 }

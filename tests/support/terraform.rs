@@ -157,11 +157,19 @@ impl Workspace {
 
     /// The attributes of an object in the state, or `Null`.
     pub(crate) fn object(&self, address: &str) -> Json {
+        let found = self.resources().into_iter().find(|resource| resource["address"] == address);
+        found.map_or(Json::Null, |resource| resource["values"].clone())
+    }
+
+    /// The attributes of all objects in the state.
+    pub(crate) fn objects(&self) -> Vec<Json> {
+        self.resources().into_iter().map(|resource| resource["values"].clone()).collect()
+    }
+
+    fn resources(&self) -> Vec<Json> {
         let shown = self.command(["show", "-json"]).output().expect("terraform runs");
         let state: Json = serde_json::from_slice(&shown.stdout).expect("JSON of a state");
-        let resources = state["values"]["root_module"]["resources"].as_array().cloned().unwrap_or_default();
-        let found = resources.into_iter().find(|resource| resource["address"] == address);
-        found.map_or(Json::Null, |resource| resource["values"].clone())
+        state["values"]["root_module"]["resources"].as_array().cloned().unwrap_or_default()
     }
 
     /// Every file of the directory that holds `needle`, to prove that a secret is nowhere. Zipped plans are unpacked.

@@ -51,3 +51,13 @@ pub(crate) fn noticed(title: &str) -> Diagnostic {
         ),
     )
 }
+
+/// The first password that the configuration gives since the connection was imported.
+pub(crate) fn first_password(title: &str) -> Diagnostic {
+    Diagnostic::warning(
+        format!("The password will be sent to the KMS for {title}"),
+        "This is the first password in the configuration since the connection was imported. Whether the KMS has the same one \
+         cannot be told, so it is sent once. To take the connection over without sending anything, leave both password arguments \
+         out.",
+    )
+}

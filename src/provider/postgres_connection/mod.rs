@@ -293,6 +293,8 @@ impl Resource<Session> for PostgresConnection {
         let mut config = generate::config(&schema::schema().block, state);
         // It is valid only together with a password, which is left for a person to fill in.
         config.set("password_wo_version", Value::Null);
+        // Not said, it stays what it is; and nobody should find the one-way switch among the things to fill in.
+        config.set("is_platform_managed_credentials", Value::Null);
         config
     }
 
@@ -352,6 +354,12 @@ async fn sends_credentials(call: &Call<Session>, change: &mut PlannedChange, con
         Credentials::Raise => change.planned.set("password_wo_version", writes::raised(prior)),
         Credentials::Unknown => change.planned.set("password_wo_version", Value::unknown()),
         Credentials::Send | Credentials::Compare { .. } => {}
+    }
+    if let Some(prior) = prior
+        && writes::is_first_password(prior, &change.planned, &change.private)
+    {
+        let title = change.planned.get("name").as_str().unwrap_or("the connection");
+        call.warn(diagnose::drift::first_password(title));
     }
     true
 }

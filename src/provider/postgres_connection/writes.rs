@@ -142,6 +142,12 @@ pub(super) fn had_password(private: &Private) -> bool {
     private.kept(PASSWORD_SOURCE).is_some()
 }
 
+/// Whether a planned update sends nothing but the first password that the configuration gives since an import.
+pub(super) fn is_first_password(prior: &Object, planned: &Object, private: &Private) -> bool {
+    let unchanged = CREDENTIALS.iter().all(|name| prior.get(name) == planned.get(name));
+    unchanged && prior.get("password").is_null() && !had_password(private) && written_hash(private).is_none()
+}
+
 /// Notes what another provider had sent: the password of its state, under that fingerprint of the service.
 pub(super) fn note_moved(private: &mut Private, hash: Option<&str>) {
     private.keep(PASSWORD_SOURCE, Json::from("password"));

@@ -17,6 +17,10 @@ pub(crate) enum Fault {
     Delay(Duration),
     /// Does what is asked, and drops the connection in the middle of the answer's body.
     Cut,
+    /// Does what is asked, and answers as a proxy that lost its patience: this status and a page.
+    Gateway(u16),
+    /// Does what is asked, and answers only this much later.
+    Stall(Duration),
     /// Does what is asked, and answers 200 with something that is no JSON.
     Garbage,
     /// Answers that the token has expired; nothing is done.

@@ -204,6 +204,11 @@ async fn answer(server: Arc<Server>, cutter: Cutter, request: Request) -> Respon
     match fault {
         Some(Fault::LostBefore | Fault::LostAfter) => cutter.cut(),
         Some(Fault::Cut) => cutter.cut_in_body(),
+        Some(Fault::Gateway(status)) => {
+            let status = StatusCode::from_u16(status).unwrap();
+            return (status, [(header::CONTENT_TYPE, "text/html")], "<html>patience</html>").into_response();
+        }
+        Some(Fault::Stall(duration)) => tokio::time::sleep(duration).await,
         Some(Fault::Garbage) => return "<html>{\"not\": JSON".into_response(),
         _ => {}
     }

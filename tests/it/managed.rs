@@ -319,3 +319,28 @@ fn what_is_unknown_in_the_plan_is_judged_in_the_apply() {
     scene.workspace.apply().expect(0);
     scene.is_settled();
 }
+
+/// What the catalogs say against a hand-over is told before it, at the role.
+#[test]
+fn a_role_whose_password_cannot_be_changed_is_refused() {
+    let scene = Scene::new();
+    let managed = ("is_platform_managed_credentials", "true");
+    let role = quoted(&scene.role);
+    scene.configure(&[managed]);
+    scene.postgres.sql(&format!("ALTER ROLE {role} REPLICATION"));
+    let version: u32 = scene.postgres.sql("SHOW server_version_num")[0][0].as_ref().unwrap().parse().unwrap();
+    if version < 160_000 {
+        let statement = format!("ALTER ROLE {role} NOREPLICATION;");
+        let plan = scene.workspace.plan().expect(1);
+        plan.says(&["could not change the password of this role", "REPLICATION", &statement]);
+    } else {
+        scene.workspace.plan().expect(2);
+    }
+    scene
+        .postgres
+        .sql(&format!("ALTER ROLE {role} NOREPLICATION; ALTER ROLE {role} SET default_transaction_read_only = on"));
+    scene.workspace.plan().expect(1).says(&["read-only here", "default_transaction_read_only"]);
+    scene.postgres.sql(&format!("ALTER ROLE {role} RESET ALL; ALTER ROLE {role} VALID UNTIL '2099-01-01'"));
+    scene.workspace.plan().expect(2).says(&["The role of orders-db expires", "VALID UNTIL 'infinity'"]);
+    assert!(scene.kms.connections().is_empty());
+}

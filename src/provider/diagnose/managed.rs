@@ -1,7 +1,7 @@
 //! What a person reads about platform-managed credentials: what is about to happen, what cannot be done, and ways out.
 
 use crate::kms::{Client, Connection, Error};
-use crate::postgres::Refusal;
+use crate::postgres::{OwnPassword, Refusal};
 use crate::provider::managed::Role;
 use crate::terraform::diagnostic::Diagnostic;
 
@@ -15,6 +15,50 @@ const WHO: &str = "a superuser, or whoever may administer the role";
 /// The statement that gives a role a password. The password itself is for the person to fill in.
 fn set_password(role: &str) -> String {
     format!("ALTER ROLE \"{}\" PASSWORD '…';", role.replace('"', "\"\""))
+}
+
+/// What the catalogs say against a hand-over of this role.
+pub(crate) fn own_password(title: &str, role: &str, found: &OwnPassword) -> Diagnostic {
+    let (what, next) = match found {
+        OwnPassword::AnotherName { role: real } => (
+            format!(
+                "the server knows the role `{role}` as `{real}`, and the KMS would change the password of `{role}`"
+            ),
+            "Connect to the server itself instead of a pooler or proxy that changes names.".to_owned(),
+        ),
+        OwnPassword::Replication => (
+            format!("the role `{role}` has REPLICATION, and before PostgreSQL 16 only superusers change such roles"),
+            format!("To be run by a superuser:\n  ALTER ROLE \"{}\" NOREPLICATION;", role.replace('"', "\"\"")),
+        ),
+        OwnPassword::ReadOnly { standby: true } => (
+            "this server is a standby, where nothing can be changed".to_owned(),
+            "Set `host` to the primary (the writer endpoint).".to_owned(),
+        ),
+        OwnPassword::ReadOnly { standby: false } => (
+            format!("sessions of the role `{role}` are read-only here, so its password cannot be changed"),
+            "Look for `default_transaction_read_only` of the role, the database and the server.".to_owned(),
+        ),
+        OwnPassword::PasswordCommandsRestricted => (
+            format!("this server lets only members of `rds_password` change passwords, and `{role}` is none"),
+            format!("To be run by the administrator:\n  GRANT rds_password TO \"{}\";", role.replace('"', "\"\"")),
+        ),
+        OwnPassword::Expires { when } => {
+            return Diagnostic::warning(
+                format!("The role of {title} expires"),
+                format!(
+                    "The role `{role}` may log in until {when} (`VALID UNTIL`). A new password does not change that: from then on \
+                     the KMS is locked out.\n\nTo be run by {WHO}:\n  ALTER ROLE \"{}\" VALID UNTIL 'infinity';",
+                    role.replace('"', "\"\"")
+                ),
+            )
+            .at("username");
+        }
+    };
+    Diagnostic::error(
+        "The KMS could not change the password of this role",
+        format!("{title} is to be handed over, but {what}.\n{NOTHING_SENT}\n\n{next}\n\n{DESTROY}"),
+    )
+    .at("username")
 }
 
 /// The password of a role is handed over to the service. `others` use the same role; an error is why they are unknown.

@@ -185,6 +185,9 @@ impl Check<'_> {
                 if self.phase == Phase::Plan || self.validation.mode == Mode::Apply {
                     self.warn_of_addresses(accepted);
                 }
+                if self.phase == Phase::Plan {
+                    self.check_own_password(accepted)?;
+                }
                 let about = self.about(postgres::Class::Definite, false, None);
                 rotation::report(self.call, &self.validation, accepted, about, self.is_repeated(&judged))
             }
@@ -280,6 +283,20 @@ impl Check<'_> {
         }
     }
 
+    /// Whether the role may have its own password changed, which is what a hand-over does.
+    fn check_own_password(&self, accepted: &postgres::Accepted) -> Result<(), Diagnostics> {
+        let planned = self.subject.planned;
+        let (true, Some(Ok(facts)), Some(role)) = (planned.is_managed(), &accepted.facts, planned.username.known())
+        else {
+            return Ok(());
+        };
+        let found = facts.own_password(role.trim());
+        let found = found.iter().map(|found| diagnose::managed::own_password(planned.title(), role.trim(), found));
+        let (errors, warnings): (Vec<_>, Vec<_>) = found.partition(|found| found.severity == Severity::Error);
+        warnings.into_iter().for_each(|warning| self.call.warn(warning));
+        if errors.is_empty() { Ok(()) } else { Err(errors.into_iter().collect()) }
+    }
+
     fn rotation_not_checked(&self, why: &str) {
         rotation::not_checked(self.call, self.subject.planned, &self.validation, self.phase, why);
     }
@@ -346,7 +363,10 @@ impl Subject<'_> {
                 .address
                 .clone()
                 .map(|address| postgres::Address { host: address.host, port: address.port }),
-            questions: postgres::Questions { rotation_roles: validation.rotation.names(), own_password: false },
+            questions: postgres::Questions {
+                rotation_roles: validation.rotation.names(),
+                own_password: self.planned.is_managed(),
+            },
         })
     }
 

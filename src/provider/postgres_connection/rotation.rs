@@ -34,7 +34,7 @@ pub(super) fn report(
         Some(Ok(facts)) => facts,
         Some(Err(unanswered)) => {
             let role = None;
-            if !repeated {
+            if !repeated && !rotation.roles.is_empty() {
                 let why = unanswered.to_string();
                 call.warn(diagnose::privileges_not_checked(about.connection, role, &rotation.names(), &why));
             }

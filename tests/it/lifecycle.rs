@@ -274,6 +274,17 @@ fn blocks_alone_change_only_the_state() {
 }
 
 #[test]
+fn a_connection_in_use_is_not_deleted_and_the_holders_are_named() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.kms.use_connection(&scene.id());
+    scene.workspace.destroy().expect(1).says(&["The connection is in use", "Secret rotations, secret syncs"]);
+    // It is still there, and still known.
+    scene.is_settled();
+}
+
+#[test]
 fn a_name_that_is_taken_prints_the_import_block() {
     let scene = Scene::new();
     scene.configure(&[]);

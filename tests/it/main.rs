@@ -6,6 +6,7 @@ mod certificates;
 mod docs;
 mod drift;
 mod failures;
+mod features;
 mod import;
 mod kills;
 mod kms_client;

@@ -66,6 +66,11 @@ pub const HEADERS: [Variable; 2] = pair("KMS_CUSTOM_HEADERS", "INFISICAL_CUSTOM_
 pub const CA_CERTIFICATE_FILE: [Variable; 2] = pair("KMS_CA_CERTIFICATE_FILE", "INFISICAL_CA_CERTIFICATE_FILE");
 /// Limit for one request.
 pub const REQUEST_TIMEOUT: [Variable; 2] = pair("KMS_REQUEST_TIMEOUT", "INFISICAL_REQUEST_TIMEOUT");
+/// How often a request is repeated.
+pub const MAX_RETRIES: [Variable; 2] = pair("KMS_MAX_RETRIES", "INFISICAL_MAX_RETRIES");
+/// The pace of requests.
+pub const MAX_REQUESTS_PER_MINUTE: [Variable; 2] =
+    pair("KMS_MAX_REQUESTS_PER_MINUTE", "INFISICAL_MAX_REQUESTS_PER_MINUTE");
 /// Upper bound of the validation mode.
 pub const VALIDATION: [Variable; 2] = pair("KMS_VALIDATION", "INFISICAL_VALIDATION");
 /// The only hosts and addresses where databases are logged in to.

@@ -1,13 +1,15 @@
 //! Tells three kinds of answers apart: what was asked for, an error of the service, and something that is not the
 //! service. The only place that knows the service's error texts.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::{Url, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Call, Error, Foreign, Issue, Oddity, Permission, Reply, Step, http::header, redact::Redactor};
+use super::{
+    Call, Error, Foreign, Issue, Oddity, Permission, Reply, Step, http::header, pace::Allowance, redact::Redactor,
+};
 
 /// A whole answer, or the beginning of one that is too long.
 pub(super) struct Answer {
@@ -16,6 +18,7 @@ pub(super) struct Answer {
     content_type: Option<String>,
     location: Option<String>,
     retry_after: Option<Duration>,
+    allowance: Option<Allowance>,
     body: Vec<u8>,
     too_long: Option<usize>,
     /// Whether a success holds a secret that nobody knows yet, so that no word of it may be quoted.
@@ -42,11 +45,13 @@ impl Answer {
         too_long: Option<usize>,
         redactor: Redactor,
     ) -> Self {
-        let seconds = |name| header(headers, name).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        let asked = header(headers, "retry-after").and_then(|text| retry_after(text, SystemTime::now()));
+        let spent = || header(headers, "x-ratelimit-reset").filter(|_| status == 429)?.trim().parse().ok();
         Self {
             content_type: header(headers, "content-type").map(|text| redactor.text(text)),
             location: header(headers, "location").map(str::to_owned),
-            retry_after: seconds("retry-after").or_else(|| seconds("x-ratelimit-reset")),
+            retry_after: asked.or_else(|| spent().map(Duration::from_secs)),
+            allowance: Allowance::parse(headers),
             fault: if (200..300).contains(&status) { None } else { Fault::parse(&body) },
             call,
             status,
@@ -68,6 +73,16 @@ impl Answer {
 
     pub(super) fn request_id(&self) -> Option<&str> {
         self.fault.as_ref()?.request_id.as_deref()
+    }
+
+    /// What the answer says about the rate limit; none where there is none.
+    pub(super) fn allowance(&self) -> Option<Allowance> {
+        self.allowance
+    }
+
+    /// How long the service wants to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after.or_else(|| self.announced_wait())
     }
 
     /// Whether the token is expired, broken or revoked. Any other 403 is about permissions.
@@ -130,7 +145,7 @@ impl Answer {
         let reply = || Box::new(self.reply());
         match self.status {
             300..400 => self.redirected(),
-            429 => Error::Limited { retry_after: self.retry_after.or_else(|| self.announced_wait()), reply: reply() },
+            429 => Error::Limited { retry_after: self.retry_after(), reply: reply() },
             404 if !self.is_own_not_found() => self.not_the_service(),
             404 if self.is_no_such_connection() => Error::NoSuchConnection { reply: reply() },
             404 if self.is_about_project() => Error::ProjectNotFound { reply: reply() },
@@ -298,6 +313,13 @@ impl Fault {
         let (request_id, name) = (text("reqId"), text("error"));
         Some(Self { request_id, name, message, details: fields.remove("details").unwrap_or_default() })
     }
+}
+
+/// Both forms of RFC 9110, section 10.2.3: seconds, or a date.
+fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    let date = || httpdate::parse_http_date(text).ok().map(|date| date.duration_since(now).unwrap_or_default());
+    text.parse().ok().map(Duration::from_secs).or_else(date)
 }
 
 /// Of issues, rules and path elements: more than a person reads.

@@ -12,11 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{
-    Error,
-    answer::Answer,
-    http::{Request, Transport},
-};
+use super::{Error, answer::Answer, http::Request, transport::Transport};
 use crate::secret::Secret;
 
 /// How to log in.
@@ -65,7 +61,7 @@ impl Login {
                 if let (Some(slug), Some(fields)) = (organization_slug, body.as_object_mut()) {
                     fields.insert("organizationSlug".to_owned(), slug.into());
                 }
-                Some(Request::post(["auth", "universal-auth", "login"]).json(&body))
+                Some(Request::login(["auth", "universal-auth", "login"]).json(&body))
             }
             Self::Token(_) => None,
         }

@@ -4,6 +4,8 @@
 
 use std::{fmt, time::Duration};
 
+use super::Impatience;
+
 /// A call that did not give what was asked for.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -145,6 +147,9 @@ pub enum Error {
         /// What came.
         foreign: Box<Foreign>,
     },
+    /// The request was never sent, because its turn would have come too late.
+    #[error("the request was not sent: {0}")]
+    Unsent(Impatience),
     /// The caller dropped the call and says so with this; the client never makes it.
     #[error("the call to the KMS was cancelled")]
     Cancelled,
@@ -201,11 +206,14 @@ pub struct Call {
     pub host: String,
     /// Path without query.
     pub path: String,
+    /// How often it was sent by then.
+    pub attempt: u32,
 }
 
 impl fmt::Display for Call {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "`{} {}` at `{}`", self.method, self.path, self.host)
+        write!(formatter, "`{} {}` at `{}`", self.method, self.path, self.host)?;
+        if self.attempt > 1 { write!(formatter, " (tried {} times)", self.attempt) } else { Ok(()) }
     }
 }
 

@@ -1,5 +1,5 @@
 //! One exchange: a request goes out, a bounded answer comes back. The only place through which anything is sent. Knows
-//! nothing of logins, connections, or what a status means.
+//! nothing of logins, connections, repetitions, or what a status means.
 
 use std::{
     error::Error as StdError,
@@ -15,7 +15,7 @@ use reqwest::{
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use super::{Call, Error, Failure, Settings, answer::Answer, redact::Redactor};
+use super::{Call, Error, Failure, Settings, answer::Answer, pace::Class, redact::Redactor};
 use crate::{secret::Secret, tls};
 
 /// What is asked. Paths are below `/api/v1`.
@@ -27,6 +27,8 @@ pub(super) struct Request {
     /// The secrets of the body; an answer may repeat them.
     secrets: Vec<Secret>,
     longest_answer: usize,
+    /// Whether doing it twice is as good as doing it once.
+    repeatable: bool,
 }
 
 impl Request {
@@ -36,6 +38,11 @@ impl Request {
 
     pub(super) fn post<const N: usize>(segments: [&str; N]) -> Self {
         Self::new(Method::POST, &segments)
+    }
+
+    /// A login makes one more token, which harms nobody.
+    pub(super) fn login<const N: usize>(segments: [&str; N]) -> Self {
+        Self { repeatable: true, ..Self::post(segments) }
     }
 
     pub(super) fn patch<const N: usize>(segments: [&str; N]) -> Self {
@@ -66,8 +73,19 @@ impl Request {
     }
 
     fn new(method: Method, segments: &[&str]) -> Self {
+        let repeatable = method == Method::GET;
         let segments = segments.iter().map(|segment| (*segment).to_owned()).collect();
-        Self { method, segments, project: None, body: None, secrets: Vec::new(), longest_answer: LONGEST_ANSWER }
+        let (project, body, secrets) = (None, None, Vec::new());
+        Self { method, segments, project, body, secrets, longest_answer: LONGEST_ANSWER, repeatable }
+    }
+
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
+    /// By the contract logins count as writes.
+    pub(super) fn class(&self) -> Class {
+        if self.method == Method::GET { Class::Read } else { Class::Write }
     }
 
     #[cfg(test)]
@@ -77,27 +95,32 @@ impl Request {
 }
 
 /// The HTTP client, made at the first request.
-pub(super) struct Transport {
+pub(super) struct Http {
     settings: Settings,
-    http: OnceCell<reqwest::Client>,
+    client: OnceCell<reqwest::Client>,
 }
 
-impl Transport {
+impl Http {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, http: OnceCell::new() }
+        Self { settings, client: OnceCell::new() }
     }
 
     pub(super) fn host(&self) -> &str {
         self.settings.base.host()
     }
 
-    /// Every request goes through here, the login included.
-    pub(super) async fn send(&self, request: &Request, token: Option<&Secret>) -> Result<Answer, Error> {
-        let http = self.http.get_or_try_init(async || self.http_client()).await?;
+    /// Every request goes through here, the login included. `attempt` counts from 1.
+    pub(super) async fn exchange(
+        &self,
+        request: &Request,
+        token: Option<&Secret>,
+        attempt: u32,
+    ) -> Result<Answer, Error> {
+        let http = self.client.get_or_try_init(async || self.http_client()).await?;
         let segments = ["api", "v1"].into_iter().chain(request.segments.iter().map(String::as_str));
         let url = self.settings.base.join(segments, request.project.as_deref().map(|id| ("projectId", id)));
-        let call =
-            Call { method: method_name(&request.method), host: self.host().to_owned(), path: url.path().to_owned() };
+        let (method, host) = (method_name(&request.method), self.host().to_owned());
+        let call = Call { method, host, path: url.path().to_owned(), attempt };
         let own = self.settings.headers.iter().map(|header| &header.secret);
         let redactor = Redactor::new(own.chain([self.settings.login.secret()]).chain(token).chain(&request.secrets));
 
@@ -120,8 +143,25 @@ impl Transport {
 
     fn http_client(&self) -> Result<reqwest::Client, Error> {
         tls::install_default();
+        let (settings, own) = (&self.settings, self.own_certificates());
+        let built = if settings.base.never_needs_tls() {
+            // Works on a machine without root certificates, and saves the time to read them.
+            self.builder().tls_certs_only([]).build()
+        } else {
+            let system = self.builder().tls_certs_merge(own.iter().cloned()).build();
+            // A bare container has no root certificates; elsewhere those of the machine are the ones to trust.
+            system.or_else(|_| self.builder().tls_certs_only(mozilla().chain(own)).build())
+        };
+        built.map_err(|error| Error::Settings(root_cause(&error)))
+    }
+
+    fn own_certificates(&self) -> Vec<reqwest::Certificate> {
+        self.settings.ca_certificates.as_ref().map_or_else(Vec::new, |certificates| certificates.0.clone())
+    }
+
+    fn builder(&self) -> reqwest::ClientBuilder {
         let settings = &self.settings;
-        let mut builder = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .user_agent(&settings.user_agent)
             .default_headers(
                 settings.headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect(),
@@ -133,30 +173,21 @@ impl Transport {
             .connect_timeout(LONGEST_CONNECT.min(settings.request_timeout / 2))
             .pool_idle_timeout(LONGEST_IDLE)
             .referer(false);
-        if settings.base.is_loopback() {
-            builder = builder.no_proxy();
-        }
-        builder = if settings.base.never_needs_tls() {
-            // Works on a machine without root certificates, and saves the time to read them.
-            builder.tls_certs_only([])
-        } else {
-            let certificates = settings.ca_certificates.iter().flat_map(|certificates| certificates.0.iter().cloned());
-            builder.tls_certs_merge(certificates)
-        };
-        builder.build().map_err(|error| {
-            Error::Settings(format!(
-                "{}; if this machine has no root certificates, give those of the KMS as `ca_certificate`",
-                root_cause(&error)
-            ))
-        })
+        if settings.base.is_loopback() { builder.no_proxy() } else { builder }
     }
+}
+
+/// The public authorities, for machines that know none.
+fn mozilla() -> impl Iterator<Item = reqwest::Certificate> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok())
 }
 
 /// The service closes connections that are silent for 30 seconds; ours must not be on the way just then.
 const LONGEST_IDLE: Duration = Duration::from_secs(20);
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 const LONGEST_ANSWER: usize = 1024 * 1024;
-const LONGEST_LIST: usize = 16 * 1024 * 1024;
+/// Ten thousand connections with a certificate each.
+const LONGEST_LIST: usize = 64 * 1024 * 1024;
 
 async fn read(mut response: Response, call: &Call, redactor: Redactor, longest: usize) -> Result<Answer, Error> {
     let status = response.status().as_u16();
@@ -245,15 +276,15 @@ fn method_name(method: &Method) -> &'static str {
 
 /// One line per exchange. Never a body, a header or a query.
 fn trace(call: &Call, result: &Result<Answer, Error>, took: Duration) {
-    let Call { method, path, .. } = call;
+    let Call { method, path, attempt, .. } = call;
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match result {
         Ok(answer) => {
             let (status, req_id) = (answer.status(), answer.request_id().unwrap_or_default());
-            tracing::debug!(method, path, status, duration_ms, req_id, "the KMS answered");
+            tracing::debug!(method, path, attempt, status, duration_ms, req_id, "the KMS answered");
         }
         Err(Error::NoAnswer { failure, .. }) => {
-            tracing::debug!(method, path, duration_ms, %failure, "the KMS did not answer");
+            tracing::debug!(method, path, attempt, duration_ms, %failure, "the KMS did not answer");
         }
         Err(_) => {}
     }

@@ -2,10 +2,11 @@
 //! PostgreSQL.
 //!
 //! The way of one call, top-down: `app_connection` says what is asked and what the answer looks like, `Client` adds
-//! a token and replaces it once (`auth`), `http` does the one exchange that there is, `answer` tells a result, a
-//! refusal of the service and something that is not the service apart, `error` says it to a person.
+//! a token and replaces it once (`auth`), `transport` waits for its turn (`pace`) and repeats what may be repeated (`retry`),
+//! `http` does the one exchange that there is, `answer` tells a result, a refusal of the service and something that is not
+//! the service apart, `error` says it to a person.
 //!
-//! Every call may be cancelled by dropping its future.
+//! Every call may be cancelled by dropping its future. Between requests it waits no longer than its [`Patience`].
 
 mod answer;
 mod app_connection;
@@ -13,30 +14,44 @@ mod auth;
 mod base_url;
 mod error;
 mod http;
+mod pace;
+mod patience;
 mod redact;
+mod retry;
 mod settings;
+mod transport;
 
 pub use app_connection::{Change, Connection, Credentials, Deleted, Method, NewConnection, NewCredentials, Patch};
 pub use auth::Login;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use error::{Call, Error, Failure, Foreign, Issue, Oddity, Permission, Reply, Step};
+pub use patience::{Impatience, Patience};
 pub use settings::{CaCertificates, CaCertificatesError, Header, HeaderError, Settings};
+
+use std::sync::Arc;
 
 use answer::Answer;
 use auth::Session;
-use http::{Request, Transport};
+use http::Request;
+use transport::Transport;
 
-/// A client of one KMS with one login; made once and shared.
+/// A client of one KMS with one login; made once, shared, and cheap to clone.
+#[derive(Clone)]
 pub struct Client {
     transport: Transport,
-    session: Session,
+    session: Arc<Session>,
 }
 
 impl Client {
     /// Makes no network call: the login, and even the loading of root certificates, wait for the first call.
     pub fn new(settings: Settings) -> Self {
         let session = Session::new(settings.login.clone(), settings.organization_slug.clone());
-        Self { transport: Transport::new(settings), session }
+        Self { transport: Transport::new(settings), session: Arc::new(session) }
+    }
+
+    /// The same client for a caller that waits only so long.
+    pub fn within(&self, patience: Patience) -> Self {
+        Self { transport: self.transport.within(patience), session: Arc::clone(&self.session) }
     }
 
     /// The host, and the port where it is not the usual one, for messages.

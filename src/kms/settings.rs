@@ -22,13 +22,19 @@ pub struct Settings {
     pub ca_certificates: Option<CaCertificates>,
     /// How long one request may take in all, from the connection to the last byte of the answer.
     pub request_timeout: Duration,
+    /// How often a request is repeated at most.
+    pub max_retries: u32,
+    /// The wait before the first repetition; each further one is about twice as long.
+    pub first_pause: Duration,
+    /// How many reads, and how many writes, a minute may see; none is as many as the service says.
+    pub max_requests_per_minute: Option<u32>,
     /// Who asks.
     pub user_agent: String,
 }
 
 impl Settings {
-    /// The defaults, with 60 seconds for a request: the service may log in to a database twice, ten seconds each,
-    /// before it answers.
+    /// The defaults: 60 seconds for a request, because the service may log in to a database twice, ten seconds each, before
+    /// it answers; and five repetitions, which take about 15 seconds, as a service does that restarts.
     pub fn new(base: BaseUrl, login: Login) -> Self {
         Self {
             base,
@@ -37,6 +43,9 @@ impl Settings {
             headers: Vec::new(),
             ca_certificates: None,
             request_timeout: Duration::from_secs(60),
+            max_retries: 5,
+            first_pause: Duration::from_millis(500),
+            max_requests_per_minute: None,
             user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }

@@ -3,31 +3,28 @@
 //! An argument beats the environment; the first variable found wins; an empty variable counts as absent. An unknown
 //! argument is no error here: it is remembered, and said to whoever needs the service.
 
-use std::time::Duration;
-
 use crate::env::{self, Variable};
 use crate::kms::{BaseUrl, CaCertificates, Header, Settings};
 use crate::model;
 use crate::secret::Secret;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
-use crate::terraform::duration;
 use crate::terraform::model::{Field, Model as _};
+use crate::terraform::number::Number;
 use crate::terraform::schema::{Nesting, Schema, optional};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 
+use self::limits::Limits;
 use self::login::{Method, login};
 use super::allowed_hosts::AllowedHosts;
 use super::standpoint::{Place, Standpoint};
 use super::validation;
 
+mod limits;
 mod login;
 
 /// Where the service is when nobody says.
 const DEFAULT_HOST: &str = "https://app.kms.hanzo.ai";
-
-/// The service may log in to a database twice, ten seconds each, before it answers.
-const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 model! {
     /// The provider block as it is written.
@@ -43,6 +40,8 @@ model! {
         ca_certificate: String,
         ca_certificate_file: String,
         request_timeout: String,
+        max_retries: Number,
+        max_requests_per_minute: Number,
         validation: Value,
     }
 }
@@ -67,10 +66,7 @@ pub(crate) enum NoClient {
 
 /// The provider block.
 pub(crate) fn schema() -> Schema {
-    let variables = |variables: &[Variable]| {
-        variables.iter().map(|variable| format!("`{}`", variable.name)).collect::<Vec<_>>().join(", ")
-    };
-    Schema::new(
+    let schema = Schema::new(
         "Manages PostgreSQL app connections of Hanzo KMS. Every argument is optional and falls back to its environment \
          variables; of these the first one that is set and not empty wins. Configuring the provider makes no call: it \
          logs in when something first needs the service.",
@@ -151,18 +147,8 @@ pub(crate) fn schema() -> Schema {
         "ca_certificate_file",
         Type::String,
         format!("Path of a file with such certificates. Environment: {}.", variables(&env::CA_CERTIFICATE_FILE)),
-    ))
-    .attribute(optional(
-        "request_timeout",
-        Type::String,
-        format!(
-            "How long one request to the KMS may take, such as {}. The KMS itself may need 20 seconds to check a \
-             database. Default: `60s`. Environment: {}.",
-            duration::EXAMPLES,
-            variables(&env::REQUEST_TIMEOUT)
-        ),
-    ))
-    .block("validation", Nesting::Single, validation::provider_block())
+    ));
+    limits::describe(schema).block("validation", Nesting::Single, validation::provider_block())
 }
 
 /// Checks what can be said of the block alone. Values may be unknown.
@@ -176,9 +162,7 @@ pub(crate) fn validate(config: &Object) -> Diagnostics {
     if let Some(method) = argument(&block.auth_method) {
         diagnostics.extend(Method::parse(&method, Source::Argument("auth_method")).err());
     }
-    if let Some(timeout) = argument(&block.request_timeout) {
-        diagnostics.extend(timeout_of(&timeout, Source::Argument("request_timeout")).err());
-    }
+    diagnostics.extend(limits::check(&block));
     if let Some(pem) = argument(&block.ca_certificate) {
         diagnostics.extend(certificates(&pem, Source::Argument("ca_certificate")).err());
     }
@@ -216,19 +200,22 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
     let login = login(&block, variable).map_err(&mut note).ok();
     let headers = headers(&block.headers, Some(variable)).map_err(&mut note).ok();
     let ca_certificates = ca_certificates(&block, variable).map_err(&mut note).ok();
-    let request_timeout = request_timeout(&block, variable).map_err(&mut note).ok();
-    let (Some(base), Some(login), Some(headers), Some(ca_certificates), Some(request_timeout)) =
-        (base, login, headers, ca_certificates, request_timeout)
+    let limits = limits::resolve(&block, variable).map_err(|found| problems.extend(found)).ok();
+    let (Some(base), Some(login), Some(headers), Some(ca_certificates), Some(limits)) =
+        (base, login, headers, ca_certificates, limits)
     else {
         return Err(problems);
     };
     let organization_slug = argument(&block.organization_slug).or_else(|| found(&env::ORGANIZATION_SLUG, variable));
     let standpoint = Standpoint { place: place(&base), allowed };
+    let Limits { request_timeout, max_retries, max_requests_per_minute } = limits;
     let client = login.ok_or(NoClient::NoCredentials).map(|login| Settings {
         organization_slug,
         headers,
         ca_certificates,
         request_timeout,
+        max_retries,
+        max_requests_per_minute,
         ..Settings::new(base, login)
     });
     Ok(Resolved { client, validation, standpoint })
@@ -257,6 +244,11 @@ impl Source {
 /// An argument that is set to something. Empty texts count as absent, as empty variables do.
 fn argument(field: &Field<String>) -> Option<String> {
     field.known().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Names of variables, for the description of an argument.
+fn variables(variables: &[Variable]) -> String {
+    variables.iter().map(|variable| format!("`{}`", variable.name)).collect::<Vec<_>>().join(", ")
 }
 
 fn found(variables: &[Variable], variable: env::Lookup<'_>) -> Option<String> {
@@ -328,23 +320,6 @@ fn ca_certificates(block: &Block, variable: env::Lookup<'_>) -> Result<Option<Ca
 
 fn certificates(pem: &str, source: Source) -> Result<CaCertificates, Diagnostic> {
     CaCertificates::parse(pem).map_err(|error| source.diagnostic("Invalid CA certificate", &format!("{error}.")))
-}
-
-fn request_timeout(block: &Block, variable: env::Lookup<'_>) -> Result<Duration, Diagnostic> {
-    if let Some(text) = argument(&block.request_timeout) {
-        return timeout_of(&text, Source::Argument("request_timeout"));
-    }
-    match env::first(&env::REQUEST_TIMEOUT, variable) {
-        Some((name, text)) => timeout_of(&text, Source::Variable(name)),
-        None => Ok(DEFAULT_REQUEST_TIMEOUT),
-    }
-}
-
-fn timeout_of(text: &str, source: Source) -> Result<Duration, Diagnostic> {
-    duration::parse(text).ok_or_else(|| {
-        let rule = format!("this is not a duration. Write it like {}.", duration::EXAMPLES);
-        source.diagnostic("Invalid duration", &rule)
-    })
 }
 
 #[cfg(test)]

@@ -29,6 +29,14 @@ impl Limit {
     }
 }
 
+/// The client of the KMS for an operation: between requests it waits no longer than the operation may take.
+///
+/// # Errors
+/// When the provider has no client.
+pub(crate) fn client(call: &Call<Session>, limit: Limit) -> Result<kms::Client, Diagnostics> {
+    Ok(call.session().client()?.within(kms::Patience::new(limit.end, call.stop_signal())))
+}
+
 /// Work that can be given up at any time.
 pub(crate) async fn reading<T>(
     call: &Call<Session>,

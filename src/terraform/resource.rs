@@ -201,6 +201,11 @@ impl<S> Call<S> {
         self.stop.is_cancelled()
     }
 
+    /// The signal itself, for work that ends its own waits.
+    pub fn stop_signal(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// The result of the work, or `None` when the person interrupts the run first. The work must be safe to drop.
     pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {

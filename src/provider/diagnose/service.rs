@@ -2,20 +2,23 @@
 
 use std::time::Duration;
 
-use crate::kms::{Client, Connection, Error, Failure, Foreign, Issue, NewConnection, Reply, Step};
+use crate::kms::{Client, Connection, Error, Failure, Foreign, Impatience, Issue, NewConnection, Reply, Step};
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 
 use super::{NOTHING_SENT, sentence};
 
+const TOO_MANY: &str = "Too many requests to the KMS";
 const NOT_ACCEPTED: &str = "The KMS does not accept a value";
 
 /// What was being done, to which connection.
 #[derive(Clone, Copy)]
 pub(crate) struct Attempt<'a> {
-    /// `create`, `read`, `update`, `delete`, `import` or `list`.
+    /// `plan`, `create`, `read`, `update`, `delete`, `import` or `list`.
     pub(crate) verb: &'static str,
     /// The connection's name, or what a person gave as its id.
     pub(crate) title: &'a str,
+    /// The project it is in; none is the organisation, or not known.
+    pub(crate) project: Option<&'a str>,
     /// The argument that gave the password.
     pub(crate) password_argument: &'static str,
 }
@@ -47,6 +50,7 @@ impl Attempt<'_> {
             "list" => "listed",
             "create" => "created",
             "update" => "updated",
+            "plan" => "planned",
             _ => "deleted",
         };
         format!("`{}` could not be {done}", self.title)
@@ -267,9 +271,10 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
         Error::Denied { .. } => (
             "The KMS does not allow it",
             format!(
-                "The machine identity needs a role that may {} app connections in this scope: the organisation, or with \
-                 `project_id` that project. Give it that role in the KMS under Access Control, and try again.",
-                permission(attempt.verb)
+                "The machine identity needs a role that may {} app connections in {}. Give it that role in the KMS under Access \
+                 Control, and try again.",
+                permission(attempt.verb),
+                attempt.project.map_or_else(|| "the organisation".to_owned(), |id| format!("the project `{id}`"))
             ),
             None,
         ),
@@ -319,10 +324,17 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
         Error::Limited { retry_after, .. } => {
             let wait = retry_after.map_or_else(|| "a minute".to_owned(), |wait| format!("{} seconds", wait.as_secs().max(1)));
             let next = format!(
-                "The request was not run. Wait {wait} and try again, or lower the load with `terraform apply -parallelism=2`."
+                "The request was not run. Wait {wait} and try again. The KMS counts all requests from one address, so other runs \
+                 share the limit; `max_requests_per_minute` of the provider keeps this one below it."
             );
-            ("Too many requests to the KMS", next, None)
+            (TOO_MANY, next, None)
         }
+        Error::Unsent(Impatience::TooLong(_)) => say(
+            TOO_MANY,
+            "The pace is that of `max_requests_per_minute`, or of the KMS, which counts all requests from one address. Allow the \
+             operation more time in the `timeouts` block, or run less at the same time.",
+        ),
+        Error::Unsent(_) => say("Interrupted", "Run it again to go on."),
         Error::Refused { .. } => say(
             "The KMS refused the request",
             "Correct what it names. If it names nothing, the request id leads to its log.",
@@ -352,7 +364,7 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
 fn permission(verb: &str) -> &str {
     match verb {
         "update" => "edit",
-        "import" | "list" => "read",
+        "import" | "list" | "plan" => "read",
         verb => verb,
     }
 }

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::kms;
 use crate::provider::diagnose::{self, Attempt, Wanted};
+use crate::provider::scopes::THIS_WALK;
 use crate::provider::session::Session;
 use crate::provider::wait::{self, Limit};
 use crate::terraform::diagnostic::Diagnostics;
@@ -16,7 +17,8 @@ use super::timeouts::{self, Operation};
 /// Finds exactly one connection. (A core hides the reason when only the refresh after the import finds nothing.)
 pub(super) async fn find(call: &Call<Session>, target: ImportTarget<'_>) -> Result<kms::Connection, Diagnostics> {
     let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
-    let search = Search { call, client: call.session().client()?, limit };
+    let client = wait::client(call, limit)?;
+    let search = Search { call, client: &client, limit };
     let wanted = match target {
         ImportTarget::Identity(identity) => Wanted::Id(identity.get("id").as_str().unwrap_or_default()),
         ImportTarget::Id(text) => form(text.trim()).ok_or_else(|| diagnose::import_form(text))?,
@@ -54,8 +56,10 @@ struct Search<'a> {
 
 impl Search<'_> {
     async fn by_id(&self, id: &str) -> Result<Option<kms::Connection>, Diagnostics> {
-        let found = wait::reading(self.call, self.limit, self.client.read(id)).await?;
-        found.map_err(|error| diagnose::service(attempt(id), &error))
+        // It may be anywhere, and the organisation's list holds everything.
+        let looking = self.call.session().scopes.read(self.client, None, id);
+        let found = wait::reading(self.call, self.limit, looking).await?;
+        found.map_err(|error| diagnose::service(attempt(id, None), &error))
     }
 
     /// Asks for the list rather than for the name: it shows when there are two, and when there is one elsewhere.
@@ -65,9 +69,10 @@ impl Search<'_> {
         project: Option<&str>,
         name: &str,
     ) -> Result<kms::Connection, Diagnostics> {
-        let listed = wait::reading(self.call, self.limit, self.client.list(project)).await?;
-        let listed = listed.map_err(|error| diagnose::service(attempt(name), &error))?;
-        let named = listed.into_iter().filter(|connection| connection.name == name);
+        let listing = self.call.session().scopes.list(self.client, project, THIS_WALK);
+        let listed = wait::reading(self.call, self.limit, listing).await?;
+        let listed = listed.map_err(|error| diagnose::service(attempt(name, project), &error))?;
+        let named = listed.all().iter().filter(|connection| connection.name == name).cloned();
         let (mut here, elsewhere): (Vec<_>, Vec<_>) =
             named.partition(|connection| connection.project_id.as_deref() == project);
         match (here.pop(), here.as_slice()) {
@@ -85,8 +90,8 @@ impl Search<'_> {
     }
 }
 
-fn attempt(title: &str) -> Attempt<'_> {
-    Attempt { verb: "import", title, password_argument: "password" }
+fn attempt<'a>(title: &'a str, project: Option<&'a str>) -> Attempt<'a> {
+    Attempt { verb: "import", title, project, password_argument: "password" }
 }
 
 #[cfg(test)]

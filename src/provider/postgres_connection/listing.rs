@@ -1,6 +1,7 @@
 //! `list` blocks: the connections that the service holds, found with one call.
 
 use crate::provider::diagnose::{self, Attempt};
+use crate::provider::scopes::THIS_WALK;
 use crate::provider::session::Session;
 use crate::provider::wait::{self, Limit};
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
@@ -32,13 +33,13 @@ pub(super) fn check(config: &Object) -> Diagnostics {
 
 pub(super) async fn list(call: &Call<Session>, config: &Object) -> Result<Vec<Listed>, Diagnostics> {
     let (project, prefix) = (config.get("project_id").as_str(), config.get("name_prefix").as_str());
-    let client = call.session().client()?;
     let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
-    let attempt = Attempt { verb: "list", title: "kms_postgres_connection", password_argument: "password" };
-    let found = wait::reading(call, limit, client.list(project)).await?;
+    let client = wait::client(call, limit)?;
+    let attempt = Attempt { verb: "list", title: "kms_postgres_connection", project, password_argument: "password" };
+    let found = wait::reading(call, limit, call.session().scopes.list(&client, project, THIS_WALK)).await?;
     let found = found.map_err(|error| diagnose::service(attempt, &error))?;
-    let wanted = found.into_iter().filter(|connection| connection.name.starts_with(prefix.unwrap_or_default()));
-    let listed = wanted.map(|remote| {
+    let prefix = prefix.unwrap_or_default();
+    let listed = found.all().iter().filter(|connection| connection.name.starts_with(prefix)).cloned().map(|remote| {
         let title = remote.name.clone();
         Listed { object: Connection::read(remote, Connection::default()).into_object(), title }
     });

@@ -10,19 +10,18 @@ use crate::postgres;
 use crate::provider::diagnose;
 use crate::provider::diagnose::managed::Fate;
 use crate::provider::managed::{Role, Seen};
+use crate::provider::scopes::THIS_WALK;
 use crate::provider::session::Session;
 use crate::provider::validation::Mode;
+use crate::provider::wait::{self, Limit};
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::{Call, PlannedChange};
 use crate::terraform::value::Value;
 
-use super::login;
 use super::model::{CREDENTIALS, Connection};
+use super::{login, names};
 
 const FLAG: &str = "is_platform_managed_credentials";
-
-/// For a plan any list of its own walk will do.
-const THIS_WALK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long the service's replicas may lag behind.
 const LAG: Duration = Duration::from_secs(1);
@@ -115,8 +114,9 @@ async fn sharing(
     if planned.project_id.is_unknown() {
         return Err("the project is known only after the apply".to_owned());
     }
-    let client = call.session().client().map_err(|_| "the provider cannot log in to the KMS yet".to_owned())?;
-    let listing = call.session().scopes.list(client, planned.project(), THIS_WALK);
+    let limit = Limit::new(names::PLAN_WAITS);
+    let client = wait::client(call, limit).map_err(|_| "the provider cannot log in to the KMS yet".to_owned())?;
+    let listing = call.session().scopes.list(&client, planned.project(), THIS_WALK);
     let listed = call.unless_stopped(listing).await.ok_or_else(|| "the run was interrupted".to_owned())?;
     let listed = listed.map_err(|error| error.to_string())?;
     let name = planned.name.known().map(|name| name.trim());
@@ -126,7 +126,7 @@ async fn sharing(
             && Some(other.name.as_str()) != name
             && remote_role(other).as_ref() == Some(role)
     };
-    Ok(listed.iter().filter(is_other).cloned().collect())
+    Ok(listed.own().filter(is_other).cloned().collect())
 }
 
 fn remote_role(connection: &Remote) -> Option<Role> {

@@ -127,10 +127,10 @@ impl Resource<Session> for PostgresConnection {
     async fn create(&self, call: &Call<Session>, change: &mut Change) -> Result<Object, Diagnostics> {
         let config = Connection::from_object(&change.config);
         let planned = Connection::from_object(&change.planned);
-        let client = call.session().client()?;
+        let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Create));
+        let client = &wait::client(call, limit)?;
         let password = planned.password(&config).ok_or_else(|| password_missing(&planned, false))?;
         let credentials = planned.credentials(password).ok_or_else(still_unknown)?;
-        let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Create));
         let request = kms::NewConnection {
             name: planned.title().trim().to_owned(),
             description: planned.description().filter(|text| !text.is_empty()),
@@ -150,12 +150,13 @@ impl Resource<Session> for PostgresConnection {
             wait::reading(call, limit, managed::name_is_free(client, &request)).await??;
             true
         } else {
-            names::was_free(call, &planned).await
+            names::was_free(call, client, &planned).await
         };
+        call.session().scopes.creates(planned.project(), planned.title());
         let answered = wait::writing_twice_if_crowded(call, limit, || client.create(&request)).await?;
         let settled = match answered {
             Err(error) if was_free && settle::is_lost(&error) => {
-                let found = settle::created(client, &request).await;
+                let found = settle::created(&call.session().scopes, client, &request).await;
                 found.inspect(|_| call.warn(diagnose::adopted(planned.title(), &error))).ok_or(error)
             }
             answered => answered,
@@ -184,10 +185,11 @@ impl Resource<Session> for PostgresConnection {
         private: &Private,
     ) -> Result<Option<Object>, Diagnostics> {
         let known = Connection::from_object(state);
-        let client = call.session().client()?;
         let limit = Limit::new(timeouts::limit(state.get("timeouts"), Operation::Read));
+        let client = &wait::client(call, limit)?;
         let Some(id) = known.id.known().cloned() else { return Ok(None) };
-        let found = wait::reading(call, limit, settle::read(client, &id)).await?;
+        let reading = settle::read(&call.session().scopes, client, known.project(), &id);
+        let found = wait::reading(call, limit, reading).await?;
         match found.map_err(|error| diagnose::service(known.attempt("read"), &error))? {
             Some(remote) => {
                 let was_ours = known.is_platform_managed_credentials.known() == Some(&false);
@@ -237,8 +239,9 @@ impl Resource<Session> for PostgresConnection {
             written.note(&mut change.private, &call.session().fingerprints).await;
             return Ok(change.planned.clone());
         };
-        let client = call.session().client()?;
+        let client = &wait::client(call, limit)?;
         let id = prior.id.known().cloned().ok_or_else(still_unknown)?;
+        call.session().scopes.changes(&id);
         let answered = wait::writing_twice_if_crowded(call, limit, || client.update(&id, &request)).await?;
         let settled = match answered {
             Err(error) if settle::is_lost(&error) => {
@@ -265,9 +268,10 @@ impl Resource<Session> for PostgresConnection {
 
     async fn delete(&self, call: &Call<Session>, state: &Object, _private: &Private) -> Result<(), Diagnostics> {
         let known = Connection::from_object(state);
-        let client = call.session().client()?;
         let limit = Limit::new(timeouts::limit(state.get("timeouts"), Operation::Delete));
+        let client = &wait::client(call, limit)?;
         let Some(id) = known.id.known() else { return Ok(()) };
+        call.session().scopes.changes(id);
         let deleted = wait::writing(call, limit, client.delete(id)).await?;
         match deleted {
             Err(error) if settle::is_lost(&error) && settle::deleted(client, id).await => Ok(()),
@@ -394,7 +398,8 @@ fn still_unknown() -> Diagnostic {
 impl Connection {
     /// What is being done to it, for a message.
     fn attempt(&self, verb: &'static str) -> diagnose::Attempt<'_> {
-        diagnose::Attempt { verb, title: self.title(), password_argument: self.password_argument() }
+        let (title, password_argument) = (self.title(), self.password_argument());
+        diagnose::Attempt { verb, title, project: self.project(), password_argument }
     }
 
     /// The argument that gives the password. (A write-only one is never in a planned state.)

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use crate::kms::Client;
 use crate::provider::diagnose;
+use crate::provider::scopes::THIS_WALK;
 use crate::provider::session::Session;
 use crate::provider::validation::Mode;
+use crate::provider::wait::{self, Limit};
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::Call;
 
 use super::model::Connection;
 
-/// For a plan any list of its own walk will do.
-const THIS_WALK: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a plan waits for an answer that it can do without.
+pub(super) const PLAN_WAITS: Duration = Duration::from_secs(60);
 
 /// How old a list may be that says "the name was free just before".
 const JUST_BEFORE: Duration = Duration::from_secs(10);
@@ -25,7 +28,7 @@ pub(super) async fn check(call: &Call<Session>, planned: &Connection) -> Result<
     if !matches!(mode, Some(Mode::Plan | Mode::Warn)) || planned.project_id.is_unknown() {
         return Ok(());
     }
-    let client = match call.session().client() {
+    let client = match wait::client(call, Limit::new(PLAN_WAITS)) {
         Ok(client) => client,
         // What is unknown now is known when the service is needed.
         Err(_) if call.session().has_unknown_arguments() => return Ok(()),
@@ -34,12 +37,12 @@ pub(super) async fn check(call: &Call<Session>, planned: &Connection) -> Result<
             return Ok(());
         }
     };
-    let listing = call.session().scopes.list(client, planned.project(), THIS_WALK);
+    let listing = call.session().scopes.list(&client, planned.project(), THIS_WALK);
     let Some(listed) = call.unless_stopped(listing).await else { return Ok(()) };
     match listed {
-        Ok(connections) => {
+        Ok(listing) => {
             let name = planned.name.known().map(|name| name.trim());
-            if let Some(taken) = connections.iter().find(|connection| Some(connection.name.as_str()) == name) {
+            if let Some(taken) = listing.own().find(|connection| Some(connection.name.as_str()) == name) {
                 call.warn(diagnose::name_exists(&taken.name, &taken.id));
             }
             Ok(())
@@ -53,14 +56,10 @@ pub(super) async fn check(call: &Call<Session>, planned: &Connection) -> Result<
 }
 
 /// Whether the name of a connection that is about to be created was free just before. Not knowing is "no".
-pub(super) async fn was_free(call: &Call<Session>, planned: &Connection) -> bool {
-    let Ok(client) = call.session().client() else { return false };
+pub(super) async fn was_free(call: &Call<Session>, client: &Client, planned: &Connection) -> bool {
     let listing = call.session().scopes.list(client, planned.project(), JUST_BEFORE);
     match call.unless_stopped(listing).await {
-        Some(Ok(connections)) => {
-            let name = planned.name.known().map(|name| name.trim());
-            !connections.iter().any(|connection| Some(connection.name.as_str()) == name)
-        }
+        Some(Ok(listing)) => !listing.own().any(|connection| connection.name == planned.title().trim()),
         _ => false,
     }
 }

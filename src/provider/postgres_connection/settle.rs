@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::kms::{Change, Client, Connection, Error, NewConnection, NewCredentials, Patch};
+use crate::provider::scopes::Scopes;
 
 /// How long the service is given to show what it has done.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,10 +25,12 @@ pub(super) fn is_lost(error: &Error) -> bool {
 
 /// The connection that a create made whose answer was lost, if every readable field of it is what was asked for.
 ///
-/// Only for a name that was seen free just before: an object that existed is never taken over, however equal.
-pub(super) async fn created(client: &Client, request: &NewConnection) -> Option<Connection> {
-    let found = look(|| client.find_by_name(&request.name, request.project_id.as_deref())).await?;
-    is_what_was_asked(&found, request).then_some(found)
+/// Only for a name that was seen free just before: an object that existed is never taken over, however equal. Nor is one that
+/// another request of this process may have made.
+pub(super) async fn created(scopes: &Scopes, client: &Client, request: &NewConnection) -> Option<Connection> {
+    let project = request.project_id.as_deref();
+    let found = look(|| client.find_by_name(&request.name, project)).await?;
+    (is_what_was_asked(&found, request) && scopes.creates_once(project, &request.name)).then_some(found)
 }
 
 /// The connection after an update whose answer was lost, if it shows what was asked for.
@@ -46,9 +49,15 @@ pub(super) async fn deleted(client: &Client, id: &str) -> bool {
     look(|| async { client.read(id).await.map(|found| found.is_none().then_some(())) }).await.is_some()
 }
 
-/// Reads a connection that the state knows. The service's replicas lag: "gone" is asked twice before it is believed.
-pub(super) async fn read(client: &Client, id: &str) -> Result<Option<Connection>, Error> {
-    if let Some(found) = client.read(id).await? {
+/// Reads a connection that the state knows, together with others of its scope. The service's replicas lag: "gone" is asked
+/// twice before it is believed.
+pub(super) async fn read(
+    scopes: &Scopes,
+    client: &Client,
+    project: Option<&str>,
+    id: &str,
+) -> Result<Option<Connection>, Error> {
+    if let Some(found) = scopes.read(client, project, id).await? {
         return Ok(Some(found));
     }
     sleep(PAUSE).await;

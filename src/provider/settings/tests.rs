@@ -1,5 +1,8 @@
 //! Provider blocks and environments, and what becomes of them. Every secret here has `s3cr3t` in it, and no message may.
 
+use std::time::Duration;
+
+use super::limits::DEFAULT_REQUEST_TIMEOUT;
 use super::*;
 use crate::kms::Login;
 
@@ -102,6 +105,40 @@ fn other_arguments_fall_back_too() {
 
     let empty = client(&[CLIENT, &[("organization_slug", ""), ("request_timeout", "")]].concat(), &[]);
     assert_eq!((empty.organization_slug, empty.request_timeout), (None, DEFAULT_REQUEST_TIMEOUT));
+}
+
+#[test]
+fn retries_and_pace_are_whole_numbers_in_a_range() {
+    let of = |name: &'static str, value: Value| {
+        let mut object = block(CLIENT);
+        object.set(name, value);
+        object
+    };
+    let limits = |object: &Object, variables| {
+        let settings = resolve_object(object, variables).ok().unwrap().client.ok().unwrap();
+        (settings.max_retries, settings.max_requests_per_minute)
+    };
+    let variables: Pairs<'_> = &[("KMS_MAX_RETRIES", " 2 "), ("INFISICAL_MAX_REQUESTS_PER_MINUTE", "30")];
+    assert_eq!(limits(&block(CLIENT), &[]), (5, None));
+    assert_eq!(limits(&block(CLIENT), variables), (2, Some(30)));
+    assert_eq!(limits(&of("max_retries", Value::from(0)), variables), (0, Some(30)));
+    assert_eq!(limits(&of("max_requests_per_minute", Value::from(7)), variables), (2, Some(7)));
+
+    let half = Value::Number("1.5".parse().unwrap());
+    for (name, value, rule) in [
+        ("max_retries", Value::from(-1), "a whole number from 0 to 20"),
+        ("max_retries", Value::from(21), "a whole number from 0 to 20"),
+        ("max_retries", half.clone(), "a whole number from 0 to 20"),
+        ("max_requests_per_minute", Value::from(0), "a whole number from 1 to 100000"),
+        ("max_requests_per_minute", half, "a whole number from 1 to 100000"),
+    ] {
+        let expected = format!("{name}: Invalid number: `{name}`: it takes {rule}.");
+        assert_eq!(messages(&of(name, value), &[]), [expected]);
+    }
+    for variable in ["KMS_MAX_RETRIES", "KMS_MAX_REQUESTS_PER_MINUTE"] {
+        let found = messages(&block(CLIENT), &[(variable, "many")]);
+        assert!(found.len() == 1 && found[0].contains(variable), "{found:?}");
+    }
 }
 
 fn with<'a>(pairs: Pairs<'a>, more: (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {

@@ -10,10 +10,11 @@ use crate::provider::diagnose::service::{Attempt, service, update};
 use crate::terraform::diagnostic::Diagnostics;
 
 pub(super) const ATTEMPT: Attempt<'_> =
-    Attempt { verb: "update", title: "orders-db", password_argument: "password_wo" };
+    Attempt { verb: "update", title: "orders-db", project: None, password_argument: "password_wo" };
 
 fn call() -> Call {
-    Call { method: "PATCH", host: "app.kms.hanzo.ai".to_owned(), path: "/api/v1/app-connections/postgres/1".to_owned() }
+    let path = "/api/v1/app-connections/postgres/1".to_owned();
+    Call { method: "PATCH", host: "app.kms.hanzo.ai".to_owned(), path, attempt: 1 }
 }
 
 pub(super) fn reply(status: u16, name: &str, message: &str) -> Box<Reply> {
@@ -116,7 +117,7 @@ fn a_missing_permission() {
             `orders-db` could not be updated: the KMS does not allow it.
             `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 403 `PermissionDenied`: You are not allowed to edit on app-connections (request id `req-1`).
 
-            The machine identity needs a role that may edit app connections in this scope: the organisation, or with `project_id` that project. Give it that role in the KMS under Access Control, and try again.
+            The machine identity needs a role that may edit app connections in the organisation. Give it that role in the KMS under Access Control, and try again.
         "#]],
     );
 }
@@ -229,7 +230,7 @@ fn troubles_of_the_service() {
             `orders-db` could not be updated: the KMS allows no more requests for now.
             `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 429 `TooManyRequests`: Rate limit exceeded. Please try again in 30 seconds (request id `req-1`).
 
-            The request was not run. Wait 30 seconds and try again, or lower the load with `terraform apply -parallelism=2`.
+            The request was not run. Wait 30 seconds and try again. The KMS counts all requests from one address, so other runs share the limit; `max_requests_per_minute` of the provider keeps this one below it.
         "#]],
     );
     check(

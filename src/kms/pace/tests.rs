@@ -1,0 +1,110 @@
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::*;
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn allowance(limit: u32, left: u32, resets_in: u64) -> Allowance {
+    Allowance { limit, left, resets_in: seconds(resets_in) }
+}
+
+/// How long each of some requests in a row waits for its turn, in whole seconds; each is answered at once.
+async fn waits(pace: &Pace, class: Class, count: usize) -> Vec<u64> {
+    let mut waits = Vec::new();
+    for _ in 0..count {
+        let begin = Instant::now();
+        drop(pace.turn(class, &Patience::default()).await.unwrap());
+        waits.push(begin.elapsed().as_secs());
+    }
+    waits
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_the_person_holds_in_any_minute_for_reads_and_writes_apart() {
+    let pace = Pace::new(Some(2));
+    assert_eq!(waits(&pace, Class::Read, 1).await, [0]);
+    tokio::time::sleep(seconds(20)).await;
+    assert_eq!(waits(&pace, Class::Read, 4).await, [0, 40, 20, 40]);
+    assert_eq!(waits(&pace, Class::Write, 2).await, [0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_limit_nobody_waits() {
+    let pace = Pace::new(None);
+    assert!(waits(&pace, Class::Read, 1000).await.iter().all(|wait| *wait == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pace_is_learnt_from_answers() {
+    let pace = Pace::new(None);
+    pace.turn(Class::Read, &Patience::default()).await.unwrap().learn(allowance(3, 2, 30));
+    // Two are left in this window, three in each that follows.
+    assert_eq!(waits(&pace, Class::Read, 9).await, [0, 0, 30, 0, 0, 60, 0, 0, 60]);
+    assert_eq!(waits(&pace, Class::Write, 9).await, [0; 9], "writes are counted apart");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_on_its_way_counts() {
+    let pace = Pace::new(None);
+    let patience = Patience::default();
+    let mut turns = Vec::new();
+    for _ in 0..4 {
+        turns.push(pace.turn(Class::Read, &patience).await.unwrap());
+    }
+    // The service has seen one of the four.
+    turns.pop().unwrap().learn(allowance(60, 4, 50));
+    assert_eq!(waits(&pace, Class::Read, 2).await, [0, 50]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_overtaken_gives_nothing_back() {
+    let pace = Pace::new(None);
+    let patience = Patience::default();
+    let (late, early) =
+        (pace.turn(Class::Read, &patience).await.unwrap(), pace.turn(Class::Read, &patience).await.unwrap());
+    early.learn(allowance(60, 1, 30));
+    drop(early);
+    late.learn(allowance(60, 20, 30));
+    drop(late);
+    assert_eq!(waits(&pace, Class::Read, 1).await, [30]);
+    // A new window is another matter.
+    pace.turn(Class::Read, &patience).await.unwrap().learn(allowance(60, 2, 120));
+    assert_eq!(waits(&pace, Class::Read, 3).await, [0, 0, 120]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_refusal_nobody_goes_before_the_time_that_it_names() {
+    let pace = Pace::new(None);
+    pace.turn(Class::Write, &Patience::default()).await.unwrap().refused(seconds(17));
+    assert_eq!(waits(&pace, Class::Write, 3).await, [17, 0, 0]);
+
+    pace.turn(Class::Write, &Patience::default()).await.unwrap().refused(seconds(3600));
+    let patience = Patience::new(Instant::now() + seconds(300), Default::default());
+    let Err(Impatience::TooLong(wait)) = pace.turn(Class::Write, &patience).await else { panic!("it went") };
+    assert_eq!(wait.as_secs(), 3600);
+}
+
+#[test]
+fn the_headers_are_those_of_the_contract() {
+    let parse = |text: &str| {
+        let pairs = text.split_whitespace().filter_map(|pair| pair.split_once('='));
+        let headers: HeaderMap = pairs
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
+            .collect();
+        Allowance::parse(&headers)
+    };
+    for (text, expected) in [
+        ("x-ratelimit-limit=60 x-ratelimit-remaining=59 x-ratelimit-reset=30", Some(allowance(60, 59, 30))),
+        ("x-ratelimit-limit=60 x-ratelimit-remaining=0 x-ratelimit-reset=0", Some(allowance(60, 0, 0))),
+        ("", None),
+        ("x-ratelimit-remaining=59 x-ratelimit-reset=30", None),
+        ("x-ratelimit-limit=sixty x-ratelimit-remaining=59 x-ratelimit-reset=30", None),
+        ("x-ratelimit-limit=60 x-ratelimit-remaining=-1 x-ratelimit-reset=30", None),
+        ("x-ratelimit-limit=60 x-ratelimit-remaining=1 x-ratelimit-reset=1764100000", None),
+        ("ratelimit-limit=60 ratelimit-remaining=1 ratelimit-reset=1", None),
+    ] {
+        assert_eq!(parse(text), expected, "{text}");
+    }
+}

@@ -1,0 +1,46 @@
+//! What is worth another try. A read may be repeated whenever it failed for a reason that passes; a write only when it is
+//! certain that the service did not run it, because a second one may do harm.
+
+use std::time::Duration;
+
+use super::{Error, Failure, answer::Answer, http::Request};
+
+/// A reason to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Again {
+    pub(super) why: &'static str,
+    /// How often at most, where a further try promises little.
+    pub(super) at_most: u32,
+    /// How long the other side wants to be left alone.
+    pub(super) not_before: Option<Duration>,
+    /// Whether the service itself, or the way to it, seems to be down.
+    pub(super) is_outage: bool,
+}
+
+/// Whether an exchange is to be repeated. `is_known` says that the service has answered this client before: then it is there,
+/// and will be again.
+pub(super) fn again(request: &Request, outcome: &Result<Answer, Error>, is_known: bool) -> Option<Again> {
+    let again = |why| Again { why, at_most: u32::MAX, not_before: None, is_outage: true };
+    match outcome {
+        Ok(answer) if answer.status() == 429 => Some(Again {
+            not_before: answer.retry_after(),
+            is_outage: false,
+            ..again("the KMS allows no more requests for now")
+        }),
+        Ok(answer) if answer.status() >= 500 && request.is_repeatable() => {
+            Some(Again { not_before: answer.retry_after(), ..again("the KMS failed") })
+        }
+        Err(Error::NoAnswer { failure, sent, .. }) if !sent || request.is_repeatable() => match failure {
+            // It stays so until somebody changes something.
+            Failure::Tls(_) | Failure::UnknownAuthority | Failure::NotHttp => None,
+            // Another try may cost the caller all its time.
+            Failure::Timeout => Some(Again { at_most: 1, ..again("the KMS did not answer in time") }),
+            // A wrong address most often, when nobody has answered there yet.
+            Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) => {
+                Some(Again { at_most: if is_known { u32::MAX } else { 2 }, ..again("the KMS cannot be reached") })
+            }
+            Failure::Reset | Failure::Cut => Some(again("the connection to the KMS broke")),
+        },
+        _ => None,
+    }
+}

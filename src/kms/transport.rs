@@ -1,0 +1,126 @@
+//! Gets a request to the service and an answer back: waits for its turn, and repeats what may be repeated. Knows nothing of
+//! logins and connections.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use tokio::time::Instant;
+
+use super::{
+    Error, Patience, Settings,
+    answer::Answer,
+    http::{Http, Request},
+    pace::Pace,
+    retry,
+};
+use crate::secret::Secret;
+
+/// The longest wait between two tries, before chance is added.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// How long a service that stayed away through all repetitions is not waited for again: with hundreds of connections each
+/// would wait as long as the first.
+const OUTAGE: Duration = Duration::from_secs(30);
+
+/// The way to the service for one caller.
+#[derive(Clone)]
+pub(super) struct Transport {
+    line: Arc<Line>,
+    patience: Patience,
+}
+
+/// What all callers share.
+struct Line {
+    http: Http,
+    pace: Pace,
+    pauses: ExponentialBuilder,
+    /// Whether the service has answered before.
+    is_known: AtomicBool,
+    /// When repeating was given up last, and nothing was heard since.
+    gave_up: Mutex<Option<Instant>>,
+}
+
+impl Transport {
+    pub(super) fn new(settings: Settings) -> Self {
+        let pauses = ExponentialBuilder::new()
+            .with_min_delay(settings.first_pause)
+            .with_max_delay(LONGEST_PAUSE)
+            .with_max_times(settings.max_retries as usize)
+            .with_jitter();
+        let line = Line {
+            pace: Pace::new(settings.max_requests_per_minute),
+            http: Http::new(settings),
+            pauses,
+            is_known: AtomicBool::new(false),
+            gave_up: Mutex::default(),
+        };
+        Self { line: Arc::new(line), patience: Patience::default() }
+    }
+
+    pub(super) fn within(&self, patience: Patience) -> Self {
+        Self { line: Arc::clone(&self.line), patience }
+    }
+
+    pub(super) fn host(&self) -> &str {
+        self.line.http.host()
+    }
+
+    /// The last answer, or why there is none.
+    pub(super) async fn send(&self, request: &Request, token: Option<&Secret>) -> Result<Answer, Error> {
+        let line = &*self.line;
+        let mut pauses = line.pauses.build();
+        let mut attempt = 0;
+        let mut last = None;
+        loop {
+            attempt += 1;
+            let turn = match line.pace.turn(request.class(), &self.patience).await {
+                Ok(turn) => turn,
+                Err(impatience) => return last.unwrap_or(Err(Error::Unsent(impatience))),
+            };
+            let outcome = line.http.exchange(request, token, attempt).await;
+            if let Some(allowance) = outcome.as_ref().ok().and_then(Answer::allowance) {
+                turn.learn(allowance);
+            }
+            let Some(again) = retry::again(request, &outcome, line.is_known.load(Ordering::Relaxed)) else {
+                if outcome.is_ok() {
+                    line.is_there();
+                }
+                return outcome;
+            };
+            if let Some(wait) = again.not_before.filter(|_| !again.is_outage) {
+                turn.refused(wait);
+            }
+            drop(turn);
+            let may_wait = attempt <= again.at_most && !(again.is_outage && line.is_down());
+            let Some(pause) = pauses.next().filter(|_| may_wait) else {
+                if again.is_outage {
+                    line.give_up();
+                }
+                return outcome;
+            };
+            // After a 429 everybody waits for the turn that the service has named.
+            let pause = pause.max(again.not_before.filter(|_| again.is_outage).unwrap_or_default());
+            if self.patience.wait(pause, again.why).await.is_err() {
+                return outcome;
+            }
+            last = Some(outcome);
+        }
+    }
+}
+
+impl Line {
+    fn is_there(&self) {
+        self.is_known.store(true, Ordering::Relaxed);
+        *self.gave_up.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn give_up(&self) {
+        *self.gave_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_down(&self) -> bool {
+        self.gave_up.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|when| when.elapsed() < OUTAGE)
+    }
+}

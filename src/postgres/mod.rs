@@ -15,6 +15,7 @@
 //! | `address`, `network` | what is never contacted, and what belongs to somebody's own network |
 //! | `privileges` | what a login may change, as the catalogs say |
 //! | `failure`, `server_error` | what libraries report, and what servers say, turned into a reason |
+//! | `driver` | the same for what the service's driver says of a login of its own |
 //! | `reason` | every reason |
 //! | `words` | one table: the class of each reason, the input to blame, what to say |
 //! | `privileges` | what the role may do with the passwords of others, once it is in |
@@ -23,6 +24,7 @@
 mod address;
 mod certificate_problem;
 mod certificates;
+mod driver;
 mod failure;
 mod guard;
 mod judgement;
@@ -41,6 +43,7 @@ mod words;
 pub use self::address::{is_internal, is_loopback, is_private};
 pub use self::certificate_problem::{CertificateProblem, Fault, Link, Trust};
 pub use self::certificates::{CertificateError, Certificates};
+pub use self::driver::reason_of_driver;
 pub use self::login::{Accepted, Resolved, login, resolve};
 pub use self::network::{Network, NotANetwork};
 pub use self::presented::Presented;

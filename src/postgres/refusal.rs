@@ -48,6 +48,21 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// A login that somebody else made and told of.
+    pub fn told(reason: Reason, host: &str, port: u16, database: &str, username: &str, at: OffsetDateTime) -> Self {
+        Self {
+            reason,
+            said: None,
+            endpoint: Endpoint { host: host.to_owned(), port, address: None, local: None, overridden: None },
+            passed_over: Vec::new(),
+            answered: true,
+            database: database.to_owned(),
+            username: username.to_owned(),
+            stage: Stage::Login,
+            at,
+        }
+    }
+
     /// Whether the answer would be the same from anywhere.
     pub fn class(&self) -> Class {
         self.reason.row(self).class

@@ -170,7 +170,7 @@ fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
 }
 
 /// Without what stands in quotes: a role can be called `pg_hba.conf`.
-fn without_names(message: &str) -> String {
+pub(super) fn without_names(message: &str) -> String {
     message.split('"').step_by(2).collect::<Vec<_>>().join("\"\"")
 }
 

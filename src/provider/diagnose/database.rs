@@ -145,7 +145,7 @@ fn seen_from_elsewhere(refusal: &Refusal, login: &Login<'_>) -> Option<String> {
 }
 
 /// A provider sees no graph: what another resource of the same run would put right looks like any other refusal.
-fn cured_by_this_run(reason: &Reason) -> bool {
+pub(super) fn cured_by_this_run(reason: &Reason) -> bool {
     matches!(
         reason,
         Reason::PasswordRefused

@@ -7,6 +7,7 @@ mod database;
 pub(crate) mod drift;
 mod elsewhere;
 mod existing;
+mod from_kms;
 pub(crate) mod managed;
 mod privileges;
 mod service;

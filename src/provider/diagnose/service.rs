@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use crate::kms::{Client, Connection, Error, Failure, Foreign, Impatience, Issue, NewConnection, Reply, Step};
+use time::OffsetDateTime;
+
+use crate::kms::{
+    Client, Connection, Error, Failure, Foreign, Impatience, Issue, NewConnection, NewCredentials, Reply, Step,
+};
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 
-use super::{NOTHING_SENT, sentence};
+use super::{NOTHING_SENT, from_kms, sentence};
 
 const TOO_MANY: &str = "Too many requests to the KMS";
 const NOT_ACCEPTED: &str = "The KMS does not accept a value";
@@ -21,6 +25,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) project: Option<&'a str>,
     /// The argument that gave the password.
     pub(crate) password_argument: &'static str,
+    /// What was sent for the KMS to log in with, if anything was.
+    pub(crate) credentials: Option<&'a NewCredentials>,
 }
 
 impl Attempt<'_> {
@@ -63,6 +69,9 @@ pub(crate) fn service(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
         && !issues.is_empty()
     {
         return issues.iter().map(|issue| invalid(attempt, issue, reply)).collect();
+    }
+    if let (Error::DatabaseRefused { step: Step::Login, message, reply }, Some(sent)) = (error, attempt.credentials) {
+        return from_kms::refusal(attempt, sent, message, reply, OffsetDateTime::now_utc()).into();
     }
     let (summary, next, path) = words(attempt, error);
     let what_happened = attempt.failed(error);
@@ -290,14 +299,8 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             "The login succeeded, but this role may not change its own password, or the database refuses to. Look at the \
              database's log, and at the connection in the KMS.",
         ),
-        Error::DatabaseRefused { message, .. } => (
-            "The KMS could not log in to the database",
-            "This is what the KMS found from its own network; nothing was stored. When the login from this machine succeeds, the \
-             difference is the way: a firewall, another DNS view, or an address that the KMS refuses to contact (a self-hosted \
-             KMS contacts private addresses only with `ALLOW_INTERNAL_IP_CONNECTIONS=true`)."
-                .to_owned(),
-            Some(refused_argument(message, attempt)),
-        ),
+        // Only an attempt that sent credentials gets this, and then more is said.
+        Error::DatabaseRefused { .. } => say("The KMS could not log in to the database", "Nothing was stored."),
         Error::InUse { .. } => say(
             "The connection is in use",
             "Secret rotations, secret syncs or other things of the KMS still use it. Remove those first: destroy them in the same \
@@ -308,10 +311,9 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             "The connection has platform-managed credentials, which cannot be changed from outside. Leave host, port, database, \
              username, password and TLS arguments as they are.",
         ),
-        Error::OtherApp { .. } => say(
-            "This is not a PostgreSQL connection",
-            "The id belongs to a connection of another app. Check the id.",
-        ),
+        Error::OtherApp { .. } => {
+            say("This is not a PostgreSQL connection", "The id belongs to a connection of another app. Check the id.")
+        }
         Error::NoSuchConnection { .. } => say(
             "The connection is gone",
             "Somebody deleted it outside of this configuration. Run `terraform apply` again: it plans to create it anew.",
@@ -322,7 +324,8 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             "project_id",
         ),
         Error::Limited { retry_after, .. } => {
-            let wait = retry_after.map_or_else(|| "a minute".to_owned(), |wait| format!("{} seconds", wait.as_secs().max(1)));
+            let wait =
+                retry_after.map_or_else(|| "a minute".to_owned(), |wait| format!("{} seconds", wait.as_secs().max(1)));
             let next = format!(
                 "The request was not run. Wait {wait} and try again. The KMS counts all requests from one address, so other runs \
                  share the limit; `max_requests_per_minute` of the provider keeps this one below it."
@@ -345,7 +348,10 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
         ),
         Error::Gateway { foreign } => (
             "Something in front of the KMS failed",
-            format!("A proxy or load balancer at `{}` answered instead of the KMS. Try again in a while.", foreign.call.host),
+            format!(
+                "A proxy or load balancer at `{}` answered instead of the KMS. Try again in a while.",
+                foreign.call.host
+            ),
             None,
         ),
         Error::NoAnswer { failure, .. } => ("The KMS gave no answer", no_answer(failure).to_owned(), None),
@@ -367,30 +373,6 @@ fn permission(verb: &str) -> &str {
         "import" | "list" | "plan" => "read",
         verb => verb,
     }
-}
-
-/// Which argument the service's driver speaks of. Names in quotes say nothing: a role may be called `database_user`.
-fn refused_argument(message: &str, attempt: Attempt<'_>) -> Path {
-    let words: String = message.split('"').step_by(2).collect();
-    let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
-    let network = ["ENOTFOUND", "ECONN", "EHOST", "timeout", "IP addresses", "altnames", "belongs to a service"];
-    Path::from(if says(&["password authentication failed", "SASL"]) {
-        attempt.password_argument
-    } else if says(&["pg_hba.conf"]) {
-        if says(&["no encryption", "SSL off"]) { "ssl_enabled" } else { "host" }
-    } else if says(&network) {
-        "host"
-    } else if says(&["database"]) {
-        "database"
-    } else if says(&["SSL"]) {
-        "ssl_enabled"
-    } else if says(&["certificate"]) {
-        "ssl_certificate"
-    } else if says(&["role"]) {
-        "username"
-    } else {
-        "host"
-    })
 }
 
 fn no_answer(failure: &Failure) -> &'static str {

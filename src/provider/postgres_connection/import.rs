@@ -91,7 +91,7 @@ impl Search<'_> {
 }
 
 fn attempt<'a>(title: &'a str, project: Option<&'a str>) -> Attempt<'a> {
-    Attempt { verb: "import", title, project, password_argument: "password" }
+    Attempt { verb: "import", title, project, password_argument: "password", credentials: None }
 }
 
 #[cfg(test)]

@@ -35,7 +35,13 @@ pub(super) async fn list(call: &Call<Session>, config: &Object) -> Result<Vec<Li
     let (project, prefix) = (config.get("project_id").as_str(), config.get("name_prefix").as_str());
     let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
     let client = wait::client(call, limit)?;
-    let attempt = Attempt { verb: "list", title: "kms_postgres_connection", project, password_argument: "password" };
+    let attempt = Attempt {
+        verb: "list",
+        title: "kms_postgres_connection",
+        project,
+        password_argument: "password",
+        credentials: None,
+    };
     let found = wait::reading(call, limit, call.session().scopes.list(&client, project, THIS_WALK)).await?;
     let found = found.map_err(|error| diagnose::service(attempt, &error))?;
     let prefix = prefix.unwrap_or_default();

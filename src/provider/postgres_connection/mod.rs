@@ -169,7 +169,9 @@ impl Resource<Session> for PostgresConnection {
                 Ok(Connection::read(remote, planned).into_object())
             }
             Err(error) => {
-                let messages = diagnose::create(planned.attempt("create"), client, &request, &error).await;
+                let attempt =
+                    diagnose::Attempt { credentials: Some(&request.credentials), ..planned.attempt("create") };
+                let messages = diagnose::create(attempt, client, &request, &error).await;
                 if !request.is_platform_managed {
                     return Err(messages);
                 }
@@ -253,7 +255,9 @@ impl Resource<Session> for PostgresConnection {
         let remote = match settled {
             Ok(remote) => remote,
             Err(error) => {
-                let messages = diagnose::update(planned.attempt("update"), &error);
+                let credentials = request.credentials.as_ref();
+                let attempt = diagnose::Attempt { credentials, ..planned.attempt("update") };
+                let messages = diagnose::update(attempt, &error);
                 if !request.is_platform_managed {
                     return Err(messages);
                 }
@@ -399,7 +403,7 @@ impl Connection {
     /// What is being done to it, for a message.
     fn attempt(&self, verb: &'static str) -> diagnose::Attempt<'_> {
         let (title, password_argument) = (self.title(), self.password_argument());
-        diagnose::Attempt { verb, title, project: self.project(), password_argument }
+        diagnose::Attempt { verb, title, project: self.project(), password_argument, credentials: None }
     }
 
     /// The argument that gives the password. (A write-only one is never in a planned state.)

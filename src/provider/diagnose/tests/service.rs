@@ -10,7 +10,7 @@ use crate::provider::diagnose::service::{Attempt, service, update};
 use crate::terraform::diagnostic::Diagnostics;
 
 pub(super) const ATTEMPT: Attempt<'_> =
-    Attempt { verb: "update", title: "orders-db", project: None, password_argument: "password_wo" };
+    Attempt { verb: "update", title: "orders-db", project: None, password_argument: "password_wo", credentials: None };
 
 fn call() -> Call {
     let path = "/api/v1/app-connections/postgres/1".to_owned();

@@ -1,11 +1,39 @@
 //! Values that the KMS, or the database that it asks, does not accept: each is said at its argument.
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
+use time::macros::datetime;
 
 use super::service::{ATTEMPT, check, reply};
-use crate::kms::{Error, Issue, Step};
-use crate::provider::diagnose::service::service;
+use super::shown;
+use crate::kms::{Error, Issue, NewCredentials, Step};
+use crate::provider::diagnose::from_kms;
+use crate::provider::diagnose::service::{Attempt, service};
+use crate::secret::Secret;
 use crate::terraform::diagnostic::Path;
+
+fn credentials() -> NewCredentials {
+    NewCredentials {
+        host: "db.example.com".to_owned(),
+        port: 5432,
+        database: "orders".to_owned(),
+        username: "kms_role".to_owned(),
+        password: Secret::new("hunter2"),
+        ssl_enabled: true,
+        ssl_reject_unauthorized: true,
+        ssl_certificate: None,
+    }
+}
+
+fn sending(credentials: &NewCredentials) -> Attempt<'_> {
+    Attempt { credentials: Some(credentials), ..ATTEMPT }
+}
+
+fn told(message: &str, expected: Expect) {
+    let reply = reply(400, "BadRequest", "");
+    let at = datetime!(2026-01-02 03:04:05 UTC);
+    let credentials = credentials();
+    expected.assert_eq(&shown(&from_kms::refusal(sending(&credentials), &credentials, message, &reply, at)));
+}
 
 fn database_refused(message: &str) -> Error {
     let reply = reply(400, "BadRequest", &format!("Unable to validate connection: {message}"));
@@ -89,18 +117,65 @@ fn each_field_of_the_service_is_an_argument() {
 
 #[test]
 fn what_the_database_said_to_the_service() {
-    check(
-        &database_refused("password authentication failed for user \"kms_role\""),
+    told("password authentication failed for user \"kms_role\"", expect![[r#"
+        Error: The KMS could not log in to the database
+        at password_wo
+
+        `db.example.com:5432` refused the password of role `kms_role`.
+        The KMS said: password authentication failed for user "kms_role".
+        Asked: `db.example.com:5432` as role `kms_role` for database `orders`.
+        When: 2026-01-02 03:04:05 UTC, from the KMS at `app.kms.hanzo.ai`.
+        Connection: `orders-db`, with the password from `password_wo`.
+        Nothing was stored: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
+
+        Check, likeliest first:
+          - The password.
+          - Whether role `kms_role` exists: the answer is the same when it does not.
+          - Upper and lower case of the role's name: they matter once it was created in quotes.
+          - Whether the password has expired (`VALID UNTIL`) or was never set.
+          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
+          - When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, another network.
+
+        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+          ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
+
+        If this same run creates the role or the database, or changes this password, it has to come first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
+    "#]]);
+    told(
+        "Private IP addresses (db.example.com) are not allowed. If you are self-hosting, you can allow private IP addresses by \
+         setting the ''ALLOW_INTERNAL_IP_CONNECTIONS'' environment variable to 'true' on your instance.",
         expect![[r#"
             Error: The KMS could not log in to the database
-            at password_wo
+            at host
 
-            `orders-db` could not be updated: the KMS could not log in to the database: password authentication failed for user "kms_role".
-            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
+            The KMS does not connect to the internal address of `db.example.com`.
+            The KMS said: Private IP addresses (db.example.com) are not allowed. If you are self-hosting, you can allow private IP addresses by setting the ''ALLOW_INTERNAL_IP_CONNECTIONS'' environment variable to 'true' on your instance.
+            Asked: `db.example.com:5432` as role `kms_role` for database `orders`.
+            When: 2026-01-02 03:04:05 UTC, from the KMS at `app.kms.hanzo.ai`.
+            Connection: `orders-db`, with the password from `password_wo`.
+            Nothing was stored: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
 
-            This is what the KMS found from its own network; nothing was stored. When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, or an address that the KMS refuses to contact (a self-hosted KMS contacts private addresses only with `ALLOW_INTERNAL_IP_CONNECTIONS=true`).
+            Check, likeliest first:
+              - Use a public name or address of the database, or a gateway (`gateway_id`).
+              - A KMS of your own can be told to allow them: `ALLOW_INTERNAL_IP_CONNECTIONS=true` in its environment.
+              - When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, another network.
         "#]],
     );
+    told("something new", expect![[r#"
+        Error: The KMS could not log in to the database
+        at host
+
+        The KMS could not log in to `db.example.com:5432`.
+        The KMS said: something new.
+        Asked: `db.example.com:5432` as role `kms_role` for database `orders`.
+        When: 2026-01-02 03:04:05 UTC, from the KMS at `app.kms.hanzo.ai`.
+        Connection: `orders-db`, with the password from `password_wo`.
+        Nothing was stored: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
+
+        Check, likeliest first:
+          - What the KMS said, and the log of the database.
+          - When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, another network.
+    "#]]);
     let error = Error::DatabaseRefused {
         step: Step::ChangePassword,
         message: "ALTER USER failed".to_owned(),
@@ -124,7 +199,12 @@ fn what_the_database_said_to_the_service() {
         ("no pg_hba.conf entry for host \"192.0.2.1\", user \"x\", database \"y\", SSL encryption", "host"),
         ("no pg_hba.conf entry for host \"192.0.2.1\", user \"x\", database \"y\", no encryption", "ssl_enabled"),
         ("getaddrinfo ENOTFOUND db.example.com", "host"),
-        ("connect ECONNREFUSED 192.0.2.1:5432", "host"),
+        ("connect ECONNREFUSED 192.0.2.1:5432", "port"),
+        ("connect EHOSTUNREACH 192.0.2.1:5432", "host"),
+        ("read ECONNRESET", "host"),
+        ("Connection terminated unexpectedly", "host"),
+        ("The host db belongs to a service that is in-use by Infisical", "host"),
+        ("too many connections for role \"x\"", "username"),
         ("timeout expired", "host"),
         ("Local IPs not allowed as URL", "host"),
         ("Hostname/IP does not match certificate's altnames: Host: a. is not in the cert's altnames", "host"),
@@ -138,8 +218,8 @@ fn what_the_database_said_to_the_service() {
         ("role \"database_user\" does not exist", "username"),
         ("something new", "host"),
     ] {
-        let paths: Vec<_> =
-            service(ATTEMPT, &database_refused(message)).into_iter().map(|diagnostic| diagnostic.path).collect();
+        let found = service(sending(&credentials()), &database_refused(message));
+        let paths: Vec<_> = found.into_iter().map(|diagnostic| diagnostic.path).collect();
         assert_eq!(paths, [Some(Path::from(expected))], "{message}");
     }
 }

@@ -4,13 +4,16 @@
 
 #[path = "../tests/support/kms/mod.rs"]
 mod kms;
+#[path = "../tests/support/proxy.rs"]
+mod proxy;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use self::kms::{Kms, Options};
+use self::kms::{Fault, Kms, Options};
+use self::proxy::{Proxy, Trouble};
 
 /// Taken when it is free, so that a configuration works again after a restart.
 const USUAL_PORT: u16 = 8787;
@@ -27,13 +30,33 @@ A KMS on this machine with one identity and one project. It logs in to your data
   --writes-per-minute N  refuse more writes and logins than this
   --deny-internal        refuse databases on private addresses, as the hosted KMS does
   --no-login             store credentials without trying them
-  --help                 show this";
+  --fault ORDER          fail as ordered; may be given more than once
+  --proxy TROUBLE        put a bad network in between: reset, delay=MS, black-hole, cut=BYTES, throttle=BYTES
+  --help                 show this
+
+An ORDER is `METHOD PATH COUNT FAULT`, for the next COUNT (or `always`) requests of that METHOD (or `*`) whose path starts
+so, or `storm PERCENT SEED [FAULT…]`, for that share of all requests, at random, and alike for the same seed:
+
+  cargo kms -- --fault 'POST /api/v1/app-connections/postgres 3 lost-after' --fault 'storm 10 4711'
+
+More can be ordered while it runs, an ORDER a line, and all of it taken back:
+
+  curl -d '* /api 1 status=503' http://127.0.0.1:8787/_lab/faults
+  curl -X DELETE http://127.0.0.1:8787/_lab/faults";
+
+/// What the command line says.
+#[derive(Default)]
+struct Wishes {
+    options: Options,
+    faults: Vec<String>,
+    trouble: Option<Trouble>,
+}
 
 fn main() -> ExitCode {
-    let options = match parse(std::env::args().skip(1)) {
-        Ok(Some(options)) => options,
+    let wishes = match parse(std::env::args().skip(1)) {
+        Ok(Some(wishes)) => wishes,
         Ok(None) => {
-            println!("{USAGE}");
+            println!("{USAGE}\n\nFAULT is one of:\n{}", Fault::WORDS);
             return ExitCode::SUCCESS;
         }
         Err(problem) => {
@@ -41,7 +64,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match start(options).and_then(|kms| serve(&kms)) {
+    match serve(wishes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("{problem}");
@@ -51,8 +74,9 @@ fn main() -> ExitCode {
 }
 
 /// `None` is a wish for help.
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-    let mut options = Options::default();
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Wishes>, String> {
+    let mut wishes = Wishes::default();
+    let options = &mut wishes.options;
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("`{argument}` needs a value"));
         match argument.as_str() {
@@ -63,11 +87,13 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
             "--writes-per-minute" => options.writes_per_minute = Some(number(&argument, &value()?)?),
             "--deny-internal" => options.allow_internal = false,
             "--no-login" => options.log_in = false,
+            "--fault" => wishes.faults.push(value()?),
+            "--proxy" => wishes.trouble = Some(value()?.parse()?),
             "--help" | "-h" => return Ok(None),
             _ => return Err(format!("there is no option `{argument}`")),
         }
     }
-    Ok(Some(options))
+    Ok(Some(wishes))
 }
 
 fn number<T: FromStr>(option: &str, value: &str) -> Result<T, String> {
@@ -88,13 +114,21 @@ fn start(options: Options) -> Result<Kms, String> {
     }
 }
 
-fn serve(kms: &Kms) -> Result<(), String> {
+fn serve(wishes: Wishes) -> Result<(), String> {
+    let kms = start(wishes.options)?;
+    wishes.faults.iter().try_for_each(|order| kms.fail_as_told(order))?;
+    let proxy = wishes.trouble.map(|trouble| {
+        let proxy = Proxy::start(kms.port());
+        proxy.set(trouble);
+        proxy
+    });
+    let url = proxy.as_ref().map_or_else(|| kms.url(), |proxy| format!("http://127.0.0.1:{}", proxy.port()));
     println!("The local KMS server listens. Its identity for machines, and its project:\n");
-    println!("  export KMS_HOST={}", kms.url());
+    println!("  export KMS_HOST={url}");
     println!("  export KMS_UNIVERSAL_AUTH_CLIENT_ID={}", kms.client_id());
     println!("  export KMS_UNIVERSAL_AUTH_CLIENT_SECRET={}", kms.client_secret());
     println!("  export TF_VAR_project_id={}", kms.project_id());
-    println!("\nA configuration to start from:\n\n{}\nCtrl-C ends the server.", configuration(kms));
+    println!("\nA configuration to start from:\n\n{}\nCtrl-C ends the server.", configuration(&kms, &url));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime
         .and_then(|runtime| runtime.block_on(tokio::signal::ctrl_c()))
@@ -103,7 +137,7 @@ fn serve(kms: &Kms) -> Result<(), String> {
     Ok(())
 }
 
-fn configuration(kms: &Kms) -> String {
+fn configuration(kms: &Kms, url: &str) -> String {
     format!(
         r#"terraform {{
   required_providers {{
@@ -134,7 +168,7 @@ resource "kms_postgres_connection" "orders" {{
   password_wo_version = 1
 }}
 "#,
-        host = kms.url(),
+        host = url,
         client_id = kms.client_id(),
         client_secret = kms.client_secret(),
     )

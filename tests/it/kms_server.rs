@@ -2,6 +2,8 @@
 
 mod client;
 mod faults;
+mod laboratory;
 mod logins;
+mod proxy;
 mod refusals;
 mod rows;

@@ -4,6 +4,7 @@ pub(crate) mod fakes;
 pub(crate) mod kms;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
+pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod scene;
 pub(crate) mod terraform;

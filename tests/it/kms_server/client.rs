@@ -48,6 +48,11 @@ impl Client {
         Self { port: kms.port(), headers: Vec::new() }
     }
 
+    /// The same client at another port: a proxy's.
+    pub(super) fn through(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
+
     pub(super) fn set_token(&mut self, token: &str) {
         self.set("authorization", &format!("Bearer {token}"));
     }

@@ -1,61 +1,151 @@
-//! Failures that are ordered for certain requests. Knows nothing of what the requests mean.
+//! Failures that are ordered for certain requests, or strike at random. Knows nothing of what the requests mean.
 
+mod carry_out;
+mod text;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 
-/// A way to fail.
-#[derive(Clone, Debug)]
+pub(super) use self::carry_out::Mood;
+use self::text::Line;
+
+/// A way to fail. Where nothing else is said, what is asked is done.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Fault {
     /// Answers with this status and body; nothing is done.
     Status(u16, Value),
-    /// Drops the connection without an answer; nothing is done.
-    LostBefore,
-    /// Does what is asked, then drops the connection without an answer.
-    LostAfter,
-    /// Waits, then goes on as usual.
-    Delay(Duration),
-    /// Does what is asked, and drops the connection in the middle of the answer's body.
-    Cut,
-    /// Does what is asked, and answers as a proxy that lost its patience: this status and a page.
-    Gateway(u16),
-    /// Does what is asked, and answers only this much later.
-    Stall(Duration),
-    /// Does what is asked, and answers 200 with something that is no JSON.
-    Garbage,
+    /// Answers with this status and a page in HTML; nothing is done.
+    Page(u16),
+    /// Sends the client to another address; nothing is done.
+    Redirect(String),
     /// Answers that the token has expired; nothing is done.
     ExpiredToken,
+    /// Answers 429, to come again in so many seconds; nothing is done.
+    RateLimit(u64),
+    /// The same with the time of day in `Retry-After`, the other form that it may have.
+    RateLimitUntil(u64),
+    /// Behaves as during maintenance: reads and logins go on, and nothing is written.
+    Maintenance,
+    /// Drops the connection without an answer; nothing is done.
+    LostBefore,
+    /// Drops the connection without an answer afterwards.
+    LostAfter,
+    /// Drops the connection in the middle of the answer's body.
+    Cut,
+    /// Answers as a proxy that lost its patience: this status and a page.
+    Gateway(u16),
+    /// Waits first.
+    Delay(Duration),
+    /// Answers only this much later.
+    Stall(Duration),
+    /// Answers byte by byte, with this pause before each.
+    Drip(Duration),
     /// Reads see everything as it was before the last change.
     Lagging,
+    /// Answers 200 with something that is no JSON.
+    Garbage,
+    /// Answers 200 with nothing.
+    Empty,
+    /// Answers with the first half of the JSON, as if that were all.
+    Truncated,
+    /// Answers with a number for each text, and a text for each number.
+    WrongTypes,
+    /// Answers 200 with a million brackets, one within the other.
+    Nested,
+    /// Answers 200 with a body that never ends.
+    Endless,
+    /// Answers 200 with gzip that nobody asked for: less than a megabyte, and more than a hundred when unpacked.
+    Bomb,
 }
 
 /// The failures that are still to come.
 #[derive(Default)]
-pub(super) struct Faults(Vec<Order>);
+pub(super) struct Faults {
+    orders: Vec<Order>,
+    storm: Option<Storm>,
+    met: BTreeMap<String, usize>,
+}
 
+/// A fault for the next requests of a kind.
 struct Order {
     method: String,
     path_prefix: String,
-    left: usize,
+    /// None is for ever.
+    left: Option<usize>,
     fault: Fault,
+}
+
+/// A share of all requests fails at random. Requests that come in the same order fail alike for the same seed.
+pub(crate) struct Storm {
+    percent: u8,
+    seed: u64,
+    faults: Vec<Fault>,
+    random: StdRng,
+}
+
+impl Storm {
+    pub(crate) fn new(percent: u8, seed: u64, faults: Vec<Fault>) -> Self {
+        Self { percent, seed, faults, random: StdRng::seed_from_u64(seed) }
+    }
+
+    fn strike(&mut self) -> Option<Fault> {
+        let hit = self.random.random_range(0..100) < self.percent;
+        // Drawn in any case, so that another share meets the same faults.
+        let index = self.random.random_range(0..self.faults.len().max(1));
+        self.faults.get(index).filter(|_| hit).cloned()
+    }
 }
 
 impl Faults {
     pub(super) fn order(&mut self, method: &str, path_prefix: &str, count: usize, fault: Fault) {
-        self.0.push(Order { method: method.to_owned(), path_prefix: path_prefix.to_owned(), left: count, fault });
+        self.orders.push(Order {
+            method: method.to_owned(),
+            path_prefix: path_prefix.to_owned(),
+            left: Some(count),
+            fault,
+        });
+    }
+
+    pub(super) fn set_storm(&mut self, storm: Storm) {
+        self.storm = Some(storm);
+    }
+
+    /// Orders what the lines of a text say; all of them, or none and why.
+    pub(super) fn order_text(&mut self, text: &str) -> Result<(), String> {
+        let lines = text.lines().filter(|line| !line.trim().is_empty()).map(text::parse);
+        for line in lines.collect::<Result<Vec<_>, _>>()? {
+            match line {
+                Line::Order(order) => self.orders.push(order),
+                Line::Storm(storm) => self.storm = Some(*storm),
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        (self.orders, self.storm) = (Vec::new(), None);
     }
 
-    /// The failure for a request: of those that fit, the one ordered first.
+    /// The failure for a request: of the orders that fit, the one given first; else what the storm brings.
     pub(super) fn take(&mut self, method: &str, path: &str) -> Option<Fault> {
         let fits = |order: &&mut Order| {
-            order.left > 0 && ["*", method].contains(&&*order.method) && path.starts_with(&order.path_prefix)
+            order.left != Some(0) && ["*", method].contains(&&*order.method) && path.starts_with(&order.path_prefix)
         };
-        let order = self.0.iter_mut().find(fits)?;
-        order.left -= 1;
-        Some(order.fault.clone())
+        let ordered = self.orders.iter_mut().find(fits).map(|order| {
+            order.left = order.left.map(|left| left - 1);
+            order.fault.clone()
+        });
+        let fault = ordered.or_else(|| self.storm.as_mut()?.strike())?;
+        *self.met.entry(fault.to_string()).or_default() += 1;
+        Some(fault)
+    }
+
+    /// How often each fault has struck so far.
+    pub(super) fn met(&self) -> BTreeMap<String, usize> {
+        self.met.clone()
     }
 }

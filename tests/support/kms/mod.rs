@@ -17,6 +17,7 @@ mod connections;
 mod database;
 mod faults;
 mod guard;
+mod lab;
 mod limits;
 mod line;
 mod lists;
@@ -28,6 +29,7 @@ mod server;
 mod store;
 mod tokens;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,7 +40,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-pub(crate) use self::faults::Fault;
+pub(crate) use self::faults::{Fault, Storm};
 use self::line::{Cutter, Lines};
 pub(crate) use self::recorder::Recorded;
 use self::server::Server;
@@ -197,6 +199,24 @@ impl Kms {
     /// request the oldest counts.
     pub(crate) fn fail(&self, method: &str, path_prefix: &str, count: usize, fault: Fault) {
         self.server.faults.lock().unwrap().order(method, path_prefix, count, fault);
+    }
+
+    /// The same in the words of the laboratory, one order a line. See `faults/text.rs`.
+    ///
+    /// # Errors
+    /// When a line cannot be read; then nothing is ordered.
+    pub(crate) fn fail_as_told(&self, text: &str) -> Result<(), String> {
+        self.server.faults.lock().unwrap().order_text(text)
+    }
+
+    /// From now on a share of all requests fails at random, those that other orders fit aside.
+    pub(crate) fn set_storm(&self, storm: Storm) {
+        self.server.faults.lock().unwrap().set_storm(storm);
+    }
+
+    /// How often each fault has struck so far.
+    pub(crate) fn faults_met(&self) -> BTreeMap<String, usize> {
+        self.server.faults.lock().unwrap().met()
     }
 
     /// Takes back every failure that is still to come.

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use super::Options;
 use super::connections;
-use super::faults::{Fault, Faults};
+use super::faults::{Faults, Mood};
+use super::lab;
 use super::limits::{Headers, Limits};
 use super::line::Cutter;
 use super::lists;
@@ -85,7 +86,7 @@ impl Server {
     }
 
     /// The order is that of the real server: route, token, body, limit, schema, and only then what the route does.
-    async fn handle(&self, request: &Parts, body: Option<Bytes>, lagging: bool) -> (Headers, Handled) {
+    async fn handle(&self, request: &Parts, body: Option<Bytes>, mood: Mood) -> (Headers, Handled) {
         let (method, path) = (request.method.as_str(), request.uri.path());
         let Some(route) = Route::find(method, path) else {
             return (Vec::new(), Err(Refusal::unknown_route(method, &request.uri.to_string())));
@@ -94,7 +95,8 @@ impl Server {
             if !route.is_open() {
                 self.authenticate(&request.headers, &request.uri)?;
             }
-            if self.maintenance.load(Ordering::SeqCst) && !route.survives_maintenance() {
+            let maintenance = mood == Mood::Maintenance || self.maintenance.load(Ordering::SeqCst);
+            if maintenance && !route.survives_maintenance() {
                 return Err(Refusal::unforeseen());
             }
             if method == "GET" { Ok(None) } else { parse(&request.headers, body.ok_or_else(Refusal::unforeseen)?) }
@@ -105,7 +107,7 @@ impl Server {
         };
         let (headers, verdict) = self.limits.lock().unwrap().count(route.class());
         let handled = match verdict {
-            Ok(()) => self.run(route, &request.uri, body.as_ref(), lagging).await,
+            Ok(()) => self.run(route, &request.uri, body.as_ref(), mood).await,
             Err(refusal) => Err(refusal),
         };
         (headers, handled)
@@ -129,7 +131,7 @@ impl Server {
         self.tokens.lock().unwrap().check(token).map(|_| ())
     }
 
-    async fn run(&self, route: Route, uri: &Uri, body: Option<&Value>, lagging: bool) -> Handled {
+    async fn run(&self, route: Route, uri: &Uri, body: Option<&Value>, mood: Mood) -> Handled {
         if route.connection_id().is_some_and(|id| !is_uuid(id)) {
             return Err(Refusal::invalid(vec![invalid_uuid(&["connectionId"])]));
         }
@@ -137,7 +139,7 @@ impl Server {
         let project = query.get("projectId").map(String::as_str);
         let rows = || {
             let store = self.store();
-            if lagging { store.lagging().to_vec() } else { store.rows().to_vec() }
+            if mood == Mood::Lagging { store.lagging().to_vec() } else { store.rows().to_vec() }
         };
         match route {
             Route::LogIn => self.tokens.lock().unwrap().log_in(&self.identity, body),
@@ -171,6 +173,9 @@ async fn serve(
 async fn answer(server: Arc<Server>, cutter: Cutter, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, LONGEST_BODY).await.ok();
+    if let Some(answer) = lab::answer(&server, &parts, body.as_deref().unwrap_or_default()) {
+        return answer;
+    }
     let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
     let number = server.recorder.lock().unwrap().begin(Recorded {
         method: method.clone(),
@@ -181,38 +186,23 @@ async fn answer(server: Arc<Server>, cutter: Cutter, request: Request) -> Respon
     });
     tokio::time::sleep(server.options.latency).await;
     let fault = server.faults.lock().unwrap().take(&method, &path);
-    let (headers, handled) = match &fault {
-        Some(Fault::Status(status, body)) => {
-            server.recorder.lock().unwrap().end(number, *status);
-            return response(*status, Vec::new(), body);
-        }
-        Some(Fault::ExpiredToken) => (Vec::new(), Err(Refusal::expired_token())),
-        Some(Fault::LostBefore) => (Vec::new(), Ok(Value::Null)),
-        other => {
-            if let Some(Fault::Delay(duration)) = other {
-                tokio::time::sleep(*duration).await;
-            }
-            server.handle(&parts, body, matches!(fault, Some(Fault::Lagging))).await
+    let work = async |mood| {
+        let (headers, handled) = server.handle(&parts, body, mood).await;
+        match handled {
+            Ok(body) => response(200, headers, &body),
+            Err(refusal) => response(refusal.status, headers, &refusal.body()),
         }
     };
-    let (status, body) = match handled {
-        Ok(body) => (200, body),
-        Err(refusal) => (refusal.status, refusal.body()),
+    let answer = match fault {
+        Some(fault) => fault.carry_out(&cutter, work).await,
+        None => Some(work(Mood::Usual).await),
     };
-    let lost = matches!(fault, Some(Fault::LostBefore | Fault::LostAfter));
-    server.recorder.lock().unwrap().end(number, if lost { 0 } else { status });
-    match fault {
-        Some(Fault::LostBefore | Fault::LostAfter) => cutter.cut(),
-        Some(Fault::Cut) => cutter.cut_in_body(),
-        Some(Fault::Gateway(status)) => {
-            let status = StatusCode::from_u16(status).unwrap();
-            return (status, [(header::CONTENT_TYPE, "text/html")], "<html>patience</html>").into_response();
-        }
-        Some(Fault::Stall(duration)) => tokio::time::sleep(duration).await,
-        Some(Fault::Garbage) => return "<html>{\"not\": JSON".into_response(),
-        _ => {}
-    }
-    response(status, headers, &body)
+    let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+    server.recorder.lock().unwrap().end(number, status);
+    answer.unwrap_or_else(|| {
+        cutter.cut();
+        Response::default()
+    })
 }
 
 fn response(status: u16, headers: Headers, body: &Value) -> Response {

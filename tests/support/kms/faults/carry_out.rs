@@ -1,0 +1,186 @@
+//! What a fault does to a request and its answer. Knows answers of HTTP; nothing of routes.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::response::Parts;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream::{self, StreamExt as _};
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::super::line::Cutter;
+use super::super::refusal::Refusal;
+use super::Fault;
+
+/// How the service is while it handles a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Mood {
+    Usual,
+    /// Reads see what was before the last change.
+    Lagging,
+    /// Nothing is written.
+    Maintenance,
+}
+
+const JSON: &str = "application/json; charset=utf-8";
+const PAGE: &str = "<!DOCTYPE html><html><head><title>Not here</title></head><body>Not here</body></html>";
+const NESTING: usize = 1_000_000;
+const BOMB: usize = 900_000;
+
+impl Fault {
+    /// Fails in its way; `work` does what was asked. None is no answer at all.
+    pub(in super::super) async fn carry_out<F>(self, cutter: &Cutter, work: impl FnOnce(Mood) -> F) -> Option<Response>
+    where
+        F: Future<Output = Response>,
+    {
+        // Nothing happens before it is awaited.
+        let done = work(match self {
+            Self::Lagging => Mood::Lagging,
+            Self::Maintenance => Mood::Maintenance,
+            _ => Mood::Usual,
+        });
+        Some(match self {
+            Self::Status(status, body) => answer(status, JSON, body.to_string()),
+            Self::Page(status) => answer(status, "text/html", PAGE),
+            Self::Redirect(target) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, target)]).into_response(),
+            Self::ExpiredToken => refusal(&Refusal::expired_token()),
+            Self::RateLimit(seconds) => rate_limit(seconds, seconds.to_string()),
+            Self::RateLimitUntil(seconds) => rate_limit(seconds, date_in(seconds)),
+            Self::LostBefore => return None,
+            Self::LostAfter => {
+                done.await;
+                return None;
+            }
+            Self::Cut => {
+                let answered = done.await;
+                cutter.cut_in_body();
+                answered
+            }
+            Self::Gateway(status) => {
+                done.await;
+                answer(status, "text/html", "<html>patience</html>")
+            }
+            Self::Delay(duration) => {
+                tokio::time::sleep(duration).await;
+                done.await
+            }
+            Self::Stall(duration) => {
+                let answered = done.await;
+                tokio::time::sleep(duration).await;
+                answered
+            }
+            Self::Drip(pause) => drip(done.await, pause).await,
+            Self::Lagging | Self::Maintenance => done.await,
+            Self::Garbage => {
+                done.await;
+                "<html>{\"not\": JSON".into_response()
+            }
+            Self::Empty => {
+                done.await;
+                StatusCode::OK.into_response()
+            }
+            Self::Truncated => with_body(done.await, |body| body.slice(..body.len() / 2)).await,
+            Self::WrongTypes => {
+                with_body(done.await, |body| {
+                    let right = serde_json::from_slice(&body).unwrap_or_default();
+                    wrong(right).to_string().into()
+                })
+                .await
+            }
+            Self::Nested => {
+                done.await;
+                answer(200, JSON, "[".repeat(NESTING))
+            }
+            Self::Endless => {
+                done.await;
+                let block = Bytes::from_static(&[b' '; 64 * 1024]);
+                answer(200, JSON, Body::from_stream(stream::repeat(Ok::<_, Infallible>(block))))
+            }
+            Self::Bomb => {
+                done.await;
+                ([(header::CONTENT_ENCODING, "gzip"), (header::CONTENT_TYPE, JSON)], bomb()).into_response()
+            }
+        })
+    }
+}
+
+fn answer(status: u16, kind: &'static str, body: impl Into<Body>) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, kind)], body.into()).into_response()
+}
+
+fn refusal(refusal: &Refusal) -> Response {
+    answer(refusal.status, JSON, refusal.body().to_string())
+}
+
+fn rate_limit(seconds: u64, retry_after: String) -> Response {
+    let message = format!("Rate limit exceeded. Please try again in {seconds} seconds");
+    let mut response = refusal(&Refusal::new(429, "RateLimitExceeded", message));
+    let headers = [
+        ("x-ratelimit-limit", "60".to_owned()),
+        ("x-ratelimit-remaining", "0".to_owned()),
+        ("x-ratelimit-reset", seconds.to_string()),
+        ("retry-after", retry_after),
+    ];
+    for (name, value) in headers {
+        response.headers_mut().insert(HeaderName::from_static(name), value.parse().unwrap());
+    }
+    response
+}
+
+/// In the form of HTTP.
+fn date_in(seconds: u64) -> String {
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    (OffsetDateTime::now_utc() + Duration::from_secs(seconds)).format(&format).unwrap()
+}
+
+async fn body_of(response: Response) -> (Parts, Bytes) {
+    let (parts, body) = response.into_parts();
+    (parts, axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default())
+}
+
+async fn with_body(response: Response, change: impl FnOnce(Bytes) -> Bytes) -> Response {
+    let (mut parts, body) = body_of(response).await;
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, change(body).into())
+}
+
+async fn drip(response: Response, pause: Duration) -> Response {
+    let (mut parts, body) = body_of(response).await;
+    parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    let bytes = stream::iter(body).then(move |byte| async move {
+        tokio::time::sleep(pause).await;
+        Ok::<_, Infallible>(Bytes::copy_from_slice(&[byte]))
+    });
+    Response::from_parts(parts, Body::from_stream(bytes))
+}
+
+/// The same structure with other types in it.
+fn wrong(value: Value) -> Value {
+    match value {
+        Value::String(text) => text.len().into(),
+        Value::Number(number) => number.to_string().into(),
+        Value::Bool(_) => Value::Array(Vec::new()),
+        Value::Null => true.into(),
+        Value::Array(items) => items.into_iter().map(wrong).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, wrong(value))).collect(),
+    }
+}
+
+/// The beginning of a gzip stream of zeros: one of them, and then the order to repeat the last byte 258 times, over and
+/// over, in 13 bits each. Eight of these fill 13 bytes, so the bytes repeat, too.
+fn bomb() -> Vec<u8> {
+    let head = "11000110000".bytes(); // the last block, with fixed codes; a zero
+    let repeats = std::iter::repeat_n("1100010100000", 16).flat_map(str::bytes);
+    let bits: Vec<u8> = head.chain(repeats).map(|bit| bit - b'0').collect();
+    let packed = |byte: &[u8]| byte.iter().rev().fold(0, |byte, bit| byte << 1 | bit);
+    let bytes: Vec<u8> = bits.chunks_exact(8).map(packed).collect();
+    let (start, period) = bytes.split_at(2);
+    let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+    gzip.iter().chain(start).chain(period[..13].iter().cycle()).copied().take(BOMB).collect()
+}

@@ -7,6 +7,7 @@ mod docs;
 mod drift;
 mod failures;
 mod features;
+mod hostile_answers;
 mod import;
 mod kills;
 mod kms_client;

@@ -1,0 +1,170 @@
+//! Answers that no KMS gives: each is an error that says who answered what to which request, and none costs more than a
+//! little memory and time.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use terraform_provider_kms::kms::{BaseUrl, Client, Error, Failure, Login, Oddity, Settings};
+use terraform_provider_kms::secret::Secret;
+
+use crate::kills::providers;
+use crate::support::kms::{Fault, Kms, Options};
+use crate::support::scene::{PASSWORD, Scene};
+
+const ID: &str = "7f3c1c1e-8f0a-4c55-9d1e-3f2b6a1d0e9c";
+const POSTGRES: &str = "/api/v1/app-connections/postgres";
+
+/// Each with what is said of it besides host and path, after the status 200 unless it has another.
+fn answers() -> Vec<(Fault, Vec<&'static str>)> {
+    let json = "content type `application/json; charset=utf-8`";
+    let wrong = "answered 200, but not with the JSON that belongs to it";
+    vec![
+        (Fault::Page(404), vec!["answered 404", "`text/html`", "begins with `<!DOCTYPE html><html><head>"]),
+        (Fault::Page(200), vec![wrong, "`text/html`", "begins with `<!DOCTYPE html><html><head>"]),
+        (Fault::Garbage, vec![wrong, "content type `text/plain; charset=utf-8`", "begins with `<html>{\"not\": JSON`"]),
+        (Fault::Empty, vec![wrong, "it is empty"]),
+        (Fault::Truncated, vec![wrong, "EOF while parsing", json, "begins with `{\"appConnection"]),
+        (Fault::WrongTypes, vec![wrong, "invalid type", json, "begins with `{\"appConnection"]),
+        (Fault::Nested, vec![wrong, json, "begins with `[[[[[["]),
+        (Fault::Endless, vec!["answered 200, with more than", "bytes", json]),
+        (Fault::Bomb, vec![wrong, json, "begins with `\u{fffd}"]),
+    ]
+}
+
+/// More than any retries.
+const ALWAYS: usize = usize::MAX;
+
+fn client(kms: &Kms, timeout: Duration) -> Client {
+    let login =
+        Login::Universal { client_id: kms.client_id().to_owned(), client_secret: Secret::new(kms.client_secret()) };
+    let mut settings = Settings::new(BaseUrl::parse(&kms.url(), false).unwrap(), login);
+    settings.request_timeout = timeout;
+    Client::new(settings)
+}
+
+#[tokio::test]
+async fn every_one_is_told_by_host_path_status_type_and_beginning() {
+    let kms = Kms::start(Options { log_in: false, ..Options::default() });
+    let id = kms.insert(serde_json::json!({
+        "name": "main", "app": "postgres", "method": "username-and-password",
+        "credentials": {
+            "host": "db.test", "port": 5432, "database": "app", "username": "me", "password": "p",
+            "sslEnabled": true, "sslRejectUnauthorized": true,
+        },
+    }));
+    let client = client(&kms, Duration::from_secs(60));
+    for (fault, said) in answers() {
+        kms.fail("GET", "/api", ALWAYS, fault.clone());
+        let one = client.read(&id).await.unwrap_err();
+        let named = client.find_by_name("main", None).await.unwrap_err();
+        let all = client.list(None).await.unwrap_err();
+        kms.stop_failing();
+        for (error, path) in [
+            (one, format!("{POSTGRES}/{id}`")),
+            (named, format!("{POSTGRES}/connection-name/main`")),
+            (all, format!("{POSTGRES}`")),
+        ] {
+            let Error::NotTheService { foreign } = &error else { panic!("{fault}: {error:?}") };
+            assert_eq!(matches!(foreign.oddity, Oddity::TooLong(_)), fault == Fault::Endless);
+            let printed = error.to_string();
+            let host = kms.url().replace("http://", "");
+            for part in said.iter().copied().chain([path.as_str(), host.as_str()]) {
+                assert!(printed.contains(part), "{fault}: `{part}` is not in {printed:.600}");
+            }
+            assert!(printed.chars().count() < 700, "{fault}: {} characters", printed.chars().count());
+            assert!(!printed.contains(char::is_control), "{fault}: {printed:.600}");
+        }
+    }
+    assert_eq!(client.read(&id).await.unwrap().unwrap().name, "main");
+}
+
+#[tokio::test]
+async fn one_byte_a_second_ends_with_the_time_of_the_request() {
+    let kms = Kms::start(Options { log_in: false, ..Options::default() });
+    let client = client(&kms, Duration::from_millis(500));
+    kms.fail("GET", "/api", ALWAYS, Fault::Drip(Duration::from_secs(1)));
+    let error = client.read(ID).await.unwrap_err();
+    assert!(matches!(error, Error::NoAnswer { failure: Failure::Timeout, sent: true, .. }), "{error:?}");
+}
+
+/// What a plan with one connection may need beyond one that reads a plain answer: a whole list at most, twice.
+const GROWTH: u64 = 48 * 1024;
+
+#[test]
+fn a_plan_survives_them_without_growing() {
+    let mut scene = Scene::new();
+    scene.workspace.set("KMS_REQUEST_TIMEOUT", "2s");
+    scene.workspace.set("KMS_MAX_RETRIES", "0");
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    let host = scene.kms.url().replace("http://", "");
+    let plan = || scene.workspace.plan();
+    let (unchanged, usual) = with_peak_memory(&scene, plan);
+    unchanged.expect(0);
+    for (fault, said) in answers() {
+        scene.kms.fail("GET", "/api", ALWAYS, fault.clone());
+        let (refused, peak) = with_peak_memory(&scene, plan);
+        scene.kms.stop_failing();
+        refused.expect(1).says(&said).says(&["This is not the KMS", &host, POSTGRES, "the state is left as it is"]);
+        assert!(peak < usual + GROWTH, "{fault}: {peak} kB, and {usual} kB for a plain answer");
+    }
+    scene.kms.fail("GET", "/api", ALWAYS, Fault::Drip(Duration::from_secs(1)));
+    plan().expect(1).says(&["The KMS gave no answer", "it took too long", &host]);
+    scene.kms.stop_failing();
+    scene.is_settled();
+}
+
+/// The service has done it, and nobody can read its answer: that is told with the block that brings the connection in.
+#[test]
+fn an_unreadable_answer_to_a_create_loses_nothing() {
+    let mut scene = Scene::new();
+    scene.workspace.set("KMS_MAX_RETRIES", "0");
+    scene.configure(&[]);
+    let faults =
+        [Fault::Garbage, Fault::Empty, Fault::Truncated, Fault::WrongTypes, Fault::Nested, Fault::Endless, Fault::Bomb];
+    for fault in faults {
+        scene.kms.fail("POST", POSTGRES, 1, fault);
+        let apply = scene.workspace.apply().expect(1);
+        let id = scene.id();
+        apply.says(&["This is not the KMS", "There is a connection `orders-db` now", "import {", &id]);
+        assert!(!apply.text.contains(PASSWORD));
+        assert!(scene.workspace.objects().is_empty());
+        scene.kms.remove(&id);
+    }
+}
+
+#[test]
+fn a_redirect_takes_no_token_elsewhere() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    let elsewhere = Kms::start(Options::default());
+    scene.kms.fail("GET", "/api", ALWAYS, Fault::Redirect(format!("{}/api/v1/x?secret=y", elsewhere.url())));
+    let other_host = elsewhere.url().replace("http://", "");
+    let plan = scene.workspace.plan().expect(1);
+    plan.says(&["The KMS is somewhere else", &other_host, "No token was sent there"]);
+    assert!(!plan.text.contains("secret=y"));
+    assert!(elsewhere.requests().is_empty());
+}
+
+/// What some work returns, and the highest memory (kB) of any of the scene's providers meanwhile.
+fn with_peak_memory<T>(scene: &Scene, work: impl FnOnce() -> T) -> (T, u64) {
+    std::thread::scope(|scope| {
+        let (done, wait) = channel::<()>();
+        let watcher = scope.spawn(move || {
+            let mut peak = 0;
+            while wait.recv_timeout(Duration::from_millis(2)) == Err(RecvTimeoutError::Timeout) {
+                peak = providers(scene).into_iter().filter_map(high_water_mark).max().unwrap_or(0).max(peak);
+            }
+            peak
+        });
+        let result = work();
+        drop(done);
+        (result, watcher.join().unwrap())
+    })
+}
+
+fn high_water_mark(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find(|line| line.starts_with("VmHWM"))?.split_whitespace().nth(1)?.parse().ok()
+}

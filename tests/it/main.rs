@@ -26,6 +26,7 @@ mod probe_fakes;
 mod process;
 mod secrets;
 mod settings;
+mod soak;
 mod tidy;
 mod validation;
 mod write_only;

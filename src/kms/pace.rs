@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::http::header;
@@ -32,13 +33,21 @@ pub(super) enum Class {
 pub(super) struct Pace {
     /// The person's own limit.
     per_minute: Option<u32>,
-    reads: Mutex<Window>,
-    writes: Mutex<Window>,
+    reads: Queue,
+    writes: Queue,
+}
+
+/// The requests of a class.
+#[derive(Default)]
+struct Queue {
+    window: Mutex<Window>,
+    /// Said to those who wait whenever more is known of the window: their turn may come earlier, or later.
+    news: Notify,
 }
 
 /// A request on its way, or about to be.
 pub(super) struct Turn<'a> {
-    window: &'a Mutex<Window>,
+    queue: &'a Queue,
 }
 
 /// What the service says about its limit in an answer.
@@ -66,39 +75,51 @@ struct Known {
 
 impl Pace {
     pub(super) fn new(per_minute: Option<u32>) -> Self {
-        Self { per_minute, reads: Mutex::default(), writes: Mutex::default() }
+        Self { per_minute, reads: Queue::default(), writes: Queue::default() }
     }
 
     /// Waits for a request's turn. The turn is over when it is dropped.
     pub(super) async fn turn(&self, class: Class, patience: &Patience) -> Result<Turn<'_>, Impatience> {
-        let window = match class {
+        let queue = match class {
             Class::Read => &self.reads,
             Class::Write => &self.writes,
         };
         loop {
-            let Some((wait, why)) = lock(window).next(self.per_minute, Instant::now()) else {
-                return Ok(Turn { window });
+            let news = queue.news.notified();
+            let Some((wait, why)) = queue.lock().next(self.per_minute, Instant::now()) else {
+                return Ok(Turn { queue });
             };
-            patience.wait(wait, why).await?;
+            tokio::select! {
+                waited = patience.wait(wait, why) => waited?,
+                () = news => {}
+            }
         }
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Turn<'_> {
     /// Takes note of what an answer says about the limit.
     pub(super) fn learn(&self, allowance: Allowance) {
-        lock(self.window).learn(allowance, Instant::now());
+        self.queue.lock().learn(allowance, Instant::now());
+        self.queue.news.notify_waiters();
     }
 
     /// Takes note of a refusal: nobody goes before that time.
     pub(super) fn refused(&self, retry_after: Duration) {
-        lock(self.window).refused(retry_after, Instant::now());
+        self.queue.lock().refused(retry_after, Instant::now());
+        self.queue.news.notify_waiters();
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut window = lock(self.window);
+        let mut window = self.queue.lock();
         window.in_flight = window.in_flight.saturating_sub(1);
     }
 }
@@ -158,10 +179,6 @@ impl Window {
         let ends = now.checked_add(retry_after).unwrap_or(now + MINUTE);
         self.service = Some(Known { limit, left: 0, ends });
     }
-}
-
-fn lock(window: &Mutex<Window>) -> MutexGuard<'_, Window> {
-    window.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

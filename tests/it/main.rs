@@ -24,6 +24,7 @@ mod privileges_truth;
 mod probe;
 mod probe_fakes;
 mod process;
+mod refresh;
 mod secrets;
 mod settings;
 mod soak;

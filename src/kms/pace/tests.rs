@@ -86,6 +86,24 @@ async fn after_a_refusal_nobody_goes_before_the_time_that_it_names() {
     assert_eq!(wait.as_secs(), 3600);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_waits_goes_when_the_window_turns_out_to_be_shorter() {
+    let pace = Pace::new(None);
+    let patience = Patience::default();
+    pace.turn(Class::Read, &patience).await.unwrap().learn(allowance(1, 0, 5));
+    let first = pace.turn(Class::Read, &patience).await.unwrap();
+    let begin = Instant::now();
+    let second = async {
+        drop(pace.turn(Class::Read, &patience).await.unwrap());
+        begin.elapsed().as_secs()
+    };
+    let answer = async {
+        tokio::time::sleep(seconds(1)).await;
+        first.learn(allowance(1, 0, 5));
+    };
+    assert_eq!(tokio::join!(second, answer).0, 6, "not the minute that a window usually is");
+}
+
 #[test]
 fn the_headers_are_those_of_the_contract() {
     let parse = |text: &str| {

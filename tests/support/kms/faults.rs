@@ -73,6 +73,7 @@ pub(super) struct Faults {
 /// A fault for the next requests of a kind.
 struct Order {
     method: String,
+    /// With a `$` at its end the whole path.
     path_prefix: String,
     /// None is for ever.
     left: Option<usize>,
@@ -133,7 +134,11 @@ impl Faults {
     /// The failure for a request: of the orders that fit, the one given first; else what the storm brings.
     pub(super) fn take(&mut self, method: &str, path: &str) -> Option<Fault> {
         let fits = |order: &&mut Order| {
-            order.left != Some(0) && ["*", method].contains(&&*order.method) && path.starts_with(&order.path_prefix)
+            let is_path = match order.path_prefix.strip_suffix('$') {
+                Some(whole) => path == whole,
+                None => path.starts_with(&order.path_prefix),
+            };
+            order.left != Some(0) && ["*", method].contains(&&*order.method) && is_path
         };
         let ordered = self.orders.iter_mut().find(fits).map(|order| {
             order.left = order.left.map(|left| left - 1);

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 use super::refusal::Refusal;
 use super::routes::Class;
 
-const WINDOW: Duration = Duration::from_secs(60);
-
 /// Headers of a limited route's answer.
 pub(super) type Headers = Vec<(&'static str, String)>;
 
 pub(super) struct Limits {
+    window: Duration,
     reads: Option<u32>,
     writes: Option<u32>,
     /// When the window of a class began, and how many requests it has seen.
@@ -20,8 +19,8 @@ pub(super) struct Limits {
 
 impl Limits {
     /// `None` is without a limit, and without its headers.
-    pub(super) fn new(reads: Option<u32>, writes: Option<u32>) -> Self {
-        Self { reads, writes, windows: HashMap::new() }
+    pub(super) fn new(reads: Option<u32>, writes: Option<u32>, window: Duration) -> Self {
+        Self { window, reads, writes, windows: HashMap::new() }
     }
 
     /// Counts a request; says whether it is refused, and what headers its answer carries.
@@ -33,11 +32,11 @@ impl Limits {
         let Some(limit) = limit else { return (Vec::new(), Ok(())) };
         let now = Instant::now();
         let (start, seen) = self.windows.entry(class).or_insert((now, 0));
-        if now - *start >= WINDOW {
+        if now - *start >= self.window {
             (*start, *seen) = (now, 0);
         }
         *seen += 1;
-        let left = (WINDOW - (now - *start)).as_millis().div_ceil(1000);
+        let left = (self.window - (now - *start)).as_millis().div_ceil(1000);
         let mut headers = vec![
             ("x-ratelimit-limit", limit.to_string()),
             ("x-ratelimit-remaining", limit.saturating_sub(*seen).to_string()),

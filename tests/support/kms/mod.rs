@@ -60,6 +60,8 @@ pub(crate) struct Options {
     pub(crate) reads_per_minute: Option<u32>,
     /// The same for writes, logins among them.
     pub(crate) writes_per_minute: Option<u32>,
+    /// How long a minute of these limits is, for those who cannot wait.
+    pub(crate) minute: Duration,
     /// The file that keeps the identity and the connections; none survive without one. Tokens never do.
     pub(crate) data: Option<PathBuf>,
     /// The life of an access token in whole seconds; zero is for ever.
@@ -75,6 +77,7 @@ impl Default for Options {
             latency: Duration::ZERO,
             reads_per_minute: None,
             writes_per_minute: None,
+            minute: Duration::from_secs(60),
             data: None,
             token_ttl: Duration::from_secs(2_592_000),
         }
@@ -195,8 +198,8 @@ impl Kms {
         assert!(self.server.store().remove(id).unwrap().is_some(), "there is no connection `{id}`");
     }
 
-    /// The next `count` requests with this method (`*` for any) and a path that starts so fail. Of several orders for a
-    /// request the oldest counts.
+    /// The next `count` requests with this method (`*` for any) and a path that starts so fail; with a `$` at its
+    /// end it is the whole path. Of several orders for a request the oldest counts.
     pub(crate) fn fail(&self, method: &str, path_prefix: &str, count: usize, fault: Fault) {
         self.server.faults.lock().unwrap().order(method, path_prefix, count, fault);
     }

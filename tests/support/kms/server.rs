@@ -51,7 +51,7 @@ impl Server {
             identity: store.identity().clone(),
             store: Mutex::new(store),
             tokens: Mutex::new(Tokens::new(options.token_ttl)),
-            limits: Mutex::new(Limits::new(options.reads_per_minute, options.writes_per_minute)),
+            limits: Mutex::new(Limits::new(options.reads_per_minute, options.writes_per_minute, options.minute)),
             faults: Mutex::default(),
             recorder: Mutex::default(),
             forbidden: Mutex::default(),

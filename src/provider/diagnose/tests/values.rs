@@ -117,7 +117,9 @@ fn each_field_of_the_service_is_an_argument() {
 
 #[test]
 fn what_the_database_said_to_the_service() {
-    told("password authentication failed for user \"kms_role\"", expect![[r#"
+    told(
+        "password authentication failed for user \"kms_role\"",
+        expect![[r#"
         Error: The KMS could not log in to the database
         at password_wo
 
@@ -140,7 +142,8 @@ fn what_the_database_said_to_the_service() {
           ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
         If this same run creates the role or the database, or changes this password, it has to come first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
-    "#]]);
+    "#]],
+    );
     told(
         "Private IP addresses (db.example.com) are not allowed. If you are self-hosting, you can allow private IP addresses by \
          setting the ''ALLOW_INTERNAL_IP_CONNECTIONS'' environment variable to 'true' on your instance.",
@@ -161,7 +164,9 @@ fn what_the_database_said_to_the_service() {
               - When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, another network.
         "#]],
     );
-    told("something new", expect![[r#"
+    told(
+        "something new",
+        expect![[r#"
         Error: The KMS could not log in to the database
         at host
 
@@ -175,7 +180,8 @@ fn what_the_database_said_to_the_service() {
         Check, likeliest first:
           - What the KMS said, and the log of the database.
           - When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, another network.
-    "#]]);
+    "#]],
+    );
     let error = Error::DatabaseRefused {
         step: Step::ChangePassword,
         message: "ALTER USER failed".to_owned(),

@@ -1,8 +1,10 @@
-//! Faults as people write them: on the command line of `cargo kms`, and to its control route.
+//! Faults as people write them: on the command line of `cargo kms`, and to its control route. A path stands for all that
+//! begin so; with a `$` at its end for itself alone.
 //!
 //! ```text
 //! POST /api/v1/app-connections/postgres 3 lost-after
 //! * /api always delay=200ms
+//! GET /api/v1/app-connections/postgres$ always status=503
 //! storm 30 4711
 //! storm 10 4711 lost-after status=503
 //! ```

@@ -30,6 +30,7 @@ mod settings;
 mod soak;
 mod tidy;
 mod validation;
+mod way;
 mod write_only;
 
 #[path = "../support/mod.rs"]

@@ -1,0 +1,98 @@
+//! The way to the KMS: proxies, certificate authorities, HTTP/2.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use crate::support::kms::Kms;
+use crate::support::scene::Scene;
+use crate::support::terraform::Workspace;
+
+/// A proxy that notes the first line of each request and refuses it.
+struct Proxy {
+    address: String,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&lines);
+        // Ends with the process of the tests.
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut bytes = [0; 4096];
+                let count = stream.read(&mut bytes).unwrap_or(0);
+                let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+                seen.lock().unwrap().push(text.lines().next().unwrap_or_default().to_owned());
+                let _sent =
+                    stream.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
+            }
+        });
+        Self { address, lines }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        std::mem::take(&mut self.lines.lock().unwrap())
+    }
+}
+
+/// A directory with one connection to be read from a KMS at that address.
+fn reading_from(host: &str) -> Workspace {
+    let mut workspace = crate::support::workspace();
+    workspace.set("KMS_HOST", host);
+    workspace.set("KMS_TOKEN", "a-token");
+    workspace.set("KMS_MAX_RETRIES", "0");
+    workspace.write("versions.tf", crate::support::REQUIRED_PROVIDERS);
+    workspace.write(
+        "main.tf",
+        "import {\n  to = kms_postgres_connection.one\n  id = \"orders-db\"\n}\n\nresource \"kms_postgres_connection\" \"one\" \
+         {\n  name     = \"orders-db\"\n  host     = \"db.test\"\n  database = \"orders\"\n  username = \"kms\"\n}\n",
+    );
+    workspace
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_used_except_where_the_environment_says_no() {
+    let proxy = Proxy::start();
+    let mut workspace = reading_from("https://kms.test:8443");
+    workspace.set("HTTPS_PROXY", &proxy.address);
+    let plan = workspace.plan().expect(1);
+    assert_eq!(proxy.lines(), ["CONNECT kms.test:8443 HTTP/1.1"]);
+    plan.says(&["The KMS gave no answer", "`kms.test:8443`", "`HTTPS_PROXY`"]);
+
+    for exception in ["kms.test", ".test", "other.example,kms.test", "*"] {
+        workspace.set("NO_PROXY", exception);
+        workspace.plan().expect(1).says(&["the host name was not found"]);
+        assert_eq!(proxy.lines(), Vec::<String>::new(), "{exception}");
+    }
+}
+
+#[test]
+fn no_proxy_stands_between_us_and_this_machine() {
+    let proxy = Proxy::start();
+    let mut scene = Scene::new();
+    for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"] {
+        scene.workspace.set(name, &proxy.address);
+    }
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+    assert_eq!(proxy.lines(), Vec::<String>::new());
+}
+
+/// A container without certificates still knows the public authorities, so that the cloud can be reached from it.
+#[test]
+fn a_machine_without_root_certificates_trusts_the_public_ones() {
+    let kms = Kms::start(crate::support::kms::Options::default());
+    let mut workspace = reading_from(&kms.url().replace("http://127.0.0.1", "https://localhost"));
+    let nothing = workspace.path().join("no-certificates");
+    std::fs::create_dir(&nothing).unwrap();
+    workspace.set("SSL_CERT_DIR", nothing.to_str().unwrap());
+    workspace.set("SSL_CERT_FILE", "");
+    // The server speaks no TLS: to find out, a client must have got as far as asking for it.
+    let plan = workspace.plan().expect(1);
+    plan.says(&["The KMS gave no answer", "TLS failed"]);
+}

@@ -26,7 +26,7 @@ pub(crate) fn signal(name: &str, pid: u32) {
 }
 
 /// Waits for something to happen; how long is no matter of the test.
-fn eventually(what: &str, happened: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, happened: impl Fn() -> bool) {
     let start = Instant::now();
     while !happened() {
         assert!(start.elapsed() < Duration::from_secs(60), "{what} did not happen");

@@ -338,3 +338,16 @@ async fn one_line_is_logged_per_exchange_and_holds_no_secret() {
         }
     }
 }
+
+#[tokio::test]
+async fn many_calls_share_one_connection_of_http_2() {
+    let server = server::Http2::start(&format!(r#"{{"appConnection":{}}}"#, connection())).await;
+    let mut settings = settings(&server.base(), token());
+    settings.ca_certificates = Some(CaCertificates::parse(&server.ca).unwrap());
+    let client = Client::new(settings);
+    client.read(ID).await.unwrap();
+    for result in futures_util::future::join_all((0..20).map(|_| client.read(ID))).await {
+        assert_eq!(result.unwrap().unwrap().id, ID);
+    }
+    assert_eq!(server.counts(), (1, 21), "connections and requests");
+}

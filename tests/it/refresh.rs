@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use crate::kills::{eventually, signal};
 use crate::support::kms::{Fault, Options};
 use crate::support::scene::Scene;
+use crate::support::terraform::finish;
 
 const LIST: &str = "/api/v1/app-connections/postgres";
 /// The first few of a scope are read alone, so that a small configuration in a large organisation lists nothing.
@@ -156,4 +158,22 @@ fn creates_wait_for_their_turn_instead_of_failing() {
     scene.workspace.plan().expect(0);
     scene.workspace.destroy().expect(0);
     assert_eq!(scene.kms.connections().len(), 0);
+}
+
+/// The wait would be longer than any test: an interrupt must end it.
+#[test]
+fn an_interrupt_ends_a_wait_for_the_limit() {
+    let scene = Scene::new();
+    scene.configure_with(&[], "timeouts {\n    create = \"2h\"\n  }");
+    scene.kms.fail("POST", &format!("{LIST}$"), 1, Fault::RateLimit(3000));
+    let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
+    eventually("the refused create", || scene.kms.requests().iter().any(|request| request.status == 429));
+    signal("INT", run.id());
+    finish(run).expect(1).says(&["Too many requests to the KMS", "The request was not run"]);
+    assert!(scene.kms.connections().is_empty());
+
+    scene.configure(&[]);
+    scene.kms.fail("POST", &format!("{LIST}$"), 1, Fault::RateLimit(3000));
+    scene.workspace.apply().expect(1).says(&["Too many requests to the KMS", "Wait 3000 seconds"]);
+    assert!(scene.kms.connections().is_empty(), "longer than the operation may take: said at once");
 }

@@ -173,24 +173,7 @@ impl TlsServer {
     pub(crate) async fn start(name: &str, act: fn() -> Act) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let authority_key = KeyPair::generate().unwrap();
-        let mut authority = CertificateParams::default();
-        authority.distinguished_name.push(DnType::CommonName, format!("authority of {address}"));
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority_certificate = authority.self_signed(&authority_key).unwrap();
-        let issuer = Issuer::new(authority, authority_key);
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-
-        let config = ServerConfig::builder_with_provider(tls::crypto_provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
-            )
-            .unwrap();
+        let (config, ca) = certified(name);
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
@@ -202,13 +185,82 @@ impl TlsServer {
                 }
             }
         });
-        let body = BASE64_STANDARD.encode(authority_certificate.der());
-        let ca = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
         Self { address, ca, _tasks: tasks }
     }
 
     pub(crate) fn base(&self) -> String {
         format!("https://localhost:{}", self.address.port())
+    }
+}
+
+/// A server's side of TLS for a name, and the certificate of an authority of its own, in PEM.
+fn certified(name: &str) -> (ServerConfig, String) {
+    let authority_key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name.push(DnType::CommonName, format!("authority of {:08x}", rand::random::<u32>()));
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_certificate = authority.self_signed(&authority_key).unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+
+    let config = ServerConfig::builder_with_provider(tls::crypto_provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
+        )
+        .unwrap();
+    let body = BASE64_STANDARD.encode(authority_certificate.der());
+    (config, format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"))
+}
+
+/// A server that speaks HTTP/2 alone, and gives one answer to all.
+pub(crate) struct Http2 {
+    port: u16,
+    /// The certificate of the authority, in PEM.
+    pub(crate) ca: String,
+    counts: Arc<Mutex<(usize, usize)>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Http2 {
+    pub(crate) async fn start(body: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (mut config, ca) = certified("localhost");
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let counts = Arc::new(Mutex::new((0, 0)));
+        let (counted, body) = (Arc::clone(&counts), bytes::Bytes::from(body.to_owned()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.lock().unwrap().0 += 1;
+                let (acceptor, counted, body) = (acceptor.clone(), Arc::clone(&counted), body.clone());
+                connections.spawn(async move {
+                    let mut connection = h2::server::handshake(acceptor.accept(stream).await.unwrap()).await.unwrap();
+                    while let Some(Ok((_, mut respond))) = connection.accept().await {
+                        counted.lock().unwrap().1 += 1;
+                        let mut stream = respond.send_response(http::Response::new(()), false).unwrap();
+                        stream.send_data(body.clone(), true).unwrap();
+                    }
+                });
+            }
+        });
+        Self { port, ca, counts, _tasks: tasks }
+    }
+
+    pub(crate) fn base(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    /// Connections and requests so far.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        *self.counts.lock().unwrap()
     }
 }
 

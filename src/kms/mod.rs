@@ -16,6 +16,8 @@ mod error;
 mod http;
 mod pace;
 mod patience;
+#[cfg(test)]
+mod properties;
 mod redact;
 mod retry;
 mod settings;

@@ -31,8 +31,12 @@ impl Redactor {
 
     /// The first characters of an answer that was not understood.
     pub(super) fn beginning(&self, raw: &[u8]) -> String {
-        let raw = String::from_utf8_lossy(raw.get(..LOOK_AT).unwrap_or(raw));
-        shortened(self.masked(&raw).trim(), LONGEST_BEGINNING)
+        let cut = raw.get(..LOOK_AT);
+        let text = self.masked(&String::from_utf8_lossy(cut.unwrap_or(raw)));
+        // The cut may go through a secret, whose beginning would then stand at the end.
+        let doubtful = cut.map_or(0, |_| self.needles.first().map_or(0, |longest| longest.expose().len()));
+        let safe: String = text.chars().take(text.chars().count().saturating_sub(doubtful)).collect();
+        shortened(safe.trim(), LONGEST_BEGINNING)
     }
 
     fn masked(&self, raw: &str) -> String {

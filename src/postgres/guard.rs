@@ -60,6 +60,12 @@ impl<S> Guard<S> {
         &mut self.stream
     }
 
+    /// What the guard says to a server that sends these pieces.
+    #[cfg(test)]
+    pub(super) fn verdict(&mut self, pieces: &[&[u8]]) -> Result<(), Violation> {
+        pieces.iter().try_for_each(|piece| self.scan.feed(piece))
+    }
+
     /// Whether anything came from the other side.
     pub(super) fn has_heard(&self) -> bool {
         self.scan.total > 0
@@ -247,10 +253,7 @@ mod tests {
 
     /// What the guard says to a server that sends this, byte by byte and at once.
     fn verdict(safe: bool, bytes: &[u8]) -> Result<(), Violation> {
-        let run = |size: usize| {
-            let mut scan = Guard::new((), safe).scan;
-            bytes.chunks(size).try_for_each(|part| scan.feed(part))
-        };
+        let run = |size: usize| Guard::new((), safe).verdict(&bytes.chunks(size).collect::<Vec<_>>());
         let (at_once, by_byte) = (run(bytes.len()), run(1));
         if !matches!(at_once, Err(Violation::NotPostgres(_))) {
             assert_eq!(at_once, by_byte);

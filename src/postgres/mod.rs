@@ -32,6 +32,8 @@ mod login;
 mod network;
 mod presented;
 mod privileges;
+#[cfg(test)]
+mod properties;
 mod reason;
 mod refusal;
 mod server_error;

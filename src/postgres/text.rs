@@ -6,6 +6,8 @@ use time::{OffsetDateTime, UtcOffset};
 /// More than any server says in earnest.
 const LONGEST: usize = 400;
 
+const MASK: &str = "(password)";
+
 /// Without control characters, on one line, and not endless.
 pub(super) fn printable(text: &str) -> String {
     let harmless = |character: char| if is_harmless(character) { character } else { ' ' };
@@ -19,7 +21,12 @@ pub(super) fn printable(text: &str) -> String {
 
 /// [`printable`], with every occurrence of the password hidden: a server may repeat what it was told.
 pub(super) fn masked(text: &str, password: &str) -> String {
-    if password.is_empty() { printable(text) } else { printable(&text.replace(password, "(password)")) }
+    if password.is_empty() {
+        return printable(text);
+    }
+    // As [`decoded`] shows it in a text that is not UTF-8 elsewhere.
+    let by_bytes: String = password.bytes().map(char::from).collect();
+    printable(&text.replace(password, MASK).replace(&by_bytes, MASK))
 }
 
 /// Bytes as text: UTF-8, or else Latin-1, in which no byte is wrong.
@@ -57,6 +64,7 @@ mod tests {
         assert_eq!(printable(&"x".repeat(500)).chars().count(), LONGEST + 1);
         assert_eq!(masked("you said hunter2, hunter2!", "hunter2"), "you said (password), (password)!");
         assert_eq!(masked("unchanged", ""), "unchanged");
+        assert_eq!(masked(&decoded(b"no h\xc3\xbcnter2 \xff"), "hünter2"), "no (password) ÿ");
         assert_eq!(decoded(b"f\xfcr"), "für");
         assert_eq!(decoded("für".as_bytes()), "für");
     }

@@ -32,11 +32,16 @@ impl AllowedHosts {
     pub(crate) fn resolve(variable: env::Lookup<'_>) -> Result<Option<Self>, Diagnostic> {
         let Some((name, text)) = env::first(&env::VALIDATION_HOSTS, variable) else { return Ok(None) };
         let entries = text.split([',', ' ', '\t', '\n', '\r']).filter(|entry| !entry.is_empty());
-        let parsed: Result<Vec<_>, &str> = entries.map(|entry| Entry::parse(entry).ok_or(entry)).collect();
+        let parsed: Result<Vec<_>, _> =
+            entries.enumerate().map(|(index, entry)| Entry::parse(entry).ok_or((index, entry))).collect();
         match parsed {
             Ok(entries) if !entries.is_empty() => Ok(Some(Self(entries))),
             Ok(_) => Err(invalid(name, "it holds no entry")),
-            Err(entry) => Err(invalid(name, &format!("`{}` is no such entry", entry.escape_debug()))),
+            // A URL that somebody pasted may hold a password.
+            Err((index, entry)) if entry.contains(['@', '?', '#']) => {
+                Err(invalid(name, &format!("its entry number {} is none of these", index + 1)))
+            }
+            Err((_, entry)) => Err(invalid(name, &format!("`{}` is no such entry", entry.escape_debug()))),
         }
     }
 
@@ -143,6 +148,7 @@ mod tests {
             ("https://db", "`https://db`"),
             ("db:5432", "`db:5432`"),
             ("a..b", "`a..b`"),
+            ("db.test,postgres://me:hunter2@db", "its entry number 2 is none"),
             (",", "no entry"),
         ] {
             let detail = read(text).unwrap_err().detail;

@@ -323,4 +323,6 @@ fn certificates(pem: &str, source: Source) -> Result<CaCertificates, Diagnostic>
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -113,6 +113,8 @@ fn unreadable() -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -142,6 +144,27 @@ mod tests {
     fn foreign_bytes_are_an_error() {
         for bytes in [&b"x"[..], b"{}", b"[1]", b"\xff\xfe", br#"{"format":"1"}"#, br#"{"format":1,"kept":3}"#] {
             assert!(Private::decode(bytes).is_err(), "{bytes:?}");
+        }
+    }
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_bytes_do_no_harm(
+            bytes in prop::collection::vec(any::<u8>(), 0..100),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let mut damaged = br#"{"format":1,"kept":{"a":"b","c":[1,2]},"planned":{"d":null}}"#.to_vec();
+            for (index, byte) in damage {
+                let index = index.index(damaged.len());
+                damaged[index] = byte;
+            }
+            for bytes in [bytes, damaged] {
+                if let Ok(private) = Private::decode(&bytes) {
+                    let written = private.clone().encode();
+                    prop_assert!(Private::decode(&written).unwrap() == private);
+                }
+            }
         }
     }
 }

@@ -1,0 +1,98 @@
+//! Whatever is written in the provider block and in the environment: nothing panics, and no message shows a secret.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::terraform::duration;
+
+const SECRET: &str = "hunter2";
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_settings_do_no_harm(
+        arguments in prop::collection::btree_map(prop::sample::select(texts()), a_text(), 0..6),
+        variables in prop::collection::btree_map(prop::sample::select(names()), a_text(), 0..6),
+        headers in prop::option::of(prop::collection::btree_map(".{0,10}", a_secret(), 0..3)),
+        secrets in (prop::option::of(a_secret()), prop::option::of(a_secret())),
+        variable_headers in prop::option::of((".{0,10}", ".{0,5}", a_secret()).prop_map(|(a, b, s)| format!("{a}={b} {s}"))),
+    ) {
+        let mut block: Object =
+            arguments.into_iter().map(|(name, text)| (name.to_owned(), Value::from(text.as_str()))).collect();
+        let mut set = |name: &str, text: Option<&str>| {
+            if let Some(text) = text {
+                block.set(name, Value::from(text));
+            }
+        };
+        set("client_secret", secrets.0.as_deref());
+        set("token", secrets.1.as_deref());
+        if let Some(headers) = headers {
+            let map = headers.into_iter().map(|(name, text)| (name, Value::from(text.as_str()))).collect();
+            block.set("headers", Value::Object(map));
+        }
+        let lookup = |wanted: &str| match wanted {
+            "KMS_CUSTOM_HEADERS" => variable_headers.clone(),
+            wanted => variables.get(wanted).cloned(),
+        };
+        if let Err(problems) = resolve(&block, &lookup) {
+            for problem in problems.iter() {
+                let printed = format!("{} {}", problem.summary, problem.detail);
+                prop_assert!(!printed.contains(SECRET), "{printed}");
+            }
+        }
+    }
+
+    #[test]
+    fn headers_in_order_are_read(pairs in prop::collection::btree_map("x-[a-z]{1,10}", "[!-~]{1,20}", 1..5)) {
+        let text: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let lookup = |wanted: &str| (wanted == "KMS_CUSTOM_HEADERS").then(|| text.join("  "));
+        prop_assert_eq!(headers(&Field::Null, Some(&lookup)).unwrap().len(), pairs.len());
+    }
+
+    #[test]
+    fn durations_in_order_are_read(hours in 0..99u64, minutes in 0..99u64, seconds in 0..9999u64, milliseconds in 1..9999u64) {
+        let text = format!("{hours}h{minutes}m{seconds}s{milliseconds}ms");
+        let expected = Duration::from_millis(((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds);
+        let read = duration::parse(&text).unwrap();
+        prop_assert!(read.abs_diff(expected) < Duration::from_micros(1), "{text}: {read:?}");
+    }
+
+    #[test]
+    fn any_text_is_a_duration_or_none(text in any::<String>(), number in "[0-9.]{0,400}", unit in "ms|s|m|h|d|") {
+        for text in [text, format!("{number}{unit}")] {
+            if let Some(read) = duration::parse(&text) {
+                prop_assert!(!read.is_zero() && std::time::Instant::now().checked_add(read).is_some());
+            }
+        }
+    }
+}
+
+/// Arguments that are texts and no secrets.
+fn texts() -> Vec<&'static str> {
+    let others = ["client_secret", "token", "headers", "validation", "allow_insecure_host", "ca_certificate_file"];
+    Block::FIELDS.iter().copied().filter(|name| !others.contains(name)).collect()
+}
+
+fn names() -> Vec<&'static str> {
+    let all = [&env::HOST[..], &env::AUTH_METHOD, &env::REQUEST_TIMEOUT, &env::VALIDATION, &env::VALIDATION_HOSTS];
+    all.concat().iter().map(|variable| variable.name).collect()
+}
+
+fn a_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        ".{0,30}",
+        Just("universal".to_owned()),
+        Just("token".to_owned()),
+        Just("5s".to_owned()),
+        "https?://(me:hunter2@)?[a-z.:\\[\\]0-9]{0,20}(/api|\\?hunter2|#hunter2)?",
+        Just(format!("-----BEGIN CERTIFICATE-----\n{SECRET}\n-----END CERTIFICATE-----")),
+    ]
+}
+
+fn a_secret() -> impl Strategy<Value = String> {
+    (".{0,8}", ".{0,8}").prop_map(|(before, after)| format!("{before}{SECRET}{after}"))
+}

@@ -165,7 +165,7 @@ impl Soak {
         let known = self.scene.workspace.objects();
         self.printed.retain(|_, id| !known.iter().any(|object| object["id"] == *id));
         let planned = output.text.contains("Plan: ");
-        self.batch = if planned { self.batch * 2 } else { self.batch.div_ceil(2) };
+        self.batch = if planned { self.count.min(self.batch * 2) } else { self.batch.div_ceil(2) };
         let block = |(index, id): (&usize, &String)| {
             format!("import {{\n  to = kms_postgres_connection.orders[{index}]\n  id = \"{id}\"\n}}\n")
         };

@@ -48,7 +48,7 @@ fn a_rate_limit_says_when_to_come_again_in_both_forms() {
         kms.fail("POST", POSTGRES, 1, fault);
         let limited = client.send("POST", POSTGRES, Some(&create_body("a")));
         assert_eq!((limited.status, &limited.body["error"]), (429, &json!("RateLimitExceeded")));
-        for header in ["x-ratelimit-limit: 60", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 7", form] {
+        for header in ["x-ratelimit-limit: 600", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 7", form] {
             assert!(format!("{}\r\n", limited.head).contains(header), "{header}: {}", limited.head);
         }
     }

@@ -1,16 +1,15 @@
 //! What a fault does to a request and its answer. Knows answers of HTTP; nothing of routes.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes};
 use axum::http::response::Parts;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, StreamExt as _};
+use httpdate::fmt_http_date;
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::macros::format_description;
 
 use super::super::line::Cutter;
 use super::super::refusal::Refusal;
@@ -49,7 +48,9 @@ impl Fault {
             Self::Redirect(target) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, target)]).into_response(),
             Self::ExpiredToken => refusal(&Refusal::expired_token()),
             Self::RateLimit(seconds) => rate_limit(seconds, seconds.to_string()),
-            Self::RateLimitUntil(seconds) => rate_limit(seconds, date_in(seconds)),
+            Self::RateLimitUntil(seconds) => {
+                rate_limit(seconds, fmt_http_date(SystemTime::now() + Duration::from_secs(seconds)))
+            }
             Self::LostBefore => return None,
             Self::LostAfter => {
                 done.await;
@@ -121,7 +122,7 @@ fn rate_limit(seconds: u64, retry_after: String) -> Response {
     let message = format!("Rate limit exceeded. Please try again in {seconds} seconds");
     let mut response = refusal(&Refusal::new(429, "RateLimitExceeded", message));
     let headers = [
-        ("x-ratelimit-limit", "60".to_owned()),
+        ("x-ratelimit-limit", "600".to_owned()),
         ("x-ratelimit-remaining", "0".to_owned()),
         ("x-ratelimit-reset", seconds.to_string()),
         ("retry-after", retry_after),
@@ -130,13 +131,6 @@ fn rate_limit(seconds: u64, retry_after: String) -> Response {
         response.headers_mut().insert(HeaderName::from_static(name), value.parse().unwrap());
     }
     response
-}
-
-/// In the form of HTTP.
-fn date_in(seconds: u64) -> String {
-    let format =
-        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-    (OffsetDateTime::now_utc() + Duration::from_secs(seconds)).format(&format).unwrap()
 }
 
 async fn body_of(response: Response) -> (Parts, Bytes) {

@@ -7,9 +7,12 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-/// The connections seen so far.
+/// The connections seen so far, and which of them this walk has destroyed.
 #[derive(Default)]
-pub(crate) struct Managed(Mutex<Vec<Seen>>);
+pub(crate) struct Managed {
+    seen: Mutex<Vec<Seen>>,
+    destroyed: Mutex<Vec<String>>,
+}
 
 /// One connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +47,7 @@ impl Role {
 impl Managed {
     /// Remembers a connection.
     pub(crate) fn note(&self, seen: Seen) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.contains(&seen) {
             known.push(seen);
         }
@@ -52,9 +55,19 @@ impl Managed {
 
     /// The connection that a new one replaces: the one with its name in its scope, or else the one with its role.
     pub(crate) fn find(&self, name: Option<&str>, project: Option<&str>, role: Option<&Role>) -> Option<Seen> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let named = known.iter().find(|seen| Some(seen.name.as_str()) == name && seen.project.as_deref() == project);
         named.or_else(|| known.iter().find(|seen| Some(&seen.role) == role)).cloned()
+    }
+
+    /// Remembers that a connection is gone for good. (A core plans the new one once more after that.)
+    pub(crate) fn note_destroyed(&self, id: &str) {
+        self.destroyed.lock().unwrap_or_else(PoisonError::into_inner).push(id.to_owned());
+    }
+
+    /// Whether this walk has destroyed a connection.
+    pub(crate) fn is_destroyed(&self, id: &str) -> bool {
+        self.destroyed.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == id)
     }
 }
 
@@ -72,7 +85,7 @@ mod tests {
         memory.note(seen("orders", None, Role::new("DB.test ", 5432, "app")));
         memory.note(seen("orders", None, Role::new("db.TEST", 5432, "app")));
         memory.note(seen("stock", Some("p"), Role::new("db.test", 5432, "stock")));
-        assert_eq!(memory.0.lock().unwrap().len(), 2);
+        assert_eq!(memory.seen.lock().unwrap().len(), 2);
         let other = Role::new("db.test", 5433, "app");
         let (stock, capital) = (Role::new("db.test", 5432, "stock"), Role::new("db.test", 5432, "Stock"));
         let found = |name, project, role| memory.find(name, project, role).map(|seen| seen.name);

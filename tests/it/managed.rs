@@ -2,22 +2,23 @@
 
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use terraform_provider_kms::postgres::{Certificates, Questions, Target, Tls, login};
 use terraform_provider_kms::secret::Secret;
 
-use crate::support::kms::Fault;
 use crate::support::postgres::quoted;
 use crate::support::scene::{PASSWORD, Scene};
 use crate::support::terraform::Output;
+
+mod lost;
+#[cfg(unix)]
+mod mark;
+mod replacing;
 
 const PATH: &str = "/api/v1/app-connections/postgres";
 const ADDRESS: &str = "kms_postgres_connection.orders";
 const FLAG: &str = "is_platform_managed_credentials";
 const MANAGED: (&str, &str) = (FLAG, "true");
-const BEFORE: &str = "create_before_destroy = true";
-const REFUSED: &[&str] =
-    &["cannot be replaced like this", "ALTER ROLE", "terraform untaint", "`removed` block", "destroy -refresh=false"];
 
 /// A scene with a managed connection.
 fn managed() -> Scene {
@@ -33,7 +34,7 @@ fn reset(scene: &Scene) {
     scene.postgres.sql(&format!("ALTER ROLE {} PASSWORD '{PASSWORD}'", quoted(&scene.role)));
 }
 
-fn takes(scene: &Scene, password: &str) -> bool {
+pub(crate) fn takes(scene: &Scene, password: &str) -> bool {
     let target = Target {
         host: "localhost".to_owned(),
         port: scene.postgres.port(),
@@ -193,8 +194,12 @@ fn others_that_use_the_role_are_named_and_a_managed_one_is_an_error() {
     scene.configure(&[MANAGED]);
     scene.workspace.plan().expect(2).says(&["Other connections of this scope use the same role", "`other`"]);
     scene.kms.edit(&other, |connection| connection["isPlatformManagedCredentials"] = json!(true));
+    scene.postgres.sql(&format!("ALTER ROLE {} PASSWORD 'of-the-kms'", quoted(&scene.role)));
     let refused = ["The KMS manages the password of this role already", "`other`", "destroy -refresh=false"];
-    scene.workspace.plan().expect(1).says(&refused);
+    scene.workspace.plan().expect(1).says(&refused).says(&["28P01"]);
+    // Where the configured password is the role's, the other one has stopped working already.
+    reset(&scene);
+    scene.workspace.plan().expect(2).says(&["Other connections of this scope use the same role", "`other`"]);
 }
 
 #[test]
@@ -212,112 +217,6 @@ fn a_role_that_cannot_be_quoted_and_a_name_that_is_taken_leave_the_role_alone() 
     scene.workspace.apply().expect(1).says(&["The name is taken", "the password of the role is as it was"]);
     assert!(scene.bodies("POST", PATH).is_empty());
     assert!(takes(&scene, PASSWORD));
-}
-
-#[test]
-fn a_lost_answer_is_settled_or_tells_what_became_of_the_role() {
-    let scene = Scene::new();
-    scene.configure(&[MANAGED]);
-    scene.kms.fail("POST", PATH, 1, Fault::LostBefore);
-    scene.workspace.apply().expect(1).says(&["still takes the configured password", "safe to apply again"]);
-    assert!(scene.kms.connections().is_empty());
-    scene.kms.fail("POST", PATH, 1, Fault::LostAfter);
-    scene.workspace.apply().expect(0).says(&["The answer to the creation of orders-db was lost", "1 added"]);
-    scene.is_settled();
-    // An answer that cannot be read forbids to take the connection over; the role has changed all the same.
-    let scene = Scene::new();
-    scene.configure(&[MANAGED]);
-    scene.kms.fail("POST", PATH, 1, Fault::Garbage);
-    let said = scene.workspace.apply().expect(1);
-    said.says(&["does not take the configured password any more", "import {", "ALTER ROLE"]);
-    assert!(!takes(&scene, PASSWORD));
-    // A lost transition is settled by reading.
-    let scene = Scene::new();
-    scene.configure(&[]);
-    scene.workspace.apply().expect(0);
-    scene.configure(&[MANAGED]);
-    scene.kms.fail("PATCH", PATH, 1, Fault::LostAfter);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
-    scene.is_settled();
-}
-
-/// Each way to replace: what to prepare, and the options of plan and apply.
-fn each_way(lines: &str, replaceable: bool) {
-    let off = "validation {\n    mode = \"off\"\n  }\n  lifecycle {\n";
-    let plain = format!("{off}    {lines}\n  }}");
-    let triggered = format!("{off}    {lines}\n    replace_triggered_by = [terraform_data.trigger]\n  }}");
-    let ways: [(&str, &str, &[&str]); 5] = [
-        ("replace", &plain, &["-replace=kms_postgres_connection.orders"]),
-        ("trigger", &triggered, &[]),
-        ("project", &plain, &[]),
-        ("taint", &plain, &[]),
-        ("taint without refresh", &plain, &["-refresh=false"]),
-    ];
-    for (way, lines, options) in ways {
-        let scene = Scene::new();
-        let trigger = |value: &str| {
-            let text = format!("resource \"terraform_data\" \"trigger\" {{\n  input = {value:?}\n}}\n");
-            scene.workspace.write("trigger.tf", &text);
-        };
-        trigger("one");
-        scene.configure_with(&[MANAGED], lines);
-        scene.workspace.apply().expect(0);
-        let id = scene.id();
-        match way {
-            "trigger" => trigger("two"),
-            "project" => {
-                let project = format!("{:?}", scene.kms.project_id());
-                scene.configure_with(&[MANAGED, ("project_id", &project)], lines);
-            }
-            "taint" | "taint without refresh" => {
-                scene.workspace.run(&["taint", ADDRESS]).expect(0);
-            }
-            _ => {}
-        }
-        let refused = plan(&scene, options);
-        assert_eq!(refused.code, Some(1), "{way}\n{}", refused.text);
-        refused.says(REFUSED);
-        assert_eq!(scene.id(), id, "{way}");
-        reset(&scene);
-        let applied = apply(&scene, options);
-        if replaceable || way == "project" {
-            assert_eq!(applied.code, Some(0), "{way}\n{}", applied.text);
-            assert_ne!(scene.id(), id, "{way}");
-            assert!(!takes(&scene, PASSWORD), "{way}");
-            scene.is_settled();
-        } else {
-            assert_eq!(applied.code, Some(1), "{way}\n{}", applied.text);
-            applied.says(&["The name is taken", "create_before_destroy"]);
-            assert_eq!(scene.id(), id, "{way}");
-            assert!(takes(&scene, PASSWORD), "{way}");
-        }
-    }
-}
-
-#[test]
-fn a_replacement_needs_a_password_that_works() {
-    each_way("", true);
-}
-
-#[test]
-fn a_replacement_that_creates_first_needs_a_new_name_too() {
-    each_way(BEFORE, false);
-}
-
-#[test]
-fn what_is_unknown_in_the_plan_is_judged_in_the_apply() {
-    let scene = managed();
-    let later = "resource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n";
-    scene.workspace.write("later.tf", later);
-    let password = "trimsuffix(\"${var.password}${terraform_data.later.output}\", \"x\")";
-    scene.configure(&[MANAGED, ("password_wo", password)]);
-    let refused = apply(&scene, &["-replace=kms_postgres_connection.orders"]).expect(1);
-    refused.says(&["cannot be replaced like this", "ALTER ROLE"]);
-    assert!(scene.bodies("POST", PATH).is_empty());
-    assert_eq!(scene.workspace.object(ADDRESS), Json::Null);
-    reset(&scene);
-    scene.workspace.apply().expect(0);
-    scene.is_settled();
 }
 
 /// What the catalogs say against a hand-over is told before it, at the role.
@@ -343,4 +242,67 @@ fn a_role_whose_password_cannot_be_changed_is_refused() {
     scene.postgres.sql(&format!("ALTER ROLE {role} RESET ALL; ALTER ROLE {role} VALID UNTIL '2099-01-01'"));
     scene.workspace.plan().expect(2).says(&["The role of orders-db expires", "VALID UNTIL 'infinity'"]);
     assert!(scene.kms.connections().is_empty());
+}
+
+/// Behind a gateway the KMS takes only what stands in the request: the gateway is repeated.
+#[test]
+fn a_hand_over_behind_a_gateway_names_the_gateway_again() {
+    let scene = Scene::new();
+    let gateway = "7ffbb072-2575-495a-b5b0-127f88caef78";
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.kms.edit(&scene.id(), |connection| connection["gatewayId"] = json!(gateway));
+    let quoted = format!("{gateway:?}");
+    scene.configure(&[MANAGED, ("gateway_id", &quoted)]);
+    let logins = scene.logins();
+    scene.workspace.plan().expect(2).says(&["The KMS takes over the password of orders-db"]);
+    // There are no gateways at the local KMS.
+    let refused = scene.workspace.apply().expect(1);
+    refused.says(&["The KMS refused the gateway", &format!("Gateway with ID {gateway} not found"), "gateway_id ="]);
+    let bodies = scene.bodies("PATCH", PATH);
+    assert_eq!(bodies.len(), 1);
+    assert_eq!(bodies[0]["gatewayId"], gateway);
+    assert_eq!(bodies[0]["isPlatformManagedCredentials"], true);
+    assert_eq!(bodies[0]["credentials"]["password"], PASSWORD);
+    assert_eq!(scene.logins(), logins);
+    assert!(takes(&scene, PASSWORD));
+}
+
+/// A flag that only the apply knows is judged there.
+#[test]
+fn a_flag_that_is_known_later_is_judged_in_the_apply() {
+    let scene = Scene::new();
+    let later = |value: &str| {
+        let text = format!("resource \"terraform_data\" \"later\" {{\n  input = {value:?}\n}}\n");
+        scene.workspace.write("later.tf", &text);
+    };
+    let unknown = (FLAG, "terraform_data.later.output == \"managed\"");
+    later("managed");
+    let off = "validation {\n    mode = \"off\"\n  }";
+    scene.configure_with(&[unknown, ("username", "\"app.user\"")], off);
+    scene.workspace.plan().expect(2);
+    scene.workspace.apply().expect(1).says(&["cannot take over the password of this role", "app.user"]);
+    assert!(scene.kms.connections().is_empty() && scene.bodies("POST", PATH).is_empty());
+    scene.workspace.run(&["state", "rm", "terraform_data.later"]).expect(0);
+    // Off at last: an ordinary connection.
+    later("ordinary");
+    scene.configure(&[unknown]);
+    let plan = scene.workspace.plan().expect(2);
+    plan.says(&["+ is_platform_managed_credentials = (known after apply)"]);
+    scene.workspace.apply().expect(0);
+    assert!(takes(&scene, PASSWORD));
+    assert_eq!(scene.workspace.object(ADDRESS)[FLAG], false);
+    scene.is_settled();
+    // On: the hand-over is announced in the apply, and made.
+    later("managed");
+    scene.workspace.apply().expect(0).says(&["The KMS takes over the password of orders-db"]);
+    assert!(!takes(&scene, PASSWORD));
+    assert_eq!(scene.workspace.object(ADDRESS)[FLAG], true);
+    scene.is_settled();
+    // Off again, which cannot be.
+    scene.kms.clear_requests();
+    later("ordinary");
+    scene.workspace.plan().expect(2);
+    scene.workspace.apply().expect(1).says(&["cannot be turned off", "destroy -refresh=false"]);
+    assert!(scene.bodies("PATCH", PATH).is_empty());
 }

@@ -19,14 +19,14 @@ use crate::support::scene::Scene;
 
 use self::proto::{DynamicValue, ResourceIdentityData};
 
-mod proto {
+pub(crate) mod proto {
     #![expect(unreachable_pub, unused_qualifications, clippy::all, reason = "generated from proto/tfplugin5.proto")]
     include!(concat!(env!("OUT_DIR"), "/tfplugin5.rs"));
 }
 
-const TYPE: &str = "kms_postgres_connection";
+pub(crate) const TYPE: &str = "kms_postgres_connection";
 
-struct Core {
+pub(crate) struct Core {
     session: Session,
     _plugin: Plugin,
     resource: Box<dyn Resource<<Provider as terraform_provider_kms::terraform::provider::Provider>::Session>>,
@@ -34,7 +34,7 @@ struct Core {
 
 impl Core {
     /// A configured program.
-    async fn new(kms: &Kms) -> Self {
+    pub(crate) async fn new(kms: &Kms) -> Self {
         let mut command = command(PROGRAM);
         command.envs([COOKIE]).envs([
             ("KMS_HOST", kms.url().as_str()),
@@ -53,7 +53,7 @@ impl Core {
         core
     }
 
-    async fn ask<A: Message + Default>(&self, rpc: &str, request: impl Message) -> A {
+    pub(crate) async fn ask<A: Message + Default>(&self, rpc: &str, request: impl Message) -> A {
         let answer = self.session.call(&format!("/tfplugin5.Provider/{rpc}"), &request.encode_to_vec()).await.unwrap();
         A::decode(answer.as_slice()).unwrap()
     }
@@ -82,7 +82,7 @@ impl Core {
         .await
     }
 
-    fn object_type(&self) -> Type {
+    pub(crate) fn object_type(&self) -> Type {
         self.resource.schema().object_type()
     }
 }
@@ -91,7 +91,7 @@ fn identity_type() -> Type {
     Type::Object([("id".to_owned(), Type::String)].into())
 }
 
-fn encode(object: Object, of: &Type) -> DynamicValue {
+pub(crate) fn encode(object: Object, of: &Type) -> DynamicValue {
     DynamicValue { msgpack: wire::msgpack::encode(&Value::Object(object), of).unwrap(), json: Vec::new() }
 }
 

@@ -5,7 +5,7 @@ use crate::postgres::{OwnPassword, Refusal};
 use crate::provider::managed::Role;
 use crate::terraform::diagnostic::Diagnostic;
 
-use super::service::outcome;
+use super::service::{import_block, outcome};
 use super::{DESTROY, NOTHING_SENT, sentence};
 
 const FLAG: &str = "is_platform_managed_credentials";
@@ -91,19 +91,41 @@ pub(crate) fn handed_over(title: &str, role: Option<&Role>, others: &Result<Vec<
 }
 
 /// The password of the role belongs to another connection already.
-pub(crate) fn managed_by_another(title: &str, role: &Role, other: &Connection) -> Diagnostic {
+pub(crate) fn managed_by_another(title: &str, role: &Role, other: &Connection, reason: &str) -> Diagnostic {
     Diagnostic::error(
         "The KMS manages the password of this role already",
         format!(
             "`{title}` cannot take over the password of the role `{}` at `{}`: the connection `{}` ({}) has done so, and would \
-             stop working. {NOTHING_SENT} Use that connection, or give this one a role of its own.\n\n{DESTROY}",
+             stop working. The login with the configured password did not succeed, as is to be expected then: {}\n{NOTHING_SENT}\n\n\
+             Use that connection, or give this one a role of its own. If this one is to replace it, give the role the configured \
+             password, and run this again; to be run by {WHO}:\n  {}\n\n{DESTROY}",
             role.name,
             role.endpoint(),
             other.name,
-            other.id
+            other.id,
+            sentence(reason),
+            set_password(&role.name)
         ),
     )
     .at(FLAG)
+}
+
+/// A connection of this name has taken over the password of this role: made, most likely, by a run that was killed.
+pub(crate) fn exists_managed(title: &str, role: &Role, id: &str, reason: &str) -> Diagnostic {
+    Diagnostic::error(
+        "The KMS has this connection already",
+        format!(
+            "`{title}` is to be created, but the KMS has it, and manages the password of the role `{}` at `{}` through it. Most \
+             likely an earlier run made it and was interrupted before it could note that in the state. The login with the \
+             configured password did not succeed, as is to be expected then: {}\n{NOTHING_SENT}\n\nNothing is lost: manage that \
+             connection here, and remove this block after the apply:\n\n{}\n\n{DESTROY}",
+            role.name,
+            role.endpoint(),
+            sentence(reason),
+            import_block(id)
+        ),
+    )
+    .at("name")
 }
 
 /// The service builds a statement with the name, and makes a wrong one of this.
@@ -179,33 +201,34 @@ pub(crate) struct Replacement<'a> {
     pub(crate) role: &'a str,
     /// The argument that gives the password.
     pub(crate) password_argument: &'static str,
-    /// Whether nothing has been destroyed yet.
-    pub(crate) in_plan: bool,
+    /// Whether this run has destroyed the old connection already: a core plans once more in its apply.
+    pub(crate) is_destroyed: bool,
 }
 
 /// A managed connection is to be replaced, and the new one would not come about.
 pub(crate) fn replacement_refused(replacement: &Replacement<'_>, reason: &str) -> Diagnostic {
-    let Replacement { title, role, password_argument, in_plan } = replacement;
-    let so_far = if *in_plan {
-        format!("{NOTHING_SENT} Nothing was destroyed.")
+    let Replacement { title, role, password_argument, is_destroyed } = replacement;
+    let so_far = if *is_destroyed {
+        "The new connection was not sent to the KMS. This run has destroyed the old one already.".to_owned()
     } else {
-        "The new connection was not sent to the KMS. The old one is gone, unless `create_before_destroy` is set."
-            .to_owned()
+        format!("{NOTHING_SENT} The old connection is still there.")
     };
-    let keep = if *in_plan {
+    let keep = if !is_destroyed {
         "\n  - To keep the connection: `terraform untaint <its address>` if it is tainted; else leave `-replace` out, or take back \
          the change that replaces it.\n  - To leave it in the KMS and forget it here: put a `removed` block with `destroy = \
          false` in the place of the resource."
     } else {
         ""
     };
+    let through_the_old =
+        if *is_destroyed { "" } else { "\n    From then on the KMS cannot log in through the old connection." };
     Diagnostic::error(
         "A platform-managed connection cannot be replaced like this",
         format!(
             "`{title}` replaces a connection whose credentials the KMS manages: it gave the role a password that only it knows. \
              The new connection needs one that works, and the login with the configured one did not succeed.\n{}\n{so_far}\n\n\
              Ways out:\n  - To replace it: give the role the password of the configuration, and run this again. To be run by \
-             {WHO}:\n      {}\n    From then on the KMS cannot log in through the old connection.{keep}\n\n{DESTROY}",
+             {WHO}:\n      {}{through_the_old}{keep}\n\n{DESTROY}",
             sentence(reason),
             set_password(role)
         ),

@@ -162,7 +162,7 @@ pub(super) fn outcome(taken: bool, name: &str, found: &Result<Option<Connection>
     }
 }
 
-fn import_block(id: &str) -> String {
+pub(super) fn import_block(id: &str) -> String {
     format!("import {{\n  to = kms_postgres_connection.<label>\n  id = \"{id}\"\n}}")
 }
 
@@ -338,6 +338,12 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
              operation more time in the `timeouts` block, or run less at the same time.",
         ),
         Error::Unsent(_) => say("Interrupted", "Run it again to go on."),
+        Error::Refused { reply } if reply.message.contains("Gateway") => at(
+            "The KMS refused the gateway",
+            "Check `gateway_id`: it is the UUID of a gateway of the organisation, and the machine identity needs a role that may \
+             attach it.",
+            "gateway_id",
+        ),
         Error::Refused { .. } => say(
             "The KMS refused the request",
             "Correct what it names. If it names nothing, the request id leads to its log.",

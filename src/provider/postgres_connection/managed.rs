@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::kms::{Client, Connection as Remote, Error, NewConnection};
+use crate::kms::{Client, Connection as Remote, Error, NewConnection, Step};
 use crate::postgres;
 use crate::provider::diagnose;
 use crate::provider::diagnose::managed::Fate;
@@ -19,6 +19,7 @@ use crate::terraform::resource::{Call, PlannedChange};
 use crate::terraform::value::Value;
 
 use super::model::{CREDENTIALS, Connection};
+use super::replacement::{Password, configured_password};
 use super::{login, names};
 
 const FLAG: &str = "is_platform_managed_credentials";
@@ -80,9 +81,10 @@ fn shown(name: &str, value: &Value) -> Option<String> {
 /// When the service could not do it, or has done it for another connection.
 pub(super) async fn check_handover(
     call: &Call<Session>,
-    planned: &Connection,
+    subject: login::Subject<'_>,
     known: &[&str],
 ) -> Result<(), Diagnostics> {
+    let planned = subject.planned;
     if !planned.is_managed() {
         return Ok(());
     }
@@ -94,12 +96,25 @@ pub(super) async fn check_handover(
         None => Err("the role is known only after the apply".to_owned()),
         Some(role) => sharing(call, planned, role, known).await,
     };
+    let name = planned.name.known().map(|name| name.trim());
     if let (Some(role), Ok(others)) = (&role, &others)
         && let Some(other) = others.iter().find(|other| other.is_platform_managed == Some(true))
+        // If the configured password is the role's, that one is dead already: it is being replaced by this run, or was
+        // left behind by another.
+        && let Password::DoesNotWork(reason) = configured_password(call, subject, login::Phase::Plan).await?
     {
-        return Err(diagnose::managed::managed_by_another(planned.title(), role, other).into());
+        // One of this very name is what a run has made that was killed before it could say so.
+        let is_itself = Some(other.name.as_str()) == name;
+        return Err(if is_itself {
+            diagnose::managed::exists_managed(planned.title(), role, &other.id, &reason)
+        } else {
+            diagnose::managed::managed_by_another(planned.title(), role, other, &reason)
+        }
+        .into());
     }
-    let others = others.map(|others| others.into_iter().map(|other| other.name).collect());
+    // Another of this name is a reason of its own to refuse the create.
+    let others = others.map(|others| others.into_iter().filter(|other| Some(other.name.as_str()) != name));
+    let others = others.map(|others| others.map(|other| other.name).collect());
     call.warn(diagnose::managed::handed_over(planned.title(), role.as_ref(), &others));
     Ok(())
 }
@@ -119,13 +134,7 @@ async fn sharing(
     let listing = call.session().scopes.list(&client, planned.project(), THIS_WALK);
     let listed = call.unless_stopped(listing).await.ok_or_else(|| "the run was interrupted".to_owned())?;
     let listed = listed.map_err(|error| error.to_string())?;
-    let name = planned.name.known().map(|name| name.trim());
-    let is_other = |other: &&Remote| {
-        // One of the same name is itself, the one that it replaces, or a reason of its own to refuse the create.
-        !known.contains(&other.id.as_str())
-            && Some(other.name.as_str()) != name
-            && remote_role(other).as_ref() == Some(role)
-    };
+    let is_other = |other: &&Remote| !known.contains(&other.id.as_str()) && remote_role(other).as_ref() == Some(role);
     Ok(listed.own().filter(is_other).cloned().collect())
 }
 
@@ -161,7 +170,10 @@ pub(super) async fn explain(
     error: &Error,
     messages: Diagnostics,
 ) -> Diagnostics {
-    if !error.may_have_run() {
+    // The service changes the role before it finds these out, and takes it back: whether it did is looked up.
+    let has_gone_far =
+        matches!(error, Error::NameTaken { .. } | Error::DatabaseRefused { step: Step::ChangePassword, .. });
+    if !error.may_have_run() && !has_gone_far {
         return messages;
     }
     let role = planned.username.known().map_or("", |role| role.trim());

@@ -103,13 +103,13 @@ impl Resource<Session> for PostgresConnection {
         let replaced_id = replaced.as_ref().map(|seen| seen.id.as_str());
         let own_id = prior.as_ref().and_then(|prior| prior.id.known()).map(String::as_str);
         let known: Vec<_> = replaced_id.into_iter().chain(own_id).collect();
-        managed::check_handover(call, &planned, &known).await?;
         let kept = prior.as_ref().filter(|_| change.replace.is_empty());
         let subject = login::Subject { prior: kept, planned: &planned, config: &config, purpose: Purpose::Credentials };
+        managed::check_handover(call, subject, &known).await?;
         let Some(replaced) = &replaced else {
             return login::check(call, subject, login::Phase::Plan).await;
         };
-        replacement::judge(call, subject, login::Phase::Plan).await?;
+        replacement::judge(call, replaced, subject, login::Phase::Plan).await?;
         if prior.is_some() && planned.role().is_some_and(|role| role != replaced.role) {
             call.warn(diagnose::managed::destroyed(&replaced.name, &replaced.role.name));
         }
@@ -141,8 +141,8 @@ impl Resource<Session> for PostgresConnection {
             credentials,
         };
         let subject = login::Subject { prior: None, planned: &planned, config: &config, purpose: Purpose::Credentials };
-        if replacement::is_noted(&change.private) {
-            wait::reading(call, limit, replacement::judge(call, subject, login::Phase::Apply)).await??;
+        if let Some(replaced) = replacement::noted(&change.private) {
+            wait::reading(call, limit, replacement::judge(call, &replaced, subject, login::Phase::Apply)).await??;
         } else {
             wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
         }
@@ -278,10 +278,12 @@ impl Resource<Session> for PostgresConnection {
         call.session().scopes.changes(id);
         let deleted = wait::writing(call, limit, client.delete(id)).await?;
         match deleted {
-            Err(error) if settle::is_lost(&error) && settle::deleted(client, id).await => Ok(()),
-            Err(error) => Err(diagnose::service(known.attempt("delete"), &error)),
-            Ok(_) => Ok(()),
+            Err(error) if settle::is_lost(&error) && settle::deleted(client, id).await => {}
+            Err(error) => return Err(diagnose::service(known.attempt("delete"), &error)),
+            Ok(_) => {}
         }
+        call.session().managed.note_destroyed(id);
+        Ok(())
     }
 
     fn identity(&self) -> Option<IdentitySchema> {

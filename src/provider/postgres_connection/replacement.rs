@@ -45,35 +45,69 @@ pub(super) fn planned(
     Some(replaced)
 }
 
-/// Whether the plan of a create has found that it replaces a managed connection.
-pub(super) fn is_noted(private: &Private) -> bool {
-    read(private, REPLACES).is_some()
+/// The managed connection that a create replaces, as its plan has found out.
+pub(super) fn noted(private: &Private) -> Option<Seen> {
+    read(private, REPLACES)
 }
 
 /// Lets one login decide, whatever the settings say about logins: only a password that works makes a replacement safe.
 ///
 /// # Errors
 /// For every other verdict. What is not known in a plan is judged in its apply.
-pub(super) async fn judge(call: &Call<Session>, subject: Subject<'_>, phase: Phase) -> Result<(), Diagnostics> {
-    let Subject { planned, config, .. } = subject;
-    let refused = |reason: &str| {
-        let replacement = diagnose::managed::Replacement {
-            title: planned.title(),
-            role: planned.username.known().map_or("", |role| role.trim()),
-            password_argument: planned.password_argument(),
-            in_plan: phase == Phase::Plan,
-        };
-        tracing::info!(connection = planned.title(), verdict = "refused", reason, "replacing a managed connection");
-        Err(diagnose::managed::replacement_refused(&replacement, reason).into())
+pub(super) async fn judge(
+    call: &Call<Session>,
+    replaced: &Seen,
+    subject: Subject<'_>,
+    phase: Phase,
+) -> Result<(), Diagnostics> {
+    let planned = subject.planned;
+    let reason = match configured_password(call, subject, phase).await? {
+        Password::Works | Password::NotKnownYet => return Ok(()),
+        Password::DoesNotWork(reason) => reason,
     };
+    let replacement = diagnose::managed::Replacement {
+        title: planned.title(),
+        role: planned.username.known().map_or("", |role| role.trim()),
+        password_argument: planned.password_argument(),
+        is_destroyed: call.session().managed.is_destroyed(&replaced.id),
+    };
+    tracing::info!(connection = planned.title(), verdict = "refused", reason, "replacing a managed connection");
+    Err(diagnose::managed::replacement_refused(&replacement, &reason).into())
+}
+
+/// What a login says about the configured password of a role that the service manages or managed.
+pub(super) enum Password {
+    /// It is the role's: what the service has stored elsewhere is dead.
+    Works,
+    /// Depends on what this run has yet to find out.
+    NotKnownYet,
+    /// Or nobody can tell; this is why.
+    DoesNotWork(String),
+}
+
+/// Tries the configured password, whatever the settings say about logins.
+///
+/// # Errors
+/// When the run was interrupted.
+pub(super) async fn configured_password(
+    call: &Call<Session>,
+    subject: Subject<'_>,
+    phase: Phase,
+) -> Result<Password, Diagnostics> {
+    let Subject { planned, config, .. } = subject;
+    let does_not_work = |reason: &str| Ok(Password::DoesNotWork(reason.to_owned()));
     if planned.password.is_null() && config.password_wo.is_null() {
-        return refused("The configuration gives no password.");
+        return does_not_work("The configuration gives no password.");
     }
-    let Some(validation) = call.session().validation.with(&planned.validation) else { return Ok(()) };
+    let Some(validation) = call.session().validation.with(&planned.validation) else {
+        return Ok(Password::NotKnownYet);
+    };
     if planned.has_gateway() && validation.address.is_none() {
-        return refused("The KMS connects through a gateway, and `address` of the `validation` block is not set.");
+        return does_not_work(
+            "The KMS connects through a gateway, and `address` of the `validation` block is not set.",
+        );
     }
-    let Some(target) = subject.target(&validation) else { return Ok(()) };
+    let Some(target) = subject.target(&validation) else { return Ok(Password::NotKnownYet) };
     let asker = if phase == Phase::Plan { Asker::Plan } else { Asker::Apply };
     let judging = call.session().logins.judge(&target, validation.timeout, asker);
     let Some(judged) = call.unless_stopped(judging).await else {
@@ -88,10 +122,10 @@ pub(super) async fn judge(call: &Call<Session>, subject: Subject<'_>, phase: Pha
                 duration_ms = accepted.milliseconds,
                 "database login"
             );
-            Ok(())
+            Ok(Password::Works)
         }
-        Verdict::Refused(refusal) => refused(&diagnose::managed::why(refusal)),
-        Verdict::NotChecked(why) => refused(&format!("No login was made: {}.", diagnose::why_not_checked(why))),
+        Verdict::Refused(refusal) => does_not_work(&diagnose::managed::why(refusal)),
+        Verdict::NotChecked(why) => does_not_work(&format!("No login was made: {}.", diagnose::why_not_checked(why))),
     }
 }
 

@@ -1,0 +1,189 @@
+//! Lost answers of a hand-over: they end in the state, or in an error that tells exactly what became of the role.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::{ADDRESS, MANAGED, PASSWORD, PATH, takes};
+use crate::kills::{eventually, providers, signal};
+use crate::support::kms::Fault;
+use crate::support::scene::Scene;
+use crate::support::terraform::finish;
+
+const BY_NAME: &str = "/api/v1/app-connections/postgres/connection-name";
+const UNTOUCHED: &str = "still takes the configured password";
+const CHANGED: &str = "does not take the configured password any more";
+
+fn scene() -> Scene {
+    let mut scene = Scene::new();
+    scene.workspace.set("KMS_REQUEST_TIMEOUT", "2s");
+    scene.configure(&[MANAGED]);
+    scene
+}
+
+#[test]
+fn a_create_that_was_lost_before_its_effect_leaves_the_role_alone() {
+    let scene = scene();
+    scene.kms.fail("POST", PATH, 1, Fault::LostBefore);
+    scene.workspace.apply().expect(1).says(&[UNTOUCHED, "safe to apply again"]);
+    assert!(scene.kms.connections().is_empty() && takes(&scene, PASSWORD));
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+}
+
+#[test]
+fn a_create_that_was_lost_after_its_effect_is_adopted() {
+    for fault in [Fault::LostAfter, Fault::Cut, Fault::Gateway(502), Fault::Stall(Duration::from_secs(4))] {
+        let scene = scene();
+        scene.kms.fail("POST", PATH, 1, fault);
+        scene.workspace.apply().expect(0).says(&["The answer to the creation of orders-db was lost", "1 added"]);
+        assert_eq!(scene.workspace.object(ADDRESS)["id"], scene.id());
+        assert_eq!(scene.bodies("POST", PATH).len(), 1);
+        assert!(!takes(&scene, PASSWORD));
+        scene.is_settled();
+    }
+}
+
+/// An answer that cannot be read forbids to take the connection over; the role has changed all the same.
+#[test]
+fn an_answer_that_cannot_be_read_tells_of_the_role_and_the_printed_block_helps() {
+    let scene = scene();
+    scene.kms.fail("POST", PATH, 1, Fault::Garbage);
+    let id = || format!("id = \"{}\"", scene.id());
+    scene.workspace.apply().expect(1).says(&[CHANGED, "import {", &id(), "ALTER ROLE"]);
+    assert!(!takes(&scene, PASSWORD));
+    // The next run tells it without the answer that was lost.
+    scene.workspace.plan().expect(1).says(&["The KMS has this connection already", "import {", &id()]);
+    import_and_settle(&scene);
+}
+
+fn import_and_settle(scene: &Scene) {
+    let id = scene.id();
+    scene.workspace.write("import.tf", &format!("import {{\n  to = {ADDRESS}\n  id = {id:?}\n}}\n"));
+    // The number of the version goes into the state.
+    scene.workspace.apply().expect(0).says(&["1 imported, 0 added, 1 changed, 0 destroyed"]);
+    assert!(scene.bodies("PATCH", PATH).is_empty());
+    scene.workspace.write("import.tf", "");
+    assert_eq!(scene.id(), id);
+    scene.is_settled();
+}
+
+#[test]
+fn a_provider_that_is_killed_after_the_effect_leaves_a_connection_that_the_next_run_names() {
+    let mut scene = scene();
+    scene.workspace.set("KMS_REQUEST_TIMEOUT", "60s");
+    scene.kms.fail("POST", PATH, 1, Fault::Stall(Duration::from_secs(60)));
+    let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
+    eventually("the hand-over", || !scene.kms.connections().is_empty() && !takes(&scene, PASSWORD));
+    for pid in providers(&scene) {
+        signal("KILL", pid);
+    }
+    finish(run).expect(1);
+    assert_eq!(scene.workspace.object(ADDRESS), Json::Null);
+    let said = scene.workspace.apply().expect(1);
+    said.says(&["The KMS has this connection already", "Nothing is lost", &scene.role, "destroy -refresh=false"]);
+    assert_eq!(scene.bodies("POST", PATH).len(), 1);
+    import_and_settle(&scene);
+}
+
+/// Found only by the insert, after the role was changed: the service takes that back, and the error says so.
+#[test]
+fn a_name_that_is_taken_in_between_leaves_the_role_alone_and_the_error_says_so() {
+    for lost in [false, true] {
+        let scene = scene();
+        let mut other = scene_connection(&scene);
+        other["credentials"]["database"] = json!("other");
+        let id = scene.kms.insert(other);
+        let free = json!({
+            "reqId": "req-00000000000000",
+            "statusCode": 404,
+            "message": "Could not find App Connection with name orders-db in organization scope.",
+            "error": "NotFound"
+        });
+        scene.kms.fail("GET", BY_NAME, 1, Fault::Status(404, free));
+        if lost {
+            scene.kms.fail("POST", PATH, 1, Fault::LostAfter);
+        }
+        let said = scene.workspace.apply().expect(1);
+        said.says(&[UNTOUCHED, "import {", &format!("id = \"{id}\"")]);
+        said.says(&[if lost {
+            "Whether it is the one that this run asked for cannot be told"
+        } else {
+            "The name is taken"
+        }]);
+        assert_eq!(scene.bodies("POST", PATH).len(), 1);
+        assert_eq!(scene.id(), id);
+        assert_eq!(scene.workspace.object(ADDRESS), Json::Null);
+        assert!(takes(&scene, PASSWORD));
+    }
+}
+
+/// The connection that the scene configures, as somebody else would have stored it.
+fn scene_connection(scene: &Scene) -> Json {
+    json!({
+        "app": "postgres",
+        "name": "orders-db",
+        "method": "username-and-password",
+        "credentials": {
+            "host": "localhost",
+            "port": scene.postgres.port(),
+            "database": scene.database,
+            "username": scene.role,
+            "password": PASSWORD,
+            "sslEnabled": true,
+            "sslRejectUnauthorized": true,
+            "sslCertificate": scene.postgres.ca_pem().trim(),
+        },
+    })
+}
+
+#[test]
+fn what_cannot_be_found_out_about_the_role_is_said() {
+    let scene = scene();
+    scene.configure_with(&[MANAGED], "validation {\n    mode = \"off\"\n  }");
+    scene.kms.fail("POST", PATH, 1, Fault::Garbage);
+    let said = scene.workspace.apply().expect(1);
+    said.says(&["could not be found out", "`mode` is `off`", "Log in as that role", "ALTER ROLE", "import {"]);
+}
+
+#[test]
+fn a_later_hand_over_is_settled_by_reading_whatever_was_lost() {
+    for fault in [Fault::LostAfter, Fault::Cut, Fault::Gateway(502), Fault::Stall(Duration::from_secs(4))] {
+        let scene = scene();
+        scene.configure(&[]);
+        scene.workspace.apply().expect(0);
+        scene.configure(&[MANAGED]);
+        scene.kms.fail("PATCH", PATH, 1, fault);
+        scene.workspace.apply().expect(0).says(&["1 changed"]);
+        assert!(!takes(&scene, PASSWORD));
+        scene.is_settled();
+    }
+    let scene = scene();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.configure(&[MANAGED]);
+    scene.kms.fail("PATCH", PATH, 1, Fault::LostBefore);
+    scene.workspace.apply().expect(1).says(&[UNTOUCHED, "may have taken effect all the same"]);
+    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.is_settled();
+}
+
+#[test]
+fn a_provider_that_is_killed_during_a_later_hand_over_finds_it_done() {
+    let mut scene = scene();
+    scene.workspace.set("KMS_REQUEST_TIMEOUT", "60s");
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.configure(&[MANAGED]);
+    scene.kms.fail("PATCH", PATH, 1, Fault::Stall(Duration::from_secs(60)));
+    let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
+    eventually("the hand-over", || !takes(&scene, PASSWORD));
+    for pid in providers(&scene) {
+        signal("KILL", pid);
+    }
+    finish(run).expect(1);
+    let next = scene.workspace.apply().expect(0);
+    next.says(&["The KMS manages the credentials of orders-db now", "0 changed"]);
+    assert_eq!(scene.workspace.object(ADDRESS)[super::FLAG], true);
+    scene.is_settled();
+}

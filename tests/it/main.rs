@@ -8,6 +8,7 @@ mod drift;
 mod failures;
 mod features;
 mod hostile_answers;
+mod guides;
 mod import;
 mod kills;
 mod kms_client;

@@ -13,10 +13,10 @@ use crate::support::terraform::SETTINGS;
 const PASSWORD: &str = "moved-password";
 
 /// A state that another provider wrote, and what it is about.
-struct Incumbent {
+pub(crate) struct Incumbent {
     file: &'static str,
     from: &'static str,
-    state: Json,
+    pub(crate) state: Json,
 }
 
 impl Incumbent {
@@ -27,7 +27,7 @@ impl Incumbent {
         ]
     }
 
-    fn new(file: &'static str, from: &'static str) -> Self {
+    pub(crate) fn new(file: &'static str, from: &'static str) -> Self {
         Self { file, from, state: stored(file) }
     }
 
@@ -60,7 +60,7 @@ impl Incumbent {
     }
 
     /// A workspace with the state, and a service that holds the connection.
-    fn scene(&self) -> Scene {
+    pub(crate) fn scene(&self) -> Scene {
         let scene = scene(&self.state);
         scene.kms.insert(self.connection());
         scene
@@ -210,12 +210,31 @@ fn a_move_needs_no_service_and_overlooks_what_it_does_not_know() {
     assert!(scene.kms.requests().is_empty());
 }
 
-/// States of the first schema stay readable: written by the first version, before anything else was added.
+/// States of the first schema stay readable: as the first version wrote them, before anything else was added, with what a
+/// later version added, and without what one may have dropped.
 #[test]
 fn a_state_of_schema_version_0_stays_readable() {
-    let state = stored("kms_postgres_connection_v0.tfstate");
+    let as_written = stored("kms_postgres_connection_v0.tfstate");
+    let attributes = &as_written["resources"][0]["instances"][0]["attributes"];
+    assert_eq!(attributes["is_platform_managed_credentials"], Json::Null, "the first version had no such attribute");
+    let mut with_more = as_written.clone();
+    let more = &mut with_more["resources"][0]["instances"][0]["attributes"];
+    more["of_a_later_version"] = json!({"a": [1.5, null, {"b": true}]});
+    more["validation"] = json!({"mode": "apply", "of_a_later_version": ["x"]});
+    let mut with_less = as_written.clone();
+    let less = with_less["resources"][0]["instances"][0]["attributes"].as_object_mut().unwrap();
+    for name in ["created_at", "org_id", "gateway_id", "description", "timeouts", "validation", "password_wo"] {
+        assert!(less.remove(name).is_some(), "{name}");
+    }
+    stays_readable(&as_written, "");
+    stays_readable(&with_more, "validation {\n    mode = \"apply\"\n  }");
+    stays_readable(&with_less, "");
+}
+
+/// Read, and equal to its configuration, with and without a service.
+fn stays_readable(state: &Json, lines: &str) {
     let attributes = &state["resources"][0]["instances"][0]["attributes"];
-    let scene = scene(&state);
+    let scene = scene(state);
     scene.kms.insert(json!({
         "app": "postgres",
         "id": attributes["id"],
@@ -234,10 +253,18 @@ fn a_state_of_schema_version_0_stays_readable() {
     }));
     scene.workspace.write(
         "main.tf",
-        "resource \"kms_postgres_connection\" \"orders\" {\n  name = \"orders-db\"\n  host = \"db.example.com\"\n  \
-         database = \"orders\"\n  username = \"kms_role\"\n  password_wo = \"x\"\n  password_wo_version = 1\n}\n",
+        &format!(
+            "resource \"kms_postgres_connection\" \"orders\" {{\n  name = \"orders-db\"\n  host = \"db.example.com\"\n  \
+             database = \"orders\"\n  username = \"kms_role\"\n  password_wo = \"x\"\n  password_wo_version = 1\n  {lines}\n}}\n"
+        ),
     );
     scene.workspace.plan().expect(0).says(&["No changes"]);
+    // What is stored from now on is of this version.
+    scene.workspace.apply().expect(0).says(&["0 added, 0 changed, 0 destroyed"]);
+    scene.is_settled();
+    let object = scene.workspace.object("kms_postgres_connection.orders");
+    assert_eq!(object["is_platform_managed_credentials"], false);
+    assert_eq!(object["password_wo_version"], 1);
 }
 
 /// The provider's own notes about the one object in the state.

@@ -2,6 +2,8 @@
 //! what is spoken over it.
 
 pub(super) use self::system::{Listener, Stream};
+#[cfg(unix)]
+pub(super) use self::system::{PREFIX, SOCKET};
 
 #[cfg(unix)]
 mod system {
@@ -15,8 +17,15 @@ mod system {
     use crate::env;
     use crate::plugin::Error;
     use crate::plugin::handshake::Address;
+    use crate::plugin::leftovers;
 
     pub(in crate::plugin) type Stream = UnixStream;
+
+    /// The directory of a socket is called so, and something random.
+    pub(in crate::plugin) const PREFIX: &str = "pluginsocket";
+
+    /// The socket in its directory.
+    pub(in crate::plugin) const SOCKET: &str = "socket";
 
     /// A Unix socket in a directory of its own, which goes with this value.
     ///
@@ -24,7 +33,7 @@ mod system {
     pub(in crate::plugin) struct Listener {
         pub(in crate::plugin) address: Address,
         socket: UnixListener,
-        _directory: TempDir,
+        directory: TempDir,
     }
 
     impl Listener {
@@ -47,21 +56,28 @@ mod system {
         pub(in crate::plugin) async fn accept(&self) -> io::Result<Stream> {
             Ok(self.socket.accept().await?.0)
         }
+
+        /// Tidies up behind others that could not, in a thread that nobody waits for.
+        pub(in crate::plugin) fn remove_leftovers(&self) {
+            if let Some(place) = self.directory.path().parent().map(Path::to_owned) {
+                tokio::task::spawn_blocking(move || leftovers::remove(&place));
+            }
+        }
     }
 
     fn bind_in(parent: &Path) -> io::Result<Listener> {
         let directory = tempfile::Builder::new()
-            .prefix("plugin")
+            .prefix(PREFIX)
             .permissions(std::fs::Permissions::from_mode(0o700))
             .tempdir_in(parent)?;
-        let path = directory.path().join("socket");
+        let path = directory.path().join(SOCKET);
         let place = path
             .to_str()
             .filter(|text| !text.contains(|c: char| c == '|' || c.is_control()))
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the host could not read this path"))?
             .to_owned();
         let socket = UnixListener::bind(&path)?;
-        Ok(Listener { address: Address { network: "unix", place }, socket, _directory: directory })
+        Ok(Listener { address: Address { network: "unix", place }, socket, directory })
     }
 }
 
@@ -99,6 +115,10 @@ mod system {
         pub(in crate::plugin) async fn accept(&self) -> io::Result<Stream> {
             Ok(self.socket.accept().await?.0)
         }
+
+        /// A port leaves nothing behind.
+        #[expect(clippy::unused_self, reason = "as on other systems")]
+        pub(in crate::plugin) fn remove_leftovers(&self) {}
     }
 
     fn bind_between(lowest: u16, highest: u16) -> io::Result<Listener> {

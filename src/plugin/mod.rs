@@ -11,6 +11,8 @@
 
 mod connection;
 mod handshake;
+#[cfg(unix)]
+mod leftovers;
 mod life;
 mod listener;
 mod log;
@@ -146,6 +148,7 @@ async fn run(
     }
     tracing::debug!(version = program.version, encrypted = tls.is_some(), ?mode, "ready for the host");
     handshake::compare_versions(program);
+    listener.remove_leftovers();
 
     let end = CancellationToken::new();
     let (sender, connections) = mpsc::channel(1);

@@ -193,6 +193,40 @@ async fn it_does_not_outlive_its_host() {
 }
 
 #[tokio::test]
+async fn what_a_killed_one_leaves_is_removed_by_a_later_one() {
+    let place = tempfile::tempdir().unwrap();
+    let here = [("TMPDIR", place.path().to_str().unwrap())];
+    let age = |directory: &Path, minutes: u64| {
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(60 * minutes);
+        std::fs::File::open(directory).unwrap().set_modified(then).unwrap();
+    };
+    let killed = async || {
+        let mut plugin = Plugin::start(&here).await;
+        let directory = plugin.directory();
+        plugin.child.kill().await.unwrap();
+        assert!(plugin.socket().exists());
+        directory
+    };
+    let (dead, just_dead, empty, strange) = (killed().await, killed().await, killed().await, killed().await);
+    std::fs::remove_file(empty.join("socket")).unwrap();
+    std::fs::write(strange.join("file"), "of somebody").unwrap();
+    let alive = Plugin::start(&here).await;
+    for old in [&dead, &empty, &strange, &alive.directory()] {
+        age(old, 10);
+    }
+    let _later = Plugin::start(&here).await;
+    let gone = async {
+        while dead.exists() || empty.exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await
+        }
+    };
+    soon(gone).await;
+    assert!(just_dead.join("socket").exists());
+    assert!(strange.join("file").exists());
+    assert_eq!(alive.plain().await.unwrap().health("plugin").await.unwrap(), SERVING);
+}
+
+#[tokio::test]
 async fn it_writes_no_core_dump() {
     let plugin = Plugin::start(&[]).await;
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", plugin.child.id().unwrap()));

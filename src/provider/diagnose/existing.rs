@@ -15,7 +15,11 @@ const FORMS: &str = "An import takes one of three forms:\n\
 pub(crate) fn import_form(text: &str) -> Diagnostic {
     Diagnostic::error(
         "This does not name a connection",
-        format!("`{}` cannot be imported: it is neither a UUID nor a name.\n\n{FORMS}", text.escape_debug()),
+        format!(
+            "`{}` cannot be imported: it is neither a UUID nor a name. Names have lower-case letters, digits and \
+             single hyphens.\n\n{FORMS}",
+            text.escape_debug()
+        ),
     )
 }
 

@@ -97,23 +97,22 @@ impl Resource<Session> for PostgresConnection {
         if replaced.is_none() && planned.password.is_null() && config.password_wo.is_null() {
             return Err(password_missing(&planned, change.prior.is_some()).into());
         }
-        if change.prior.is_none() {
+        let kept = prior.as_ref().filter(|_| change.replace.is_empty());
+        let subject = login::Subject { prior: kept, planned: &planned, config: &config, purpose: Purpose::Credentials };
+        if let Some(replaced) = &replaced {
+            replacement::judge(call, replaced, subject, login::Phase::Plan).await?;
+            if prior.is_some() && planned.role().is_some_and(|role| role != replaced.role) {
+                call.warn(diagnose::managed::destroyed(&replaced.name, &replaced.role.name));
+            }
+        } else if change.prior.is_none() {
             names::check(call, &planned).await?;
         }
         let replaced_id = replaced.as_ref().map(|seen| seen.id.as_str());
         let own_id = prior.as_ref().and_then(|prior| prior.id.known()).map(String::as_str);
         let known: Vec<_> = replaced_id.into_iter().chain(own_id).collect();
-        let kept = prior.as_ref().filter(|_| change.replace.is_empty());
-        let subject = login::Subject { prior: kept, planned: &planned, config: &config, purpose: Purpose::Credentials };
         managed::check_handover(call, subject, &known).await?;
-        let Some(replaced) = &replaced else {
-            return login::check(call, subject, login::Phase::Plan).await;
-        };
-        replacement::judge(call, replaced, subject, login::Phase::Plan).await?;
-        if prior.is_some() && planned.role().is_some_and(|role| role != replaced.role) {
-            call.warn(diagnose::managed::destroyed(&replaced.name, &replaced.role.name));
-        }
-        Ok(())
+        // The login has been made, if it is to be replaced.
+        if replaced.is_some() { Ok(()) } else { login::check(call, subject, login::Phase::Plan).await }
     }
 
     async fn plan_destroy(&self, call: &Call<Session>, state: &Object, _private: &Private) -> Result<(), Diagnostics> {

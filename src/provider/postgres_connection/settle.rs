@@ -81,9 +81,14 @@ fn is_what_was_asked(found: &Connection, request: &NewConnection) -> bool {
     found.name == request.name
         && empty(&found.description) == empty(&request.description)
         && found.project_id == request.project_id
-        && found.gateway_id == request.gateway_id
+        && same_gateway(found.gateway_id.as_deref(), request.gateway_id.as_deref())
         && found.is_platform_managed.unwrap_or(false) == request.is_platform_managed
         && shows(found, &request.credentials)
+}
+
+/// The service writes UUIDs in lower case, whatever it was sent.
+fn same_gateway(a: Option<&str>, b: Option<&str>) -> bool {
+    a.map(str::to_ascii_lowercase) == b.map(str::to_ascii_lowercase)
 }
 
 /// Whether a connection shows what an update asked for. That credentials were written shows in their fingerprint.
@@ -100,7 +105,10 @@ fn shows_change(found: &Connection, change: &Change, hash_before: Option<&str>) 
     };
     change.name.as_ref().is_none_or(|name| found.name == *name)
         && patched(&change.description, &found.description)
-        && patched(&change.gateway_id, &found.gateway_id)
+        && match &change.gateway_id {
+            Patch::Set(gateway) => same_gateway(found.gateway_id.as_deref(), Some(gateway)),
+            other => patched(other, &found.gateway_id),
+        }
         && (!change.is_platform_managed || found.is_platform_managed == Some(true))
         && change.credentials.as_ref().is_none_or(written)
 }
@@ -124,3 +132,6 @@ where
         sleep(PAUSE).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,11 +16,12 @@ mod logins;
 mod measure;
 mod plans;
 mod process;
+mod scale;
 mod stage;
 
 /// The subjects, in their order.
-const SUBJECTS: [(&str, fn()); 3] =
-    [("process", process::measure), ("plans", plans::measure), ("logins", logins::measure)];
+const SUBJECTS: [(&str, fn()); 4] =
+    [("process", process::measure), ("plans", plans::measure), ("logins", logins::measure), ("scale", scale::measure)];
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();

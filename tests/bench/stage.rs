@@ -11,7 +11,11 @@ pub(crate) const REQUIRED: &str =
 
 /// A directory with that many connections, and the KMS for them. Nobody logs in.
 pub(crate) fn connections(count: usize) -> (Kms, Workspace) {
-    let kms = Kms::start(kms::Options { log_in: false, ..kms::Options::default() });
+    connections_at(Kms::start(kms::Options { log_in: false, ..kms::Options::default() }), count)
+}
+
+/// The same at a KMS of the caller's choice.
+pub(crate) fn connections_at(kms: Kms, count: usize) -> (Kms, Workspace) {
     let mut workspace = Workspace::new(Path::new(PROVIDER));
     workspace.set("KMS_HOST", &kms.url());
     workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_ID", kms.client_id());

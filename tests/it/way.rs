@@ -8,34 +8,38 @@ use crate::support::kms::Kms;
 use crate::support::scene::Scene;
 use crate::support::terraform::Workspace;
 
-/// A proxy that notes the first line of each request and refuses it.
+/// A proxy that notes each request and refuses it.
 struct Proxy {
     address: String,
-    lines: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&lines);
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
         // Ends with the process of the tests.
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 let mut bytes = [0; 4096];
                 let count = stream.read(&mut bytes).unwrap_or(0);
-                let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
-                seen.lock().unwrap().push(text.lines().next().unwrap_or_default().to_owned());
+                seen.lock().unwrap().push(String::from_utf8_lossy(&bytes[..count]).into_owned());
                 let _sent =
                     stream.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
             }
         });
-        Self { address, lines }
+        Self { address, requests }
     }
 
+    fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.requests.lock().unwrap())
+    }
+
+    /// The first line of each request.
     fn lines(&self) -> Vec<String> {
-        std::mem::take(&mut self.lines.lock().unwrap())
+        self.requests().iter().map(|request| request.lines().next().unwrap_or_default().to_owned()).collect()
     }
 }
 
@@ -95,4 +99,23 @@ fn a_machine_without_root_certificates_trusts_the_public_ones() {
     // The server speaks no TLS: to find out, a client must have got as far as asking for it.
     let plan = workspace.plan().expect(1);
     plan.says(&["The KMS gave no answer", "TLS failed"]);
+}
+
+#[test]
+fn a_request_says_who_asks() {
+    let proxy = Proxy::start();
+    let mut workspace = reading_from("");
+    workspace.set("HTTP_PROXY", &proxy.address);
+    workspace.write(
+        "provider.tf",
+        "provider \"kms\" {\n  host                = \"http://kms.test\"\n  allow_insecure_host = true\n}\n",
+    );
+    workspace.plan().expect(1);
+    let request = proxy.requests().concat();
+    assert!(request.starts_with("GET http://kms.test/api/v1/app-connections/postgres HTTP/1.1\r\n"), "{request}");
+    let agent = request.lines().find(|line| line.starts_with("user-agent: ")).unwrap_or_default();
+    let (ours, core) = agent.split_once(' ').unwrap().1.split_once(' ').unwrap();
+    assert_eq!(ours, concat!("terraform-provider-kms/", env!("CARGO_PKG_VERSION")));
+    let version = core.strip_prefix("Terraform/").unwrap();
+    assert!(version.starts_with(|first: char| first.is_ascii_digit()) && version.contains('.'), "{agent}");
 }

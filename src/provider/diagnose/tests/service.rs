@@ -5,7 +5,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use super::shown;
-use crate::kms::{Call, Error, Failure, Foreign, Oddity, Permission, Reply};
+use crate::kms::{Call, Error, Failure, Foreign, Impatience, Oddity, Permission, Reply};
 use crate::provider::diagnose::service::{Attempt, service, update};
 use crate::terraform::diagnostic::Diagnostics;
 
@@ -215,6 +215,65 @@ fn refusals_of_the_service() {
             Correct what it names. If it names nothing, the request id leads to its log.
         "#]],
     );
+}
+
+#[test]
+fn a_turn_that_would_come_too_late() {
+    check(
+        &Error::Unsent(Impatience::TooLong(Duration::from_secs(57))),
+        expect![[r#"
+        Error: Too many requests to the KMS
+        at the whole block
+
+        `orders-db` could not be updated: the request was not sent: it would have to wait 57 seconds, which is longer than the operation may take.
+
+        The pace is that of `max_requests_per_minute`, or of the KMS, which counts all requests from one address. Allow the operation more time in the `timeouts` block, or run less at the same time.
+    "#]],
+    );
+    check(
+        &Error::Unsent(Impatience::Stopped),
+        expect![[r#"
+        Error: Interrupted
+        at the whole block
+
+        `orders-db` could not be updated: the request was not sent: the run was interrupted.
+
+        Run it again to go on.
+    "#]],
+    );
+    let call = Call { attempt: 6, ..call() };
+    let error = Error::NoAnswer { call: Box::new(call), failure: Failure::ConnectRefused, sent: false };
+    check(
+        &error,
+        expect![[r#"
+        Error: The KMS gave no answer
+        at the whole block
+
+        `orders-db` could not be updated: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` (tried 6 times) got no answer: the connection was refused.
+
+        Check `host` of the provider (or `KMS_HOST`), and whether this machine needs a proxy (`HTTPS_PROXY`) or a VPN to reach the KMS.
+    "#]],
+    );
+}
+
+#[test]
+fn a_missing_permission_in_a_project() {
+    let error = Error::Denied {
+        action: Some("read-app-connections".to_owned()),
+        subject: Some("app-connections".to_owned()),
+        details: Vec::new(),
+        reply: reply(403, "PermissionDenied", "You are not allowed to read-app-connections on app-connections"),
+    };
+    let attempt = Attempt { verb: "read", project: Some("3c90c3cc-0d44-4b50-8888-8dd25736052a"), ..ATTEMPT };
+    expect![[r#"
+        Error: The KMS does not allow it
+        at the whole block
+
+        `orders-db` could not be read: the KMS does not allow it.
+        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 403 `PermissionDenied`: You are not allowed to read-app-connections on app-connections (request id `req-1`).
+
+        The machine identity needs a role that may read app connections in the project `3c90c3cc-0d44-4b50-8888-8dd25736052a`. Give it that role in the KMS under Access Control, and try again.
+    "#]].assert_eq(&all(&service(attempt, &error)));
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn place(attribute: &str) -> String {
 fn refused(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&str]) {
     scene.configure(changes);
     let plan = scene.workspace.plan().expect(1);
-    plan.says(&["Error: The database refused the login", &place(at), "Nothing was sent to the KMS."]);
+    plan.says(&["Error: The database refused the login", &place(at), "No credentials were sent to the KMS."]);
     plan.says(sentences);
     plan.says(&["KMS_VALIDATION=apply terraform plan", "terraform destroy -refresh=false"]);
     assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
@@ -190,7 +190,11 @@ fn a_login_that_the_plan_could_not_make_is_made_in_the_apply() {
         ("password", "terraform_data.later.output"),
     ]);
     scene.workspace.plan().expect(2);
-    scene.workspace.apply().expect(1).says(&["Error: The database refused the login", "Nothing was sent to the KMS."]);
+    scene
+        .workspace
+        .apply()
+        .expect(1)
+        .says(&["Error: The database refused the login", "No credentials were sent to the KMS."]);
     assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
 }
 

@@ -181,9 +181,10 @@ pub(super) fn cure_of(first: &str, order: &str, login: &Login<'_>) -> String {
     if login.would_stop_the_apply {
         return format!("{first} the apply finds it done if it comes first: {order}");
     }
+    // An apply plans once more, when what was unknown is known; which of the two this is no core tells.
     format!(
-        "{first} the plan comes too early: set `validation {{ mode = \"warn\" }}` here, or run once with \
-         `KMS_VALIDATION=warn`."
+        "{first} this login comes too early. In a plan, set `validation {{ mode = \"warn\" }}` here, or run once with \
+         `KMS_VALIDATION=warn`; in an apply, {order}"
     )
 }
 

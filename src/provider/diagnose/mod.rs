@@ -23,7 +23,8 @@ pub(crate) use service::{Attempt, adopted, create, gone, name_exists, not_asked,
 /// How every refusal in a plan can be passed by to destroy what is there.
 const DESTROY: &str = "To destroy this configuration as it is: `terraform destroy -refresh=false`.";
 
-const NOTHING_SENT: &str = "Nothing was sent to the KMS.";
+/// What holds in every refusal before a write. The list of connections may have been read by then.
+const NOTHING_SENT: &str = "No credentials were sent to the KMS.";
 
 /// With a full stop, unless there is one: texts of servers come with and without.
 fn sentence(text: &str) -> String {

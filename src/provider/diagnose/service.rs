@@ -9,7 +9,7 @@ use crate::kms::{
 };
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 
-use super::{NOTHING_SENT, from_kms, sentence};
+use super::{from_kms, sentence};
 
 const TOO_MANY: &str = "Too many requests to the KMS";
 const NOT_ACCEPTED: &str = "The KMS does not accept a value";
@@ -265,7 +265,7 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
     let say = |summary, next: &str| (summary, next.to_owned(), None);
     let at = |summary, next: &str, name: &str| (summary, next.to_owned(), Some(Path::from(name)));
     match error {
-        Error::Settings(_) | Error::NotAnId(_) => say("The KMS could not be asked", NOTHING_SENT),
+        Error::Settings(_) | Error::NotAnId(_) => say("The KMS could not be asked", "Nothing was sent to the KMS."),
         Error::Invalid { .. } => say(NOT_ACCEPTED, "It does not say which. The request id leads to its log."),
         Error::LoginRefused { method: "token", .. } => say(
             "The KMS refused the login",

@@ -395,7 +395,7 @@ fn password_missing(planned: &Connection, exists: bool) -> Diagnostic {
 fn still_unknown() -> Diagnostic {
     Diagnostic::error(
         "A value is still unknown",
-        "An argument of the connection is still unknown although the change is to be made now. Nothing was sent to the KMS. \
+        "An argument of the connection is still unknown although the change is to be made now. No credentials were sent to the KMS. \
          This is a mistake in Terraform, OpenTofu or a tool that speaks their protocol.",
     )
 }

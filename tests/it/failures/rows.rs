@@ -153,7 +153,7 @@ impl Row {
         let name = self.name.replace('_', "-");
         assert_eq!(lines[2], format!("Connection: `{name}`, with the password from `password_wo`."));
         let so_far = match severity {
-            "error" => "Nothing was sent to the KMS.",
+            "error" => "No credentials were sent to the KMS.",
             _ => "The KMS connects from its own network and judges for itself when the change is applied.",
         };
         assert_eq!(lines[3], so_far);

@@ -78,7 +78,7 @@ fn a_wrong_password_in_a_plan() {
             Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
             When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
             Connection: `orders-db`, with the password from `password_wo`.
-            Nothing was sent to the KMS.
+            No credentials were sent to the KMS.
 
             Check, likeliest first:
               - The password.
@@ -90,7 +90,7 @@ fn a_wrong_password_in_a_plan() {
             To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
-            If this same run creates the role or the database, or changes this password, the plan comes too early: set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
+            If this same run creates the role or the database, or changes this password, this login comes too early. In a plan, set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
 
             To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
@@ -112,7 +112,7 @@ fn a_wrong_password_in_an_apply() {
             Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
             When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
             Connection: `orders-db`, with the password from `password_wo`.
-            Nothing was sent to the KMS.
+            No credentials were sent to the KMS.
 
             Check, likeliest first:
               - The password.
@@ -147,7 +147,7 @@ fn a_wrong_password_that_only_warns() {
             Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
             When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
             Connection: `orders-db`, with the password from `password_wo`; white space around it was cut off, as the KMS does.
-            Nothing was sent to the KMS.
+            No credentials were sent to the KMS.
 
             Check, likeliest first:
               - The password.
@@ -186,7 +186,7 @@ fn a_wrong_password_through_a_tunnel_with_a_lowered_mode() {
             Asked: `[2001:db8::1]:5432`, dialled as `localhost:15432` (address 127.0.0.1:15432) as role `kms_role` for database `orders`.
             When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
             Connection: `orders-db`, with the password from `password_wo`.
-            Nothing was sent to the KMS.
+            No credentials were sent to the KMS.
 
             Check, likeliest first:
               - The password.
@@ -221,7 +221,7 @@ fn a_missing_database() {
             Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
             When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
             Connection: `orders-db`, with the password from `password_wo`.
-            Nothing was sent to the KMS.
+            No credentials were sent to the KMS.
 
             Check:
               - The name of the database, upper and lower case included.
@@ -229,7 +229,7 @@ fn a_missing_database() {
             To be run by a superuser, or a role with CREATEDB that is a member of the new owner:
               CREATE DATABASE "orders" OWNER "kms_role";
 
-            If this same run creates the role or the database, or changes this password, the plan comes too early: set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
+            If this same run creates the role or the database, or changes this password, this login comes too early. In a plan, set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
 
             To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
@@ -300,21 +300,21 @@ fn an_unreachable_server_that_stops_the_plan() {
         &about,
         &in_plan(),
         expect![[r#"
-        Error: The database could not be reached from this machine
-        at host
+            Error: The database could not be reached from this machine
+            at host
 
-        The name `db.example.com` does not resolve on this machine: Name or service not known.
-        Asked: `db.example.com:5432` as role `kms_role` for database `orders`.
-        When: 2026-01-02 03:04:05 UTC.
-        Connection: `orders-db`, with the password from `password_wo`.
-        Nothing was sent to the KMS.
+            The name `db.example.com` does not resolve on this machine: Name or service not known.
+            Asked: `db.example.com:5432` as role `kms_role` for database `orders`.
+            When: 2026-01-02 03:04:05 UTC.
+            Connection: `orders-db`, with the password from `password_wo`.
+            No credentials were sent to the KMS.
 
-        Check, likeliest first:
-          - The spelling of the name.
-          - Whether the name exists only in a private zone or VPN that this machine does not see.
+            Check, likeliest first:
+              - The spelling of the name.
+              - Whether the name exists only in a private zone or VPN that this machine does not see.
 
-        To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To hear nothing of it: `validation { unreachable = "ignore" }`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
-    "#]],
+            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To hear nothing of it: `validation { unreachable = "ignore" }`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+        "#]],
     );
 }
 
@@ -332,7 +332,7 @@ fn no_tls() {
             Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
             When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
             Connection: `orders-db`, with the password from `password_wo`.
-            Nothing was sent to the KMS.
+            No credentials were sent to the KMS.
 
             Check, likeliest first:
               - Turn TLS on there: `ssl = on` with a certificate and a key; PgBouncer: `client_tls_sslmode`.
@@ -364,21 +364,21 @@ fn an_unknown_authority() {
         &certificate(Fault::UnknownIssuer, Trust::Public),
         &in_plan(),
         expect![[r#"
-        Error: The database refused the login
-        at ssl_certificate
+            Error: The database refused the login
+            at ssl_certificate
 
-        The certificate of `db.example.com:5432` is not trusted: its issuer `CN=Example Root CA` is not a public authority.
-        Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-        When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-        Connection: `orders-db`, with the password from `password_wo`.
-        Nothing was sent to the KMS.
+            The certificate of `db.example.com:5432` is not trusted: its issuer `CN=Example Root CA` is not a public authority.
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
+            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
+            Connection: `orders-db`, with the password from `password_wo`.
+            No credentials were sent to the KMS.
 
-        Check, likeliest first:
-          - Set `ssl_certificate` to the certificate of `CN=Example Root CA` (PEM) if it is a root; else to the root above it, with `CN=Example Root CA` as well unless the server sends it.
-          - The server's certificate: for `CN=db.internal`, issued by `CN=Example Root CA`, names `db.internal`, `10.0.0.5`, valid 2024-01-01 to 2025-12-31, SHA-256 AB:CD:EF.
+            Check, likeliest first:
+              - Set `ssl_certificate` to the certificate of `CN=Example Root CA` (PEM) if it is a root; else to the root above it, with `CN=Example Root CA` as well unless the server sends it.
+              - The server's certificate: for `CN=db.internal`, issued by `CN=Example Root CA`, names `db.internal`, `10.0.0.5`, valid 2024-01-01 to 2025-12-31, SHA-256 AB:CD:EF.
 
-        To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
-    "#]],
+            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+        "#]],
     );
 }
 
@@ -389,20 +389,20 @@ fn a_certificate_for_another_name() {
         &certificate(Fault::WrongName, Trust::Given),
         &in_plan(),
         expect![[r#"
-        Error: The database refused the login
-        at host
+            Error: The database refused the login
+            at host
 
-        The certificate of `db.example.com:5432` is not for `db.example.com` but for `db.internal`, `10.0.0.5`.
-        Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-        When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-        Connection: `orders-db`, with the password from `password_wo`.
-        Nothing was sent to the KMS.
+            The certificate of `db.example.com:5432` is not for `db.example.com` but for `db.internal`, `10.0.0.5`.
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
+            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
+            Connection: `orders-db`, with the password from `password_wo`.
+            No credentials were sent to the KMS.
 
-        Check, likeliest first:
-          - Use one of those names as `host`, or give the server a certificate with this one.
-          - The server's certificate: for `CN=db.internal`, issued by `CN=Example Root CA`, names `db.internal`, `10.0.0.5`, valid 2024-01-01 to 2025-12-31, SHA-256 AB:CD:EF.
+            Check, likeliest first:
+              - Use one of those names as `host`, or give the server a certificate with this one.
+              - The server's certificate: for `CN=db.internal`, issued by `CN=Example Root CA`, names `db.internal`, `10.0.0.5`, valid 2024-01-01 to 2025-12-31, SHA-256 AB:CD:EF.
 
-        To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
-    "#]],
+            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+        "#]],
     );
 }

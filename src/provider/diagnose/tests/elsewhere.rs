@@ -35,14 +35,14 @@ fn limits() {
         NotChecked::Attempts,
         None,
         expect![[r#"
-        Error: The credentials were not checked
-        at username
+            Error: The credentials were not checked
+            at username
 
-        The login for `orders-db` was not made. `db.example.com:5432` has refused role `kms_role` twice in this run, so a further password was not tried: many directories lock a role at the third.
-        Nothing was sent to the KMS.
+            The login for `orders-db` was not made. `db.example.com:5432` has refused role `kms_role` twice in this run, so a further password was not tried: many directories lock a role at the third.
+            No credentials were sent to the KMS.
 
-        Put right what was refused, which the other messages name, and run again. To destroy this configuration as it is: `terraform destroy -refresh=false`.
-    "#]],
+            Put right what was refused, which the other messages name, and run again. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+        "#]],
     );
     check(
         Severity::Warning,

@@ -76,25 +76,25 @@ fn a_role_without_any_right() {
         &facts(Some(ordinary())),
         &in_plan(),
         expect![[r#"
-        Warning: orders-db cannot rotate app
-        at validation.rotation_roles[0]
+            Warning: orders-db cannot rotate app
+            at validation.rotation_roles[0]
 
-        Role `kms_role` cannot change the password of role `app`: `kms_role` lacks CREATEROLE, which no group can lend it.
-        Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
-        Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
-        Connection: `orders-db`.
-        Nothing was sent to the KMS.
+            Role `kms_role` cannot change the password of role `app`: `kms_role` lacks CREATEROLE, which no group can lend it.
+            Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
+            Connection: `orders-db`.
+            No credentials were sent to the KMS.
 
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
-          ALTER ROLE "kms_role" WITH CREATEROLE;
+            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+              ALTER ROLE "kms_role" WITH CREATEROLE;
 
-        Then, by a superuser, or a role with ADMIN OPTION on the role that is granted or revoked:
-          GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+            Then, by a superuser, or a role with ADMIN OPTION on the role that is granted or revoked:
+              GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
 
-        On a managed service its administrator role takes the place of the superuser.
+            On a managed service its administrator role takes the place of the superuser.
 
-        If this same run creates the role or grants the rights, this warning comes too early: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`. It stops nothing.
-    "#]],
+            If this same run creates the role or grants the rights, this warning comes too early: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`. It stops nothing.
+        "#]],
     );
 }
 
@@ -115,7 +115,7 @@ fn an_error_in_a_plan() {
             Also, `app` is NOLOGIN.
             Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
             Connection: `orders-db`.
-            Nothing was sent to the KMS.
+            No credentials were sent to the KMS.
 
             Better rotate a role that is no superuser; or take that away from this one.
 
@@ -133,7 +133,7 @@ fn an_error_in_a_plan() {
 
             On a managed service its administrator role takes the place of the superuser.
 
-            If this same run creates the role or grants the rights, the plan comes too early: set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`.
+            If this same run creates the role or grants the rights, this login comes too early. In a plan, set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
 
             To make this a warning: `validation { privileges = "warning" }`. To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
@@ -148,31 +148,31 @@ fn what_would_stop_the_apply() {
         &facts(None),
         &login,
         expect![[r#"
-        Warning: This would stop the apply: orders-db cannot rotate app
-        at validation.rotation_roles[0]
+            Warning: This would stop the apply: orders-db cannot rotate app
+            at validation.rotation_roles[0]
 
-        Role `kms_role` cannot change the password of role `app`: there is no role `app`.
-        Also, `kms_role` lacks CREATEROLE, which no group can lend it.
-        Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
-        Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
-        Connection: `orders-db`.
-        Nothing was sent to the KMS.
+            Role `kms_role` cannot change the password of role `app`: there is no role `app`.
+            Also, `kms_role` lacks CREATEROLE, which no group can lend it.
+            Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
+            Connection: `orders-db`.
+            No credentials were sent to the KMS.
 
-        To be run by a superuser, or a role with CREATEROLE:
-          CREATE ROLE "app" WITH LOGIN;
+            To be run by a superuser, or a role with CREATEROLE:
+              CREATE ROLE "app" WITH LOGIN;
 
-        Then, by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
-          ALTER ROLE "kms_role" WITH CREATEROLE;
+            Then, by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+              ALTER ROLE "kms_role" WITH CREATEROLE;
 
-        Then, by a superuser, or a role with ADMIN OPTION on the role that is granted or revoked:
-          GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+            Then, by a superuser, or a role with ADMIN OPTION on the role that is granted or revoked:
+              GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
 
-        On a managed service its administrator role takes the place of the superuser.
+            On a managed service its administrator role takes the place of the superuser.
 
-        If this same run creates the role or grants the rights, the apply finds it done if it comes first: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
+            If this same run creates the role or grants the rights, the apply finds it done if it comes first: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
 
-        To make this a warning: `validation { privileges = "warning" }`. To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.
-    "#]],
+            To make this a warning: `validation { privileges = "warning" }`. To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.
+        "#]],
     );
 }
 
@@ -185,23 +185,23 @@ fn an_error_in_an_apply() {
         &facts,
         &Login { in_plan: false, ..in_plan() },
         expect![[r#"
-        Error: A role cannot be rotated through this connection
-        at validation.rotation_roles[0]
+            Error: A role cannot be rotated through this connection
+            at validation.rotation_roles[0]
 
-        A rotation logs in as role `app` at the end, which fails: `app` has a CONNECTION LIMIT of 0.
-        Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
-        Connection: `orders-db`.
-        Nothing was sent to the KMS.
+            A rotation logs in as role `app` at the end, which fails: `app` has a CONNECTION LIMIT of 0.
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
+            Connection: `orders-db`.
+            No credentials were sent to the KMS.
 
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
-          ALTER ROLE "app" CONNECTION LIMIT -1;
+            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+              ALTER ROLE "app" CONNECTION LIMIT -1;
 
-        On a managed service its administrator role takes the place of the superuser.
+            On a managed service its administrator role takes the place of the superuser.
 
-        If this same run creates the role or grants the rights, it has to come first: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
+            If this same run creates the role or grants the rights, it has to come first: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
 
-        To make this a warning: `validation { privileges = "warning" }`. To apply without this check: `KMS_VALIDATION=off terraform apply`.
-    "#]],
+            To make this a warning: `validation { privileges = "warning" }`. To apply without this check: `KMS_VALIDATION=off terraform apply`.
+        "#]],
     );
 }
 

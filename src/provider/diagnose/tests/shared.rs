@@ -20,15 +20,15 @@ fn a_refusal_that_another_message_tells() {
         &wrong_password(),
         &login,
         expect![[r#"
-        Error: The database refused the login
-        at password_wo
+            Error: The database refused the login
+            at password_wo
 
-        `db.example.com:5432` refused the password of role `kms_role` (28P01).
-        Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-        Connection: `orders-db`, with the password from `password_wo`.
-        Nothing was sent to the KMS.
-        What to check and how to go on says the message of `invoices-db`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
-    "#]],
+            `db.example.com:5432` refused the password of role `kms_role` (28P01).
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
+            Connection: `orders-db`, with the password from `password_wo`.
+            No credentials were sent to the KMS.
+            What to check and how to go on says the message of `invoices-db`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+        "#]],
     );
     // A core shows one warning of many alike, so each must tell it all.
     let mut about = refused(Reason::ConnectionRefused, None);
@@ -57,7 +57,7 @@ fn an_update_that_moves_to_a_private_address() {
             When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
             Connection: `orders-db`, with the password from `password_wo`.
             This update moves the connection from `old.example.com:5432` to `db.example.com:5432` and keeps the password.
-            Nothing was sent to the KMS.
+            No credentials were sent to the KMS.
 
             Check, likeliest first:
               - The password.
@@ -70,7 +70,7 @@ fn an_update_that_moves_to_a_private_address() {
             To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
-            If this same run creates the role or the database, or changes this password, the plan comes too early: set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
+            If this same run creates the role or the database, or changes this password, this login comes too early. In a plan, set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
 
             To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],

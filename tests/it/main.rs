@@ -25,6 +25,7 @@ mod privileges_truth;
 mod probe;
 mod probe_fakes;
 mod process;
+mod recipes;
 mod refresh;
 mod secrets;
 mod settings;

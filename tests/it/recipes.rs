@@ -1,0 +1,318 @@
+//! Database and connection in one configuration: the recipes of the guide on validation, run.
+//!
+//! The resources of other providers stand for themselves as `terraform_data`, whose `output` is unknown until it is
+//! created, as are the `id` of a role and the `result` of a generated password. What they make they really make: a
+//! provisioner runs `psql` as the superuser.
+
+use crate::support::scene::{PASSWORD, Scene};
+use crate::support::terraform::Output;
+
+const WARN: &str = "validation {\n    mode = \"warn\"\n  }";
+const IN_THE_APPLY: &str = "validation {\n    mode = \"apply\"\n  }";
+
+/// How a refusal ends that the same run would cure.
+const TOO_EARLY: &str = "If this same run creates the role or the database, or changes this password, this login comes too \
+     early. In a plan, set `validation { mode = \"warn\" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer \
+     to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.";
+
+/// A scene whose `role` and `database` do not exist yet.
+struct Recipe {
+    scene: Scene,
+    role: String,
+    database: String,
+}
+
+impl Recipe {
+    fn new() -> Self {
+        let mut scene = Scene::new();
+        let (role, database) = (format!("{}_new", scene.role), format!("{}_new", scene.database));
+        for (variable, value) in [
+            ("PGHOST", "127.0.0.1".to_owned()),
+            ("PGPORT", scene.postgres.port().to_string()),
+            ("PGUSER", "postgres".to_owned()),
+            ("PGPASSWORD", scene.postgres.superuser_password.clone()),
+            ("PGDATABASE", "postgres".to_owned()),
+        ] {
+            scene.workspace.set(variable, &value);
+        }
+        Self { scene, role, database }
+    }
+
+    /// Writes resources, each with a name, an `input`, the SQL that creating it runs, and further lines. `$PASSWORD` in
+    /// the SQL is the expression `password`.
+    fn others(&self, password: &str, resources: &[(&str, &str, &str, &str)]) {
+        let resource = |(name, input, sql, lines): &(&str, &str, &str, &str)| {
+            format!(
+                r#"resource "terraform_data" "{name}" {{
+  input = {input:?}
+  {lines}
+  provisioner "local-exec" {{
+    command     = "echo \"{sql}\" | psql -q -v ON_ERROR_STOP=1"
+    environment = {{ PASSWORD = {password} }}
+  }}
+}}
+"#
+            )
+        };
+        self.scene.workspace.write("others.tf", &resources.iter().map(resource).collect::<String>());
+    }
+
+    /// A role and a database that this configuration makes.
+    fn role_and_database(&self) {
+        let role = format!("CREATE ROLE {} LOGIN PASSWORD '$PASSWORD'", self.role);
+        let database = format!("CREATE DATABASE {}", self.database);
+        let resources = [("role", &*self.role, &*role, ""), ("database", &*self.database, &*database, "")];
+        self.others("var.password", &resources);
+    }
+
+    /// Role and database by name, with `changes`.
+    fn by_name(&self, changes: &[(&str, &str)], lines: &str) {
+        let (role, database) = (format!("{:?}", self.role), format!("{:?}", self.database));
+        let mut all = vec![("username", &*role), ("database", &*database)];
+        all.extend(changes);
+        self.scene.configure_with(&all, lines);
+    }
+
+    /// Who came in as the new role, in order: the provider, or the KMS.
+    fn visitors(&self) -> Vec<&'static str> {
+        self.visitors_as(&self.role)
+    }
+
+    fn visitors_as(&self, role: &str) -> Vec<&'static str> {
+        let log = self.scene.postgres.log();
+        let came_in = format!("connection authorized: user={role} ");
+        let lines = log.lines().filter(|line| line.contains(&came_in));
+        lines.map(|line| if line.contains("terraform-provider-kms") { "provider" } else { "KMS" }).collect()
+    }
+
+    /// How often somebody was turned away as the new role.
+    fn turned_away(&self) -> usize {
+        self.scene.postgres.log().matches(&format!("password authentication failed for user \"{}\"", self.role)).count()
+    }
+
+    /// The plan asks the database nothing, and the apply logs in before the KMS does.
+    #[track_caller]
+    fn passes_and_logs_in_during_the_apply(&self) {
+        let plan = self.scene.workspace.plan().expect(2);
+        assert!(!plan.text.contains("Warning: The database"), "{}", plan.text);
+        assert_eq!((self.visitors(), self.turned_away()), (vec![], 0), "{}", plan.text);
+        self.scene.workspace.apply().expect(0);
+        assert_eq!((self.visitors(), self.turned_away()), (vec!["provider", "KMS"], 0));
+        self.scene.is_settled();
+    }
+
+    fn plan_once_with(&self, mode: &str) -> Output {
+        self.with_mode(mode, &["plan", "-no-color", "-detailed-exitcode"])
+    }
+
+    fn with_mode(&self, mode: &str, arguments: &[&str]) -> Output {
+        self.with("KMS_VALIDATION", mode, arguments)
+    }
+
+    /// Runs a command with one more variable in its environment.
+    fn with(&self, name: &str, value: &str, arguments: &[&str]) -> Output {
+        let mut command = self.scene.workspace.command(arguments);
+        let output = command.env(name, value).output().expect("terraform runs");
+        let text = [output.stdout, output.stderr].concat();
+        Output { code: output.status.code(), text: String::from_utf8_lossy(&text).into_owned() }
+    }
+}
+
+const APPLY: [&str; 3] = ["apply", "-no-color", "-auto-approve"];
+
+#[test]
+fn names_come_from_the_id_of_role_and_database() {
+    let recipe = Recipe::new();
+    recipe.role_and_database();
+    recipe
+        .scene
+        .configure(&[("username", "terraform_data.role.output"), ("database", "terraform_data.database.output")]);
+    recipe.passes_and_logs_in_during_the_apply();
+    assert_eq!(recipe.scene.stored()["credentials"]["database"], *recipe.database);
+}
+
+/// The login of the apply is one: what it refuses is not sent.
+#[test]
+fn the_apply_refuses_a_role_that_was_made_wrong() {
+    let recipe = Recipe::new();
+    let role = format!("CREATE ROLE {} NOLOGIN PASSWORD '$PASSWORD'", recipe.role);
+    recipe.others("var.password", &[("role", &recipe.role, &role, "")]);
+    recipe.scene.configure(&[("username", "terraform_data.role.output")]);
+    recipe.scene.workspace.plan().expect(2);
+    let apply = recipe.scene.workspace.apply().expect(1);
+    apply.says(&["Error: The database refused the login", "NOLOGIN", "No credentials were sent to the KMS."]);
+    // The way that it names works.
+    recipe.scene.postgres.sql(&format!("ALTER ROLE {} LOGIN", recipe.role));
+    assert!(recipe.scene.bodies("POST", "/api/v1/app-connections").is_empty());
+    recipe.scene.workspace.apply().expect(0);
+}
+
+#[test]
+fn a_generated_password_needs_only_the_order() {
+    let recipe = Recipe::new();
+    let generated = "resource \"terraform_data\" \"generated\" {\n  input = \"gener4ted\"\n}\n";
+    recipe.scene.workspace.write("generated.tf", generated);
+    recipe.role_and_database();
+    let role = format!("CREATE ROLE {} LOGIN PASSWORD '$PASSWORD'", recipe.role);
+    recipe.others("terraform_data.generated.output", &[("role", &recipe.role, &role, "")]);
+    let username = format!("{:?}", recipe.role);
+    let password = [
+        ("username", &*username),
+        ("password_wo", "null"),
+        ("password_wo_version", "null"),
+        ("password", "terraform_data.generated.output"),
+    ];
+    // Without an order the apply may come too early; with only the connection as its target it surely does.
+    recipe.scene.configure(&password);
+    recipe.scene.workspace.plan().expect(2);
+    let target = ["-target=kms_postgres_connection.orders"];
+    let apply = recipe.scene.workspace.run(&[&APPLY[..], &target].concat()).expect(1);
+    apply.says(&[TOO_EARLY]);
+    assert!(recipe.scene.kms.connections().is_empty());
+
+    let ordered = [&password[..], &[("depends_on", "[terraform_data.role]")]].concat();
+    recipe.scene.configure(&ordered);
+    // By now the password is known, and the role still does not exist.
+    recipe.scene.workspace.plan().expect(1).says(&[TOO_EARLY]);
+    recipe.with_mode("warn", &APPLY).expect(0);
+    recipe.scene.is_settled();
+
+    // From the beginning, nothing has to be set.
+    recipe.scene.workspace.destroy().expect(0);
+    recipe.scene.postgres.sql(&format!("DROP ROLE {}", recipe.role));
+    let before = recipe.turned_away();
+    recipe.scene.workspace.plan().expect(2);
+    recipe.scene.workspace.apply().expect(0);
+    assert_eq!(recipe.turned_away(), before);
+    assert_eq!(recipe.scene.stored()["credentials"]["password"], "gener4ted");
+}
+
+#[test]
+fn an_ephemeral_generator_needs_the_login_of_the_apply_and_one_version_for_all() {
+    let recipe = Recipe::new();
+    let role = recipe.scene.role.clone();
+    let consumers = |version: u32, lines: &str| {
+        let sql = format!("ALTER ROLE {role} PASSWORD '$PASSWORD'");
+        let version_local = format!("locals {{\n  password_version = {version}\n}}\n");
+        recipe.scene.workspace.write("version.tf", &version_local);
+        recipe.others("var.password", &[("role", &role, &sql, "triggers_replace = local.password_version")]);
+        let changes = [("password_wo_version", "local.password_version"), ("depends_on", "[terraform_data.role]")];
+        recipe.scene.configure_with(&changes, lines);
+    };
+    let value = |password: &str, arguments: &[&str]| recipe.with("TF_VAR_password", password, arguments);
+    const PLAN: [&str; 4] = ["plan", "-no-color", "-detailed-exitcode", "-out=saved"];
+
+    consumers(1, "");
+    let plan = value("ephemeral-0", &PLAN).expect(1);
+    plan.says(&[
+        TOO_EARLY,
+        "An ephemeral generator gives another value in every plan: use `mode = \"apply\"` for that.",
+    ]);
+
+    // Each plan has a value of its own, and so has each apply.
+    for version in [1, 2] {
+        consumers(version, IN_THE_APPLY);
+        let (planned, applied) = (format!("ephemeral-{version}a"), format!("ephemeral-{version}b"));
+        let before = recipe.visitors_as(&role).len();
+        value(&planned, &PLAN).expect(2);
+        assert_eq!(recipe.visitors_as(&role).len(), before);
+        value(&applied, &["apply", "-no-color", "saved"]).expect(0);
+        assert_eq!(recipe.visitors_as(&role)[before..], ["provider", "KMS"]);
+        assert_eq!(recipe.scene.stored()["credentials"]["password"], *applied);
+        value("ephemeral-next", &PLAN).expect(0);
+    }
+    assert_eq!(recipe.scene.workspace.files_with("ephemeral-"), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_server_that_is_created_in_the_same_run_has_no_address_yet() {
+    let recipe = Recipe::new();
+    let role = format!("CREATE ROLE {} LOGIN PASSWORD '$PASSWORD'", recipe.role);
+    recipe.others("var.password", &[("instance", "localhost", &role, "")]);
+    let username = format!("{:?}", recipe.role);
+    recipe.scene.configure(&[("username", &username), ("host", "terraform_data.instance.output")]);
+    recipe.passes_and_logs_in_during_the_apply();
+}
+
+/// The same, where the unknown part is the way to the server.
+#[test]
+fn a_tunnel_that_is_created_in_the_same_run_has_no_address_yet() {
+    let recipe = Recipe::new();
+    let role = format!("CREATE ROLE {} LOGIN PASSWORD '$PASSWORD'", recipe.role);
+    let address = format!("127.0.0.1:{}", recipe.scene.postgres.port());
+    recipe.others("var.password", &[("tunnel", &address, &role, "")]);
+    let username = format!("{:?}", recipe.role);
+    let lines = "validation {\n    address = terraform_data.tunnel.output\n  }";
+    recipe.scene.configure_with(&[("username", &username)], lines);
+    recipe.passes_and_logs_in_during_the_apply();
+}
+
+/// Names that are written out are known in the plan, which then comes before what this run makes.
+#[test]
+fn what_the_run_itself_would_cure_is_refused_with_the_ways_out() {
+    let order = [("depends_on", "[terraform_data.role, terraform_data.database]")];
+    let refused = |recipe: &Recipe| {
+        recipe.role_and_database();
+        recipe.by_name(&order, "");
+        recipe.scene.workspace.plan().expect(1).says(&["Error: The database refused the login", "(28P01)", TOO_EARLY]);
+    };
+    let would_stop = "Warning: This would stop the apply: orders-db cannot log in";
+    let finds_it_done = "If this same run creates the role or the database, or changes this password, the apply finds it \
+         done if it comes first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to \
+         `depends_on`.";
+
+    // `mode = "warn"`.
+    let recipe = Recipe::new();
+    refused(&recipe);
+    recipe.by_name(&order, WARN);
+    recipe.scene.workspace.plan().expect(2).says(&[would_stop, finds_it_done]);
+    recipe.scene.workspace.apply().expect(0);
+    recipe.scene.is_settled();
+
+    // The same for one run.
+    let recipe = Recipe::new();
+    refused(&recipe);
+    recipe.plan_once_with("warn").expect(2).says(&[would_stop]);
+    recipe.with_mode("warn", &APPLY).expect(0);
+    recipe.scene.is_settled();
+
+    // Without this login, once.
+    let recipe = Recipe::new();
+    refused(&recipe);
+    let turned_away = recipe.turned_away();
+    recipe.plan_once_with("apply").expect(2);
+    recipe.with_mode("apply", &APPLY).expect(0);
+    assert_eq!((recipe.visitors(), recipe.turned_away()), (vec!["provider", "KMS"], turned_away));
+
+    // Names from the resources, which are unknown until then.
+    let recipe = Recipe::new();
+    refused(&recipe);
+    recipe
+        .scene
+        .configure(&[("username", "terraform_data.role.output"), ("database", "terraform_data.database.output")]);
+    recipe.scene.workspace.apply().expect(0);
+    recipe.scene.is_settled();
+}
+
+/// What is said of a missing database, of a role that may not log in and of a missing privilege ends in the same way.
+#[test]
+fn every_refusal_that_a_run_can_cure_names_the_ways_out() {
+    let recipe = Recipe::new();
+    let (role, database) = (&recipe.scene.role, &recipe.scene.database);
+    let sql = |statement: &str| drop(recipe.scene.postgres.sql(statement));
+    let missing = format!("{:?}", recipe.database);
+    let revoke = format!("REVOKE CONNECT ON DATABASE {database} FROM PUBLIC");
+    for (statement, changes, sqlstate) in [
+        (String::new(), &[("database", &*missing)][..], "3D000"),
+        (revoke, &[], "42501"),
+        (format!("ALTER ROLE {role} NOLOGIN"), &[], "28000"),
+        (format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false; ALTER ROLE {role} LOGIN"), &[], "55000"),
+    ] {
+        if !statement.is_empty() {
+            sql(&statement);
+        }
+        recipe.scene.configure(changes);
+        recipe.scene.workspace.plan().expect(1).says(&[&format!("({sqlstate})"), TOO_EARLY]);
+    }
+    assert!(recipe.scene.workspace.files_with(PASSWORD).is_empty());
+}

@@ -52,7 +52,10 @@ pub(super) struct Guard<S> {
 impl<S> Guard<S> {
     /// `safe`: nobody but the server, proved by its certificate, or this machine can read what is sent.
     pub(super) fn new(stream: S, safe: bool) -> Self {
-        Self { stream, scan: Scan { safe, phase: Phase::First, pending: Vec::new(), total: 0, asked: false } }
+        Self {
+            stream,
+            scan: Scan { safe, phase: Phase::First, pending: Vec::new(), total: 0, asked: false, judging: false },
+        }
     }
 
     /// The stream without its guard, for what is not PostgreSQL anyhow.
@@ -69,6 +72,11 @@ impl<S> Guard<S> {
     /// Whether anything came from the other side.
     pub(super) fn has_heard(&self) -> bool {
         self.scan.total > 0
+    }
+
+    /// Whether the server holds a proof of the password and has not said what it thinks of it.
+    pub(super) fn password_is_being_judged(&self) -> bool {
+        self.scan.judging
     }
 
     /// Whether the server asked for a proof of the password.
@@ -117,6 +125,7 @@ struct Scan {
     pending: Vec<u8>,
     total: usize,
     asked: bool,
+    judging: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,6 +164,7 @@ impl Scan {
                     match tag {
                         b'R' if self.phase == Phase::Login && self.authentication(&body)? => self.phase = Phase::In,
                         b'E' if !is_readable(&body) => return Err(Violation::Unreadable(body)),
+                        b'E' => self.judging = false,
                         b'Z' if self.phase == Phase::In => {
                             self.phase = Phase::Ready;
                             self.pending = Vec::new();
@@ -172,8 +182,16 @@ impl Scan {
     fn authentication(&mut self, body: &[u8]) -> Result<bool, Violation> {
         let (code, data) =
             body.split_first_chunk().map_or((u32::MAX, body), |(code, data)| (u32::from_be_bytes(*code), data));
-        let refuse = |insecure| if self.safe { Ok(false) } else { Err(Violation::Insecure(insecure)) };
         self.asked |= code != 0;
+        let verdict = self.answerable(code, data);
+        // These are answered with the password or a proof of it.
+        self.judging = matches!(code, 3 | 5 | 11) && verdict.is_ok();
+        verdict
+    }
+
+    /// Whether a request may be answered; `true` when it is none, and the server lets us in.
+    fn answerable(&self, code: u32, data: &[u8]) -> Result<bool, Violation> {
+        let refuse = |insecure| if self.safe { Ok(false) } else { Err(Violation::Insecure(insecure)) };
         match code {
             0 => Ok(true),
             3 => refuse(Insecure::ClearText),
@@ -274,6 +292,28 @@ mod tests {
             assert_eq!(verdict(false, &bytes), Err(Violation::Insecure(insecure)));
             assert_eq!(verdict(true, &bytes), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_proof_is_judged_until_the_server_says_what_it_thinks() {
+        let scram = [request(10, "SCRAM-SHA-256\0\0"), request(11, "r=a,s=b,i=4096")].concat();
+        for (bytes, judging) in [
+            (request(10, "SCRAM-SHA-256\0\0"), false),
+            (scram.clone(), true),
+            ([scram.clone(), message(b'N', b"SNOTICE\0\0")].concat(), true),
+            ([scram.clone(), request(12, "v=x")].concat(), false),
+            ([scram, message(b'E', b"SFATAL\0C28P01\0Mno\0\0")].concat(), false),
+            (request(3, ""), true),
+            (request(5, "salt"), true),
+            ([request(3, ""), request(0, "")].concat(), false),
+        ] {
+            let mut guard = Guard::new((), true);
+            guard.scan.feed(&bytes).unwrap();
+            assert_eq!(guard.password_is_being_judged(), judging, "{}", String::from_utf8_lossy(&bytes));
+        }
+        // What is not answered is not judged.
+        let mut guard = Guard::new((), false);
+        assert!(guard.scan.feed(&request(3, "")).is_err() && !guard.password_is_being_judged());
     }
 
     #[test]

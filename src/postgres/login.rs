@@ -73,6 +73,7 @@ pub async fn resolve(target: &Target, timeout: Duration) -> Result<Resolved, Ref
         },
         passed_over: Vec::new(),
         answered: false,
+        password_unanswered: false,
         deadline: Instant::now() + timeout,
         began: Instant::now(),
         at: OffsetDateTime::now_utc(),
@@ -123,6 +124,8 @@ struct Attempt {
     passed_over: Vec<(SocketAddr, String)>,
     /// Whether the other side has said anything.
     answered: bool,
+    /// Whether it was last seen judging the password.
+    password_unanswered: bool,
     deadline: Instant,
     began: Instant,
     at: OffsetDateTime,
@@ -136,6 +139,7 @@ impl Attempt {
             endpoint: self.endpoint.clone(),
             passed_over: std::mem::take(&mut self.passed_over),
             answered: self.answered,
+            password_unanswered: self.password_unanswered,
             database: target.database.clone(),
             username: target.username.clone(),
             stage: failure.stage,
@@ -153,6 +157,7 @@ impl Attempt {
         let mut stream = Guard::new(stream, target.channel_is_safe());
         let result = self.log_in(&mut stream, target).await;
         self.answered |= stream.has_heard();
+        self.password_unanswered = stream.password_is_being_judged();
         result
     }
 

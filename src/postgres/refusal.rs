@@ -37,6 +37,9 @@ pub struct Refusal {
     pub passed_over: Vec<(SocketAddr, String)>,
     /// Whether the other side said anything at all.
     pub answered: bool,
+    /// Whether it was sent the password, or a proof of it, and never said what it thinks of it. A server that delays its
+    /// "no" counts such a login as refused.
+    pub password_unanswered: bool,
     /// For which database.
     pub database: String,
     /// As which role.
@@ -56,6 +59,7 @@ impl Refusal {
             endpoint: Endpoint { host: host.to_owned(), port, address: None, local: None, overridden: None },
             passed_over: Vec::new(),
             answered: true,
+            password_unanswered: false,
             database: database.to_owned(),
             username: username.to_owned(),
             stage: Stage::Login,
@@ -133,7 +137,8 @@ impl Refusal {
 
     /// Whether it counts as a failed attempt where failed attempts are counted and the role is locked in the end.
     pub fn counts_against_the_role(&self) -> bool {
-        matches!(self.reason, Reason::PasswordRefused | Reason::NoSuchRole | Reason::RoleRefused)
+        self.password_unanswered
+            || matches!(self.reason, Reason::PasswordRefused | Reason::NoSuchRole | Reason::RoleRefused)
     }
 
     /// When (UTC) and from which address.

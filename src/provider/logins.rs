@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,15 +16,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::postgres::{self, Target};
 
 use self::endpoint::{Endpoint, Next, Ticket};
+use self::patience::Patience;
 use super::standpoint::{Barred, Standpoint};
 
 mod endpoint;
+mod patience;
 
 /// How long a verdict answers for new plans. The world changes during an apply.
 const FRESH: Duration = Duration::from_secs(10);
-
-/// How long a process waits in all for endpoints that never answer.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a login waits for its turn, in multiples of the time that it may take.
 const QUEUE: u32 = 3;
@@ -57,8 +57,7 @@ pub(crate) struct Logins {
     standpoint: Standpoint,
     known: Mutex<HashMap<Key, Vec<Login>>>,
     endpoints: Mutex<HashMap<(String, u16), Shared>>,
-    /// Spent on endpoints that have not answered.
-    wasted: Mutex<Duration>,
+    patience: Mutex<Patience>,
     /// How old a verdict may be that a plan takes.
     fresh: Duration,
 }
@@ -88,6 +87,8 @@ struct Decided {
 /// A verdict together with what became of it.
 struct Judgement {
     verdict: Verdict,
+    /// Where the name led, also those addresses that nobody dialled.
+    addresses: Vec<IpAddr>,
     took: Duration,
     /// The connection whose message tells it in full.
     told: OnceLock<String>,
@@ -118,6 +119,11 @@ impl Judged {
         self.judgement.told.get_or_init(|| connection.to_owned())
     }
 
+    /// All addresses of the name that was dialled, tried or not.
+    pub(crate) fn addresses(&self) -> &[IpAddr] {
+        &self.judgement.addresses
+    }
+
     /// Whether somebody has told it.
     pub(crate) fn is_told(&self) -> bool {
         self.judgement.told.get().is_some()
@@ -125,8 +131,8 @@ impl Judged {
 }
 
 impl Judgement {
-    fn new(verdict: Verdict, took: Duration) -> Arc<Self> {
-        Arc::new(Self { verdict, took, told: OnceLock::new() })
+    fn new(verdict: Verdict, addresses: Vec<IpAddr>, took: Duration) -> Arc<Self> {
+        Arc::new(Self { verdict, addresses, took, told: OnceLock::new() })
     }
 
     fn is_crowding(&self) -> bool {
@@ -144,7 +150,7 @@ impl Judgement {
 
 impl Decided {
     fn not_checked(why: NotChecked) -> Self {
-        Self { judgement: Judgement::new(Verdict::NotChecked(why), Duration::ZERO), shared: false }
+        Self { judgement: Judgement::new(Verdict::NotChecked(why), Vec::new(), Duration::ZERO), shared: false }
     }
 }
 
@@ -154,7 +160,7 @@ impl Logins {
             standpoint,
             known: Mutex::default(),
             endpoints: Mutex::default(),
-            wasted: Mutex::default(),
+            patience: Mutex::default(),
             fresh: FRESH,
         }
     }
@@ -215,18 +221,20 @@ impl Logins {
             Err(answer) => return answer,
         };
         let began = Instant::now();
-        let verdict = self.log_in(target, timeout).await;
-        let judgement = Judgement::new(verdict, began.elapsed());
-        place.leave(&judgement);
-        if !endpoint.borrow().has_answered() {
-            *lock(&self.wasted) += judgement.took;
+        let left = place.allowance().unwrap_or(timeout);
+        let (mut verdict, addresses) = self.log_in(target, timeout.min(left)).await;
+        let silent = matches!(&verdict, Verdict::Refused(refusal) if refusal.is_silence());
+        if left < timeout && silent && began.elapsed() >= left {
+            verdict = Verdict::NotChecked(NotChecked::Patience);
         }
+        let judgement = Judgement::new(verdict, addresses, began.elapsed());
+        place.leave(&judgement);
         Decided { judgement, shared: false }
     }
 
     /// Waits for a turn at the endpoint, or for an answer that makes it needless.
     async fn enter<'a>(
-        &self,
+        &'a self,
         endpoint: &'a watch::Sender<Endpoint>,
         target: &'a Target,
         timeout: Duration,
@@ -234,7 +242,7 @@ impl Logins {
         let end = Instant::now() + timeout.saturating_mul(QUEUE);
         let mut changes = endpoint.subscribe();
         loop {
-            let tired = *lock(&self.wasted) >= PATIENCE;
+            let tired = lock(&self.patience).left(Instant::now()).is_zero();
             let mut next = Next::Wait;
             let mut ticket = None;
             // A login that begins is no news to those that wait.
@@ -244,7 +252,7 @@ impl Logins {
                 false
             });
             match (next, ticket) {
-                (_, Some(ticket)) => return Ok(Place { endpoint, target, ticket: Some(ticket) }),
+                (_, Some(ticket)) => return Ok(Place::new(endpoint, target, ticket, &self.patience)),
                 (Next::Take(judgement), _) => return Err(Decided { judgement, shared: true }),
                 (Next::GiveUp(why), _) => return Err(Decided::not_checked(why)),
                 (Next::Wait | Next::Go, None) => {}
@@ -255,19 +263,21 @@ impl Logins {
         }
     }
 
-    async fn log_in(&self, target: &Target, timeout: Duration) -> Verdict {
+    /// The verdict, and where the name led.
+    async fn log_in(&self, target: &Target, timeout: Duration) -> (Verdict, Vec<IpAddr>) {
         let resolved = match postgres::resolve(target, timeout).await {
             Ok(resolved) => resolved,
-            Err(refusal) => return Verdict::Refused(refusal),
+            Err(refusal) => return (Verdict::Refused(refusal), Vec::new()),
         };
-        let addresses = match self.standpoint.before_dialling(target, resolved.addresses()) {
-            Ok(addresses) => addresses,
-            Err(barred) => return Verdict::NotChecked(NotChecked::Barred(barred)),
+        let found = resolved.addresses().iter().map(SocketAddr::ip).collect();
+        let verdict = match self.standpoint.before_dialling(target, resolved.addresses()) {
+            Ok(addresses) => match resolved.only(addresses).login().await {
+                Ok(accepted) => Verdict::Accepted(accepted),
+                Err(refusal) => Verdict::Refused(refusal),
+            },
+            Err(barred) => Verdict::NotChecked(NotChecked::Barred(barred)),
         };
-        match resolved.only(addresses).login().await {
-            Ok(accepted) => Verdict::Accepted(accepted),
-            Err(refusal) => Verdict::Refused(refusal),
-        }
+        (verdict, found)
     }
 
     fn endpoint(&self, target: &Target) -> Shared {
@@ -282,16 +292,47 @@ struct Place<'a> {
     endpoint: &'a watch::Sender<Endpoint>,
     target: &'a Target,
     ticket: Option<Ticket>,
+    patience: &'a Mutex<Patience>,
+    /// Since when it waits for the endpoint's first answer, and how long it may.
+    first: Option<(Instant, Duration)>,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    fn new(
+        endpoint: &'a watch::Sender<Endpoint>,
+        target: &'a Target,
+        ticket: Ticket,
+        patience: &'a Mutex<Patience>,
+    ) -> Self {
+        let first = (!endpoint.borrow().has_answered()).then(|| {
+            let (mut patience, now) = (lock(patience), Instant::now());
+            let left = patience.left(now);
+            patience.begin(now);
+            (now, left)
+        });
+        Self { endpoint, target, ticket: Some(ticket), patience, first }
+    }
+
+    /// How long the run may still wait for an endpoint that has never answered; `None` for one that has.
+    fn allowance(&self) -> Option<Duration> {
+        self.first.map(|(_, left)| left)
+    }
+
     fn leave(mut self, judgement: &Arc<Judgement>) {
         self.give_back(Some(judgement));
     }
 
     fn give_back(&mut self, judgement: Option<&Arc<Judgement>>) {
-        if let Some(ticket) = self.ticket.take() {
-            self.endpoint.send_modify(|endpoint| endpoint.end(ticket, self.target, Instant::now(), judgement));
+        let Some(ticket) = self.ticket.take() else { return };
+        let now = Instant::now();
+        let mut answered = false;
+        self.endpoint.send_modify(|endpoint| {
+            endpoint.end(ticket, self.target, now, judgement);
+            answered = endpoint.has_answered();
+        });
+        if let Some((began, _)) = self.first {
+            // Nobody has waited for what was given up.
+            lock(self.patience).end(began, now, answered || judgement.is_none());
         }
     }
 }

@@ -78,9 +78,9 @@ impl Standpoint {
         if left.is_empty() { Err(Barred::Addresses(found.iter().map(SocketAddr::ip).collect())) } else { Ok(left) }
     }
 
-    /// The address for which the service in the cloud will refuse the host: one of `seen`, or `host` itself.
-    pub(crate) fn internal(&self, host: &str, seen: impl IntoIterator<Item = IpAddr>) -> Option<IpAddr> {
-        let mut addresses = host.parse().ok().into_iter().chain(seen);
+    /// The address for which the service in the cloud will refuse the host: one of those `found`, or `host` itself.
+    pub(crate) fn internal(&self, host: &str, found: impl IntoIterator<Item = IpAddr>) -> Option<IpAddr> {
+        let mut addresses = host.parse().ok().into_iter().chain(found);
         addresses.find(|address| is_internal(*address)).filter(|_| self.place == Place::Cloud)
     }
 }
@@ -158,16 +158,19 @@ mod tests {
 
     #[test]
     fn only_a_cloud_is_known_to_refuse_internal_addresses() {
-        let seen = |ip: &str| [ip.parse::<IpAddr>().unwrap()];
-        for (place, host, ip, found) in [
-            (Place::Cloud, "db.test", "10.0.0.1", true),
-            (Place::Cloud, "db.test", "8.8.8.8", false),
-            (Place::Cloud, "192.168.0.1", "8.8.8.8", true),
-            (Place::Elsewhere, "db.test", "10.0.0.1", false),
-            (Place::Here, "127.0.0.1", "127.0.0.1", false),
+        for (place, host, found, refused_for) in [
+            (Place::Cloud, "db.test", &["10.0.0.1"][..], Some("10.0.0.1")),
+            (Place::Cloud, "db.test", &["8.8.8.8"], None),
+            (Place::Cloud, "db.test", &["8.8.8.8", "2001:4860::1", "10.0.0.1"], Some("10.0.0.1")),
+            (Place::Cloud, "db.test", &[], None),
+            (Place::Cloud, "192.168.0.1", &["8.8.8.8"], Some("192.168.0.1")),
+            (Place::Cloud, "192.168.0.1", &[], Some("192.168.0.1")),
+            (Place::Elsewhere, "db.test", &["10.0.0.1"], None),
+            (Place::Here, "127.0.0.1", &["127.0.0.1"], None),
         ] {
             let standpoint = Standpoint { place, allowed: None };
-            assert_eq!(standpoint.internal(host, seen(ip)).is_some(), found, "{place:?} {host} {ip}");
+            let internal = standpoint.internal(host, found.iter().map(|ip| ip.parse().unwrap()));
+            assert_eq!(internal, refused_for.map(|ip| ip.parse().unwrap()), "{place:?} {host} {found:?}");
         }
     }
 }

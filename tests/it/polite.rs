@@ -10,6 +10,7 @@ use std::time::Duration;
 use terraform_provider_kms::postgres::{Questions, Reason, Target, Tls, resolve};
 use terraform_provider_kms::secret::Secret;
 
+use crate::support::postgres::{Options, Postgres};
 use crate::support::scene::{PASSWORD, Scene};
 
 /// How often the scene's role was refused.
@@ -156,6 +157,34 @@ fn a_role_is_refused_twice_at_most_whatever_the_passwords() {
     let plan = scene.workspace.plan().expect(1);
     assert_eq!(refusals(&scene), 4);
     assert_eq!(plan.words().matches("Error: The credentials were not checked").count(), 8, "{}", plan.text);
+}
+
+/// Directories and `auth_delay` let a wrong password wait, and count it while nobody waits for the answer any more.
+#[test]
+fn a_login_that_ends_while_its_password_is_judged_counts_as_refused() {
+    let slow = Options::default()
+        .setting("shared_preload_libraries", "auth_delay")
+        .setting("auth_delay.milliseconds", "5000");
+    let server = Postgres::start(slow);
+    let scene = Scene::new();
+    server.create_role(&scene.role, PASSWORD);
+    scene.workspace.write("slow.pem", server.ca_pem());
+    let port = server.port().to_string();
+    let changes = [
+        ("port", &*port),
+        ("ssl_certificate", "file(\"slow.pem\")"),
+        ("database", "\"postgres\""),
+        ("password_wo", "\"wrong ${count.index}\""),
+    ];
+    configure(&scene, 6, &changes, "validation {\n    timeout = \"2s\"\n  }");
+    let plan = scene.workspace.plan().expect(2);
+    plan.says(&[
+        "did not finish the login in time",
+        "`auth_delay`",
+        "The credentials were not checked",
+        "twice in this run",
+    ]);
+    assert_eq!(server.log().matches("connection received: host=127.0.0.1").count(), 2, "{}", server.log());
 }
 
 #[test]

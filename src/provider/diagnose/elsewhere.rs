@@ -29,14 +29,16 @@ pub(crate) fn not_checked(
     let (what, next, path) = match why {
         NotChecked::Attempts => (
             format!(
-                "{server} has refused role `{role}` twice in this run, so a further password was not tried: many directories \
-                 lock a role at the third."
+                "{server} has refused role `{role}` twice in this run, in words or by letting the login wait, so a further \
+                 password was not tried: many directories lock a role at the third."
             ),
             "Put right what was refused, which the other messages name, and run again.".to_owned(),
             Path::from("username"),
         ),
         NotChecked::Patience => (
-            format!("This run has waited a minute for servers that never answer, so {server} was not asked."),
+            format!(
+                "This run has waited a minute for servers that never answer, so {server} was not asked, or not waited for."
+            ),
             "For databases that cannot be reached from here: `validation { mode = \"off\" }`, or `address` for the end of a \
              tunnel."
                 .to_owned(),

@@ -122,7 +122,9 @@ impl Endpoint {
                     (self.answered, self.shut) = (true, None);
                 }
                 self.crowded |= refusal.is_crowding();
-                if refusal.counts_against_the_role() {
+                // A password that was right once and gets no answer now waits for a server under load.
+                let still_proven = ticket.proven && refusal.password_unanswered;
+                if refusal.counts_against_the_role() && !still_proven {
                     role.accepted.retain(|password| *password != target.password);
                     let (password, judgement) = (target.password.clone(), judgement.clone());
                     role.refused.push(Refused { at: now, password, judgement });

@@ -167,6 +167,24 @@ async fn who_waits_for_a_login_that_is_given_up_makes_it() {
     assert_eq!(server.connections(), 2);
 }
 
+#[tokio::test]
+async fn all_addresses_of_a_name_are_known_whichever_answered() {
+    let server = Server::start(false).await;
+    let logins = logins();
+    let found = tokio::net::lookup_host(("localhost", server.port)).await.unwrap();
+    let found: Vec<_> = found.map(|address| address.ip()).collect();
+    let target = Target { host: "localhost".to_owned(), ..server.target("one") };
+    let judged = logins.judge(&target, TIMEOUT, Asker::Plan).await;
+    assert_eq!(judged.addresses(), found);
+    let nowhere = Target { host: "db.invalid".to_owned(), ..server.target("one") };
+    assert_eq!(logins.judge(&nowhere, TIMEOUT, Asker::Plan).await.addresses(), &[] as &[IpAddr]);
+    // Also where nothing may be dialled.
+    let elsewhere = Logins::new(Standpoint { place: Place::Elsewhere, allowed: None });
+    let barred = elsewhere.judge(&target, TIMEOUT, Asker::Plan).await;
+    assert!(matches!(barred.verdict, Verdict::NotChecked(NotChecked::Barred(Barred::Loopback))));
+    assert_eq!(barred.addresses(), found);
+}
+
 #[tokio::test(start_paused = true)]
 async fn three_hundred_logins_to_a_black_hole_cost_one_timeout() {
     let server = Server::start(true).await;
@@ -202,7 +220,44 @@ async fn a_minute_is_all_that_silent_servers_get() {
         not_checked += usize::from(judged.verdict == Verdict::NotChecked(NotChecked::Patience));
     }
     assert_eq!(not_checked, 14);
-    assert!(began.elapsed() < PATIENCE + timeout);
+    assert!(began.elapsed() < patience::MOST + timeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_minute_is_all_that_silent_servers_get_also_side_by_side() {
+    let logins = logins();
+    let (one, other, late) = (Server::start(true).await, Server::start(true).await, Server::start(true).await);
+    let began = Instant::now();
+    let judge = |server: &Server, seconds| {
+        let (logins, target) = (&logins, server.target("one"));
+        async move { logins.judge(&target, Duration::from_secs(seconds), Asker::Plan).await.verdict }
+    };
+    let beside = async {
+        sleep(Duration::from_secs(30)).await;
+        judge(&other, 600).await
+    };
+    let (one, other) = tokio::join!(judge(&one, 40), beside);
+    let Verdict::Refused(refusal) = one else { panic!("{one:?}") };
+    assert!(matches!(refusal.reason, Reason::TimedOut { .. }), "{:?}", refusal.reason);
+    // It would have waited for ten minutes more.
+    assert_eq!(other, Verdict::NotChecked(NotChecked::Patience));
+    assert_eq!(began.elapsed().as_secs(), 60);
+    assert_eq!(judge(&late, 10).await, Verdict::NotChecked(NotChecked::Patience));
+    assert_eq!((began.elapsed().as_secs(), late.connections()), (60, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_costs_no_patience() {
+    let server = Server::start(true).await;
+    let logins = logins();
+    for _ in 0..10 {
+        let target = server.target("one");
+        tokio::select! {
+            _ = logins.judge(&target, TIMEOUT, Asker::Plan) => panic!("the server said nothing"),
+            () = sleep(Duration::from_secs(15)) => {}
+        }
+    }
+    assert_eq!(lock(&logins.patience).left(Instant::now()), patience::MOST);
 }
 
 #[tokio::test(start_paused = true)]

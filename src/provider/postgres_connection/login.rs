@@ -6,7 +6,7 @@ use crate::postgres;
 use crate::provider::diagnose;
 use crate::provider::logins::{Asker, Judged, NotChecked, Verdict};
 use crate::provider::session::Session;
-use crate::provider::standpoint::Place;
+use crate::provider::standpoint::{Barred, Place};
 use crate::provider::validation::{Mode, Unreachable, Validation};
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::terraform::model::Field;
@@ -322,20 +322,18 @@ impl Check<'_> {
         }
     }
 
-    /// A service in the cloud refuses what belongs to an internal network.
+    /// A service in the cloud refuses a host of which any address belongs to an internal network, dialled from here or not.
     fn predict(&self, target: &postgres::Target, judged: &Judged) {
         if self.phase == Phase::Apply && self.validation.mode != Mode::Apply || self.subject.planned.has_gateway() {
             return;
         }
-        let (endpoint, passed_over) = match &judged.verdict {
-            Verdict::Accepted(accepted) => (&accepted.endpoint, &accepted.passed_over),
-            Verdict::Refused(refusal) => (&refusal.endpoint, &refusal.passed_over),
-            Verdict::NotChecked(_) => return,
-        };
-        let seen = passed_over.iter().map(|(address, _)| *address).chain(endpoint.address);
-        // What was dialled instead is no address of the host.
-        let seen = seen.filter(|_| endpoint.overridden.is_none()).map(|address| address.ip());
-        if let Some(address) = self.call.session().standpoint.internal(&target.host, seen) {
+        if let Verdict::NotChecked(NotChecked::Barred(Barred::Loopback)) = judged.verdict {
+            // Said already.
+            return;
+        }
+        // What is dialled instead is no address of the host.
+        let found = if target.address.is_none() { judged.addresses() } else { &[] };
+        if let Some(address) = self.call.session().standpoint.internal(&target.host, found.iter().copied()) {
             self.call.warn(diagnose::internal_address(self.subject.planned.title(), &target.host, address));
         }
     }

@@ -29,6 +29,7 @@ pub(super) fn refused(reason: Reason, said: Option<(&str, &str)>) -> Refusal {
         },
         passed_over: Vec::new(),
         answered: true,
+        password_unanswered: false,
         database: "orders".to_owned(),
         username: "kms_role".to_owned(),
         stage: Stage::Login,

@@ -38,7 +38,7 @@ fn limits() {
             Error: The credentials were not checked
             at username
 
-            The login for `orders-db` was not made. `db.example.com:5432` has refused role `kms_role` twice in this run, so a further password was not tried: many directories lock a role at the third.
+            The login for `orders-db` was not made. `db.example.com:5432` has refused role `kms_role` twice in this run, in words or by letting the login wait, so a further password was not tried: many directories lock a role at the third.
             No credentials were sent to the KMS.
 
             Put right what was refused, which the other messages name, and run again. To destroy this configuration as it is: `terraform destroy -refresh=false`.
@@ -49,14 +49,14 @@ fn limits() {
         NotChecked::Patience,
         None,
         expect![[r#"
-        Warning: The credentials were not checked
-        at host
+            Warning: The credentials were not checked
+            at host
 
-        The login for `orders-db` was not made. This run has waited a minute for servers that never answer, so `db.example.com:5432` was not asked.
-        The KMS judges for itself when the change is applied.
+            The login for `orders-db` was not made. This run has waited a minute for servers that never answer, so `db.example.com:5432` was not asked, or not waited for.
+            The KMS judges for itself when the change is applied.
 
-        For databases that cannot be reached from here: `validation { mode = "off" }`, or `address` for the end of a tunnel.
-    "#]],
+            For databases that cannot be reached from here: `validation { mode = "off" }`, or `address` for the end of a tunnel.
+        "#]],
     );
     check(
         Severity::Warning,

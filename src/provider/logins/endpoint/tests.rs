@@ -40,6 +40,7 @@ fn refused(reason: Reason, answered: bool) -> Verdict {
         endpoint: endpoint(),
         passed_over: Vec::new(),
         answered,
+        password_unanswered: false,
         database: "orders".to_owned(),
         username: "kms_role".to_owned(),
         stage: Stage::Login,
@@ -49,6 +50,12 @@ fn refused(reason: Reason, answered: bool) -> Verdict {
 
 fn wrong_password() -> Verdict {
     refused(Reason::PasswordRefused, true)
+}
+
+/// Behind a server that lets a wrong password wait.
+fn no_answer_to_the_password() -> Verdict {
+    let Verdict::Refused(refusal) = refused(Reason::TimedOut { stage: Stage::Login }, true) else { unreachable!() };
+    Verdict::Refused(Refusal { password_unanswered: true, ..refusal })
 }
 
 fn no_such_database() -> Verdict {
@@ -86,7 +93,7 @@ impl Story {
     /// The login that began first ends.
     fn end(mut self, verdict: Option<Verdict>) -> Self {
         let (ticket, target) = self.running.remove(0);
-        let judgement = verdict.map(|verdict| Judgement::new(verdict, Duration::ZERO));
+        let judgement = verdict.map(|verdict| Judgement::new(verdict, Vec::new(), Duration::ZERO));
         self.endpoint.end(ticket, &target, self.now, judgement.as_ref());
         self
     }
@@ -177,6 +184,25 @@ fn what_the_next_login_may_do() {
             "refused too often",
         ),
         ("a password that was right once", new().done("a/1", accepted()).done("a/1", wrong_password()), "a/1", "take"),
+        ("no answer to the password", new().done("a/1", no_answer_to_the_password()), "a/1", "take"),
+        (
+            "no answer to two passwords",
+            new().done("a/1", no_answer_to_the_password()).done("a/2", wrong_password()),
+            "a/3",
+            "refused too often",
+        ),
+        (
+            "no answer to a password that was right",
+            new().done("a/1", accepted()).done("a/1", no_answer_to_the_password()),
+            "a/1",
+            "go",
+        ),
+        (
+            "no answer before the password",
+            new().done("a/1", refused(Reason::TimedOut { stage: Stage::Login }, true)),
+            "a/1",
+            "go",
+        ),
         ("a database is missing for good", new().done("a/1", no_such_database()), "a/1", "go"),
         ("nobody there", new().done("a/1", nobody_there()), "b/2", "take"),
         ("nobody there, almost later", new().done("a/1", nobody_there()).later(29), "b/2", "take"),

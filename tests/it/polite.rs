@@ -12,6 +12,7 @@ use terraform_provider_kms::secret::Secret;
 
 use crate::support::postgres::{Options, Postgres};
 use crate::support::scene::{PASSWORD, Scene};
+use crate::support::terraform::finish;
 
 /// How often the scene's role was refused.
 fn refusals(scene: &Scene) -> usize {
@@ -376,6 +377,37 @@ fn a_place_that_our_own_login_took_is_asked_for_once_more() {
     scene.workspace.apply().expect(1).says(&["too many connections for role"]);
     assert_eq!(scene.bodies("POST", "/api/v1/app-connections").len(), 2);
     assert!(scene.kms.connections().is_empty());
+}
+
+#[test]
+fn what_is_asked_for_once_more_is_stored() {
+    let scene = Scene::new();
+    scene.postgres.sql(&format!("ALTER ROLE {} CONNECTION LIMIT 1", scene.role));
+    scene.configure_with(&[], "validation {\n    mode = \"off\"\n  }");
+    let sent = || scene.bodies("POST", "/api/v1/app-connections").len();
+
+    // Somebody has the role's one place until the KMS was refused.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(scene.postgres.port()).user(&scene.role).password(PASSWORD).dbname(&scene.database);
+    let (client, connection) = runtime.block_on(config.connect(tokio_postgres::NoTls)).expect("the role's one place");
+    let session = runtime.spawn(connection);
+    let refused = format!("too many connections for role \"{}\"", scene.role);
+    let apply = scene.workspace.start(&["apply", "-no-color", "-input=false", "-auto-approve"]);
+    for _ in 0..3000 {
+        if scene.postgres.log().contains(&refused) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(client);
+    runtime.block_on(session).expect("a session that ends").expect("a clean end");
+
+    finish(apply).expect(0);
+    assert_eq!((sent(), scene.postgres.log().matches(&refused).count()), (2, 1));
+    assert_eq!(scene.workspace.object("kms_postgres_connection.orders")["id"], *scene.id());
+    scene.is_settled();
 }
 
 #[tokio::test]

@@ -163,9 +163,8 @@ fn a_role_is_refused_twice_at_most_whatever_the_passwords() {
 /// Directories and `auth_delay` let a wrong password wait, and count it while nobody waits for the answer any more.
 #[test]
 fn a_login_that_ends_while_its_password_is_judged_counts_as_refused() {
-    let slow = Options::default()
-        .setting("shared_preload_libraries", "auth_delay")
-        .setting("auth_delay.milliseconds", "5000");
+    let slow =
+        Options::default().setting("shared_preload_libraries", "auth_delay").setting("auth_delay.milliseconds", "5000");
     let server = Postgres::start(slow);
     let scene = Scene::new();
     server.create_role(&scene.role, PASSWORD);

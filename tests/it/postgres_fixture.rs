@@ -31,7 +31,7 @@ fn several_servers_run_side_by_side_and_go_when_dropped() {
 
 #[test]
 fn the_pinned_package_is_a_server_too() {
-    let bin_dir = download().unwrap();
+    let bin_dir = download(17).unwrap();
     let postgres = Postgres::start(Options { bin_dir: Some(bin_dir), ..Options::default() });
     assert_eq!(postgres.sql("SHOW server_version"), [[Some("17.10".to_owned())]]);
 }

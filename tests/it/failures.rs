@@ -13,6 +13,10 @@
 //! | `services` | what managed services and other products say |
 //! | `hostile` | servers that want to harm |
 //!
+//! RADIUS and GSSAPI are scripted: a real one needs a server of its own besides PostgreSQL, and PostgreSQL says the same
+//! whatever that one does. Managed services are scripted in the words of their documentation. A real standby is in
+//! `standby`.
+//!
 //! The scripted servers, here and in `probe_fakes`:
 //!
 //! | what it does | tables |

@@ -30,6 +30,7 @@ mod refresh;
 mod secrets;
 mod settings;
 mod soak;
+mod standby;
 mod tidy;
 mod validation;
 mod way;

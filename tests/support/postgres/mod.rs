@@ -43,13 +43,15 @@ pub(crate) struct Options {
     pub(crate) tls: bool,
     /// Settings of `postgresql.conf`, by name; they win over those that the fixture makes.
     pub(crate) settings: Vec<(String, String)>,
+    /// Whether it is a standby for ever: it replays what no primary sends. Only the role `postgres` is there.
+    pub(crate) standby: bool,
     /// The folder of `initdb` and `postgres`; [`find`] looks for one when absent.
     pub(crate) bin_dir: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tls: true, settings: Vec::new(), bin_dir: None }
+        Self { tls: true, settings: Vec::new(), standby: false, bin_dir: None }
     }
 }
 
@@ -57,6 +59,11 @@ impl Options {
     /// A server that answers "no" when it is asked for TLS.
     pub(crate) fn without_tls() -> Self {
         Self { tls: false, ..Self::default() }
+    }
+
+    /// A standby that answers queries.
+    pub(crate) fn standby() -> Self {
+        Self { standby: true, ..Self::default() }
     }
 
     /// Adds one setting of `postgresql.conf`.
@@ -76,6 +83,8 @@ pub(crate) struct Postgres {
     bin_dir: PathBuf,
     user: ServerUser,
     authority: Authority,
+    /// Whether it takes logins once it is up.
+    hot: bool,
     /// One reload at a time, so that each can wait for its own line in the log.
     reload: Mutex<()>,
     supervisor: Supervisor,
@@ -126,6 +135,7 @@ impl Postgres {
             authority: Authority::new("Fixture CA"),
             reload: Mutex::new(()),
             supervisor: Supervisor::start(&directory, bin_dir, &user)?,
+            hot: !options.settings.iter().any(|(name, value)| name == "hot_standby" && value == "off"),
             directory,
             user,
         };
@@ -162,6 +172,9 @@ impl Postgres {
         let lines: String =
             settings.into_iter().chain(given).map(|(name, value)| format!("{name} = '{value}'\n")).collect();
         self.write("fixture.conf", &lines)?;
+        if options.standby {
+            self.write("standby.signal", "")?;
+        }
         self.write("password", &self.superuser_password)?;
         self.user.own(&self.directory)
     }
@@ -171,7 +184,8 @@ impl Postgres {
         loop {
             // The eighth line of this file is the server's own word on its state.
             let status = fs::read_to_string(self.path("data/postmaster.pid")).unwrap_or_default();
-            if status.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
+            let up = if self.hot { "ready" } else { "standby" };
+            if status.lines().nth(7).is_some_and(|line| line.trim() == up) {
                 return Ok(());
             }
             if self.path("ended").exists() || Instant::now() > deadline {

@@ -26,6 +26,7 @@ serve() {
         -E UTF8 --locale=C -N >initdb.log 2>&1
     then
         echo "include '$directory/fixture.conf'" >>data/postgresql.conf
+        [ ! -e standby.signal ] || "$@" cp standby.signal data/
         "$@" "$bin/postgres" -D "$directory/data" >>log 2>&1
     else
         cat initdb.log >>log

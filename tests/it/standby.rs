@@ -1,0 +1,66 @@
+//! A real standby: good for reading, and no place to change a password.
+
+use crate::support::postgres::{Options, Postgres};
+use crate::support::scene::Scene;
+
+/// A scene whose connection leads to a standby, where only the superuser exists.
+fn scene(options: Options, changes: &[(&str, &str)], lines: &str) -> (Scene, Postgres) {
+    let server = Postgres::start(options);
+    let mut scene = Scene::new();
+    scene.workspace.write("standby.pem", server.ca_pem());
+    scene.workspace.set("TF_VAR_password", &server.superuser_password);
+    let port = server.port().to_string();
+    let mut all = vec![
+        ("port", &*port),
+        ("username", "\"postgres\""),
+        ("database", "\"postgres\""),
+        ("ssl_certificate", "file(\"standby.pem\")"),
+    ];
+    all.extend(changes);
+    scene.configure_with(&all, lines);
+    (scene, server)
+}
+
+#[test]
+fn a_standby_is_good_for_reading() {
+    let (scene, server) = scene(Options::standby(), &[], "");
+    assert_eq!(server.sql("SELECT pg_is_in_recovery()"), [[Some("t".to_owned())]]);
+    let plan = scene.workspace.plan().expect(2);
+    assert!(!plan.text.contains("Warning: The"), "{}", plan.text);
+    scene.workspace.apply().expect(0);
+    scene.is_settled();
+}
+
+#[test]
+fn no_password_is_handed_over_at_a_standby() {
+    let (scene, _server) = scene(Options::standby(), &[("is_platform_managed_credentials", "true")], "");
+    scene.workspace.plan().expect(1).says(&[
+        "Error: The KMS could not change the password of this role",
+        "this server is a standby, where nothing can be changed",
+        "No credentials were sent to the KMS.",
+        "Set `host` to the primary (the writer endpoint).",
+    ]);
+    assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
+}
+
+#[test]
+fn no_role_is_rotated_at_a_standby() {
+    let lines = "validation {\n    rotation_roles = [\"postgres\"]\n  }";
+    let (scene, _server) = scene(Options::standby(), &[], lines);
+    scene.workspace.plan().expect(2).says(&[
+        "Warning: orders-db cannot rotate postgres",
+        "the server is a standby, where nothing can be changed",
+        "primary",
+    ]);
+}
+
+/// Such a server is up and lets nobody in, for as long as it is a standby.
+#[test]
+fn a_standby_without_queries_is_told() {
+    let (scene, _server) = scene(Options::standby().setting("hot_standby", "off"), &[], "");
+    scene.workspace.plan().expect(2).says(&[
+        "Warning: The database could not be reached from this machine",
+        "takes no logins right now (57P03)",
+        "Whether it is a standby that answers no queries: use the host of the primary then.",
+    ]);
+}

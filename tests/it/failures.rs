@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `roles` | a real PostgreSQL: the role, its password, the database |
 //! | `access` | a real PostgreSQL: access rules, methods, full servers |
+//! | `certificates` | scripted ones, each with a certificate of its own |
 //! | `pooler` | a real PgBouncer |
 //! | `network` | nothing, silence, other protocols, broken TLS |
 //! | `services` | what managed services and other products say |
@@ -34,6 +35,7 @@
 //! | errors without SQLSTATE, with a false one, without anything; a length of nothing; nonsense after a good beginning | `hostile` |
 
 mod access;
+mod certificates;
 mod hostile;
 mod network;
 mod pooler;

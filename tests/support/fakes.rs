@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::postgres::{Authority, Validity};
+use super::postgres::{Authority, Issued, Validity};
 
 /// A step of a scripted server.
 #[derive(Clone)]
@@ -161,7 +161,11 @@ pub(crate) fn lets_in() -> Vec<Step> {
 
 /// TLS with a certificate of this authority.
 pub(crate) fn tls(authority: &Authority) -> Step {
-    let issued = authority.issue(&["localhost"], Validity::Now);
+    tls_with(authority.issue(&["localhost"], Validity::Now))
+}
+
+/// TLS with this certificate.
+pub(crate) fn tls_with(issued: Issued) -> Step {
     let key = PrivateKeyDer::try_from(issued.key_der).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(crypto_provider())
         .with_safe_default_protocol_versions()

@@ -1,5 +1,7 @@
 //! The rows of the table about certificates: what is wrong with which one, and what to give instead.
 
+use std::net::IpAddr;
+
 use super::super::text::day;
 use super::super::{CertificateProblem, Fault, Link, Presented, Refusal, Trust};
 use super::{Row, row};
@@ -117,9 +119,18 @@ fn advice(problem: &CertificateProblem, about: &Refusal) -> Vec<String> {
             }
             .to_owned(),
         ],
-        Fault::WrongName => {
-            &["Use one of those names as `host`, or give the server a certificate with this one.".to_owned()]
-        }
+        Fault::WrongName => match shown.map(|shown| shown.names.as_slice()).unwrap_or_default() {
+            [] => &["A certificate for the server that has this name.".to_owned()],
+            names if names.iter().any(|name| can_be_dialled(name)) => {
+                &["Use one of those names as `host`, or give the server a certificate with this one.".to_owned()]
+            }
+            _ => &[
+                "That is no host name. Google Cloud SQL names an instance so that has no DNS name: give it one."
+                    .to_owned(),
+                "Or set `ssl_reject_unauthorized = false`, if nobody on the way can stand in for the server."
+                    .to_owned(),
+            ],
+        },
         Fault::Expired if problem.link == Link::Server => {
             &["A new certificate for the server.".to_owned(), CLOCK.to_owned()]
         }
@@ -135,6 +146,11 @@ fn advice(problem: &CertificateProblem, about: &Refusal) -> Vec<String> {
         }
     };
     lines.to_vec()
+}
+
+/// `project:instance` cannot; an IPv6 address can.
+fn can_be_dialled(name: &str) -> bool {
+    !name.contains(':') || name.parse::<IpAddr>().is_ok()
 }
 
 const CLOCK: &str = "The clock of this machine.";

@@ -4,6 +4,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use expect_test::expect;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use super::rows::Rows;
 use crate::support::fakes::{Drip, Read, Reset, Silence, asks_for_scram, authentication, lets_in, send, tls};
@@ -13,6 +15,26 @@ const PLAIN: (&str, &str) = ("ssl_enabled", "false");
 const ANY_CERTIFICATE: (&str, &str) = ("ssl_reject_unauthorized", "false");
 /// What is slow here is slow for ever.
 const SOON: (&str, &str) = ("validation", "timeout = \"1s\"");
+
+/// A port whose queue of connections is full for as long as the runtime lives.
+fn full_queue(rows: &Rows) -> u16 {
+    let (port, kept) = rows.runtime.block_on(async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queue = Vec::new();
+        while let Ok(connected) = timeout(Duration::from_millis(500), TcpStream::connect(address)).await {
+            queue.push(connected.unwrap());
+        }
+        (address.port(), (listener, queue))
+    });
+    rows.runtime.spawn(async move {
+        let _kept = kept;
+        std::future::pending::<()>().await;
+    });
+    port
+}
 
 #[test]
 fn nothing_there_or_silence() {
@@ -40,6 +62,33 @@ fn nothing_there_or_silence() {
         Check, likeliest first:
           - The spelling of the name.
           - Whether the name exists only in a private zone or VPN that this machine does not see.
+    "#]],
+    );
+    // A queue that is full: the kernel drops what comes, as a firewall does.
+    let port = full_queue(&rows);
+    rows.row(
+        "drops_what_comes",
+        port,
+        &[SOON, ("host", "\"127.0.0.1\"")],
+        expect![[r#"
+        warning: The database could not be reached from this machine, at host
+        `127.0.0.1:PORT` did not answer in time (opening the connection).
+        Check, likeliest first:
+          - A firewall, security group or allow-list that drops connections from this machine.
+          - The host name and the address that it has from here.
+    "#]],
+    );
+    // Nobody can connect to all machines of a network at once.
+    rows.row(
+        "no_way",
+        5432,
+        &[("host", "\"127.255.255.255\"")],
+        expect![[r#"
+        warning: The database could not be reached from this machine, at host
+        There is no way to `127.255.255.255:PORT`: Network is unreachable (os error 101).
+        Check, likeliest first:
+          - Whether this machine is in the network (VPN, peering) that the address belongs to.
+          - An IPv6 address needs a machine with IPv6.
     "#]],
     );
     rows.row("never_contacted", 5432, &[("host", "\"169.254.169.254\"")], expect![[r#"

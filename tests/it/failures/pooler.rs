@@ -6,6 +6,7 @@ use expect_test::expect;
 use tokio_postgres::NoTls;
 
 use super::rows::Rows;
+use crate::support::fakes::{Read, Send, error};
 use crate::support::pgbouncer::{Options, PgBouncer};
 use crate::support::postgres::{self, Postgres};
 use crate::support::scene::PASSWORD;
@@ -243,4 +244,119 @@ fn a_pooler_is_never_left_behind() {
     let (port, directory) = (pooler.port, pooler.directory().to_owned());
     drop(pooler);
     assert!(!directory.exists() && TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+/// Of other versions and settings than the real one has.
+#[test]
+fn seldom_words_of_poolers() {
+    let mut rows = Rows::new();
+    let mut row = |name, text: &str, expected| {
+        let script = vec![Read, Send(error(&format!("SFATAL|C08P01|M{text}|")))];
+        rows.fake(name, script, &[("ssl_enabled", "false")], expected);
+    };
+    row(
+        "no_such_user",
+        "no such user: no_such_user",
+        expect![[r#"
+        error: The database refused the login, at password_wo
+        `localhost:PORT` refused the password of role `no_such_user` (08P01).
+        The pooler said: 08P01 no such user: no_such_user
+        Check, likeliest first:
+          - The password.
+          - Whether role `no_such_user` exists: the answer is the same when it does not.
+          - The pooler's `auth_file`: it may still hold an older password.
+          - Upper and lower case of the role's name: they matter once it was created in quotes.
+          - Whether the password has expired (`VALID UNTIL`) or was never set.
+          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
+        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+          ALTER ROLE "no_such_user" WITH LOGIN PASSWORD '…';
+        If this same run creates the role or the database, or changes this password, …
+    "#]],
+    );
+    row(
+        "empty_password",
+        "empty password returned by client",
+        expect![[r#"
+        error: The database refused the login, at password_wo
+        `localhost:PORT` refused the password of role `empty_password` (08P01).
+        The pooler said: 08P01 empty password returned by client
+        Check, likeliest first:
+          - The password.
+          - Whether role `empty_password` exists: the answer is the same when it does not.
+          - The pooler's `auth_file`: it may still hold an older password.
+          - Upper and lower case of the role's name: they matter once it was created in quotes.
+          - Whether the password has expired (`VALID UNTIL`) or was never set.
+          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
+        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+          ALTER ROLE "empty_password" WITH LOGIN PASSWORD '…';
+        If this same run creates the role or the database, or changes this password, …
+    "#]],
+    );
+    row(
+        "no_trust",
+        "\"trust\" authentication failed",
+        expect![[r#"
+        error: The database refused the login, at password_wo
+        `localhost:PORT` refused the password of role `no_trust` (08P01).
+        The pooler said: 08P01 "trust" authentication failed
+        Check, likeliest first:
+          - The password.
+          - Whether role `no_trust` exists: the answer is the same when it does not.
+          - The pooler's `auth_file`: it may still hold an older password.
+          - Upper and lower case of the role's name: they matter once it was created in quotes.
+          - Whether the password has expired (`VALID UNTIL`) or was never set.
+          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
+        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+          ALTER ROLE "no_trust" WITH LOGIN PASSWORD '…';
+        If this same run creates the role or the database, or changes this password, …
+    "#]],
+    );
+    row(
+        "client_certificate",
+        "certificate authentication failed for user \"x\"",
+        expect![[r#"
+        error: The database refused the login, at username
+        `localhost:PORT` wants a client certificate for role `client_certificate`, which the KMS cannot show (08P01).
+        The pooler said: 08P01 certificate authentication failed for user "x"
+        Check:
+          - A role that logs in with a password.
+    "#]],
+    );
+    row(
+        "exceeded",
+        "client connections exceeded (max_db_client_connections)",
+        expect![[r#"
+        warning: The database could not be reached from this machine, at host
+        The pooler at `localhost:PORT` has no connection left (08P01).
+        The pooler said: 08P01 client connections exceeded (max_db_client_connections)
+        Check, likeliest first:
+          - Try again, or raise the pooler's limits (`max_client_conn`).
+          - Whether the password is right is not known: the pooler did not come to that.
+    "#]],
+    );
+    row(
+        "backend_fails",
+        "server login failed: FATAL password authentication failed",
+        expect![[r#"
+        warning: The database could not be reached from this machine, at host
+        The pooler at `localhost:PORT` gets no connection to the server behind it (08P01).
+        The pooler said: 08P01 server login failed: FATAL password authentication failed
+        Check, likeliest first:
+          - Whether that server runs and has connections left; the pooler's log says more.
+          - The password that the pooler uses there (`auth_file`): it may be an older one.
+    "#]],
+    );
+    row(
+        "backend_shuts_down",
+        "the database system is shutting down",
+        expect![[r#"
+        warning: The database could not be reached from this machine, at host
+        `localhost:PORT` takes no logins right now (08P01).
+        The pooler said: 08P01 the database system is shutting down
+        Check, likeliest first:
+          - It starts up, shuts down or recovers: try again in a minute.
+          - Whether it is a standby that answers no queries: use the host of the primary then.
+    "#]],
+    );
+    rows.check();
 }

@@ -199,6 +199,18 @@ fn seldom_words() {
     "#]],
     );
     row(
+        "shutting_down",
+        says("57P03", "the database system is shutting down"),
+        expect![[r#"
+        warning: The database could not be reached from this machine, at host
+        `localhost:PORT` takes no logins right now (57P03).
+        The server said: 57P03 the database system is shutting down
+        Check, likeliest first:
+          - It starts up, shuts down or recovers: try again in a minute.
+          - Whether it is a standby that answers no queries: use the host of the primary then.
+    "#]],
+    );
+    row(
         "hot_standby_off",
         says("57P03", "the database system is not accepting connections|DHot standby mode is disabled."),
         expect![[r#"

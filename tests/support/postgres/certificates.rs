@@ -53,8 +53,12 @@ impl Authority {
 
     /// Issues a server certificate for DNS names and addresses.
     pub(crate) fn issue(&self, names: &[&str], validity: Validity) -> Issued {
+        self.issue_to(names.first().copied().unwrap_or("server"), names, validity)
+    }
+
+    /// The same for a common name of its own.
+    pub(crate) fn issue_to(&self, common_name: &str, names: &[&str], validity: Validity) -> Issued {
         let key = KeyPair::generate().unwrap();
-        let common_name = names.first().copied().unwrap_or("server");
         let certificate = params(common_name, names, validity).signed_by(&key, &self.issuer).unwrap();
         issued(certificate.der(), &key)
     }

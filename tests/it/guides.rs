@@ -50,6 +50,7 @@ impl Guide {
 
     /// A block that no test can run, and why.
     #[track_caller]
+    #[expect(clippy::print_stdout, reason = "who runs the test shall see it")]
     fn leave_out(&mut self, language: &str, reason: &str) {
         let block = self.next(language);
         println!("{}: not run: {reason}\n{block}", self.name);

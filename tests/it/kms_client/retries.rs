@@ -24,11 +24,14 @@ fn unavailable() -> Act {
     own(503, "X", "Something went wrong")
 }
 
+/// Makes the same answer again and again.
+type Make = fn() -> Act;
+
 #[tokio::test]
 async fn a_read_is_repeated_when_it_may_help_and_a_write_when_it_was_not_run() {
     let cut = || Act::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"app".to_vec());
     // How often a read and how often a write is sent when it always ends so.
-    let table: [(fn() -> Act, usize, usize); 15] = [
+    let table: [(Make, usize, usize); 15] = [
         (|| limited(""), 4, 4),
         (|| limited("retry-after: 0\r\n"), 4, 4),
         (|| own(500, "InternalServerError", "Something went wrong"), 4, 1),
@@ -145,7 +148,7 @@ async fn a_wait_ends_with_the_run_and_with_the_operation() {
 #[tokio::test]
 async fn the_service_is_left_alone_for_as_long_as_it_says() {
     let date = || httpdate(Duration::from_secs(2));
-    let table: [(&str, fn() -> Act); 4] = [
+    let table: [(&str, Make); 4] = [
         ("seconds", || limited("retry-after: 1\r\n")),
         ("the end of its window", || limited("x-ratelimit-reset: 1\r\n")),
         ("its words", || own(429, "RateLimitExceeded", "Rate limit exceeded. Please try again in 1 seconds")),

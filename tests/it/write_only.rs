@@ -72,6 +72,14 @@ fn with_a_version_only_the_number_decides() {
     scene.workspace.apply().expect(0);
     assert_eq!(sent(&scene), ["another-one"]);
     scene.is_settled();
+    // And once more after a number was set in between: what was known by then is forgotten with it.
+    scene.configure(&[("password_wo_version", "9"), ("description", "\"a number again\"")]);
+    scene.workspace.apply().expect(0);
+    assert!(sent(&scene).is_empty());
+    scene.configure(&[UNSET]);
+    scene.workspace.apply().expect(0).says(&["~ password_wo_version = 9 -> 10"]);
+    assert_eq!(sent(&scene), ["another-one"]);
+    scene.is_settled();
 }
 
 #[test]

@@ -172,8 +172,8 @@ pub(crate) fn adopted(title: &str, error: &Error) -> Diagnostic {
     Diagnostic::warning(
         format!("The answer to the creation of {title} was lost"),
         format!(
-            "{}\n\nThe connection exists: its name was free just before, and everything that the KMS shows of it is what was \
-             asked for. It is in the state now; nothing has to be done.",
+            "What happened: {}\n\nThe connection exists: its name was free just before, and everything that the KMS shows of it is \
+             what was asked for. It is in the state now; nothing has to be done.",
             sentence(&error.to_string())
         ),
     )

@@ -167,8 +167,7 @@ pub(super) struct Written<'a> {
 }
 
 impl Written<'_> {
-    /// Notes it. The fingerprint of a write-only password is only taken where no version decides, and where it is still
-    /// the password.
+    /// Notes it. A fingerprint of a write-only password is there only as long as no version decides.
     pub(super) async fn note(self, private: &mut Private, fingerprints: &Fingerprints) {
         let write_only = self.config.password_wo.known().filter(|_| self.planned.password.is_null());
         let source = match (self.planned.password.known(), write_only) {
@@ -183,7 +182,6 @@ impl Written<'_> {
                     private.keep(FINGERPRINT, taken.map_or(Json::Null, Json::from));
                 }
             }
-            Some(_) if !self.sent => {}
             _ => private.keep(FINGERPRINT, Json::Null),
         }
         private.keep(PASSWORD_SOURCE, source);

@@ -311,14 +311,18 @@ async fn what_was_sent_is_noted() {
     ] {
         let mut private = noted(Some("something old"));
         private.keep(WRITTEN_HASH, Json::from("old"));
+        private.keep(FINGERPRINT, Json::from("of the old one"));
         let (config, planned) = (connection(written), connection(planned));
         let note = |hash, sent| Written { config: &config, planned: &planned, hash, sent };
         note(None, false).note(&mut private, &fingerprints).await;
         assert_eq!(private.kept(PASSWORD_SOURCE), source.map(Json::from).as_ref());
         assert_eq!(private.kept(WRITTEN_HASH), Some(&Json::from("old")), "nothing was sent");
+        // Only where the fingerprint decides is there one: that of what was sent.
+        assert_eq!(private.kept(FINGERPRINT), counts.then(|| Json::from("of the old one")).as_ref(), "{source:?}");
         note(Some("new"), true).note(&mut private, &fingerprints).await;
         assert_eq!(private.kept(WRITTEN_HASH), Some(&Json::from("new")));
         assert_eq!(private.kept(FINGERPRINT).is_some(), counts, "{source:?}");
+        assert_ne!(private.kept(FINGERPRINT), Some(&Json::from("of the old one")));
         let bytes = private.encode();
         assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"));
     }

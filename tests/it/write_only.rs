@@ -124,3 +124,44 @@ fn the_record_is_no_password() {
     scene.configure(&[]);
     scene.workspace.plan().expect(0);
 }
+
+/// As from an ephemeral generator: neither the value of the plan nor the next one is the role's.
+#[test]
+fn a_value_that_is_new_in_every_run_is_told_what_to_do_and_a_version_ends_it() {
+    let mut scene = Scene::new();
+    scene.configure(&[UNSET]);
+    scene.workspace.apply().expect(0);
+    scene.workspace.set("TF_VAR_password", "generated-1");
+    let refused = scene.workspace.plan().expect(1);
+    refused.says(&["An ephemeral generator gives another value in every plan", "`mode = \"apply\"`"]);
+    // Where nothing tries it, each run would change the connection.
+    scene.configure_with(&[UNSET], "validation {\n    mode = \"off\"\n  }");
+    for value in ["generated-2", "generated-3"] {
+        scene.workspace.set("TF_VAR_password", value);
+        scene.workspace.plan().expect(2).says(&["~ password_wo_version = 1 -> 2"]);
+    }
+    scene.configure(&[("password_wo_version", "1")]);
+    for value in ["generated-4", "generated-5"] {
+        scene.workspace.set("TF_VAR_password", value);
+        scene.is_settled();
+    }
+}
+
+#[test]
+fn removing_a_password_sends_nothing() {
+    let plain = format!("{PASSWORD:?}");
+    let none = [UNSET, ("password_wo", "null")];
+    let ways: [&[(&str, &str)]; 3] = [&[UNSET], &[], &[UNSET, ("password_wo", "null"), ("password", &plain)]];
+    for way in ways {
+        let scene = Scene::new();
+        scene.configure(way);
+        scene.workspace.apply().expect(0);
+        let (_first, logins) = (sent(&scene), scene.logins());
+        scene.configure(&none);
+        scene.workspace.apply().expect(0);
+        scene.is_settled();
+        assert!(sent(&scene).is_empty());
+        assert_eq!(scene.logins(), logins);
+        assert_eq!(scene.workspace.object("kms_postgres_connection.orders")["password"], serde_json::Value::Null);
+    }
+}

@@ -86,6 +86,7 @@ fn what_cannot_be_imported_says_why_and_names_the_three_forms() {
     let project = scene.kms.project_id().to_owned();
     let other = "3c90c3cc-0d44-4b50-8888-8dd25736052a";
     scene.kms.insert(connection(&scene, "in-project", Some(&project)));
+    scene.kms.insert(connection(&scene, "of-the-organisation", None));
     scene.kms.insert(json!({"app": "mysql", "name": "mysql", "method": "username-and-password", "credentials": {}}));
     configure(&scene, "orders-db", None);
     for (given, sentences) in [
@@ -95,8 +96,12 @@ fn what_cannot_be_imported_says_why_and_names_the_three_forms() {
         ("/orders-db", &["`/orders-db` cannot be imported", FORMS]),
         (other, &["There is no such connection", "with the id `3c90c3cc", FORMS]),
         ("nothing", &["There is no such connection", "`nothing` of the organisation", FORMS]),
-        ("in-project", &["There is one of that name in a project", &format!("import `{project}/in-project`"), FORMS]),
+        ("in-project", &["There is one of that name elsewhere", &format!("import `{project}/in-project`"), FORMS]),
         (&format!("{project}/orders-db"), &["There is no such connection", "`orders-db` in the project", FORMS]),
+        (
+            &format!("{project}/of-the-organisation"),
+            &["There is one of that name elsewhere: import `of-the-organisation`"],
+        ),
         ("mysql", &["There is no such connection", FORMS]),
         (&format!("{other}/orders-db"), &["There is no such project"]),
     ] {

@@ -32,17 +32,21 @@ pub(crate) enum Wanted<'a> {
     Name(Option<&'a str>, &'a str),
 }
 
-/// There is no such connection. `elsewhere` are the projects that have one of that name.
-pub(crate) fn nothing_to_import(wanted: Wanted<'_>, elsewhere: &[&str], client: &Client) -> Diagnostic {
+/// There is no such connection. `elsewhere` are the scopes that have one of that name: projects, or the organisation.
+pub(crate) fn nothing_to_import(wanted: Wanted<'_>, elsewhere: &[Option<&str>], client: &Client) -> Diagnostic {
     let (what, name) = match wanted {
         Wanted::Id(id) => (format!("with the id `{id}`"), id),
         Wanted::Name(None, name) => (format!("`{name}` of the organisation"), name),
         Wanted::Name(Some(project), name) => (format!("`{name}` in the project `{project}`"), name),
     };
-    let found: Vec<String> = elsewhere.iter().map(|project| format!("`{project}/{name}`")).collect();
+    let form = |scope: &Option<&str>| match scope {
+        Some(project) => format!("`{project}/{name}`"),
+        None => format!("`{name}`"),
+    };
+    let found: Vec<String> = elsewhere.iter().map(form).collect();
     let elsewhere = match found.as_slice() {
         [] => String::new(),
-        found => format!(" There is one of that name in a project: import {}.", found.join(" or ")),
+        found => format!(" There is one of that name elsewhere: import {}.", found.join(" or ")),
     };
     Diagnostic::error(
         "There is no such connection",

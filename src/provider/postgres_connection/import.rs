@@ -82,10 +82,19 @@ impl Search<'_> {
                 Err(diagnose::several_to_import(name, &ids, self.client).into())
             }
             (None, _) => {
-                let projects: Vec<&str> =
-                    elsewhere.iter().filter_map(|connection| connection.project_id.as_deref()).collect();
-                Err(diagnose::nothing_to_import(wanted, &projects, self.client).into())
+                let elsewhere = if project.is_some() { self.anywhere(name).await } else { elsewhere };
+                let scopes: Vec<_> = elsewhere.iter().map(|connection| connection.project_id.as_deref()).collect();
+                Err(diagnose::nothing_to_import(wanted, &scopes, self.client).into())
             }
+        }
+    }
+
+    /// What has a name in whatever scope, for a hint: a failure to find that out is none of its own.
+    async fn anywhere(&self, name: &str) -> Vec<kms::Connection> {
+        let listing = self.call.session().scopes.list(self.client, None, THIS_WALK);
+        match wait::reading(self.call, self.limit, listing).await {
+            Ok(Ok(listed)) => listed.all().iter().filter(|connection| connection.name == name).cloned().collect(),
+            _ => Vec::new(),
         }
     }
 }

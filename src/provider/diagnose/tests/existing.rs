@@ -19,7 +19,7 @@ fn what_cannot_be_imported() {
         import_form("orders\n-db"),
         nothing_to_import(Wanted::Id(id), &[], &client),
         nothing_to_import(Wanted::Name(Some(other), "orders-db"), &[], &client),
-        nothing_to_import(Wanted::Name(None, "orders-db"), &[other, id], &client),
+        nothing_to_import(Wanted::Name(None, "orders-db"), &[Some(other), None, Some(id)], &client),
         several_to_import("orders-db", &[id, other], &client),
     ];
     let texts: Vec<String> = found.iter().map(shown).collect();
@@ -57,7 +57,7 @@ fn what_cannot_be_imported() {
         Error: There is no such connection
         at the whole block
 
-        The KMS at `kms.example.com` shows this machine identity no PostgreSQL connection `orders-db` of the organisation. There is one of that name in a project: import `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db` or `3c90c3cc-0d44-4b50-8888-8dd25736052a/orders-db`. Check what was given, the `host` of the provider, and that the identity may read the connection.
+        The KMS at `kms.example.com` shows this machine identity no PostgreSQL connection `orders-db` of the organisation. There is one of that name elsewhere: import `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db` or `orders-db` or `3c90c3cc-0d44-4b50-8888-8dd25736052a/orders-db`. Check what was given, the `host` of the provider, and that the identity may read the connection.
 
         An import takes one of three forms:
         - the UUID of a connection, which the KMS shows in the address bar of its page: `3c90c3cc-0d44-4b50-8888-8dd25736052a`

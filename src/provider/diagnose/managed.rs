@@ -115,10 +115,11 @@ pub(crate) fn exists_managed(title: &str, role: &Role, id: &str, reason: &str) -
     Diagnostic::error(
         "The KMS has this connection already",
         format!(
-            "`{title}` is to be created, but the KMS has it, and manages the password of the role `{}` at `{}` through it. Most \
-             likely an earlier run made it and was interrupted before it could note that in the state. The login with the \
-             configured password did not succeed, as is to be expected then: {}\n{NOTHING_SENT}\n\nNothing is lost: manage that \
-             connection here, and remove this block after the apply:\n\n{}\n\n{DESTROY}",
+            "`{title}` is to be created, but the KMS has it, and manages the password of the role `{}` at `{}` through it. Either \
+             an earlier run made it and was interrupted before it could note that in the state, or another configuration has it. \
+             The login with the configured password did not succeed, as is to be expected then: {}\n{NOTHING_SENT}\n\nNothing is \
+             lost. Unless another configuration has it, manage that connection here, and remove this block after the \
+             apply:\n\n{}\n\n{DESTROY}",
             role.name,
             role.endpoint(),
             sentence(reason),

@@ -210,6 +210,30 @@ fn a_move_needs_no_service_and_overlooks_what_it_does_not_know() {
     assert!(scene.kms.requests().is_empty());
 }
 
+/// Neither of the incumbents refuses an empty text, which the service takes for none. Kept, it would replace the connection.
+#[test]
+fn empty_texts_of_the_other_provider_mean_none() {
+    for mut incumbent in Incumbent::all() {
+        let attributes = &mut incumbent.state["resources"][0]["instances"][0]["attributes"];
+        attributes["project_id"] = Json::Null;
+        let holds = incumbent.connection();
+        let attributes = &mut incumbent.state["resources"][0]["instances"][0]["attributes"];
+        attributes["project_id"] = json!("");
+        attributes["credentials"]["ssl_certificate"] = json!("");
+        let scene = scene(&incumbent.state);
+        scene.kms.insert(holds);
+        incumbent.configure(&scene, &format!("password = {PASSWORD:?}"));
+        let config = std::fs::read_to_string(scene.workspace.path().join("main.tf")).unwrap();
+        scene.workspace.write("main.tf", &config.replace("project_id = \"\"", ""));
+        // Without a refresh, which would read the same from the service.
+        let plan = scene.workspace.run(&["plan", "-no-color", "-input=false", "-refresh=false"]).expect(0);
+        plan.says(&["moved from", "0 to add", "0 to destroy"]);
+        assert!(!plan.text.contains("project_id") && !plan.text.contains("ssl_certificate"), "{}", plan.text);
+        scene.workspace.apply().expect(0).says(&["0 added, 0 changed, 0 destroyed"]);
+        scene.is_settled();
+    }
+}
+
 /// States of the first schema stay readable: as the first version wrote them, before anything else was added, with what a
 /// later version added, and without what one may have dropped.
 #[test]

@@ -190,6 +190,27 @@ fn credentials_go_as_a_whole_with_password_and_gateway() {
 }
 
 #[test]
+fn the_flag_goes_with_the_hand_over_alone() {
+    let connection = |managed: bool| {
+        let flag = ("is_platform_managed_credentials", Value::from(managed));
+        Connection::from_object(&state(&[("password", text("hunter2")), flag]))
+    };
+    for (before, after, with_credentials, expected) in [
+        (false, true, true, json!(true)),
+        (false, true, false, Json::Null),
+        (false, false, true, Json::Null),
+        (true, true, true, Json::Null),
+        (true, false, true, Json::Null),
+    ] {
+        let planned = connection(after);
+        let credentials = planned.password(&planned).and_then(|password| planned.credentials(password));
+        let change = change(&connection(before), &planned, credentials.filter(|_| with_credentials));
+        let sent = serde_json::to_value(change).unwrap();
+        assert_eq!(sent["isPlatformManagedCredentials"], expected, "{before} {after} {with_credentials}");
+    }
+}
+
+#[test]
 fn when_a_password_is_sent() {
     let (none, wo) = (None, Some("password_wo"));
     let one = || text("hunter2");

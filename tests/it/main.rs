@@ -2,6 +2,7 @@
 //! TLS.
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod bad_network;
 mod certificates;
 mod docs;
 mod drift;

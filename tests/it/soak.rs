@@ -192,7 +192,7 @@ impl Soak {
     fn look(&mut self) {
         let before = self.scene.kms.connections();
         self.scene.kms.set_storm(Storm::usual(PERCENT, self.random.random()));
-        for _ in 0..4 {
+        for _ in 0..3 {
             *self.rounds.entry("plan").or_default() += 1;
             let plan = self.run_and_kill(&["plan", "-no-color", "-input=false", "-detailed-exitcode"]);
             if plan.code == Some(0) {

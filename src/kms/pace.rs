@@ -17,6 +17,9 @@ use super::patience::{Impatience, Patience};
 /// The length of a window.
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// Longer than anybody waits, and short enough to be added to any time.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Clocks of two machines do not tick together.
 const MARGIN: Duration = Duration::from_millis(100);
 
@@ -176,7 +179,7 @@ impl Window {
 
     fn refused(&mut self, retry_after: Duration, now: Instant) {
         let limit = self.service.as_ref().map_or(u32::MAX, |known| known.limit);
-        let ends = now.checked_add(retry_after).unwrap_or(now + MINUTE);
+        let ends = now + retry_after.min(DAY);
         self.service = Some(Known { limit, left: 0, ends });
     }
 }

@@ -147,6 +147,29 @@ fn a_redirect_takes_no_token_elsewhere() {
     assert!(elsewhere.requests().is_empty());
 }
 
+/// A service may ask to be left alone for a hundred years. The run ends at once instead, and says so.
+#[test]
+fn a_wait_that_is_longer_than_the_operation_is_not_begun() {
+    for fault in [Fault::RateLimit(3600), Fault::RateLimit(u64::MAX), Fault::RateLimitUntil(1_000_000_000)] {
+        let scene = Scene::new();
+        scene.configure(&[]);
+        scene.kms.fail("GET", "/api", ALWAYS, fault.clone());
+        scene.workspace.plan().expect(2).says(&["Warning: The KMS could not be asked", "Rate limit exceeded"]);
+        scene.kms.stop_failing();
+        scene.workspace.apply().expect(0);
+        scene.kms.fail("GET", "/api", ALWAYS, fault.clone());
+        scene.workspace.plan().expect(1).says(&["Too many requests to the KMS"]);
+        scene.kms.stop_failing();
+        scene.kms.fail("POST", "/api/v1/auth", ALWAYS, fault.clone());
+        scene.workspace.plan().expect(1).says(&["Too many requests to the KMS"]);
+        scene.kms.stop_failing();
+        scene.kms.fail("DELETE", "/api", ALWAYS, fault);
+        scene.workspace.destroy().expect(1).says(&["Too many requests to the KMS"]);
+        scene.kms.stop_failing();
+        scene.is_settled();
+    }
+}
+
 /// What some work returns, and the highest memory (kB) of any of the scene's providers meanwhile.
 fn with_peak_memory<T>(scene: &Scene, work: impl FnOnce() -> T) -> (T, u64) {
     std::thread::scope(|scope| {

@@ -12,8 +12,8 @@ use crate::support::scene::{PASSWORD, Scene};
 
 const ADDRESS: &str = "kms_postgres_connection.orders";
 
-/// The guides that are followed here. The one about validation shows parts of configurations; its sentences are the tests
-/// of the module `validation`.
+/// The guides that are followed here. The one about validation shows parts of configurations: the modules `validation` and
+/// `recipes` do what it tells.
 const FOLLOWED: [&str; 3] = ["importing-and-moving.md", "managed-credentials.md", "write-only-passwords.md"];
 const ELSEWHERE: [&str; 1] = ["validation.md"];
 

@@ -242,6 +242,17 @@ async fn what_a_list_shows_is_what_an_import_finds_and_becomes_a_valid_configura
     scene.is_settled();
 }
 
+/// A name may look like a UUID; whoever gives an identity means the id.
+#[tokio::test]
+async fn an_identity_is_never_a_name() {
+    let kms = Kms::start(Options::default());
+    let uuid = "3c90c3cc-0d44-4b50-8888-8dd25736052a";
+    kms.insert(connection(uuid, None));
+    let answer = Core::new(&kms).await.import(uuid).await;
+    assert!(answer.imported_resources.is_empty());
+    assert_eq!(answer.diagnostics[0].summary, "There is no such connection");
+}
+
 #[tokio::test]
 async fn identities_have_a_schema_and_an_answer_keeps_them() {
     let kms = Kms::start(Options::default());

@@ -7,7 +7,7 @@ use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, NamedGroup, OtherError, SignatureScheme};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::judgement::{Case, Certificate, Finding, is_signed_by, may_sign_handshake};
@@ -25,7 +25,11 @@ pub(super) fn verified(ca: Option<&Certificates>) -> Result<ClientConfig, rustls
 }
 
 fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, rustls::Error> {
-    let mut config = ClientConfig::builder_with_provider(crypto_provider())
+    let mut provider = CryptoProvider::clone(&crypto_provider());
+    // A client guesses which curve the server takes, with the first of these, and pays for a wrong guess with one more round
+    // trip. PostgreSQL takes P-256 alone unless `ssl_ecdh_curve` says otherwise (before 18), and takes it anyhow.
+    provider.kx_groups.sort_by_key(|group| group.name() != NamedGroup::secp256r1);
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
@@ -157,5 +161,45 @@ impl ServerCertVerifier for Anything {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{ClientConnection, HandshakeKind, ServerConfig, ServerConnection};
+
+    use super::*;
+
+    /// In memory, with a server that takes one curve, as PostgreSQL does.
+    #[test]
+    fn the_first_guess_of_a_curve_is_right() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = made.signing_key.serialize_der().try_into().unwrap();
+        let mut one_curve = CryptoProvider::clone(&crypto_provider());
+        one_curve.kx_groups.retain(|group| group.name() == NamedGroup::secp256r1);
+        let server = ServerConfig::builder_with_provider(Arc::new(one_curve))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.into()], key)
+            .unwrap();
+        let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+        let client = unverified().unwrap();
+        assert_eq!(client.crypto_provider().kx_groups.len(), crypto_provider().kx_groups.len());
+        let mut client = ClientConnection::new(Arc::new(client), "localhost".try_into().unwrap()).unwrap();
+        while client.is_handshaking() {
+            let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
+            while client.wants_write() {
+                client.write_tls(&mut to_server).unwrap();
+            }
+            server.read_tls(&mut &*to_server).unwrap();
+            server.process_new_packets().unwrap();
+            while server.wants_write() {
+                server.write_tls(&mut to_client).unwrap();
+            }
+            client.read_tls(&mut &*to_client).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        assert_eq!(client.handshake_kind(), Some(HandshakeKind::Full));
     }
 }

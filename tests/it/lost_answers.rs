@@ -97,6 +97,18 @@ fn a_lost_delete_is_settled_by_reading() {
 }
 
 #[test]
+fn a_delete_that_was_lost_before_its_effect_is_no_delete() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.kms.fail("DELETE", PATH, 1, Fault::LostBefore);
+    scene.workspace.destroy().expect(1).says(&["The KMS gave no answer"]);
+    assert_eq!(scene.workspace.object("kms_postgres_connection.orders")["id"], scene.id());
+    scene.workspace.destroy().expect(0).says(&["1 destroyed"]);
+    assert!(scene.kms.connections().is_empty());
+}
+
+#[test]
 fn a_read_that_lags_behind_never_drops_the_object() {
     let scene = Scene::new();
     scene.configure(&[]);

@@ -7,3 +7,4 @@ mod logins;
 mod proxy;
 mod refusals;
 mod rows;
+mod vouchers;

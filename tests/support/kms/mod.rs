@@ -21,6 +21,7 @@ mod lab;
 mod limits;
 mod line;
 mod lists;
+mod logins;
 mod recorder;
 mod refusal;
 mod routes;
@@ -146,6 +147,31 @@ impl Kms {
     /// Of the only identity.
     pub(crate) fn client_secret(&self) -> &str {
         &self.server.identity().client_secret
+    }
+
+    /// Of the only identity, for logins that somebody else vouches for.
+    pub(crate) fn identity_id(&self) -> &str {
+        &self.server.identity().identity_id
+    }
+
+    /// Lets the identity in with this token, and no other, at a login (`oidc-auth`, `kubernetes-auth`, …).
+    ///
+    /// # Panics
+    /// When there is no such login.
+    pub(crate) fn trust_jwt(&self, login: &str, jwt: &str) {
+        let voucher = logins::Voucher::of(login).unwrap_or_else(|| panic!("there is no login `{login}`"));
+        self.server.logins.lock().unwrap().trust_jwt(voucher, jwt);
+    }
+
+    /// Lets the identity in with signatures of this key of AWS.
+    pub(crate) fn trust_aws_key(&self, id: &str, secret: &str) {
+        self.server.logins.lock().unwrap().trust_key(id, secret);
+    }
+
+    /// An access token, as somebody gets one in the user interface.
+    pub(crate) fn issue_token(&self) -> String {
+        let issued = self.server.tokens.lock().unwrap().issue();
+        issued["accessToken"].as_str().unwrap().to_owned()
     }
 
     /// The only project.

@@ -1,9 +1,13 @@
 //! Which route a request is for. Knows nothing of what routes do.
 
+use super::logins::Voucher;
+
 /// The routes of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     LogIn,
+    /// As an identity that somebody vouches for.
+    LogInAs(Voucher),
     Renew,
     Revoke,
     Options,
@@ -32,6 +36,7 @@ impl Route {
         let steps: Vec<&str> = path.strip_prefix("/api/v1/")?.split('/').collect();
         Some(match (method, steps.as_slice()) {
             ("POST", ["auth", "universal-auth", "login"]) => Self::LogIn,
+            ("POST", ["auth", voucher, "login"]) => Self::LogInAs(Voucher::of(voucher)?),
             ("POST", ["auth", "token", "renew"]) => Self::Renew,
             ("POST", ["auth", "token", "revoke"]) => Self::Revoke,
             ("GET", ["app-connections", "options"]) => Self::Options,
@@ -64,7 +69,7 @@ impl Route {
 
     /// Whether it is for those who have no token, or bring it in the body.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self, Self::LogIn | Self::Renew | Self::Revoke)
+        matches!(self, Self::LogIn | Self::LogInAs(_) | Self::Renew | Self::Revoke)
     }
 
     /// Whether it works during maintenance.
@@ -77,7 +82,13 @@ impl Route {
             Self::Options | Self::ListAll | Self::List | Self::Available | Self::ById(_) | Self::ByName(_) => {
                 Class::Read
             }
-            Self::LogIn | Self::Renew | Self::Revoke | Self::Create | Self::Update(_) | Self::Delete(_) => Class::Write,
+            Self::LogIn
+            | Self::LogInAs(_)
+            | Self::Renew
+            | Self::Revoke
+            | Self::Create
+            | Self::Update(_)
+            | Self::Delete(_) => Class::Write,
         }
     }
 }

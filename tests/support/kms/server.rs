@@ -19,6 +19,7 @@ use super::lab;
 use super::limits::{Headers, Limits};
 use super::line::Cutter;
 use super::lists;
+use super::logins::Logins;
 use super::recorder::{Recorded, Recorder};
 use super::refusal::{Handled, Refusal};
 use super::routes::Route;
@@ -32,6 +33,7 @@ const LONGEST_BODY: usize = 1024 * 1024;
 pub(super) struct Server {
     pub(super) options: Options,
     pub(super) tokens: Mutex<Tokens>,
+    pub(super) logins: Mutex<Logins>,
     pub(super) faults: Mutex<Faults>,
     pub(super) recorder: Mutex<Recorder>,
     /// Actions that the identity's roles lack: `read`, `create`, `edit`, `delete`.
@@ -51,6 +53,7 @@ impl Server {
             identity: store.identity().clone(),
             store: Mutex::new(store),
             tokens: Mutex::new(Tokens::new(options.token_ttl)),
+            logins: Mutex::default(),
             limits: Mutex::new(Limits::new(options.reads_per_minute, options.writes_per_minute, options.minute)),
             faults: Mutex::default(),
             recorder: Mutex::default(),
@@ -143,6 +146,10 @@ impl Server {
         };
         match route {
             Route::LogIn => self.tokens.lock().unwrap().log_in(&self.identity, body),
+            Route::LogInAs(voucher) => {
+                let mut tokens = self.tokens.lock().unwrap();
+                self.logins.lock().unwrap().log_in(voucher, &self.identity, &mut tokens, body)
+            }
             Route::Renew => self.tokens.lock().unwrap().renew(body),
             Route::Revoke => self.tokens.lock().unwrap().revoke(body),
             Route::Options => Ok(lists::options()),

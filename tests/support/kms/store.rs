@@ -17,6 +17,8 @@ use uuid::Uuid;
 pub(super) struct Identity {
     pub(super) client_id: String,
     pub(super) client_secret: String,
+    #[serde(default = "new_id")]
+    pub(super) identity_id: String,
     pub(super) org_id: String,
     pub(super) project_id: String,
 }
@@ -170,9 +172,18 @@ impl Store {
 
 impl Identity {
     fn new() -> Self {
-        let id = || Uuid::new_v4().to_string();
-        Self { client_id: id(), client_secret: super::refusal::random_text(64), org_id: id(), project_id: id() }
+        Self {
+            client_id: new_id(),
+            client_secret: super::refusal::random_text(64),
+            identity_id: new_id(),
+            org_id: new_id(),
+            project_id: new_id(),
+        }
     }
+}
+
+fn new_id() -> String {
+    Uuid::new_v4().to_string()
 }
 
 fn read(path: &Path) -> Result<Contents, String> {

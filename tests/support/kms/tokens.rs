@@ -130,7 +130,7 @@ impl Tokens {
     }
 
     /// The answer to a login, with a token that is valid from now on.
-    fn issue(&mut self) -> Value {
+    pub(super) fn issue(&mut self) -> Value {
         let id = Uuid::new_v4().to_string();
         let ttl = self.ttl.as_secs();
         let mut claims = json!({"identityAccessTokenId": id, "authTokenType": "identityAccessToken"});
@@ -160,10 +160,10 @@ fn access_token(body: Option<&Value>) -> Result<String, Refusal> {
     token.ok_or_else(Refusal::unforeseen)
 }
 
-/// HMAC-SHA256 with a key that is shorter than a block.
-fn hmac(key: &[u8; 32], message: &[u8]) -> Vec<u8> {
+/// HMAC-SHA256 with a key that is not longer than a block.
+pub(super) fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut block = [0; 64];
-    block[..32].copy_from_slice(key);
+    block[..key.len()].copy_from_slice(key);
     let inner = Sha256::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(message).finalize();
     Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().to_vec()
 }

@@ -58,6 +58,23 @@ pub const CLIENT_SECRET: [Variable; 2] =
     pair("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", "INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET");
 /// Access token.
 pub const TOKEN: [Variable; 2] = pair("KMS_TOKEN", "INFISICAL_TOKEN");
+/// Id of a machine identity.
+pub const IDENTITY_ID: [Variable; 2] = pair("KMS_MACHINE_IDENTITY_ID", "INFISICAL_MACHINE_IDENTITY_ID");
+/// Token of somebody else that vouches for the machine identity.
+pub const JWT: [Variable; 4] =
+    [variable("KMS_AUTH_JWT"), variable("KMS_JWT"), variable("INFISICAL_AUTH_JWT"), variable("INFISICAL_JWT")];
+/// Name of a further variable that holds such a token. The incumbents' documents name the last one, their code does not.
+pub const OIDC_TOKEN_NAME: [Variable; 3] = [
+    variable("KMS_OIDC_AUTH_TOKEN_NAME"),
+    variable("INFISICAL_OIDC_AUTH_TOKEN_NAME"),
+    variable("INFISICAL_OIDC_AUTH_TOKEN_KEY_NAME"),
+];
+/// Token of a Kubernetes service account.
+pub const SERVICE_ACCOUNT_TOKEN: [Variable; 2] =
+    pair("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN", "INFISICAL_KUBERNETES_SERVICE_ACCOUNT_TOKEN");
+/// File that holds the token of a Kubernetes service account.
+pub const SERVICE_ACCOUNT_TOKEN_PATH: [Variable; 2] =
+    pair("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH", "INFISICAL_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH");
 /// Sub-organisation.
 pub const ORGANIZATION_SLUG: [Variable; 2] = pair("KMS_AUTH_ORGANIZATION_SLUG", "INFISICAL_AUTH_ORGANIZATION_SLUG");
 /// Further HTTP headers.
@@ -75,6 +92,80 @@ pub const MAX_REQUESTS_PER_MINUTE: [Variable; 2] =
 pub const VALIDATION: [Variable; 2] = pair("KMS_VALIDATION", "INFISICAL_VALIDATION");
 /// The only hosts and addresses where databases are logged in to.
 pub const VALIDATION_HOSTS: [Variable; 2] = pair("KMS_VALIDATION_HOSTS", "INFISICAL_VALIDATION_HOSTS");
+
+/// Where a job of GitHub Actions asks for its token. Set by GitHub when the job has the permission `id-token: write`.
+pub const ACTIONS_ID_TOKEN_REQUEST_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
+/// What it shows there.
+pub const ACTIONS_ID_TOKEN_REQUEST_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+/// Host of Google's metadata server, where it is not the usual one.
+pub const GCE_METADATA_HOST: &str = "GCE_METADATA_HOST";
+/// Address of Azure's metadata server, where it is not the usual one.
+pub const AZURE_POD_IDENTITY_AUTHORITY_HOST: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
+
+/// Variables of AWS, as its own tools read them. Looked at only to log in as somebody at AWS.
+pub mod aws {
+    /// Public half of a key.
+    pub const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+    /// Secret half of a key.
+    pub const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+    /// What makes a short-lived key valid.
+    pub const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+    /// Region.
+    pub const REGION: &str = "AWS_REGION";
+    /// Region, where the other one is not set.
+    pub const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+    /// Profile in the files.
+    pub const PROFILE: &str = "AWS_PROFILE";
+    /// The file with settings.
+    pub const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
+    /// The file with keys.
+    pub const SHARED_CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
+    /// The file with a token that can be changed for a key.
+    pub const WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+    /// The role of that key.
+    pub const ROLE_ARN: &str = "AWS_ROLE_ARN";
+    /// What its session is called.
+    pub const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+    /// Where a container gets its key, on the usual host.
+    pub const CONTAINER_CREDENTIALS_RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+    /// Where a container gets its key.
+    pub const CONTAINER_CREDENTIALS_FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+    /// What it shows there.
+    pub const CONTAINER_AUTHORIZATION_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+    /// The file with what it shows there.
+    pub const CONTAINER_AUTHORIZATION_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+    /// `true` where the metadata server must not be asked.
+    pub const EC2_METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
+    /// Address of the metadata server, where it is not the usual one.
+    pub const EC2_METADATA_SERVICE_ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+    /// Address of the service that gives keys, where it is not the usual one.
+    pub const ENDPOINT_URL_STS: &str = "AWS_ENDPOINT_URL_STS";
+    /// The home directory, which holds the files.
+    pub const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+
+    /// All of them.
+    pub const ALL: [&str; 19] = [
+        ACCESS_KEY_ID,
+        SECRET_ACCESS_KEY,
+        SESSION_TOKEN,
+        REGION,
+        DEFAULT_REGION,
+        PROFILE,
+        CONFIG_FILE,
+        SHARED_CREDENTIALS_FILE,
+        WEB_IDENTITY_TOKEN_FILE,
+        ROLE_ARN,
+        ROLE_SESSION_NAME,
+        CONTAINER_CREDENTIALS_RELATIVE_URI,
+        CONTAINER_CREDENTIALS_FULL_URI,
+        CONTAINER_AUTHORIZATION_TOKEN,
+        CONTAINER_AUTHORIZATION_TOKEN_FILE,
+        EC2_METADATA_DISABLED,
+        EC2_METADATA_SERVICE_ENDPOINT,
+        ENDPOINT_URL_STS,
+        HOME,
+    ];
+}
 
 const fn pair(name: &'static str, fallback: &'static str) -> [Variable; 2] {
     [variable(name), variable(fallback)]

@@ -2,7 +2,13 @@
 //!
 //! All texts of a server in here went through the redactor: short, one line, without our secrets.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use super::LoginMethod;
 
 use super::Impatience;
 
@@ -18,14 +24,20 @@ pub enum Error {
     NotAnId(String),
     /// The service does not take the login or the token. A refused login is never repeated, because three failures
     /// lock the identity.
-    #[error("the KMS refused the `{method}` login{}: {reply}", of_client(client_id.as_deref()))]
+    #[error("the KMS refused the {login}: {reply}")]
     LoginRefused {
-        /// The login method.
-        method: &'static str,
-        /// Who tried to log in, where the method has such a name.
-        client_id: Option<String>,
+        /// Which login.
+        login: Arc<LoginFailure>,
         /// What the service said.
         reply: Box<Reply>,
+    },
+    /// There is nothing to log in with: a file that cannot be read, a metadata server that is not there.
+    #[error("there is nothing to make the {login} at `{}` with: {reason}", login.host)]
+    NoProof {
+        /// Which login.
+        login: Arc<LoginFailure>,
+        /// Why.
+        reason: String,
     },
     /// The identity may not do this.
     #[error("the KMS does not allow it: {reply}")]
@@ -167,6 +179,11 @@ impl Error {
         }
     }
 
+    /// Whether nobody logs in any more: each call ends so from now on.
+    pub fn is_login_over(&self) -> bool {
+        matches!(self, Self::LoginRefused { .. } | Self::NoProof { .. })
+    }
+
     /// Whether the service did nothing because the database, or a pooler, had no connection left for its login. Only their
     /// words tell.
     pub fn is_crowded_database(&self) -> bool {
@@ -194,6 +211,35 @@ impl Error {
             | Self::Unavailable { reply } => Some(reply),
             _ => None,
         }
+    }
+}
+
+/// A login that failed for good, for all that need it.
+#[derive(Debug)]
+pub struct LoginFailure {
+    /// The way to log in.
+    pub method: LoginMethod,
+    /// Where to: the host of the KMS.
+    pub host: String,
+    /// Who logs in how.
+    described: String,
+    told: OnceLock<String>,
+}
+
+impl LoginFailure {
+    pub(crate) fn new(method: LoginMethod, described: String, host: String) -> Self {
+        Self { method, host, described, told: OnceLock::new() }
+    }
+
+    /// The one whose message tells the failure in full; this one, if nobody has told it.
+    pub fn told_by(&self, who: &str) -> &str {
+        self.told.get_or_init(|| who.to_owned())
+    }
+}
+
+impl fmt::Display for LoginFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.described)
     }
 }
 
@@ -369,10 +415,6 @@ impl fmt::Display for Step {
             Self::ChangePassword => "change the password of the role",
         })
     }
-}
-
-fn of_client(client_id: Option<&str>) -> String {
-    client_id.map(|id| format!(" of client `{id}`")).unwrap_or_default()
 }
 
 fn fields(issues: &[Issue]) -> String {

@@ -122,7 +122,7 @@ impl Http {
         let (method, host) = (method_name(&request.method), self.host().to_owned());
         let call = Call { method, host, path: url.path().to_owned(), attempt };
         let own = self.settings.headers.iter().map(|header| &header.secret);
-        let redactor = Redactor::new(own.chain([self.settings.login.secret()]).chain(token).chain(&request.secrets));
+        let redactor = Redactor::new(own.chain(self.settings.login.secret()).chain(token).chain(&request.secrets));
 
         let mut builder = http.request(request.method.clone(), url);
         if let Some(token) = token {
@@ -178,7 +178,7 @@ impl Http {
 }
 
 /// The public authorities, for machines that know none.
-fn mozilla() -> impl Iterator<Item = reqwest::Certificate> {
+pub(super) fn mozilla() -> impl Iterator<Item = reqwest::Certificate> {
     webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok())
 }
 
@@ -219,7 +219,7 @@ fn no_answer(call: &Call, error: &reqwest::Error, redactor: &Redactor) -> Error 
 }
 
 /// Never takes the text of the HTTP client's own errors: they hold URLs.
-fn failure(error: &reqwest::Error, redactor: &Redactor) -> Failure {
+pub(super) fn failure(error: &reqwest::Error, redactor: &Redactor) -> Failure {
     for cause in causes(error) {
         if let Some(error) = cause.downcast_ref() {
             return match error {

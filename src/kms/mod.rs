@@ -24,9 +24,9 @@ mod settings;
 mod transport;
 
 pub use app_connection::{Change, Connection, Credentials, Deleted, Method, NewConnection, NewCredentials, Patch};
-pub use auth::Login;
+pub use auth::{AZURE_METADATA, Aws, GOOGLE_METADATA, Login, LoginMethod, Proof};
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use error::{Call, Error, Failure, Foreign, Issue, Oddity, Permission, Reply, Step};
+pub use error::{Call, Error, Failure, Foreign, Issue, LoginFailure, Oddity, Permission, Reply, Step};
 pub use patience::{Impatience, Patience};
 pub use settings::{CaCertificates, CaCertificatesError, Header, HeaderError, Settings};
 
@@ -47,7 +47,7 @@ pub struct Client {
 impl Client {
     /// Makes no network call: the login, and even the loading of root certificates, wait for the first call.
     pub fn new(settings: Settings) -> Self {
-        let session = Session::new(settings.login.clone(), settings.organization_slug.clone());
+        let session = Session::new(settings.login.clone(), settings.organization_slug.clone(), settings.base.host());
         Self { transport: Transport::new(settings), session: Arc::new(session) }
     }
 
@@ -68,9 +68,7 @@ impl Client {
         if !answer.refuses_token() {
             return Ok(answer);
         }
-        let Some(token) = self.session.replacement(&token, &self.transport).await? else {
-            return Err(self.session.refusal(&answer));
-        };
+        let token = self.session.replacement(&token, &answer, &self.transport).await?;
         let answer = self.transport.send(&request, Some(&token.secret)).await?;
         if answer.refuses_token() {
             return Err(self.session.refusal(&answer));

@@ -75,7 +75,8 @@ fn no_credentials() -> Diagnostic {
     Diagnostic::error(
         "No credentials for the KMS",
         "The provider has no credentials to log in to the KMS with. Set `client_id` and `client_secret` of a machine identity \
-         (or the environment variables `KMS_UNIVERSAL_AUTH_CLIENT_ID` and `KMS_UNIVERSAL_AUTH_CLIENT_SECRET`), or `token` \
-         (`KMS_TOKEN`).",
+         (or the environment variables `KMS_UNIVERSAL_AUTH_CLIENT_ID` and `KMS_UNIVERSAL_AUTH_CLIENT_SECRET`); or `token` \
+         (`KMS_TOKEN`); or `identity_id` (`KMS_MACHINE_IDENTITY_ID`) and an `auth_method` (`KMS_AUTH_METHOD`) with which somebody \
+         else vouches for the identity: `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure` or `gcp`.",
     )
 }

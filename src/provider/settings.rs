@@ -15,7 +15,7 @@ use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 
 use self::limits::Limits;
-use self::login::{Method, login};
+use self::login::{SERVICE_ACCOUNT_TOKEN, login};
 use super::allowed_hosts::AllowedHosts;
 use super::standpoint::{Place, Standpoint};
 use super::validation;
@@ -35,6 +35,9 @@ model! {
         client_id: String,
         client_secret: String,
         token: String,
+        identity_id: String,
+        jwt: String,
+        jwt_file: String,
         organization_slug: String,
         headers: Value,
         ca_certificate: String,
@@ -69,7 +72,8 @@ pub(crate) fn schema() -> Schema {
     let schema = Schema::new(
         "Manages PostgreSQL app connections of Hanzo KMS. Every argument is optional and falls back to its environment \
          variables; of these the first one that is set and not empty wins. Configuring the provider makes no call: it \
-         logs in when something first needs the service.",
+         logs in when something first needs the service. Guides: [authentication](guides/authentication.md), [Terraform in \
+         CI](guides/ci.md), [how credentials are validated](guides/validation.md).",
     )
     .attribute(optional(
         "host",
@@ -88,8 +92,9 @@ pub(crate) fn schema() -> Schema {
         "auth_method",
         Type::String,
         format!(
-            "How to log in: `universal` (client id and secret of a machine identity) or `token` (an access token). \
-             Needed only when the inputs of both are present. Environment: {}.",
+            "How to log in: `universal` (`client_id` and `client_secret` of a machine identity), `token` (an access token), or as \
+             the machine identity `identity_id` that somebody else vouches for: `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure` or \
+             `gcp`. Needed only where what is set can serve several. Environment: {}.",
             variables(&env::AUTH_METHOD)
         ),
     ))
@@ -117,6 +122,38 @@ pub(crate) fn schema() -> Schema {
         )
         .sensitive(),
     )
+    .attribute(optional(
+        "identity_id",
+        Type::String,
+        format!(
+            "Id of a machine identity, for every method but `universal` and `token`. Environment: {}.",
+            variables(&env::IDENTITY_ID)
+        ),
+    ))
+    .attribute(
+        optional(
+            "jwt",
+            Type::String,
+            format!(
+                "Token that proves the identity, for `oidc`, `jwt` and `kubernetes`, and for `azure` and `gcp` where this machine \
+                 is not to be asked for one. Conflicts with `jwt_file`. Environment: {}; for `oidc` first the variable that {} \
+                 names; for `kubernetes` first {}.",
+                variables(&env::JWT),
+                variables(&env::OIDC_TOKEN_NAME),
+                variables(&env::SERVICE_ACCOUNT_TOKEN)
+            ),
+        )
+        .sensitive(),
+    )
+    .attribute(optional(
+        "jwt_file",
+        Type::String,
+        format!(
+            "Path of a file with such a token, which is read anew for each login. For `kubernetes` the default is \
+             `{SERVICE_ACCOUNT_TOKEN}`. Environment, for `kubernetes` only: {}.",
+            variables(&env::SERVICE_ACCOUNT_TOKEN_PATH)
+        ),
+    ))
     .attribute(optional(
         "organization_slug",
         Type::String,
@@ -160,13 +197,19 @@ pub(crate) fn validate(config: &Object) -> Diagnostics {
         diagnostics.extend(host_url(&host, allow_insecure, Source::Argument("host")).err());
     }
     if let Some(method) = argument(&block.auth_method) {
-        diagnostics.extend(Method::parse(&method, Source::Argument("auth_method")).err());
+        diagnostics.extend(login::parse(&method, Source::Argument("auth_method")).err());
     }
     diagnostics.extend(limits::check(&block));
     if let Some(pem) = argument(&block.ca_certificate) {
         diagnostics.extend(certificates(&pem, Source::Argument("ca_certificate")).err());
     }
     // What is unknown may turn out to be null.
+    if argument(&block.jwt).is_some() && argument(&block.jwt_file).is_some() {
+        diagnostics.push(
+            Diagnostic::error("Two tokens", "`jwt` and `jwt_file` exclude each other. Remove one of them.")
+                .at("jwt_file"),
+        );
+    }
     if argument(&block.ca_certificate).is_some() && argument(&block.ca_certificate_file).is_some() {
         diagnostics.push(
             Diagnostic::error(

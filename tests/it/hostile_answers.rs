@@ -35,8 +35,7 @@ fn answers() -> Vec<(Fault, Vec<&'static str>)> {
 const ALWAYS: usize = usize::MAX;
 
 fn client(kms: &Kms, timeout: Duration) -> Client {
-    let login =
-        Login::Universal { client_id: kms.client_id().to_owned(), client_secret: Secret::new(kms.client_secret()) };
+    let login = Login::universal(kms.client_id(), Secret::new(kms.client_secret()));
     let mut settings = Settings::new(BaseUrl::parse(&kms.url(), false).unwrap(), login);
     settings.request_timeout = timeout;
     Client::new(settings)

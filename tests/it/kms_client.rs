@@ -4,6 +4,7 @@
 mod login;
 mod retries;
 mod server;
+mod vouched;
 
 use std::time::Duration;
 
@@ -24,11 +25,11 @@ const PASSWORD: &str = "the-password";
 const HEADER: &str = "the-header-value";
 
 fn universal() -> Login {
-    Login::Universal { client_id: "the-client-id".to_owned(), client_secret: Secret::new(CLIENT_SECRET) }
+    Login::universal("the-client-id", Secret::new(CLIENT_SECRET))
 }
 
 fn token() -> Login {
-    Login::Token(Secret::new(TOKEN))
+    Login::token(Secret::new(TOKEN))
 }
 
 /// Without repetitions: what is told apart here is one exchange.
@@ -199,7 +200,7 @@ async fn what_was_never_sent_cannot_have_run() {
     assert!(!error.may_have_run());
 
     let server = Server::start(|_, _| one()).await;
-    let client = Client::new(settings(&server.base(), Login::Token(Secret::new("a\nb"))));
+    let client = Client::new(settings(&server.base(), Login::token(Secret::new("a\nb"))));
     let error = client.create(&new_connection()).await.unwrap_err();
     assert!(matches!(error, Error::Settings(_)) && !error.may_have_run(), "{error:?}");
     assert_eq!(server.requests().len(), 0);

@@ -15,6 +15,7 @@ mod kills;
 mod kms_client;
 mod kms_server;
 mod lifecycle;
+mod logins;
 mod lost_answers;
 mod managed;
 mod moving;

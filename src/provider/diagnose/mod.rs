@@ -8,6 +8,7 @@ pub(crate) mod drift;
 mod elsewhere;
 mod existing;
 mod from_kms;
+mod login;
 pub(crate) mod managed;
 mod privileges;
 mod service;

@@ -9,7 +9,7 @@ use crate::kms::{
 };
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 
-use super::{from_kms, sentence};
+use super::{from_kms, login, sentence};
 
 const TOO_MANY: &str = "Too many requests to the KMS";
 const NOT_ACCEPTED: &str = "The KMS does not accept a value";
@@ -74,6 +74,17 @@ pub(crate) fn service(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
         return from_kms::refusal(attempt, sent, message, reply, OffsetDateTime::now_utc()).into();
     }
     let (summary, next, path) = words(attempt, error);
+    if let Error::LoginRefused { login, .. } | Error::NoProof { login, .. } = error {
+        let told_by = login.told_by(attempt.title);
+        if told_by != attempt.title {
+            let detail = format!(
+                "{}: the {login} at `{}` failed. Why, and what to check, says the message of `{told_by}`.",
+                attempt.could_not_be_done(),
+                login.host
+            );
+            return Diagnostic::error(summary, detail).into();
+        }
+    }
     let what_happened = attempt.failed(error);
     let detail = if next.is_empty() { what_happened } else { format!("{what_happened}\n\n{next}") };
     let diagnostic = Diagnostic::error(summary, detail);
@@ -267,16 +278,10 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
     match error {
         Error::Settings(_) | Error::NotAnId(_) => say("The KMS could not be asked", "Nothing was sent to the KMS."),
         Error::Invalid { .. } => say(NOT_ACCEPTED, "It does not say which. The request id leads to its log."),
-        Error::LoginRefused { method: "token", .. } => say(
-            "The KMS refused the login",
-            "The token is expired, revoked, or of another KMS, or this machine's address is not allowed. A token is not renewed: \
-             give a new one in `token` (or `KMS_TOKEN`), or let the provider log in with `client_id` and `client_secret`.",
-        ),
-        Error::LoginRefused { .. } => say(
-            "The KMS refused the login",
-            "Check `client_id` and `client_secret` of the provider, that the secret has not expired or reached its limit of uses, and that this machine's address is allowed. The login is not tried again in this run: three failures lock the \
-             identity for five minutes.",
-        ),
+        Error::LoginRefused { login, reply } => {
+            ("The KMS refused the login", login::refused(login.method, reply), None)
+        }
+        Error::NoProof { login, .. } => ("Nothing to log in to the KMS with", login::no_proof(login.method), None),
         Error::Denied { .. } => (
             "The KMS does not allow it",
             format!(
@@ -348,6 +353,9 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             "The KMS refused the request",
             "Correct what it names. If it names nothing, the request id leads to its log.",
         ),
+        Error::Unavailable { reply } if login::is_with_aws(reply) => {
+            ("The KMS could not ask AWS", login::AWS_REFUSED.to_owned(), None)
+        }
         Error::Unavailable { .. } => say(
             "The KMS failed",
             "Try again in a while. If it keeps failing, whoever runs the KMS finds the reason in its log by the request id.",

@@ -8,6 +8,7 @@ mod database;
 mod elsewhere;
 mod existing;
 mod first_lines;
+mod kms_login;
 mod privileges;
 mod service;
 mod shared;

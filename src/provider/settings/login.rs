@@ -1,125 +1,279 @@
 //! Who logs in to the service: from arguments and variables to one method with all its inputs. Knows nothing of the login
 //! itself.
+//!
+//! [`inputs`] has the table of methods with their inputs. A further method is a row there.
 
-use crate::env::{self, Variable};
-use crate::kms::Login;
+use std::path::PathBuf;
+
+use crate::env;
+use crate::kms::{AZURE_METADATA, Aws, GOOGLE_METADATA, Login, LoginMethod, Proof};
 use crate::secret::Secret;
 use crate::terraform::diagnostic::Diagnostic;
 
-use super::{Block, Source, argument, found};
+use self::inputs::{Found, Input, Inputs, METHODS, Row, Surroundings};
+use super::{Block, Source, argument};
+
+mod inputs;
+
+/// Where Kubernetes puts the token of a pod's service account.
+pub(super) const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// The login that arguments or variables describe. None at all is no error: not every run needs one.
 pub(super) fn login(block: &Block, variable: env::Lookup<'_>) -> Result<Option<Login>, Diagnostic> {
-    let (id, secret, token) = (argument(&block.client_id), argument(&block.client_secret), argument(&block.token));
-    let of_variables = Inputs {
-        universal: present(&env::CLIENT_ID, variable).or_else(|| present(&env::CLIENT_SECRET, variable)),
-        token: present(&env::TOKEN, variable),
+    let inputs = Inputs::find(block, variable);
+    let Some((row, because)) = choose(block, &inputs, variable)? else { return Ok(None) };
+    complete(row, because, &inputs, variable).map(Some)
+}
+
+/// Reads the name of a method. Case, dashes and an `auth` at the end do not matter: the incumbents' tools write them so.
+pub(super) fn parse(text: &str, source: Source) -> Result<LoginMethod, Diagnostic> {
+    let name = text.trim().to_ascii_lowercase().replace('-', "_");
+    let name = name.strip_suffix("_auth").unwrap_or(&name);
+    let name = match name {
+        "aws" => "aws_iam",
+        "gcp_id_token" => "gcp",
+        name => name,
     };
-    let of_block = Inputs {
-        universal: id.as_ref().map(|_| "client_id").or_else(|| secret.as_ref().map(|_| "client_secret")),
-        token: token.as_ref().map(|_| "token"),
-    };
-    let Some((method, because)) = method(block, &of_block, &of_variables, variable)? else { return Ok(None) };
-    match method {
-        Method::Universal => {
-            let client_id = id
-                .or_else(|| found(&env::CLIENT_ID, variable))
-                .ok_or_else(|| incomplete("universal", because, "client_id", &env::CLIENT_ID))?;
-            let client_secret = secret
-                .or_else(|| found(&env::CLIENT_SECRET, variable))
-                .ok_or_else(|| incomplete("universal", because, "client_secret", &env::CLIENT_SECRET))?;
-            Ok(Some(Login::Universal { client_id, client_secret: Secret::new(client_secret) }))
-        }
-        Method::Token => {
-            let token = token
-                .or_else(|| found(&env::TOKEN, variable))
-                .ok_or_else(|| incomplete("token", because, "token", &env::TOKEN))?;
-            Ok(Some(Login::Token(Secret::new(token))))
-        }
-    }
-}
-
-/// How to log in.
-#[derive(Clone, Copy)]
-pub(super) enum Method {
-    Universal,
-    Token,
-}
-
-impl Method {
-    /// Reads the name of a method.
-    pub(super) fn parse(text: &str, source: Source) -> Result<Self, Diagnostic> {
-        match text.trim().to_ascii_lowercase().as_str() {
-            "universal" | "universal-auth" => Ok(Self::Universal),
-            "token" => Ok(Self::Token),
-            _ => Err(source.diagnostic(
-                "Unknown authentication method",
-                "this is not a method that the provider knows. It takes `universal` (with `client_id` and \
-                 `client_secret`) or `token` (with `token`).",
-            )),
-        }
-    }
-}
-
-/// For each method an argument, or a variable, that belongs to it.
-struct Inputs {
-    universal: Option<&'static str>,
-    token: Option<&'static str>,
+    LoginMethod::ALL.into_iter().find(|method| method.name() == name).ok_or_else(|| {
+        let known = names(LoginMethod::ALL.map(LoginMethod::name));
+        source.diagnostic(
+            "Unknown authentication method",
+            &format!("this is not a method that the provider knows. It takes {known}."),
+        )
+    })
 }
 
 /// The method in use, and the argument or variable that says so: the block alone if it can tell, else the variable that
-/// names a method, else the inputs among the variables.
-fn method(
+/// names a method, else the block together with the inputs among the variables.
+fn choose(
     block: &Block,
-    of_block: &Inputs,
-    of_variables: &Inputs,
+    inputs: &Inputs,
     variable: env::Lookup<'_>,
-) -> Result<Option<(Method, &'static str)>, Diagnostic> {
+) -> Result<Option<(&'static Row, &'static str)>, Diagnostic> {
     if let Some(method) = argument(&block.auth_method) {
-        return Ok(Some((Method::parse(&method, Source::Argument("auth_method"))?, "auth_method")));
+        let method = parse(&method, Source::Argument("auth_method"))?;
+        return Ok(Row::of(method).map(|row| (row, "auth_method")));
     }
-    let named = env::first(&env::AUTH_METHOD, variable);
-    match (of_block, named, of_variables) {
-        (Inputs { universal: Some(argument), token: None }, ..) => Ok(Some((Method::Universal, argument))),
-        (Inputs { universal: None, token: Some(argument) }, ..) => Ok(Some((Method::Token, argument))),
-        (_, Some((name, method)), _) => Ok(Some((Method::parse(&method, Source::Variable(name))?, name))),
-        (Inputs { universal: Some(one), token: Some(other) }, None, _) => {
-            Err(two_methods(one, other, "in the provider block", "`auth_method`").at("auth_method"))
-        }
-        (_, None, Inputs { universal: Some(one), token: Some(other) }) => {
-            let [method, _] = env::AUTH_METHOD;
-            Err(two_methods(one, other, "in the environment", &format!("`auth_method` or `{}`", method.name)))
-        }
-        (_, None, Inputs { universal: Some(variable), token: None }) => Ok(Some((Method::Universal, variable))),
-        (_, None, Inputs { universal: None, token: Some(variable) }) => Ok(Some((Method::Token, variable))),
-        (_, None, Inputs { universal: None, token: None }) => Ok(None),
+    let of_block = possible(METHODS.iter().collect(), &inputs.block);
+    if let ([row], Some(found)) = (of_block.as_slice(), inputs.block.first()) {
+        return Ok(Some((row, found.name)));
+    }
+    if let Some((name, method)) = env::first(&env::AUTH_METHOD, variable) {
+        let method = parse(&method, Source::Variable(name))?;
+        let fits = of_block.is_empty() || of_block.iter().any(|row| row.method == method);
+        return match (fits, inputs.block.first()) {
+            (false, Some(found)) => Err(contradiction(method, name, found)),
+            _ => Ok(Row::of(method).map(|row| (row, name))),
+        };
+    }
+    if of_block.is_empty() {
+        return Err(two_methods(&inputs.block, "in the provider block").at("auth_method"));
+    }
+    // What no method uses that the block leaves possible is not meant for this provider block.
+    let relevant: Vec<&Found> =
+        inputs.environment.iter().filter(|found| of_block.iter().any(|row| row.uses(found.input))).collect();
+    let all = possible(of_block, relevant.iter().copied());
+    match (all.as_slice(), relevant.first().copied().or(inputs.block.first())) {
+        (_, None) => Ok(None),
+        ([], _) => Err(two_methods(relevant, "in the environment")),
+        ([row], Some(found)) => Ok(Some((row, found.name))),
+        (several, Some(_)) => Err(undecided(several, inputs.block.iter().chain(relevant))),
     }
 }
 
-fn two_methods(universal: &str, token: &str, place: &str, chooser: &str) -> Diagnostic {
+/// Those of the methods that use every one of the inputs.
+fn possible<'a>(methods: Vec<&'static Row>, inputs: impl IntoIterator<Item = &'a Found>) -> Vec<&'static Row> {
+    inputs.into_iter().fold(methods, |rows, found| rows.into_iter().filter(|row| row.uses(found.input)).collect())
+}
+
+/// The login, with everything it needs.
+fn complete(
+    row: &'static Row,
+    because: &'static str,
+    inputs: &Inputs,
+    variable: env::Lookup<'_>,
+) -> Result<Login, Diagnostic> {
+    let who = row.who.map(|who| inputs.get(who).map(|found| found.value.clone()).ok_or(Missing::of(&[who])));
+    let proof = match inputs.first(row.proof) {
+        Some(found) => found.proof(variable),
+        None => surroundings(row, variable),
+    };
+    match (row.method, who, proof) {
+        (LoginMethod::Token, None, Ok(Proof::Given(token))) => Ok(Login::token(token)),
+        (LoginMethod::Universal, Some(Ok(id)), Ok(Proof::Given(secret))) => Ok(Login::universal(id, secret)),
+        (method, Some(Ok(id)), Ok(proof)) => Ok(Login::identity(method, id, proof)),
+        (_, who, proof) => {
+            let missing = [who.and_then(Result::err), proof.err()].into_iter().flatten();
+            Err(incomplete(row, because, inputs, missing.collect()))
+        }
+    }
+}
+
+impl Found {
+    fn proof(&self, variable: env::Lookup<'_>) -> Result<Proof, Missing> {
+        match self.input {
+            Input::NamedVariable => named(self, variable).map(|token| Proof::Given(Secret::new(token))),
+            input if input.is_file() => Ok(Proof::File(PathBuf::from(&self.value))),
+            _ => Ok(Proof::Given(Secret::new(&self.value))),
+        }
+    }
+}
+
+/// The token in the variable that `found` names.
+fn named(found: &Found, variable: env::Lookup<'_>) -> Result<String, Missing> {
+    let name = &found.value;
+    // What is no name may be the token itself.
+    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let value = variable(name).map(|token| token.trim().to_owned()).filter(|token| is_name && !token.is_empty());
+    value.ok_or_else(|| {
+        let what = if is_name { format!("the environment variable `{name}`") } else { "the variable".to_owned() };
+        Missing {
+            argument: None,
+            sentence: format!(
+                "{what} that `{}` names is not set. It takes the name of a variable with the token in it.",
+                found.name
+            ),
+        }
+    })
+}
+
+fn surroundings(row: &Row, variable: env::Lookup<'_>) -> Result<Proof, Missing> {
+    let missing = || Missing::of(row.proof);
+    Ok(match row.otherwise.ok_or_else(missing)? {
+        Surroundings::GitHubActions => {
+            let set = |name| variable(name).filter(|value| !value.trim().is_empty());
+            let asked = set(env::ACTIONS_ID_TOKEN_REQUEST_URL).zip(set(env::ACTIONS_ID_TOKEN_REQUEST_TOKEN));
+            let (url, token) = asked.ok_or_else(|| {
+                missing().or(
+                " In a job of GitHub Actions none of them is needed: give the job the permission `id-token: write`.",
+            )
+            })?;
+            Proof::GitHubActions { url, token: Secret::new(token) }
+        }
+        Surroundings::ServiceAccount => Proof::File(PathBuf::from(SERVICE_ACCOUNT_TOKEN)),
+        Surroundings::Azure => Proof::Azure {
+            address: variable(env::AZURE_POD_IDENTITY_AUTHORITY_HOST).unwrap_or(AZURE_METADATA.to_owned()),
+        },
+        Surroundings::Google => {
+            Proof::Google { host: variable(env::GCE_METADATA_HOST).unwrap_or(GOOGLE_METADATA.to_owned()) }
+        }
+        Surroundings::Aws => Proof::Aws(Aws::new(variable)),
+    })
+}
+
+/// What a method lacks.
+struct Missing {
+    argument: Option<&'static str>,
+    sentence: String,
+}
+
+impl Missing {
+    /// One of several inputs that will do.
+    fn of(inputs: &[Input]) -> Self {
+        let arguments: Vec<_> = inputs.iter().filter_map(|input| input.argument()).collect();
+        let variables = inputs.iter().flat_map(|input| input.variables()).map(|variable| variable.name);
+        let arguments_or = names_or(arguments.iter().copied());
+        let sentence = format!(
+            "{arguments_or} is not set. Set the argument {arguments_or} or one of the environment variables {}.",
+            names(variables)
+        );
+        Self { argument: arguments.first().copied(), sentence }
+    }
+
+    fn or(mut self, more: &str) -> Self {
+        self.sentence.push_str(more);
+        self
+    }
+}
+
+fn incomplete(row: &Row, because: &str, inputs: &Inputs, missing: Vec<Missing>) -> Diagnostic {
+    let found = inputs.block.iter().chain(&inputs.environment).filter(|found| row.uses(found.input));
+    let found = names(found.map(|found| found.name));
+    let found = if found.is_empty() { "none of its inputs".to_owned() } else { found };
+    let lacks: Vec<_> = missing.iter().map(|missing| format!("  - {}", missing.sentence)).collect();
+    let diagnostic = Diagnostic::error(
+        "Incomplete credentials for the KMS",
+        format!(
+            "The method `{}` is in use (because of `{because}`). Found: {found}. Missing:\n{}",
+            row.method,
+            lacks.join("\n")
+        ),
+    );
+    match missing.iter().find_map(|missing| missing.argument) {
+        Some(argument) => diagnostic.at(argument),
+        None => diagnostic,
+    }
+}
+
+fn two_methods<'a>(found: impl IntoIterator<Item = &'a Found>, place: &str) -> Diagnostic {
+    // Inputs that one method can use are one side.
+    let mut sides: Vec<(Vec<&'static Row>, Vec<&str>)> = Vec::new();
+    for found in found {
+        let using =
+            |rows: &[&'static Row]| rows.iter().copied().filter(|row| row.uses(found.input)).collect::<Vec<_>>();
+        match sides.iter_mut().find(|(rows, _)| rows.iter().any(|row| row.uses(found.input))) {
+            Some((rows, inputs)) => {
+                *rows = using(rows);
+                inputs.push(found.name);
+            }
+            None => sides.push((using(&METHODS.iter().collect::<Vec<_>>()), vec![found.name])),
+        }
+    }
+    let said = |(rows, inputs): (Vec<&Row>, Vec<&str>)| {
+        format!("{} (because of {})", names_or(rows.iter().map(|row| row.method.name())), names(inputs))
+    };
+    let sides: Vec<_> = sides.into_iter().map(said).collect();
     Diagnostic::error(
         "Two authentication methods",
         format!(
-            "Both `universal` (because of `{universal}`) and `token` (because of `{token}`) are configured {place}. Remove the \
-             inputs of one of them, or say which one to use with {chooser}."
+            "More than one method is configured {place}: {}. Remove the inputs of all but one, or say which one to use with \
+             {CHOOSERS}.",
+            sides.join(", and ")
         ),
     )
 }
 
-fn incomplete(method: &str, because: &str, missing: &'static str, variables: &[Variable]) -> Diagnostic {
-    let variables: Vec<_> = variables.iter().map(|variable| format!("`{}`", variable.name)).collect();
+fn contradiction(method: LoginMethod, variable: &str, found: &Found) -> Diagnostic {
     Diagnostic::error(
-        "Incomplete credentials for the KMS",
+        "Two authentication methods",
         format!(
-            "The method `{method}` is in use (because of `{because}`), but `{missing}` is not set. Set the argument \
-             `{missing}` or one of the environment variables {}.",
-            variables.join(", ")
+            "`{variable}` names the method `{method}`, which does not use the argument `{}`. Remove one of them, or say which \
+             method to use with the argument `auth_method`.",
+            found.name
         ),
     )
-    .at(missing)
+    .at(found.name)
 }
 
-/// The first of the variables that is set.
-fn present(variables: &[Variable], variable: env::Lookup<'_>) -> Option<&'static str> {
-    env::first(variables, variable).map(|(name, _)| name)
+fn undecided<'a>(rows: &[&Row], found: impl Iterator<Item = &'a Found>) -> Diagnostic {
+    Diagnostic::error(
+        "Which authentication method?",
+        format!(
+            "What is set ({}) can serve {}. Say which one to use with {CHOOSERS}.",
+            names(found.map(|found| found.name)),
+            names_or(rows.iter().map(|row| row.method.name()))
+        ),
+    )
+    .at("auth_method")
 }
+
+const CHOOSERS: &str = "the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`";
+
+/// Names in a list: "`a`, `b`".
+fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// Names to choose from: "`a`, `b` or `c`".
+fn names_or<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,20 +4,19 @@ use std::time::Duration;
 
 use super::limits::DEFAULT_REQUEST_TIMEOUT;
 use super::*;
-use crate::kms::Login;
 
-type Pairs<'a> = &'a [(&'a str, &'a str)];
+pub(super) type Pairs<'a> = &'a [(&'a str, &'a str)];
 
-const CLIENT: Pairs<'_> = &[("client_id", "me"), ("client_secret", "s3cr3t-1")];
-const KMS_CLIENT: Pairs<'_> =
+pub(super) const CLIENT: Pairs<'_> = &[("client_id", "me"), ("client_secret", "s3cr3t-1")];
+pub(super) const KMS_CLIENT: Pairs<'_> =
     &[("KMS_UNIVERSAL_AUTH_CLIENT_ID", "me-kms"), ("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", "s3cr3t-kms")];
-const KMS_TOKEN: (&str, &str) = ("KMS_TOKEN", "s3cr3t-token-kms");
+pub(super) const KMS_TOKEN: (&str, &str) = ("KMS_TOKEN", "s3cr3t-token-kms");
 
-fn block(arguments: Pairs<'_>) -> Object {
+pub(super) fn block(arguments: Pairs<'_>) -> Object {
     arguments.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))).collect()
 }
 
-fn resolve_object(object: &Object, variables: Pairs<'_>) -> Result<Resolved, Diagnostics> {
+pub(super) fn resolve_object(object: &Object, variables: Pairs<'_>) -> Result<Resolved, Diagnostics> {
     let lookup =
         |wanted: &str| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
     resolve(object, &lookup)
@@ -30,21 +29,8 @@ fn client(arguments: Pairs<'_>, variables: Pairs<'_>) -> Settings {
     resolved.client.unwrap_or_else(|_| panic!("no client: {arguments:?} {variables:?}"))
 }
 
-/// Who logs in, or why nobody can.
-fn who(arguments: Pairs<'_>, variables: Pairs<'_>) -> String {
-    match resolve_object(&block(arguments), variables) {
-        Err(error) => error.iter().map(text).collect::<Vec<_>>().join("\n"),
-        Ok(Resolved { client: Err(NoClient::NoCredentials), .. }) => "nobody".to_owned(),
-        Ok(Resolved { client: Err(NoClient::Unknown(names)), .. }) => format!("unknown: {}", names.join(", ")),
-        Ok(Resolved { client: Ok(settings), .. }) => match settings.login {
-            Login::Universal { client_id, client_secret } => format!("{client_id} with {}", client_secret.expose()),
-            Login::Token(token) => token.expose().to_owned(),
-        },
-    }
-}
-
 /// A message on one line, with its argument in front. It must hold no secret and read well.
-fn text(diagnostic: &Diagnostic) -> String {
+pub(super) fn text(diagnostic: &Diagnostic) -> String {
     let path = diagnostic.path.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     let text = format!("{path}: {}: {}", diagnostic.summary, diagnostic.detail);
     assert!(!text.contains("s3cr3t"), "{text}");
@@ -141,94 +127,8 @@ fn retries_and_pace_are_whole_numbers_in_a_range() {
     }
 }
 
-fn with<'a>(pairs: Pairs<'a>, more: (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {
+pub(super) fn with<'a>(pairs: Pairs<'a>, more: (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {
     [pairs, &[more]].concat()
-}
-
-#[test]
-fn who_logs_in() {
-    let token = ("token", "s3cr3t-token");
-    let half: Pairs<'_> = &[("client_id", "me")];
-    let infisical: Pairs<'_> = &[
-        ("INFISICAL_UNIVERSAL_AUTH_CLIENT_ID", "me-infisical"),
-        ("INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET", "s3cr3t-infisical"),
-    ];
-    let both = [CLIENT, &[token]].concat();
-    let kms_both = [KMS_CLIENT, &[KMS_TOKEN]].concat();
-    for (arguments, variables, expected) in [
-        (&[][..], &[][..], "nobody"),
-        (CLIENT, &[], "me with s3cr3t-1"),
-        (&[token], &[], "s3cr3t-token"),
-        (&[], KMS_CLIENT, "me-kms with s3cr3t-kms"),
-        (&[], infisical, "me-infisical with s3cr3t-infisical"),
-        (&[], &[KMS_CLIENT, infisical].concat(), "me-kms with s3cr3t-kms"),
-        (&[], &[("INFISICAL_TOKEN", "s3cr3t-2")], "s3cr3t-2"),
-        // Half from here and half from there.
-        (half, KMS_CLIENT, "me with s3cr3t-kms"),
-        // A method in the block makes the other one of the environment irrelevant, and what the environment names.
-        (CLIENT, &[KMS_TOKEN], "me with s3cr3t-1"),
-        (&[token], KMS_CLIENT, "s3cr3t-token"),
-        (CLIENT, &[KMS_TOKEN, ("KMS_AUTH_METHOD", "token")], "me with s3cr3t-1"),
-        (&[token], &with(KMS_CLIENT, ("KMS_AUTH_METHOD", "universal")), "s3cr3t-token"),
-        // Which of two.
-        (&with(&both, ("auth_method", "token")), &[], "s3cr3t-token"),
-        (&with(&both, ("auth_method", " Universal ")), &[], "me with s3cr3t-1"),
-        (&both, &[("KMS_AUTH_METHOD", "TOKEN")], "s3cr3t-token"),
-        (&[], &with(&kms_both, ("KMS_AUTH_METHOD", "UNIVERSAL")), "me-kms with s3cr3t-kms"),
-        (&[("auth_method", "token")], &with(&kms_both, ("KMS_AUTH_METHOD", "universal")), "s3cr3t-token-kms"),
-        (&[("auth_method", "")], &[KMS_TOKEN], "s3cr3t-token-kms"),
-        // Empty is absent.
-        (&[("token", " ")], KMS_CLIENT, "me-kms with s3cr3t-kms"),
-        (CLIENT, &[("KMS_TOKEN", "")], "me with s3cr3t-1"),
-    ] {
-        assert_eq!(who(arguments, variables), expected, "{arguments:?} {variables:?}");
-    }
-}
-
-#[test]
-fn two_methods_or_half_a_method_are_errors_that_name_what_to_do() {
-    let two_in_block = [CLIENT, &[("token", "s3cr3t-token")]].concat();
-    let two_in_environment = [KMS_CLIENT, &[KMS_TOKEN]].concat();
-    for (arguments, variables, place, names) in [
-        (&two_in_block[..], &[][..], "auth_method", &["in the provider block", "`client_id`", "`token`"][..]),
-        (
-            &[],
-            &two_in_environment,
-            "-",
-            &["in the environment", "`KMS_UNIVERSAL_AUTH_CLIENT_ID`", "`KMS_TOKEN`", "`KMS_AUTH_METHOD`"],
-        ),
-        (
-            &CLIENT[..1],
-            &[KMS_TOKEN],
-            "client_secret",
-            &["because of `client_id`", "`client_secret` is not set", "`KMS_UNIVERSAL_AUTH_CLIENT_SECRET`"],
-        ),
-        (
-            &CLIENT[1..],
-            &[],
-            "client_id",
-            &["because of `client_secret`", "`client_id` is not set", "`INFISICAL_UNIVERSAL_AUTH_CLIENT_ID`"],
-        ),
-        (
-            &[],
-            &KMS_CLIENT[1..],
-            "client_id",
-            &["because of `KMS_UNIVERSAL_AUTH_CLIENT_SECRET`", "`client_id` is not set"],
-        ),
-        (
-            &[("auth_method", "token")],
-            KMS_CLIENT,
-            "token",
-            &["because of `auth_method`", "`token` is not set", "`KMS_TOKEN`, `INFISICAL_TOKEN`"],
-        ),
-        (&[], &[("KMS_AUTH_METHOD", "universal")], "client_id", &["because of `KMS_AUTH_METHOD`"]),
-    ] {
-        let said = who(arguments, variables);
-        assert!(said.starts_with(&format!("{place}: ")), "{said}");
-        for name in names {
-            assert!(said.contains(name), "`{name}` is missing: {said}");
-        }
-    }
 }
 
 #[test]

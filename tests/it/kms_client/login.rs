@@ -1,7 +1,7 @@
 //! When the client logs in, and when it never does again.
 
 use futures_util::future::join_all;
-use terraform_provider_kms::kms::{Error, Login};
+use terraform_provider_kms::kms::{Error, Login, LoginMethod};
 
 use super::{
     CLIENT_SECRET, ID, TOKEN, client, is_login, logged_in, one, own,
@@ -45,10 +45,9 @@ async fn a_refused_login_is_never_repeated() {
         results.push(client.read(ID).await);
         for result in results {
             let error = result.unwrap_err();
-            let Error::LoginRefused { method: "universal", client_id: Some(id), reply } = &error else {
-                panic!("{error:?}")
-            };
-            assert_eq!((id.as_str(), reply.status), ("the-client-id", status));
+            let Error::LoginRefused { login, reply } = &error else { panic!("{error:?}") };
+            assert_eq!((login.method, reply.status), (LoginMethod::Universal, status));
+            assert!(error.to_string().contains("`universal` login of client `the-client-id`"), "{error}");
             assert!(!error.to_string().contains(CLIENT_SECRET), "{error}");
         }
         assert_eq!(server.requests().len(), 1, "{message}");
@@ -113,6 +112,17 @@ async fn a_token_that_is_not_taken_is_replaced_once() {
         };
         assert_eq!((ended.as_str(), server.requests().len()), (end, expected), "{method} {}", answers.len());
     }
+}
+
+#[tokio::test]
+async fn a_ready_token_that_is_refused_is_not_shown_again() {
+    let server = Server::start(|_, _| own(401, "UnauthorizedError", "No identity access token found")).await;
+    let client = client(&server, token());
+    for _ in 0..3 {
+        let error = client.read(ID).await.unwrap_err();
+        assert!(matches!(&error, Error::LoginRefused { login, .. } if login.method == LoginMethod::Token), "{error:?}");
+    }
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ fn what_became_of_a_create() {
 async fn a_create_is_looked_for_only_when_it_may_have_been_run() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let login = Login::Token(Secret::new("token"));
+    let login = Login::token(Secret::new("token"));
     let client = Client::new(Settings::new(BaseUrl::parse(&base, false).unwrap(), login));
     let request = NewConnection {
         name: "orders-db".to_owned(),

@@ -12,7 +12,7 @@ use crate::terraform::moving::MoveSource;
 
 #[test]
 fn what_cannot_be_imported() {
-    let login = Login::Token(Secret::new("token"));
+    let login = Login::token(Secret::new("token"));
     let client = Client::new(Settings::new(BaseUrl::parse("https://kms.example.com", false).unwrap(), login));
     let (id, other) = ("3c90c3cc-0d44-4b50-8888-8dd25736052a", "7ffbb072-2575-495a-b5b0-127f88caef78");
     let found = [

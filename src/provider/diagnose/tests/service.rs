@@ -80,27 +80,6 @@ fn before_anything_was_sent() {
 }
 
 #[test]
-fn a_refused_login() {
-    let error = Error::LoginRefused {
-        method: "universal",
-        client_id: Some("3c90c3cc".to_owned()),
-        reply: reply(401, "Unauthorized", "Invalid credentials"),
-    };
-    check(
-        &error,
-        expect![[r#"
-            Error: The KMS refused the login
-            at the whole block
-
-            `orders-db` could not be updated: the KMS refused the `universal` login of client `3c90c3cc`.
-            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 401 `Unauthorized`: Invalid credentials (request id `req-1`).
-
-            Check `client_id` and `client_secret` of the provider, that the secret has not expired or reached its limit of uses, and that this machine's address is allowed. The login is not tried again in this run: three failures lock the identity for five minutes.
-        "#]],
-    );
-}
-
-#[test]
 fn a_missing_permission() {
     let error = Error::Denied {
         action: Some("edit".to_owned()),

@@ -1,0 +1,146 @@
+//! Who this machine is at AWS: finds a key where AWS's own tools find one, in their order, and signs with it the question
+//! "who am I?", which the KMS then asks in our name.
+//!
+//! Not with AWS's `aws-config`, which does the same and makes the provider 1.7 MB larger (6.46 MB to 8.18 MB).
+
+mod metadata;
+mod profile;
+mod sign;
+mod sts;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
+use self::profile::Profiles;
+use super::proof::Evidence;
+use crate::{env::aws as names, secret::Secret};
+
+/// Where everybody is known when no region is set.
+const USUAL_REGION: &str = "us-east-1";
+
+/// The variables of AWS that are set. Everything else (files, metadata servers) is looked at only for a login.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Aws(BTreeMap<&'static str, Secret>);
+
+/// A key, which may be short-lived.
+#[derive(Clone)]
+struct Key {
+    id: String,
+    secret: Secret,
+    session_token: Option<Secret>,
+}
+
+impl Aws {
+    /// Looks the variables up.
+    pub fn new(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = names::ALL.iter().filter_map(|name| {
+            let value = variable(name)?.trim().to_owned();
+            (!value.is_empty()).then(|| (*name, Secret::new(value)))
+        });
+        Self(set.collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(Secret::expose)
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.get(name).map(PathBuf::from)
+    }
+
+    /// The signed question, as the fields of a login.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub(super) async fn evidence(&self) -> Result<Evidence, String> {
+        let profiles = Profiles::read(self).await?;
+        let region = self.region(&profiles).await?;
+        let key = self.key(&profiles, &region).await?;
+        let body = sts::WHO_AM_I;
+        let url = format!("https://sts.{region}.amazonaws.com/");
+        let headers = sign::headers(&url, body, &region, &key, SystemTime::now())?;
+        let mut secrets: Vec<Secret> = headers.get("authorization").map(Secret::new).into_iter().collect();
+        secrets.extend(key.session_token);
+        let headers = serde_json::to_string(&headers).unwrap_or_default();
+        let encoded = |text: &str| Secret::new(BASE64_STANDARD.encode(text));
+        let fields = vec![
+            ("iamHttpRequestMethod", Secret::new("POST")),
+            ("iamRequestBody", encoded(body)),
+            ("iamRequestHeaders", encoded(&headers)),
+        ];
+        Ok(Evidence { fields, secrets })
+    }
+
+    /// The region, which names the service that the KMS asks.
+    async fn region(&self, profiles: &Profiles) -> Result<String, String> {
+        let set = self.get(names::REGION).or_else(|| self.get(names::DEFAULT_REGION));
+        let region = match set.or_else(|| profiles.region()) {
+            Some(region) => region.to_owned(),
+            // What has a key in its surroundings has a region there, too.
+            None if self.has_key() => USUAL_REGION.to_owned(),
+            None => metadata::region(self).await.unwrap_or_else(|| USUAL_REGION.to_owned()),
+        };
+        let is_region = |text: &str| {
+            !text.is_empty()
+                && text.len() <= 20
+                && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        if is_region(&region) {
+            Ok(region)
+        } else {
+            Err("the region of AWS that is set is not the name of one".to_owned())
+        }
+    }
+
+    fn has_key(&self) -> bool {
+        self.get(names::ACCESS_KEY_ID).is_some()
+    }
+
+    /// A key: from the variables, a profile, a token for a role, the container, or the machine. The first that is set up
+    /// counts, and must work.
+    async fn key(&self, profiles: &Profiles, region: &str) -> Result<Key, String> {
+        if let Some(key) = self.key_of_variables()? {
+            return Ok(key);
+        }
+        if let Some(key) = profiles.key(self, region).await? {
+            return Ok(key);
+        }
+        if let (Some(file), Some(role)) = (self.path(names::WEB_IDENTITY_TOKEN_FILE), self.get(names::ROLE_ARN)) {
+            return sts::with_web_identity(self, region, role, self.get(names::ROLE_SESSION_NAME), &file).await;
+        }
+        if let Some(key) = metadata::container(self).await? {
+            return Ok(key);
+        }
+        metadata::instance(self).await.map_err(|reason| {
+            format!(
+                "no key of AWS was found in the environment, in a profile, as a web identity or in a container; and {reason}"
+            )
+        })
+    }
+
+    fn key_of_variables(&self) -> Result<Option<Key>, String> {
+        match (self.get(names::ACCESS_KEY_ID), self.0.get(names::SECRET_ACCESS_KEY)) {
+            (None, _) => Ok(None),
+            (Some(_), None) => {
+                Err(format!("`{}` is set, but `{}` is not", names::ACCESS_KEY_ID, names::SECRET_ACCESS_KEY))
+            }
+            (Some(id), Some(secret)) => {
+                let session_token = self.0.get(names::SESSION_TOKEN).cloned();
+                Ok(Some(Key { id: id.to_owned(), secret: secret.clone(), session_token }))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

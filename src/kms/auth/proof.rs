@@ -1,0 +1,168 @@
+//! What proves who logs in, and where it comes from: given, in a file, or from whoever vouches for this machine. Everything
+//! but what is given is fetched for each login, because it is replaced from time to time.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+
+use super::aws::Aws;
+use super::fetch::{Fetch, Reach};
+use crate::secret::Secret;
+
+/// What proves who logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// Given as it is.
+    Given(Secret),
+    /// In a file that somebody keeps fresh.
+    File(PathBuf),
+    /// From GitHub, for the job that runs.
+    GitHubActions {
+        /// Where to ask.
+        url: String,
+        /// What to show there.
+        token: Secret,
+    },
+    /// From the metadata server of an Azure machine.
+    Azure {
+        /// Where that is.
+        address: String,
+    },
+    /// From the metadata server of a Google machine.
+    Google {
+        /// Host, and port where it is not the usual one.
+        host: String,
+    },
+    /// From a key of AWS, by a signature.
+    Aws(Aws),
+}
+
+/// Where Azure's metadata server is on every machine.
+pub const AZURE_METADATA: &str = "http://169.254.169.254";
+/// Where Google's metadata server is on every machine.
+pub const GOOGLE_METADATA: &str = "metadata.google.internal";
+
+/// What the token of an Azure machine is for. The service accepts the one that is set for the identity, which is this
+/// unless somebody changed it.
+const AZURE_RESOURCE: &str = "https://management.azure.com/";
+/// No token is longer.
+const LONGEST_FILE: u64 = 64 * 1024;
+
+/// The fields of a login that prove who logs in, and what else must never be seen.
+pub(super) struct Evidence {
+    pub(super) fields: Vec<(&'static str, Secret)>,
+    pub(super) secrets: Vec<Secret>,
+}
+
+impl Proof {
+    /// Gets what proves it, for `field` of a login of `who`.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub(super) async fn gather(&self, who: &str, field: &'static str) -> Result<Evidence, String> {
+        let token = match self {
+            Self::Given(secret) => secret.clone(),
+            Self::File(path) => from_file(path).await?,
+            Self::GitHubActions { url, token } => from_github(url, token).await?,
+            Self::Azure { address } => from_azure(address).await?,
+            Self::Google { host } => from_google(host, who).await?,
+            Self::Aws(aws) => return aws.evidence().await,
+        };
+        Ok(Evidence { fields: vec![(field, token)], secrets: Vec::new() })
+    }
+}
+
+pub(super) async fn from_file(path: &PathBuf) -> Result<Secret, String> {
+    let shown = path.display();
+    let unreadable = |error: std::io::Error| format!("the file `{shown}` cannot be read: {error}");
+    let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+    let mut text = String::new();
+    let length = file.take(LONGEST_FILE).read_to_string(&mut text).await.map_err(unreadable)?;
+    if length as u64 == LONGEST_FILE {
+        return Err(format!("the file `{shown}` is too long for a token"));
+    }
+    one_token(&text).ok_or_else(|| format!("the file `{shown}` does not hold one token and nothing else"))
+}
+
+/// A token, which has no white space in it but a line break at its end.
+fn one_token(text: &str) -> Option<Secret> {
+    let token = text.trim();
+    let whole = !token.is_empty() && !token.contains(|c: char| c.is_whitespace() || c.is_control());
+    whole.then(|| Secret::new(token))
+}
+
+async fn from_github(url: &str, token: &Secret) -> Result<Secret, String> {
+    let answer =
+        Fetch::get("GitHub", url, Reach::Internet).secret_header("authorization", "Bearer ", token).send().await?;
+    answer.field("value")
+}
+
+async fn from_azure(address: &str) -> Result<Secret, String> {
+    let resource = urlencoded(AZURE_RESOURCE);
+    let address = address.trim_end_matches('/');
+    let url = format!("{address}/metadata/identity/oauth2/token?api-version=2018-02-01&resource={resource}");
+    let answer =
+        Fetch::get("the metadata server of Azure", &url, Reach::Machine).header("metadata", "true").send().await?;
+    answer.field("access_token")
+}
+
+async fn from_google(host: &str, identity_id: &str) -> Result<Secret, String> {
+    let audience = urlencoded(identity_id);
+    let path = "computeMetadata/v1/instance/service-accounts/default/identity";
+    let url = format!("http://{host}/{path}?audience={audience}&format=full");
+    let fetch = Fetch::get("the metadata server of Google", &url, Reach::Machine).header("metadata-flavor", "Google");
+    let answer = fetch.send().await?;
+    one_token(answer.text()).ok_or_else(|| answer.not_understood())
+}
+
+/// A text as a part of a query.
+pub(super) fn urlencoded(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    text.bytes().map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// A field of a JSON object that holds a secret.
+pub(super) fn secret_field(object: &Value, name: &str) -> Option<Secret> {
+    object.get(name).and_then(Value::as_str).and_then(one_token)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    async fn read(content: &str) -> Result<String, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content.as_bytes()).unwrap();
+        let read = from_file(&file.path().to_owned()).await;
+        read.map(|token| token.expose().to_owned()).map_err(|reason| {
+            assert!(!reason.contains("s3cr3t"), "{reason}");
+            reason.replace(&file.path().display().to_string(), "FILE")
+        })
+    }
+
+    #[tokio::test]
+    async fn a_file_holds_one_token() {
+        let long = "s3cr3t".repeat(20_000);
+        let wrong = Err("the file `FILE` does not hold one token and nothing else".to_owned());
+        for (content, expected) in [
+            ("s3cr3t.a.b", Ok("s3cr3t.a.b".to_owned())),
+            ("s3cr3t.a.b\n", Ok("s3cr3t.a.b".to_owned())),
+            ("", wrong.clone()),
+            (" \n", wrong.clone()),
+            ("s3cr3t one\ntwo", wrong),
+            (&long, Err("the file `FILE` is too long for a token".to_owned())),
+        ] {
+            assert_eq!(read(content).await, expected);
+        }
+        let missing = from_file(&PathBuf::from("/nonexistent/token")).await.unwrap_err();
+        assert!(missing.starts_with("the file `/nonexistent/token` cannot be read: "), "{missing}");
+    }
+
+    #[test]
+    fn queries_are_escaped() {
+        assert_eq!(urlencoded("https://a.b/?x=1&y é"), "https%3A%2F%2Fa.b%2F%3Fx%3D1%26y%20%C3%A9");
+    }
+}

@@ -72,6 +72,24 @@ fn a_lost_update_is_settled_by_reading() {
     }
 }
 
+/// What the first one left shows what the second one asked for, too, on a replica that lags behind.
+#[test]
+fn of_two_lost_updates_the_second_one_is_seen() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.configure(&[("password_wo_version", "2")]);
+    scene.kms.fail("PATCH", PATH, 1, Fault::Garbage);
+    scene.workspace.apply().expect(1).says(&["This is not the KMS"]);
+    scene.kms.fail("PATCH", PATH, 1, Fault::LostAfter);
+    scene.kms.fail("GET", &format!("{PATH}/"), 1, Fault::Lagging);
+    scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-refresh=false"]).expect(0);
+    assert_eq!(scene.bodies("PATCH", PATH).len(), 2);
+    let known = scene.workspace.object("kms_postgres_connection.orders");
+    assert_eq!(known["credentials_hash"], scene.stored()["credentialsHash"]);
+    scene.is_settled();
+}
+
 #[test]
 fn an_update_that_was_lost_before_its_effect_is_planned_again() {
     let scene = Scene::new();

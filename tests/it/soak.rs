@@ -16,7 +16,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value as Json, json};
 
-use crate::kills::{providers, signal};
+use crate::kills::{eventually, providers, signal};
 use crate::support::kms::Storm;
 use crate::support::scene::{PASSWORD, Scene};
 use crate::support::terraform::Output;
@@ -150,6 +150,9 @@ impl Soak {
             drop(done);
             (output, killer.join().unwrap())
         });
+        // What a killed provider has asked for is still done. A person is slower than that, and a run that races with it may
+        // see neither before nor after.
+        eventually("an idle KMS", || scene.kms.in_flight() == 0);
         self.kills += killed;
         let state = std::fs::read_to_string(scene.workspace.path().join("terraform.tfstate")).unwrap_or_default();
         for bad in ["tainted", "panicked", "inconsistent", "internal error"] {
@@ -182,7 +185,10 @@ impl Soak {
             let name = json!(format!("{name}-{index}"));
             let row = stored.iter().find(|row| row["name"] == name).expect("a row of that name");
             let object = known.iter().find(|object| object["name"] == name).expect("an object of that name");
-            assert_eq!(shown(object), held(row), "KMS_SOAK_SEED={}", self.seed);
+            let (shown, held) = (shown(object), held(row));
+            for (field, value) in held.as_object().expect("an object") {
+                assert_eq!(&shown[field], value, "`{field}` of {name}; KMS_SOAK_SEED={}", self.seed);
+            }
             assert_eq!(row["credentials"]["password"], password);
         }
         self.scene.is_settled();

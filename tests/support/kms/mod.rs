@@ -189,6 +189,11 @@ impl Kms {
         self.server.recorder.lock().unwrap().all()
     }
 
+    /// How many requests it is busy with. One whose client is gone counts: it takes its effect all the same.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.server.recorder.lock().unwrap().in_flight()
+    }
+
     /// Forgets what it was asked.
     pub(crate) fn clear_requests(&self) {
         self.server.recorder.lock().unwrap().clear();

@@ -23,6 +23,7 @@ pub(crate) struct Recorded {
 #[derive(Default)]
 pub(super) struct Recorder {
     next: u64,
+    in_flight: usize,
     requests: Vec<(u64, Recorded)>,
 }
 
@@ -30,6 +31,7 @@ impl Recorder {
     /// Notes a request; the number is for its answer.
     pub(super) fn begin(&mut self, request: Recorded) -> u64 {
         self.next += 1;
+        self.in_flight += 1;
         if self.requests.len() >= MOST {
             self.requests.drain(..MOST / 2);
         }
@@ -38,9 +40,15 @@ impl Recorder {
     }
 
     pub(super) fn end(&mut self, number: u64, status: u16) {
+        self.in_flight -= 1;
         if let Some((_, request)) = self.requests.iter_mut().find(|(other, _)| *other == number) {
             request.status = status;
         }
+    }
+
+    /// How many requests have no end yet.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
     }
 
     pub(super) fn all(&self) -> Vec<Recorded> {

@@ -22,7 +22,7 @@ use crate::support::scene::{PASSWORD, Scene};
 use crate::support::terraform::Output;
 
 /// Connections, unless `KMS_SOAK` says another number.
-const USUAL: usize = 20;
+const USUAL: usize = 12;
 /// A step that takes more rounds does not converge.
 const MOST_ROUNDS: usize = 100;
 /// Of the requests that fail.
@@ -198,7 +198,7 @@ impl Soak {
     fn look(&mut self) {
         let before = self.scene.kms.connections();
         self.scene.kms.set_storm(Storm::usual(PERCENT, self.random.random()));
-        for _ in 0..3 {
+        for _ in 0..2 {
             *self.rounds.entry("plan").or_default() += 1;
             let plan = self.run_and_kill(&["plan", "-no-color", "-input=false", "-detailed-exitcode"]);
             if plan.code == Some(0) {

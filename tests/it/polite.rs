@@ -116,7 +116,7 @@ fn leading_to(port: &str) -> [(&str, &str); 3] {
 
 #[test]
 fn thirty_connections_with_one_role_make_one_login() {
-    let scene = Scene::new();
+    let scene = Scene::alone();
     configure(&scene, 30, &[], "");
     scene.workspace.plan().expect(2).says(&["30 to add"]);
     assert_eq!(scene.logins(), 1);

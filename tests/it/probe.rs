@@ -61,7 +61,8 @@ fn lines_of(server: &Postgres, role: &str, what: &str) -> usize {
 
 #[tokio::test]
 async fn a_right_password_is_accepted_with_and_without_tls() {
-    let server = Postgres::shared();
+    // Of its own: the log tells of rude ends, and other tests are rude.
+    let server = &Postgres::start(Options::default());
     let right = with_role(server, "accepted");
     let cases = [
         ("verified", right.clone()),
@@ -131,7 +132,8 @@ struct Refused {
 #[tokio::test]
 async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
     use Class::{Definite, Unreachable};
-    let server = Postgres::shared();
+    // Of its own: the log tells of rude ends, and other tests are rude.
+    let server = &Postgres::start(Options::default());
     let right = |role: &str| with_role(server, role);
     let with = |role: &str, sql: &str| {
         let target = with_role(server, role);

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::kms::{self, Kms};
-use super::postgres::Postgres;
+use super::postgres::{self, Postgres};
 use super::terraform::Workspace;
 
 /// The password of the scene's role.
@@ -26,7 +26,15 @@ impl Scene {
 
     /// A scene with a KMS of that kind.
     pub(crate) fn with(options: kms::Options) -> Self {
-        let postgres = Postgres::shared();
+        Self::at(Postgres::shared(), options)
+    }
+
+    /// A scene with a PostgreSQL of its own: nobody else writes to its log. It ends with the process.
+    pub(crate) fn alone() -> Self {
+        Self::at(Box::leak(Box::new(Postgres::start(postgres::Options::default()))), kms::Options::default())
+    }
+
+    fn at(postgres: &'static Postgres, options: kms::Options) -> Self {
         let number = format!("{:08x}", rand::random::<u32>());
         let (role, database) = (format!("role_{number}"), format!("db_{number}"));
         postgres.create_role(&role, PASSWORD);

@@ -226,9 +226,9 @@ impl Answer {
         let mut issues = Vec::new();
         for item in fault.message.as_array().into_iter().flatten().take(MOST_ITEMS) {
             let path = item.get("path").and_then(Value::as_array).into_iter().flatten();
-            let path = path.take(MOST_ITEMS).map(|key| match key {
-                Value::String(name) => self.redactor.text(name),
-                other => self.redactor.text(&other.to_string()),
+            let path = path.take(DEEPEST_PATH).map(|key| match key {
+                Value::String(name) => self.redactor.name(name),
+                other => self.redactor.name(&other.to_string()),
             });
             let message = item.get("message").or(Some(item)).and_then(Value::as_str).unwrap_or("not accepted");
             let issue = Issue { path: path.collect(), message: self.redactor.text(message) };
@@ -322,8 +322,11 @@ fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     text.parse().ok().map(Duration::from_secs).or_else(date)
 }
 
-/// Of issues, rules and path elements: more than a person reads.
-const MOST_ITEMS: usize = 50;
+/// Of issues and rules: more than a person reads.
+const MOST_ITEMS: usize = 20;
+
+/// Elements of the path of an issue; those of this API have two.
+const DEEPEST_PATH: usize = 8;
 
 #[cfg(test)]
 mod tests;

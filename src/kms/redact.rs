@@ -5,6 +5,7 @@ use crate::secret::Secret;
 
 const MASK: &str = "********";
 const LONGEST_TEXT: usize = 1000;
+const LONGEST_NAME: usize = 100;
 const LONGEST_BEGINNING: usize = 200;
 /// How much of an answer is looked at for its first characters.
 const LOOK_AT: usize = 64 * 1024;
@@ -27,6 +28,11 @@ impl Redactor {
     /// A message of the service.
     pub(super) fn text(&self, raw: &str) -> String {
         shortened(&self.masked(raw), LONGEST_TEXT)
+    }
+
+    /// The name of a field.
+    pub(super) fn name(&self, raw: &str) -> String {
+        shortened(&self.masked(raw), LONGEST_NAME)
     }
 
     /// The first characters of an answer that was not understood.

@@ -235,3 +235,15 @@ fn printed_blocks(words: &str) -> Vec<(usize, String)> {
         })
         .collect()
 }
+
+/// Which of the two has made it cannot be told, so neither a guess nor a second state of the same object is made.
+#[test]
+fn a_connection_that_another_resource_of_the_run_may_have_made_is_not_taken_over() {
+    let scene = Scene::with(Options { latency: Duration::from_millis(300), log_in: false, ..Options::default() });
+    scene.configure_with(&[], "count = 2\n  validation {\n    mode = \"off\"\n  }");
+    scene.kms.fail("POST", PATH, 1, Fault::LostBefore);
+    let apply = scene.workspace.apply().expect(1);
+    apply.says(&["import {", &format!("id = \"{}\"", scene.id())]);
+    assert_eq!(scene.workspace.objects().len(), 1);
+    assert_eq!(scene.bodies("POST", PATH).len(), 2);
+}

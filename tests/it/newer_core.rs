@@ -281,3 +281,36 @@ async fn identities_have_a_schema_and_an_answer_keeps_them() {
     let gone: proto::read_resource::Response = core.ask("ReadResource", request(imported.identity.clone())).await;
     assert!(gone.new_identity.is_none() && gone.new_state.is_some());
 }
+
+/// A list that was read before is not asked about it any more.
+#[tokio::test]
+async fn what_a_process_has_changed_is_read_by_itself() {
+    let kms = Kms::start(Options::default());
+    let ids: Vec<String> = (0..4).map(|index| kms.insert(connection(&format!("orders-{index}"), None))).collect();
+    let core = Core::new(&kms).await;
+    let mut states = Vec::new();
+    for id in &ids {
+        let imported = core.import(id).await;
+        states.push(imported.imported_resources[0].state.clone());
+    }
+    let lists = || kms.requests().iter().filter(|request| request.path == "/api/v1/app-connections/postgres").count();
+    assert_eq!(lists(), 1, "the last ones are known from a list");
+    let nothing = DynamicValue { msgpack: vec![0xc0], json: Vec::new() };
+    let destroy = proto::apply_resource_change::Request {
+        type_name: TYPE.into(),
+        prior_state: states[3].clone(),
+        planned_state: Some(nothing.clone()),
+        config: Some(nothing.clone()),
+        ..Default::default()
+    };
+    let destroyed: proto::apply_resource_change::Response = core.ask("ApplyResourceChange", destroy).await;
+    assert!(destroyed.diagnostics.is_empty());
+    let read = proto::read_resource::Request {
+        type_name: TYPE.into(),
+        current_state: states[3].clone(),
+        ..Default::default()
+    };
+    let read: proto::read_resource::Response = core.ask("ReadResource", read).await;
+    assert!(read.new_state == Some(nothing), "it is gone");
+    assert_eq!(lists(), 1);
+}

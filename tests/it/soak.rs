@@ -23,6 +23,8 @@ use crate::support::terraform::Output;
 
 /// Connections, unless `KMS_SOAK` says another number.
 const USUAL: usize = 12;
+/// The gate is to say the same of the same code, as far as what runs side by side allows.
+const USUAL_SEED: u64 = 21;
 /// A step that takes more rounds does not converge.
 const MOST_ROUNDS: usize = 100;
 /// Of the requests that fail.
@@ -32,7 +34,7 @@ const NEW_PASSWORD: &str = "another-s3cret-of-the-role";
 #[test]
 fn everything_converges_through_storms_and_kills() {
     let count = variable("KMS_SOAK").unwrap_or(USUAL);
-    let seed = variable("KMS_SOAK_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let seed = variable("KMS_SOAK_SEED").unwrap_or(USUAL_SEED);
     println!("KMS_SOAK={count} KMS_SOAK_SEED={seed}");
     let mut soak = Soak::new(count, seed);
 

@@ -284,3 +284,20 @@ fn secrets_and_escapes_stay_out_of_messages() {
     assert!(!printed.contains("hunter2") && !printed.contains(char::is_control), "{printed}");
     assert!(own(400, "BadRequest", "x".repeat(100_000)).reply().message.chars().count() < 1100);
 }
+
+#[test]
+fn a_refusal_of_a_thousand_fields_is_short() {
+    let long = "x".repeat(5000);
+    let issue = |index: usize| {
+        let mut path = vec![Value::from(long.clone()); 50];
+        path[0] = index.into();
+        serde_json::json!({"path": path, "message": long})
+    };
+    let issues: Vec<Value> = (0..1000).map(issue).collect();
+    let body = serde_json::json!({"reqId": "r", "error": "ValidationFailure", "message": issues});
+    let error = answer(422, &body.to_string()).decode::<Value>().unwrap_err();
+    let Error::Invalid { issues, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(issues.len(), 20);
+    let texts = issues.iter().map(|issue| issue.path.concat().len() + issue.message.len());
+    assert!(texts.sum::<usize>() < 50_000 && error.to_string().len() < 50_000);
+}

@@ -146,6 +146,20 @@ async fn a_wait_ends_with_the_run_and_with_the_operation() {
 }
 
 #[tokio::test]
+async fn a_repetition_that_would_come_too_late_is_not_made() {
+    let server = Server::start(|_, _| {
+        let head = "HTTP/1.1 503 X\r\nretry-after: 100\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        Act::Bytes(head.as_bytes().to_vec())
+    })
+    .await;
+    let client = Client::new(eager(&server.base()));
+    let hurried = client.within(Patience::new((Instant::now() + Duration::from_secs(60)).into(), Default::default()));
+    let error = hurried.read(ID).await.unwrap_err();
+    assert!(matches!(error, Error::Gateway { .. }), "{error:?}");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn the_service_is_left_alone_for_as_long_as_it_says() {
     let date = || httpdate(Duration::from_secs(2));
     let table: [(&str, Make); 4] = [

@@ -4,7 +4,8 @@ use expect_test::expect;
 
 use super::assert_is_neat;
 use super::service::{ATTEMPT, all, no_answer, reply};
-use crate::kms::{BaseUrl, Client, Connection, Error, Failure, Login, Method, NewConnection, NewCredentials, Settings};
+use super::values::credentials;
+use crate::kms::{BaseUrl, Client, Connection, Error, Failure, Login, Method, NewConnection, Settings};
 use crate::provider::diagnose::service::{Attempt, create, outcome};
 use crate::secret::Secret;
 
@@ -72,16 +73,7 @@ async fn a_create_is_looked_for_only_when_it_may_have_been_run() {
         method: Method::default(),
         is_platform_managed: false,
         gateway_id: None,
-        credentials: NewCredentials {
-            host: "db.example.com".to_owned(),
-            port: 5432,
-            database: "orders".to_owned(),
-            username: "kms_role".to_owned(),
-            password: Secret::new("hunter2"),
-            ssl_enabled: true,
-            ssl_reject_unauthorized: true,
-            ssl_certificate: None,
-        },
+        credentials: credentials(),
     };
     let attempt = Attempt { verb: "create", ..ATTEMPT };
     let refused = Error::Refused { reply: reply(400, "BadRequest", "no") };

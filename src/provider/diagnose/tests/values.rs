@@ -11,7 +11,7 @@ use crate::provider::diagnose::service::{Attempt, service};
 use crate::secret::Secret;
 use crate::terraform::diagnostic::Path;
 
-fn credentials() -> NewCredentials {
+pub(super) fn credentials() -> NewCredentials {
     NewCredentials {
         host: "db.example.com".to_owned(),
         port: 5432,

@@ -96,9 +96,9 @@ impl Client {
             None => request += "\r\n",
         }
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
         let mut answer = Vec::new();
-        // A reset is an end, too.
+        // A reset is an end, too, and may come before all is sent.
+        let _sent = stream.write_all(request.as_bytes());
         let _end = stream.read_to_end(&mut answer);
         parse(&String::from_utf8(answer).unwrap())
     }

@@ -6,8 +6,9 @@
 //! connection with `password_wo_version` has no fingerprint at all.
 
 use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use tokio::sync::Semaphore;
@@ -29,11 +30,20 @@ const SALT: usize = 16;
 const KEPT: usize = 3;
 
 /// Takes fingerprints, each on a thread of its own and at most one per core at a time.
-pub(crate) struct Fingerprints(Semaphore);
+pub(crate) struct Fingerprints {
+    cores: Semaphore,
+    /// Memory of those that are done, for those to come: a new piece for each would stay with the thread that it was
+    /// allocated on, and a plan of a thousand passwords would hold a quarter of a gigabyte.
+    memory: Mutex<Vec<Memory>>,
+}
+
+/// What one Argon2id works in.
+type Memory = Vec<Block>;
 
 impl Default for Fingerprints {
     fn default() -> Self {
-        Self(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get)))
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self { cores: Semaphore::new(cores), memory: Mutex::default() }
     }
 }
 
@@ -53,17 +63,25 @@ impl Fingerprints {
 
     async fn digest(&self, password: &Secret, salt: [u8; SALT]) -> Option<[u8; KEPT]> {
         // The semaphore is never closed.
-        let _core = self.0.acquire().await;
+        let _core = self.cores.acquire().await;
+        let spare = || self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = spare().pop().unwrap_or_default();
         let password = password.trimmed();
-        tokio::task::spawn_blocking(move || digest(&password, salt)).await.ok()?
+        let work = move || (digest(&password, salt, &mut memory), memory);
+        let (digest, memory) = tokio::task::spawn_blocking(work).await.ok()?;
+        spare().push(memory);
+        digest
     }
 }
 
-fn digest(password: &Secret, salt: [u8; SALT]) -> Option<[u8; KEPT]> {
+fn digest(password: &Secret, salt: [u8; SALT], memory: &mut Memory) -> Option<[u8; KEPT]> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).ok()?;
+    let blocks = params.block_count();
+    memory.try_reserve_exact(blocks.saturating_sub(memory.len())).ok()?;
+    memory.resize(blocks, Block::new());
     let mut digest = [0; 32];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(password.expose().as_bytes(), &salt, &mut digest)
+        .hash_password_into_with_memory(password.expose().as_bytes(), &salt, &mut digest, memory.as_mut_slice())
         .ok()?;
     digest.first_chunk().copied()
 }
@@ -92,5 +110,19 @@ mod tests {
         for broken in ["", "1", "1$", "2$AAAAAAAAAAAAAAAAAAAAAA$AAAA", "1$AA$AAAA", "1$AAAAAAAAAAAAAAAAAAAAAA$", "x"] {
             assert!(!fingerprints.matches(broken, &secret).await, "{broken}");
         }
+    }
+
+    #[tokio::test]
+    async fn many_share_the_memory_of_a_few_and_do_not_disturb_each_other() {
+        let fingerprints = Fingerprints::default();
+        let secrets: Vec<_> = (0..12).map(|index| Secret::new(format!("password {index}"))).collect();
+        let taken = futures_util::future::join_all(secrets.iter().map(|secret| fingerprints.take(secret))).await;
+        for (index, one) in taken.iter().enumerate() {
+            let one = one.as_deref().unwrap();
+            assert!(fingerprints.matches(one, &secrets[index]).await);
+            assert!(!fingerprints.matches(one, &secrets[(index + 1) % 12]).await);
+        }
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        assert!((1..=cores).contains(&fingerprints.memory.lock().unwrap().len()));
     }
 }

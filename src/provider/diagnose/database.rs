@@ -46,7 +46,7 @@ pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &Login<'_>) 
         Some(first) if !folded => in_short(severity, refusal, login, first),
         _ => in_full(severity, refusal, login),
     };
-    Diagnostic::new(severity, summary(login), detail).at(argument(refusal.blame(), login))
+    Diagnostic::new(severity, summary(login), detail).at(argument(refusal.blame(), login.password_argument))
 }
 
 fn in_short(severity: Severity, refusal: &Refusal, login: &Login<'_>, first: &str) -> String {
@@ -205,14 +205,15 @@ pub(super) fn way_on(class: Class, severity: Severity, login: &Login<'_>) -> Str
     format!("To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.{ignore}{lowered}{destroy}")
 }
 
-fn argument(blame: Blame, login: &Login<'_>) -> Path {
+/// The argument to blame.
+pub(super) fn argument(blame: Blame, password_argument: &'static str) -> Path {
     match blame {
         Blame::Host => Path::from("host"),
         Blame::Port => Path::from("port"),
         Blame::Address => Path::from("validation").attribute("address"),
         Blame::Database => Path::from("database"),
         Blame::Username => Path::from("username"),
-        Blame::Password => Path::from(login.password_argument),
+        Blame::Password => Path::from(password_argument),
         Blame::SslEnabled => Path::from("ssl_enabled"),
         Blame::SslCertificate => Path::from("ssl_certificate"),
     }

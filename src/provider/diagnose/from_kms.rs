@@ -3,10 +3,10 @@
 use time::OffsetDateTime;
 
 use crate::kms::{NewCredentials, Reply};
-use crate::postgres::{Blame, Reason, Refusal, Statement, reason_of_driver};
+use crate::postgres::{Reason, Refusal, Statement, reason_of_driver};
 use crate::terraform::diagnostic::{Diagnostic, Path};
 
-use super::database::{capitalized, cured_by_this_run, to_be_run};
+use super::database::{argument, capitalized, cured_by_this_run, to_be_run};
 use super::sentence;
 use super::service::Attempt;
 
@@ -29,9 +29,9 @@ pub(super) fn refusal(
     at: OffsetDateTime,
 ) -> Diagnostic {
     let told = |reason| Refusal::told(reason, &sent.host, sent.port, &sent.database, &sent.username, at);
-    // Where no reason is recognised, the circumstances of the login are wanted all the same.
     let reason = reason_of_driver(message, sent.ssl_enabled);
-    let about = told(reason.clone().unwrap_or(Reason::RoleRefused));
+    let other = || Reason::OtherServerError { sqlstate: String::new(), message: message.to_owned() };
+    let about = told(reason.clone().unwrap_or_else(other));
     let finding = match reason {
         Some(_) => everywhere(&about, attempt),
         None => from_its_place(message, sent, &format!("`{}`", about.endpoint.name())),
@@ -66,18 +66,9 @@ pub(super) fn refusal(
 
 /// What would be the same from anywhere.
 fn everywhere(refusal: &Refusal, attempt: Attempt<'_>) -> Finding {
-    let argument = match refusal.blame() {
-        Blame::Password => attempt.password_argument,
-        Blame::Database => "database",
-        Blame::Username => "username",
-        Blame::SslEnabled => "ssl_enabled",
-        Blame::SslCertificate => "ssl_certificate",
-        Blame::Port => "port",
-        Blame::Host | Blame::Address => "host",
-    };
     Finding {
         headline: refusal.headline(),
-        argument: Path::from(argument),
+        argument: argument(refusal.blame(), attempt.password_argument),
         check: refusal.what_to_check(),
         statement: refusal.statement(),
         may_be_too_early: cured_by_this_run(&refusal.reason),

@@ -1,53 +1,91 @@
-//! Credentials that somebody wrote outside of the configuration, for a person. Each message names its connection in the
-//! summary: cores fold equal ones.
+//! Messages about credentials that were written outside of the configuration. Each has its connection in the summary: cores
+//! fold equal summaries.
 
 use crate::terraform::diagnostic::Diagnostic;
 
+use super::database::capitalized;
 use super::sentence;
 
-const OUTSIDE: &str = "Somebody wrote the credentials of this connection outside of this configuration: in the KMS, or with \
-    another configuration. What was written cannot be seen; it may have been the same.";
+const OUTSIDE: &str = "The credentials in the KMS are not the ones that this configuration wrote last: a user, a rotation or another \
+    configuration wrote them. The KMS does not return passwords, so the password may still be the same.";
 
-/// The configured password still works.
-pub(crate) fn stored_again(title: &str) -> Diagnostic {
+/// The configured password works.
+pub(crate) fn sent_again(title: &str) -> Diagnostic {
     Diagnostic::warning(
-        format!("The credentials of {title} were written outside"),
-        format!("{OUTSIDE}\n\nThe configured password still works, so this plan stores it again."),
+        summary(title),
+        format!(
+            "{OUTSIDE}\n\nThe configured password still works. This plan sends the configured credentials to the KMS again, \
+             replacing what is stored there."
+        ),
     )
 }
 
-/// The configured password does not work any more: it is the side that is stale.
-pub(crate) fn password_is_stale(title: &str, argument: &str, reason: &str) -> Diagnostic {
+/// The configuration changes credentials that were changed outside, too.
+pub(crate) fn replaced(title: &str) -> Diagnostic {
     Diagnostic::warning(
-        format!("The credentials of {title} were changed outside"),
+        summary(title),
         format!(
-            "{OUTSIDE}\n\nThe configured password is no longer accepted: {}\nNothing is sent: what the KMS has is probably right. \
-             Put the new password into `{argument}`; until then this is said in every plan.",
-            sentence(reason)
+            "{OUTSIDE}\n\nThis plan sends the configured credentials to the KMS, replacing what is stored there. To keep an outside \
+             change, put its values into the configuration first."
+        ),
+    )
+}
+
+/// The configured credentials do not work any more.
+pub(crate) fn refused(title: &str, argument: &'static str, reason: &str) -> Diagnostic {
+    let happened = "The configured credentials no longer work";
+    nothing_planned(title, argument, happened, reason, None)
+}
+
+/// No login decided which side is right.
+pub(crate) fn not_checked(title: &str, argument: &'static str, reason: &str) -> Diagnostic {
+    let happened = "The provider could not check whether the configured password still works";
+    let check = "Where the database can be reached: plan with `mode = \"plan\"`. If the login is accepted, the plan sends the \
+        configured credentials again.";
+    nothing_planned(title, argument, happened, reason, Some(check))
+}
+
+/// `ignore_changes = [password]` hides a new `password` from a provider, so no cure here depends on one alone.
+fn nothing_planned(
+    title: &str,
+    argument: &'static str,
+    happened: &str,
+    reason: &str,
+    check: Option<&'static str>,
+) -> Diagnostic {
+    let (new, remove) = if argument == "password" {
+        (
+            "Set the current password in `password_wo`, with a `password_wo_version`, instead of `password`. (A new `password` \
+             works only without `ignore_changes = [password]`.)",
+            "To leave the password to the KMS: remove `password` from the configuration and from `ignore_changes`.",
+        )
+    } else {
+        (
+            "Set the current password in `password_wo`, and change `password_wo_version` if it is set.",
+            "To leave the password to the KMS: remove `password_wo` and `password_wo_version`.",
+        )
+    };
+    let replace = "To create the connection anew with the configured password, under a new id: `terraform apply -replace=ADDRESS`.";
+    let ways: Vec<_> = [Some(new), Some(remove), check, Some(replace)].into_iter().flatten().collect();
+    Diagnostic::warning(
+        summary(title),
+        format!(
+            "{OUTSIDE}\n\n{happened}.\nLogin check: {}\nNothing is planned for it and no credentials are sent: the KMS may have a \
+             newer password.\n\nTo end this warning, one of:\n  - {}",
+            sentence(&capitalized(reason)),
+            ways.join("\n  - ")
         ),
     )
     .at(argument)
 }
 
-/// Nobody could tell which side is right.
-pub(crate) fn not_compared(title: &str, reason: &str) -> Diagnostic {
+/// There is no password in the configuration to send again.
+pub(crate) fn without_password(title: &str) -> Diagnostic {
     Diagnostic::warning(
-        format!("The credentials of {title} were written outside"),
-        format!(
-            "{OUTSIDE}\n\nWhether the configured password still works could not be found out: {}\nThis plan stores it again. If the \
-             password was changed on purpose, put the new one into the configuration first.",
-            sentence(reason)
-        ),
-    )
-}
-
-/// There is no password in the configuration to store again.
-pub(crate) fn noticed(title: &str) -> Diagnostic {
-    Diagnostic::warning(
-        format!("The credentials of {title} were written outside"),
+        summary(title),
         format!(
             "{OUTSIDE}\n\nThe configuration gives no password, so nothing is planned for it. An apply, or `terraform apply \
-             -refresh-only`, takes note of it."
+             -refresh-only`, stores the new fingerprint and ends this warning."
         ),
     )
 }
@@ -60,4 +98,8 @@ pub(crate) fn first_password(title: &str) -> Diagnostic {
          cannot be told, so it is sent once. To take the connection over without sending anything, leave both password arguments \
          out.",
     )
+}
+
+fn summary(title: &str) -> String {
+    format!("Credentials of {title} changed outside Terraform")
 }

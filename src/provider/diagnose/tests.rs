@@ -5,6 +5,7 @@ use crate::terraform::diagnostic::{Diagnostic, Severity};
 
 mod creates;
 mod database;
+mod drift;
 mod elsewhere;
 mod existing;
 mod first_lines;

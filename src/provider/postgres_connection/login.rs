@@ -268,7 +268,7 @@ impl Check<'_> {
         let Subject { prior, planned, config, .. } = self.subject;
         diagnose::Login {
             connection: planned.title(),
-            password_argument: planned.password_argument(),
+            password_argument: planned.password_argument(config),
             password_was_trimmed: planned
                 .password
                 .known()

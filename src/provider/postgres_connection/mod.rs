@@ -21,6 +21,7 @@ use crate::terraform::resource::{Call, Change, ImportTarget, Listed, PlannedChan
 use crate::terraform::schema::Schema;
 use crate::terraform::value::{Object, Value};
 
+use self::drift::Drift;
 use self::login::Purpose;
 use self::model::Connection;
 use self::timeouts::Operation;
@@ -98,6 +99,9 @@ impl Resource<Session> for PostgresConnection {
             return Err(password_missing(&planned, change.prior.is_some()).into());
         }
         let kept = prior.as_ref().filter(|_| change.replace.is_empty());
+        if let Some(before) = change.prior.as_ref().filter(|_| kept.is_some()) {
+            drift::warn_of_replacing(call, before, &change.private, &planned);
+        }
         let subject = login::Subject { prior: kept, planned: &planned, config: &config, purpose: Purpose::Credentials };
         if let Some(replaced) = &replaced {
             replacement::judge(call, replaced, subject, login::Phase::Plan).await?;
@@ -216,7 +220,7 @@ impl Resource<Session> for PostgresConnection {
         let planned = Connection::from_object(&change.planned);
         let prior = Connection::from_object(&change.prior);
         let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Update));
-        let credentials = if writes::credentials_are_planned(&change.planned) {
+        let credentials = if writes::credentials_are_planned(&change.planned, &change.private) {
             let password = planned.password(&config).ok_or_else(|| password_missing(&planned, true))?;
             let subject = login::Subject {
                 prior: Some(&prior),
@@ -238,7 +242,9 @@ impl Resource<Session> for PostgresConnection {
         let Some(request) = writes::change(&prior, &planned, credentials) else {
             let written = Written { config: &config, planned: &planned, hash: None, sent: false };
             written.note(&mut change.private, &call.session().fingerprints).await;
-            return Ok(change.planned.clone());
+            let mut state = change.planned.clone();
+            state.set("credentials_hash", change.prior.get("credentials_hash").clone());
+            return Ok(state);
         };
         let client = &wait::client(call, limit)?;
         let id = prior.id.known().cloned().ok_or_else(still_unknown)?;
@@ -255,7 +261,8 @@ impl Resource<Session> for PostgresConnection {
             Ok(remote) => remote,
             Err(error) => {
                 let credentials = request.credentials.as_ref();
-                let attempt = diagnose::Attempt { credentials, ..planned.attempt("update") };
+                let password_argument = planned.password_argument(&config);
+                let attempt = diagnose::Attempt { credentials, password_argument, ..planned.attempt("update") };
                 let messages = diagnose::update(attempt, &error);
                 if !request.is_platform_managed {
                     return Err(messages);
@@ -332,9 +339,15 @@ async fn plan_without_credentials(
     change.planned.set("credentials_hash", before.get("credentials_hash").clone());
     let planned = Connection::from_object(&change.planned);
     let subject = |purpose| login::Subject { prior, planned: &planned, config, purpose };
-    if drift::sends_again(call, before, &change.private, subject(Purpose::Credentials)).await? {
-        change.planned.set("credentials_hash", Value::unknown());
-        return Ok(());
+    match drift::decide(call, before, &change.private, subject(Purpose::Credentials)).await? {
+        Some(Drift::SendAgain) => {
+            change.planned.set("credentials_hash", Value::unknown());
+            return Ok(());
+        }
+        Some(Drift::Keep) if *before != change.planned => {
+            writes::leave_open(&mut change.planned, &mut change.private);
+        }
+        Some(Drift::Keep) | None => {}
     }
     match prior {
         Some(prior) if planned.asks_about_more_roles(prior) => {
@@ -352,8 +365,8 @@ async fn sends_credentials(call: &Call<Session>, change: &mut PlannedChange, con
         None => writes::decide_create(config),
     };
     if let Credentials::Compare { fingerprint, otherwise } = decision {
-        let password =
-            change.planned.get("password").as_str().or_else(|| config.password_wo.known().map(String::as_str));
+        let write_only = config.password_wo.known().map(String::as_str);
+        let password = write_only.or_else(|| change.planned.get("password").as_str());
         let password = Secret::new(password.unwrap_or_default());
         let same = call.session().fingerprints.matches(&fingerprint, &password).await;
         decision = if same { Credentials::Keep } else { *otherwise };
@@ -403,13 +416,13 @@ fn still_unknown() -> Diagnostic {
 impl Connection {
     /// What is being done to it, for a message.
     fn attempt(&self, verb: &'static str) -> diagnose::Attempt<'_> {
-        let (title, password_argument) = (self.title(), self.password_argument());
+        let (title, password_argument) = (self.title(), self.password_argument(&Self::default()));
         diagnose::Attempt { verb, title, project: self.project(), password_argument, credentials: None }
     }
 
     /// The argument that gives the password. (A write-only one is never in a planned state.)
-    fn password_argument(&self) -> &'static str {
-        if self.password.is_null() { "password_wo" } else { "password" }
+    fn password_argument(&self, config: &Self) -> &'static str {
+        if self.password.is_null() || !config.password_wo.is_null() { "password_wo" } else { "password" }
     }
 
     /// Whether the rotation privileges are to be looked up although no credential changes.

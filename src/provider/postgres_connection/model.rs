@@ -116,9 +116,11 @@ impl Connection {
         }
     }
 
-    /// The password that the configuration gives, from either argument.
+    /// The password that the configuration gives, from either argument. `password_wo` wins over a `password` that
+    /// `ignore_changes` retains from the state.
     pub(super) fn password(&self, config: &Self) -> Option<Secret> {
-        self.password.known().or_else(|| config.password_wo.known()).map(|password| Secret::new(password.trim()))
+        let given = if config.password_wo.is_null() { &self.password } else { &config.password_wo };
+        given.known().map(|password| Secret::new(password.trim()))
     }
 
     /// The complete `credentials` object, or `None` while a part of it is unknown or missing.

@@ -68,7 +68,7 @@ pub(super) async fn judge(
     let replacement = diagnose::managed::Replacement {
         title: planned.title(),
         role: planned.username.known().map_or("", |role| role.trim()),
-        password_argument: planned.password_argument(),
+        password_argument: planned.password_argument(subject.config),
         is_destroyed: call.session().managed.is_destroyed(&replaced.id),
     };
     tracing::info!(connection = planned.title(), verdict = "refused", reason, "replacing a managed connection");

@@ -20,6 +20,9 @@ const WRITTEN_HASH: &str = "written_hash";
 /// The private note of the fingerprint of the write-only password that was last sent.
 const FINGERPRINT: &str = "password_fingerprint";
 
+/// The note of a plan for its apply that no credentials are sent although the plan leaves their fingerprint open.
+const KEEPS_CREDENTIALS: &str = "keeps_credentials";
+
 /// What a planned update does about the credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Credentials {
@@ -54,7 +57,8 @@ pub(super) fn decide(prior: &Object, planned: &Object, config: &Connection, priv
         }
         None => otherwise,
     };
-    if !planned.get("password").is_null() {
+    // Both are given only where `ignore_changes` retains a `password` that the configuration replaces with `password_wo`.
+    if !planned.get("password").is_null() && config.password_wo.is_null() {
         // Out of the write-only argument into the state: what was sent last is known by its fingerprint alone.
         let moved = prior.get("password").is_null() && !planned.get("password").is_unknown();
         return if moved { compare(Credentials::Send) } else { send_if(changed("password")) };
@@ -66,9 +70,8 @@ pub(super) fn decide(prior: &Object, planned: &Object, config: &Connection, priv
         // What a newer version of the provider noted cannot be read, and what is noted now would be lost.
         (Field::Known(_), Field::Null) if private.is_newer() => Credentials::Keep,
         (Field::Known(new), Field::Null) => match prior.get("password").as_str() {
-            Some(old) if old.trim() == new.trim() => Credentials::Keep,
-            Some(_) => Credentials::Raise,
-            None => compare(Credentials::Raise),
+            Some(old) if sent_last.is_none() && old.trim() == new.trim() => Credentials::Keep,
+            _ => compare(Credentials::Raise),
         },
     }
 }
@@ -99,9 +102,16 @@ pub(super) fn raised(prior: Option<&Object>) -> Value {
     }
 }
 
-/// Whether an apply sends credentials: the plan made the fingerprint unknown exactly then.
-pub(super) fn credentials_are_planned(planned: &Object) -> bool {
-    planned.get("credentials_hash").is_unknown()
+/// Plans an update that sends no credentials now. The plan of the apply may decide otherwise, which a core accepts only for
+/// values that were unknown before.
+pub(super) fn leave_open(planned: &mut Object, private: &mut Private) {
+    planned.set("credentials_hash", Value::unknown());
+    private.plan(KEEPS_CREDENTIALS, Json::from(true));
+}
+
+/// Whether an apply sends credentials: the plan made the fingerprint unknown, and not only to leave it open.
+pub(super) fn credentials_are_planned(planned: &Object, private: &Private) -> bool {
+    planned.get("credentials_hash").is_unknown() && private.planned(KEEPS_CREDENTIALS).is_none()
 }
 
 /// The request of an update; `None` when there is nothing to send. `credentials` is `Some` when they are to be sent.
@@ -169,10 +179,10 @@ pub(super) struct Written<'a> {
 impl Written<'_> {
     /// Notes it. A fingerprint of a write-only password is there only as long as no version decides.
     pub(super) async fn note(self, private: &mut Private, fingerprints: &Fingerprints) {
-        let write_only = self.config.password_wo.known().filter(|_| self.planned.password.is_null());
-        let source = match (self.planned.password.known(), write_only) {
-            (Some(_), _) => Json::from("password"),
-            (None, Some(_)) => Json::from("password_wo"),
+        let write_only = self.config.password_wo.known();
+        let source = match (write_only, self.planned.password.known()) {
+            (Some(_), _) => Json::from("password_wo"),
+            (None, Some(_)) => Json::from("password"),
             (None, None) => Json::Null,
         };
         match write_only {

@@ -167,7 +167,9 @@ fn the_password_comes_from_either_argument() {
         (none(), none(), None),
         (one("password", " a ".into()), none(), Some("a")),
         (none(), one("password_wo", "b\n".into()), Some("b")),
-        (one("password", "a".into()), one("password_wo", "b".into()), Some("a")),
+        // `ignore_changes` retains a `password` that the configuration has replaced.
+        (one("password", "a".into()), one("password_wo", "b".into()), Some("b")),
+        (one("password", "a".into()), one("password_wo", Value::unknown()), None),
         (one("password", Value::unknown()), none(), None),
         (none(), one("password_wo", Value::unknown()), None),
     ] {

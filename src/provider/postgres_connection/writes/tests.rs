@@ -221,7 +221,7 @@ fn when_a_password_is_sent() {
         otherwise: Box::new(otherwise.clone()),
     };
     let unknown = || Value::unknown();
-    let cases: [(&str, Values<'_>, Values<'_>, Option<&str>, Credentials); 26] = [
+    let cases: [(&str, Values<'_>, Values<'_>, Option<&str>, Credentials); 29] = [
         ("password equal", &[("password", one())], &[("password", one())], Some("password"), keep.clone()),
         ("password with spaces", &[("password", one())], &[("password", text(" hunter2\n"))], none, keep.clone()),
         ("password changed", &[("password", text("old"))], &[("password", one())], Some("password"), send.clone()),
@@ -265,6 +265,27 @@ fn when_a_password_is_sent() {
         ("version unset, none noted", &[version(3)], &[("password_wo", one())], none, raise.clone()),
         ("version unknown", &[version(3)], &[("password_wo", one()), ("password_wo_version", unknown())], wo, send),
         ("password_wo and version removed", &[version(3)], &[], wo, keep),
+        (
+            "password_wo beside a password that ignore_changes retains",
+            &[("password", text("old"))],
+            &[("password", text("old")), ("password_wo", one())],
+            none,
+            Credentials::Raise,
+        ),
+        (
+            "the same, after it was sent",
+            &[("password", text("old")), version(1)],
+            &[("password", text("old")), ("password_wo", one())],
+            wo,
+            compare(&Credentials::Raise),
+        ),
+        (
+            "the same with a version",
+            &[("password", text("old"))],
+            &[("password", text("old")), ("password_wo", one()), version(1)],
+            none,
+            Credentials::Send,
+        ),
         (
             "handed over",
             &[version(3)],
@@ -328,6 +349,7 @@ async fn what_was_sent_is_noted() {
         (password, password, Some("password"), false),
         (password_wo, &[], Some("password_wo"), true),
         (counted, &[], Some("password_wo"), false),
+        (password_wo, password, Some("password_wo"), true),
         (&[], &[], None, false),
     ] {
         let mut private = noted(Some("something old"));

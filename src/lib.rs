@@ -28,8 +28,8 @@
 //! * [`kms`]: the client of the app-connections API. JSON and status codes.
 //! * [`postgres`]: one login at a PostgreSQL server, in stages that each have their own error. SQLSTATE and TLS.
 //! * [`provider`]: the only folder that sees both sides. The settings, the resource, the diagnostics.
-//! * [`secret`], [`mod@env`], [`tls`], [`crash`]: the one type of a secret, every environment variable by name, the crypto
-//!   provider, what a panic leaves behind.
+//! * [`secret`], [`mod@env`], [`os`], [`tls`], [`crash`]: the one type of a secret, every environment variable by name,
+//!   files within bounds, the crypto provider, what a panic leaves behind.
 //!
 //! A second resource is a file in `provider`, a line in its list of resources, a folder of examples and a module of
 //! tests. An attribute is named three times: in the schema, in the model, in the API's type.
@@ -56,6 +56,7 @@
 pub mod crash;
 pub mod env;
 pub mod kms;
+pub mod os;
 pub mod plugin;
 pub mod postgres;
 pub mod provider;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::LoginMethod;
+use super::{LoginMethod, SourceError};
 
 use super::Impatience;
 
@@ -37,7 +37,7 @@ pub enum Error {
         /// Which login.
         login: Arc<LoginFailure>,
         /// Why.
-        reason: String,
+        reason: Box<SourceError>,
     },
     /// The identity may not do this.
     #[error("the KMS does not allow it: {reply}")]
@@ -181,7 +181,11 @@ impl Error {
 
     /// Whether nobody logs in any more: each call ends so from now on.
     pub fn is_login_over(&self) -> bool {
-        matches!(self, Self::LoginRefused { .. } | Self::NoProof { .. })
+        match self {
+            Self::LoginRefused { .. } => true,
+            Self::NoProof { reason, .. } => !reason.is_passing(),
+            _ => false,
+        }
     }
 
     /// Whether the service did nothing because the database, or a pooler, had no connection left for its login. Only their

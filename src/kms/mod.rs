@@ -24,7 +24,7 @@ mod settings;
 mod transport;
 
 pub use app_connection::{Change, Connection, Credentials, Deleted, Method, NewConnection, NewCredentials, Patch};
-pub use auth::{AZURE_METADATA, Aws, GOOGLE_METADATA, Login, LoginMethod, Proof};
+pub use auth::{AZURE_METADATA, Aws, GOOGLE_METADATA, Login, LoginMethod, Proof, ServerProblem, SourceError};
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use error::{Call, Error, Failure, Foreign, Issue, LoginFailure, Oddity, Permission, Reply, Step};
 pub use patience::{Impatience, Patience};
@@ -47,7 +47,7 @@ pub struct Client {
 impl Client {
     /// Makes no network call: the login, and even the loading of root certificates, wait for the first call.
     pub fn new(settings: Settings) -> Self {
-        let session = Session::new(settings.login.clone(), settings.organization_slug.clone(), settings.base.host());
+        let session = Session::new(&settings);
         Self { transport: Transport::new(settings), session: Arc::new(session) }
     }
 

@@ -26,6 +26,8 @@ pub struct Settings {
     pub max_retries: u32,
     /// The wait before the first repetition; each further one is about twice as long.
     pub first_pause: Duration,
+    /// How long an identity source that failed is left alone before it is asked again.
+    pub source_pause: Duration,
     /// How many reads, and how many writes, a minute may see; none is as many as the service says.
     pub max_requests_per_minute: Option<u32>,
     /// Who asks.
@@ -45,6 +47,7 @@ impl Settings {
             request_timeout: Duration::from_secs(60),
             max_retries: 5,
             first_pause: Duration::from_millis(500),
+            source_pause: Duration::from_secs(10),
             max_requests_per_minute: None,
             user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).to_owned(),
         }

@@ -6,6 +6,7 @@
 use crate::env::{self, Variable};
 use crate::kms::{BaseUrl, CaCertificates, Header, Settings};
 use crate::model;
+use crate::os;
 use crate::secret::Secret;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 use crate::terraform::model::{Field, Model as _};
@@ -25,6 +26,9 @@ mod login;
 
 /// Where the service is when nobody says.
 const DEFAULT_HOST: &str = "https://app.kms.hanzo.ai";
+
+/// Ten times the bundle of all public authorities.
+const MAX_CERTIFICATE_FILE: u64 = 4 * 1024 * 1024;
 
 model! {
     /// The provider block as it is written.
@@ -355,9 +359,8 @@ fn ca_certificates(block: &Block, variable: env::Lookup<'_>) -> Result<Option<Ca
             "it takes the path of a file, not the certificate itself. That goes into the argument `ca_certificate`.";
         return Err(source.diagnostic("Unreadable certificate file", rule));
     }
-    let pem = std::fs::read_to_string(&file).map_err(|error| {
-        source.diagnostic("Unreadable certificate file", &format!("the file `{file}` cannot be read: {error}."))
-    })?;
+    let pem = os::read_text(file.as_ref(), MAX_CERTIFICATE_FILE)
+        .map_err(|error| source.diagnostic("Unreadable certificate file", &format!("{error}.")))?;
     certificates(&pem, source).map(Some)
 }
 

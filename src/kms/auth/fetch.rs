@@ -1,6 +1,7 @@
 //! A small question to somebody who is not the KMS: a metadata server of this machine, or a service that vouches for it.
 //! Short, bounded, never redirected, and without anything that belongs to the KMS.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{HeaderName, HeaderValue};
@@ -8,10 +9,12 @@ use reqwest::{Client, Method, redirect};
 use serde_json::Value;
 
 use super::super::{
+    Failure,
     http::{failure, mozilla},
     redact::Redactor,
 };
 use super::proof::secret_field;
+use super::source::{ServerProblem, SourceError};
 use crate::{secret::Secret, tls};
 
 /// How far a question goes.
@@ -29,8 +32,25 @@ const LOCAL_TOTAL: Duration = Duration::from_secs(5);
 const REMOTE_CONNECT: Duration = Duration::from_secs(10);
 const REMOTE_TOTAL: Duration = Duration::from_secs(20);
 const LONGEST_ANSWER: usize = 64 * 1024;
-/// Who is overloaded or starting is asked again, twice.
+/// A server that is overloaded or restarts is asked again after these.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1000)];
+
+/// What is known of the identity source of one client.
+#[derive(Default)]
+pub(super) struct SourceState {
+    /// Whether it has given credentials before: then it is there, and will be again.
+    has_answered: AtomicBool,
+}
+
+impl SourceState {
+    pub(super) fn answered(&self) {
+        self.has_answered.store(true, Ordering::Relaxed);
+    }
+
+    fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
+    }
+}
 
 /// The kind of a form.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
@@ -49,7 +69,7 @@ pub(super) struct Fetch<'a> {
 
 /// An answer of success.
 pub(super) struct Fetched {
-    who: String,
+    server: String,
     body: String,
 }
 
@@ -88,29 +108,36 @@ impl<'a> Fetch<'a> {
     /// Asks.
     ///
     /// # Errors
-    /// Why there is no answer, in words. Never holds the URL, which may hold a token.
-    pub(super) async fn send(self) -> Result<Fetched, String> {
-        let client = client(self.reach)?;
+    /// Why there is no answer. Never holds the URL, which may hold a token.
+    pub(super) async fn send(self, state: &SourceState) -> Result<Fetched, SourceError> {
         let redactor = Redactor::new(&self.secrets);
+        let client = client(self.reach).map_err(|_| self.failed(ServerProblem::NoClient, false))?;
         for pause in PAUSES {
-            match self.once(&client, &redactor).await {
-                Err(Refused { lasting: false, .. }) => tokio::time::sleep(pause).await,
-                outcome => return outcome.map_err(|refused| refused.reason),
+            match self.once(&client, &redactor, state).await {
+                Err(error) if error.is_passing() => tokio::time::sleep(pause).await,
+                outcome => return outcome,
             }
         }
-        self.once(&client, &redactor).await.map_err(|refused| refused.reason)
+        self.once(&client, &redactor, state).await
     }
 
-    async fn once(&self, client: &Client, redactor: &Redactor) -> Result<Fetched, Refused> {
-        let host = reqwest::Url::parse(&self.url)
-            .ok()
-            .and_then(|url| Some(url.authority().to_owned()).filter(|host| !host.is_empty()));
-        let who = host.map_or_else(|| self.who.to_owned(), |host| format!("{} (`{host}`)", self.who));
-        let refused = |lasting, reason: &str| Refused { lasting, reason: format!("{who} {reason}") };
+    /// Its role, and its host. Never the user information, path or query of the URL.
+    fn server(&self) -> String {
+        let url = reqwest::Url::parse(&self.url).ok();
+        let host = url.as_ref().and_then(reqwest::Url::host_str).filter(|host| !host.is_empty());
+        let port = url.as_ref().and_then(reqwest::Url::port).map(|port| format!(":{port}")).unwrap_or_default();
+        host.map_or_else(|| self.who.to_owned(), |host| format!("{} (`{host}{port}`)", self.who))
+    }
+
+    fn failed(&self, problem: ServerProblem, passing: bool) -> SourceError {
+        SourceError::Server { server: self.server(), problem, passing }
+    }
+
+    async fn once(&self, client: &Client, redactor: &Redactor, state: &SourceState) -> Result<Fetched, SourceError> {
         let mut request = client.request(self.method.clone(), &self.url);
         for (name, value) in &self.headers {
             let (Ok(name), Ok(mut value)) = (HeaderName::try_from(*name), HeaderValue::from_str(value.expose())) else {
-                return Err(refused(true, "cannot be asked: what is to be shown there holds a line break"));
+                return Err(self.failed(ServerProblem::Header, false));
             };
             value.set_sensitive(true);
             request = request.header(name, value);
@@ -119,8 +146,9 @@ impl<'a> Fetch<'a> {
             request = request.header("content-type", FORM).body(body.clone());
         }
         let no_answer = |error: reqwest::Error| {
-            let words = format!("gave no answer: {}", failure(&error, redactor));
-            refused(error.is_connect() || error.is_timeout() || error.is_builder(), &words)
+            let failure = failure(&error, redactor);
+            let passing = !error.is_builder() && is_passing(&failure, state.has_answered());
+            self.failed(ServerProblem::NoAnswer(failure), passing)
         };
         let mut response = request.send().await.map_err(no_answer)?;
         let status = response.status();
@@ -128,24 +156,25 @@ impl<'a> Fetch<'a> {
         while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
             body.extend_from_slice(&chunk);
             if body.len() > LONGEST_ANSWER {
-                return Err(refused(true, "gave an answer that is far too long"));
+                return Err(self.failed(ServerProblem::TooLong, false));
             }
         }
         if status.is_success() {
-            return Ok(Fetched { who, body: String::from_utf8_lossy(&body).into_owned() });
+            return Ok(Fetched { server: self.server(), body: String::from_utf8_lossy(&body).into_owned() });
         }
-        let said = redactor.beginning(&body);
-        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-        let lasting = !(status.is_server_error() || status.as_u16() == 429);
-        Err(refused(lasting, &format!("answered {}{said}", status.as_u16())))
+        let passing = status.is_server_error() || status.as_u16() == 429;
+        Err(self.failed(ServerProblem::Status { status: status.as_u16(), text: redactor.beginning(&body) }, passing))
     }
 }
 
-/// Why there is no answer.
-struct Refused {
-    /// Whether there is no point in asking again.
-    lasting: bool,
-    reason: String,
+/// Whether no answer is a matter of time. A server that has never answered is most often not there: this is another
+/// machine than its settings say.
+fn is_passing(failure: &Failure, has_answered: bool) -> bool {
+    match failure {
+        Failure::Reset | Failure::Cut => true,
+        Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) | Failure::Timeout => has_answered,
+        Failure::Tls(_) | Failure::UnknownAuthority | Failure::NotHttp => false,
+    }
 }
 
 impl Fetched {
@@ -154,7 +183,7 @@ impl Fetched {
     }
 
     /// A secret in a field of the JSON object that the answer is.
-    pub(super) fn field(&self, name: &str) -> Result<Secret, String> {
+    pub(super) fn field(&self, name: &str) -> Result<Secret, SourceError> {
         self.json().as_ref().and_then(|object| secret_field(object, name)).ok_or_else(|| self.not_understood())
     }
 
@@ -162,13 +191,12 @@ impl Fetched {
         serde_json::from_str(&self.body).ok()
     }
 
-    /// Says nothing of the answer: there may be half a token in it.
-    pub(super) fn not_understood(&self) -> String {
-        format!("{} gave an answer that holds no token", self.who)
+    pub(super) fn not_understood(&self) -> SourceError {
+        SourceError::Server { server: self.server.clone(), problem: ServerProblem::NoToken, passing: false }
     }
 }
 
-fn client(reach: Reach) -> Result<Client, String> {
+fn client(reach: Reach) -> reqwest::Result<Client> {
     tls::install_default();
     let builder = || {
         Client::builder()
@@ -178,12 +206,11 @@ fn client(reach: Reach) -> Result<Client, String> {
             .referer(false)
     };
     let remote = || builder().connect_timeout(REMOTE_CONNECT).timeout(REMOTE_TOTAL);
-    let built = match reach {
+    match reach {
         Reach::Machine => {
             builder().no_proxy().tls_certs_only([]).connect_timeout(LOCAL_CONNECT).timeout(LOCAL_TOTAL).build()
         }
         // As for the KMS: a bare container has no root certificates.
         Reach::Internet => remote().build().or_else(|_| remote().tls_certs_only(mozilla()).build()),
-    };
-    built.map_err(|_| "no HTTP client can be made on this machine".to_owned())
+    }
 }

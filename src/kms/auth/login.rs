@@ -5,7 +5,9 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::super::http::Request;
+use super::fetch::SourceState;
 use super::proof::Proof;
+use super::source::SourceError;
 use crate::secret::Secret;
 
 /// A way to log in.
@@ -136,9 +138,14 @@ impl Login {
     }
 
     /// The request that logs in. Gets its proof now: files and metadata servers give another one from time to time.
-    pub(super) async fn request(&self, organization_slug: Option<&str>) -> Result<Request, String> {
+    pub(super) async fn request(
+        &self,
+        organization_slug: Option<&str>,
+        state: &SourceState,
+    ) -> Result<Request, SourceError> {
         let row = self.method.row();
-        let evidence = self.proof.gather(self.who().unwrap_or_default(), row.proof).await?;
+        let evidence = self.proof.gather(self.who().unwrap_or_default(), row.proof, state).await?;
+        state.answered();
         let text = |text: &str| Value::from(text);
         let mut body = Map::new();
         body.insert(row.who.0.to_owned(), text(self.who().unwrap_or_default()));
@@ -163,7 +170,7 @@ mod tests {
     use super::*;
 
     async fn sent(login: &Login, slug: Option<&str>) -> String {
-        login.request(slug).await.unwrap().body_text().to_owned()
+        login.request(slug, &SourceState::default()).await.unwrap().body_text().to_owned()
     }
 
     #[tokio::test]

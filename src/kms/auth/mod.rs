@@ -8,6 +8,7 @@ mod aws;
 mod fetch;
 mod login;
 mod proof;
+mod source;
 
 use std::{
     sync::{
@@ -20,12 +21,15 @@ use std::{
 use serde::Deserialize;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Error, LoginFailure, answer::Answer, transport::Transport};
+use super::{Error, LoginFailure, Settings, answer::Answer, transport::Transport};
 use crate::secret::Secret;
 
 pub use aws::Aws;
 pub use login::{Login, LoginMethod};
 pub use proof::{AZURE_METADATA, GOOGLE_METADATA, Proof};
+pub use source::{ServerProblem, SourceError};
+
+use fetch::SourceState;
 
 /// A token and which login it came from.
 #[derive(Clone)]
@@ -50,6 +54,9 @@ pub(super) struct Session {
     /// Held during a login: whoever comes meanwhile waits for its outcome.
     state: Mutex<State>,
     attempts: AtomicU64,
+    source: SourceState,
+    /// How long an identity source that failed is left alone.
+    source_pause: Duration,
 }
 
 enum State {
@@ -57,21 +64,31 @@ enum State {
     Open(Token),
     /// Final: refused, or there is nothing to log in with.
     Over(Error),
-    /// The outcome for those who waited for this attempt; who comes later tries anew.
+    /// The outcome for those who waited for this attempt; who comes later than `until` tries anew.
     Failed {
         attempt: u64,
+        until: Instant,
         error: Error,
     },
 }
 
 impl Session {
-    /// `host` is for messages.
-    pub(super) fn new(login: Login, organization_slug: Option<String>, host: &str) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let (login, organization_slug) = (settings.login.clone(), settings.organization_slug.clone());
+        let host = settings.base.host();
         let failure = Arc::new(LoginFailure::new(login.method(), login.described(), host.to_owned()));
         let state = login
             .ready_token()
             .map_or(State::New, |secret| State::Open(Token { secret, attempt: READY, renew_at: None }));
-        Self { login, organization_slug, failure, state: Mutex::new(state), attempts: AtomicU64::new(READY) }
+        Self {
+            login,
+            organization_slug,
+            failure,
+            state: Mutex::new(state),
+            attempts: AtomicU64::new(READY),
+            source: SourceState::default(),
+            source_pause: settings.source_pause,
+        }
     }
 
     /// A token that should be good; logs in if there is none.
@@ -112,7 +129,9 @@ impl Session {
         match &*state {
             State::Open(token) if token.is_fresh() && stale != Some(token.attempt) => return Ok(token.clone()),
             State::Over(error) => return Err(error.clone()),
-            State::Failed { attempt, error } if *attempt > seen => return Err(error.clone()),
+            State::Failed { attempt, until, error } if *attempt > seen || Instant::now() < *until => {
+                return Err(error.clone());
+            }
             _ => {}
         }
         let outcome = self.log_in(transport).await;
@@ -124,15 +143,20 @@ impl Session {
                 (State::Open(token.clone()), Ok(token))
             }
             Err(error) if error.is_login_over() => (State::Over(error.clone()), Err(error)),
-            Err(error) => (State::Failed { attempt, error: error.clone() }, Err(error)),
+            Err(error) => {
+                // The source has been asked several times already: a thousand connections must not each wait for it.
+                let pause = if matches!(error, Error::NoProof { .. }) { self.source_pause } else { Duration::ZERO };
+                (State::Failed { attempt, until: Instant::now() + pause, error: error.clone() }, Err(error))
+            }
         };
         *state = next;
         result
     }
 
     async fn log_in(&self, transport: &Transport) -> Result<(Secret, Option<Duration>), Error> {
-        let request = self.login.request(self.organization_slug.as_deref()).await;
-        let request = request.map_err(|reason| Error::NoProof { login: Arc::clone(&self.failure), reason })?;
+        let request = self.login.request(self.organization_slug.as_deref(), &self.source).await;
+        let no_proof = |reason| Error::NoProof { login: Arc::clone(&self.failure), reason: Box::new(reason) };
+        let request = request.map_err(no_proof)?;
         let answer = transport.send(&request, None).await?.confidential();
         if answer.refuses_login() {
             return Err(self.refusal(&answer));

@@ -1,13 +1,14 @@
 //! What proves who logs in, and where it comes from: given, in a file, or from whoever vouches for this machine. Everything
 //! but what is given is fetched for each login, because it is replaced from time to time.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tokio::io::AsyncReadExt as _;
 
 use super::aws::Aws;
-use super::fetch::{Fetch, Reach};
+use super::fetch::{Fetch, Reach, SourceState};
+use super::source::SourceError;
+use crate::os;
 use crate::secret::Secret;
 
 /// What proves who logs in.
@@ -59,30 +60,28 @@ impl Proof {
     /// Gets what proves it, for `field` of a login of `who`.
     ///
     /// # Errors
-    /// Why there is none, in words.
-    pub(super) async fn gather(&self, who: &str, field: &'static str) -> Result<Evidence, String> {
+    /// Why there is none.
+    pub(super) async fn gather(
+        &self,
+        who: &str,
+        field: &'static str,
+        state: &SourceState,
+    ) -> Result<Evidence, SourceError> {
         let token = match self {
             Self::Given(secret) => secret.clone(),
             Self::File(path) => from_file(path).await?,
-            Self::GitHubActions { url, token } => from_github(url, token).await?,
-            Self::Azure { address } => from_azure(address).await?,
-            Self::Google { host } => from_google(host, who).await?,
-            Self::Aws(aws) => return aws.evidence().await,
+            Self::GitHubActions { url, token } => from_github(url, token, state).await?,
+            Self::Azure { address } => from_azure(address, state).await?,
+            Self::Google { host } => from_google(host, who, state).await?,
+            Self::Aws(aws) => return aws.evidence(state).await,
         };
         Ok(Evidence { fields: vec![(field, token)], secrets: Vec::new() })
     }
 }
 
-pub(super) async fn from_file(path: &PathBuf) -> Result<Secret, String> {
-    let shown = path.display();
-    let unreadable = |error: std::io::Error| format!("the file `{shown}` cannot be read: {error}");
-    let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-    let mut text = String::new();
-    let length = file.take(LONGEST_FILE).read_to_string(&mut text).await.map_err(unreadable)?;
-    if length as u64 == LONGEST_FILE {
-        return Err(format!("the file `{shown}` is too long for a token"));
-    }
-    one_token(&text).ok_or_else(|| format!("the file `{shown}` does not hold one token and nothing else"))
+pub(super) async fn from_file(path: &Path) -> Result<Secret, SourceError> {
+    let text = os::read_text_async(path, LONGEST_FILE).await?;
+    one_token(&text).ok_or_else(|| SourceError::NotOneToken(path.to_owned()))
 }
 
 /// A token, which has no white space in it but a line break at its end.
@@ -92,27 +91,25 @@ fn one_token(text: &str) -> Option<Secret> {
     whole.then(|| Secret::new(token))
 }
 
-async fn from_github(url: &str, token: &Secret) -> Result<Secret, String> {
-    let answer =
-        Fetch::get("GitHub", url, Reach::Internet).secret_header("authorization", "Bearer ", token).send().await?;
-    answer.field("value")
+async fn from_github(url: &str, token: &Secret, state: &SourceState) -> Result<Secret, SourceError> {
+    let fetch = Fetch::get("GitHub", url, Reach::Internet).secret_header("authorization", "Bearer ", token);
+    fetch.send(state).await?.field("value")
 }
 
-async fn from_azure(address: &str) -> Result<Secret, String> {
+async fn from_azure(address: &str, state: &SourceState) -> Result<Secret, SourceError> {
     let resource = urlencoded(AZURE_RESOURCE);
     let address = address.trim_end_matches('/');
     let url = format!("{address}/metadata/identity/oauth2/token?api-version=2018-02-01&resource={resource}");
-    let answer =
-        Fetch::get("the metadata server of Azure", &url, Reach::Machine).header("metadata", "true").send().await?;
-    answer.field("access_token")
+    let fetch = Fetch::get("the metadata server of Azure", &url, Reach::Machine).header("metadata", "true");
+    fetch.send(state).await?.field("access_token")
 }
 
-async fn from_google(host: &str, identity_id: &str) -> Result<Secret, String> {
+async fn from_google(host: &str, identity_id: &str, state: &SourceState) -> Result<Secret, SourceError> {
     let audience = urlencoded(identity_id);
     let path = "computeMetadata/v1/instance/service-accounts/default/identity";
     let url = format!("http://{host}/{path}?audience={audience}&format=full");
     let fetch = Fetch::get("the metadata server of Google", &url, Reach::Machine).header("metadata-flavor", "Google");
-    let answer = fetch.send().await?;
+    let answer = fetch.send(state).await?;
     one_token(answer.text()).ok_or_else(|| answer.not_understood())
 }
 
@@ -136,10 +133,10 @@ mod tests {
     async fn read(content: &str) -> Result<String, String> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content.as_bytes()).unwrap();
-        let read = from_file(&file.path().to_owned()).await;
-        read.map(|token| token.expose().to_owned()).map_err(|reason| {
-            assert!(!reason.contains("s3cr3t"), "{reason}");
-            reason.replace(&file.path().display().to_string(), "FILE")
+        let read = from_file(file.path()).await;
+        read.map(|token| token.expose().to_owned()).map_err(|error| {
+            assert!(!format!("{error} {error:?}").contains("s3cr3t") && !error.is_passing(), "{error}");
+            error.to_string().replace(&file.path().display().to_string(), "FILE")
         })
     }
 
@@ -153,11 +150,11 @@ mod tests {
             ("", wrong.clone()),
             (" \n", wrong.clone()),
             ("s3cr3t one\ntwo", wrong),
-            (&long, Err("the file `FILE` is too long for a token".to_owned())),
+            (&long, Err("the file `FILE` cannot be used: it is longer than 64 KiB".to_owned())),
         ] {
             assert_eq!(read(content).await, expected);
         }
-        let missing = from_file(&PathBuf::from("/nonexistent/token")).await.unwrap_err();
+        let missing = from_file(Path::new("/nonexistent/token")).await.unwrap_err().to_string();
         assert!(missing.starts_with("the file `/nonexistent/token` cannot be read: "), "{missing}");
     }
 

@@ -89,7 +89,12 @@ fn causes(method: LoginMethod) -> &'static [&'static str] {
 }
 
 /// What to do when there is nothing to log in with.
-pub(super) fn no_proof(method: LoginMethod) -> String {
+pub(super) fn no_proof(method: LoginMethod, is_passing: bool) -> String {
+    if is_passing {
+        return "This may pass: run it again. The provider has asked several times, and asks again when another connection \
+                needs the KMS later. Nothing was sent to the KMS."
+            .to_owned();
+    }
     let next = match method {
         LoginMethod::Kubernetes => {
             "In a pod the token is there unless `automountServiceAccountToken` is off. Elsewhere give one in `jwt`, `jwt_file` or \

@@ -281,7 +281,9 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
         Error::LoginRefused { login, reply } => {
             ("The KMS refused the login", login::refused(login.method, reply), None)
         }
-        Error::NoProof { login, .. } => ("Nothing to log in to the KMS with", login::no_proof(login.method), None),
+        Error::NoProof { login, reason } => {
+            ("Nothing to log in to the KMS with", login::no_proof(login.method, reason.is_passing()), None)
+        }
         Error::Denied { .. } => (
             "The KMS does not allow it",
             format!(

@@ -46,7 +46,7 @@ fn no_proof(result: Result<Option<terraform_provider_kms::kms::Connection>, Erro
     let error = result.unwrap_err();
     let Error::NoProof { reason, .. } = &error else { panic!("{error:?}") };
     assert!(!format!("{error} {error:?}").contains(MARK), "{error:?}");
-    reason.clone()
+    reason.to_string()
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn whoever_vouches_may_fail_and_lie() {
         (|_| json(503, "soon"), "answered 503: soon", 3),
         (long, "gave an answer that is far too long", 1),
         (|_| Act::Endless(200), "gave an answer that is far too long", 1),
-        (|_| Act::Bytes(b"SSH-2.0-x\r\n".to_vec()), "gave no answer: the other side does not speak HTTP", 3),
+        (|_| Act::Bytes(b"SSH-2.0-x\r\n".to_vec()), "gave no answer: the other side does not speak HTTP", 1),
         (
             |_| Act::Bytes(b"HTTP/1.1 302 X\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n".to_vec()),
             "answered 302",
@@ -214,6 +214,56 @@ async fn whoever_vouches_may_fail_and_lie() {
     })
     .await;
     is_in(client(&kms, LoginMethod::Azure, Proof::Azure { address: metadata.base() }).read(ID).await);
+}
+
+/// A source that has worked before is there, and will be again; one that has never answered is most often not there at all.
+#[tokio::test]
+async fn a_passing_failure_of_a_source_does_not_end_the_login() {
+    for (act, asked) in
+        [((|| json(503, "restarting")) as fn() -> Act, 3), (|| Act::Reset(Vec::new()), 3), (|| json(403, "no"), 1)]
+    {
+        let lasting = asked == 1;
+        let kms = kms();
+        kms.trust_jwt("oidc-auth", "s3cr3t.github");
+        let github = Server::start(move |_, count| match count {
+            0 => json(200, r#"{"value":"s3cr3t.github"}"#),
+            1..4 if !lasting || count == 1 => act(),
+            _ => json(200, r#"{"value":"s3cr3t.github"}"#),
+        })
+        .await;
+        let proof =
+            Proof::GitHubActions { url: format!("{}/token", github.base()), token: Secret::new("s3cr3t-of-the-job") };
+        let mut settings = settings(&kms.url(), Login::identity(LoginMethod::Oidc, kms.identity_id(), proof));
+        settings.source_pause = std::time::Duration::ZERO;
+        let client = Client::new(settings);
+        is_in(client.read(ID).await);
+        kms.revoke_tokens();
+        no_proof(client.read(ID).await);
+        assert_eq!(github.requests().len(), 1 + asked);
+        match lasting {
+            true => _ = no_proof(client.read(ID).await),
+            false => is_in(client.read(ID).await),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_is_gone_is_asked_again_only_if_it_was_there() {
+    let kms = kms();
+    kms.trust_jwt("azure-auth", "s3cr3t.azure");
+    let is_passing = |result: Result<_, Error>| match result.map(|_: Option<_>| ()).unwrap_err() {
+        Error::NoProof { reason, .. } => reason.is_passing(),
+        error => panic!("{error:?}"),
+    };
+    let metadata = Server::start(|_, _| json(200, r#"{"access_token":"s3cr3t.azure"}"#)).await;
+    let client_of = |address: String| client(&kms, LoginMethod::Azure, Proof::Azure { address });
+    let known = client_of(metadata.base());
+    is_in(known.read(ID).await);
+    drop(metadata);
+    kms.revoke_tokens();
+    assert!(is_passing(known.read(ID).await));
+    let closed = super::server::closed_port().await;
+    assert!(!is_passing(client_of(format!("http://127.0.0.1:{closed}")).read(ID).await));
 }
 
 /// The proof of somebody with these variables of AWS, and no files.

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use reqwest::{Method, Url};
 
-use super::super::fetch::{Fetch, Fetched, Reach};
+use super::super::fetch::{Fetch, Fetched, Reach, SourceState};
 use super::super::proof::{from_file, secret_field};
+use super::super::source::SourceError;
 use super::{Aws, Key};
 use crate::{env::aws as names, secret::Secret};
 
@@ -18,16 +19,16 @@ const MACHINE_HOST: &str = "http://169.254.169.254";
 const ROLES: &str = "latest/meta-data/iam/security-credentials";
 
 /// The key of the container, if this is one that has a key.
-pub(super) async fn container(aws: &Aws) -> Result<Option<Key>, String> {
+pub(super) async fn container(aws: &Aws, state: &SourceState) -> Result<Option<Key>, SourceError> {
     let relative = aws.get(names::CONTAINER_CREDENTIALS_RELATIVE_URI).map(|path| format!("{CONTAINER_HOST}{path}"));
     let Some(url) = relative.or_else(|| aws.get(names::CONTAINER_CREDENTIALS_FULL_URI).map(str::to_owned)) else {
         return Ok(None);
     };
     if !is_safe(&url) {
-        return Err(format!(
+        return Err(SourceError::settings(format!(
             "`{}` leads over the network in clear text, which would give the key to everybody there",
             names::CONTAINER_CREDENTIALS_FULL_URI
-        ));
+        )));
     }
     let token = match aws.path(names::CONTAINER_AUTHORIZATION_TOKEN_FILE) {
         Some(file) => Some(from_file(&file).await?),
@@ -38,7 +39,7 @@ pub(super) async fn container(aws: &Aws) -> Result<Option<Key>, String> {
     if let Some(token) = token {
         fetch = fetch.secret_header("authorization", "", &token);
     }
-    key(&fetch.send().await?).map(Some)
+    key(&fetch.send(state).await?).map(Some)
 }
 
 fn is_safe(url: &str) -> bool {
@@ -50,47 +51,48 @@ fn is_safe(url: &str) -> bool {
 }
 
 /// The key of the machine's role.
-pub(super) async fn instance(aws: &Aws) -> Result<Key, String> {
-    let session = session(aws).await?;
+pub(super) async fn instance(aws: &Aws, state: &SourceState) -> Result<Key, SourceError> {
+    let session = session(aws, state).await?;
     let roles = session.get(ROLES).await?;
     let Some(role) = roles.text().lines().map(str::trim).find(|role| !role.is_empty()) else {
-        return Err("this machine of AWS has no role".to_owned());
+        return Err(SourceError::settings("this machine of AWS has no role"));
     };
     key(&session.get(&format!("{ROLES}/{role}")).await?)
 }
 
 /// The region that the machine is in.
-pub(super) async fn region(aws: &Aws) -> Option<String> {
-    let answer = session(aws).await.ok()?.get("latest/meta-data/placement/region").await.ok()?;
+pub(super) async fn region(aws: &Aws, state: &SourceState) -> Option<String> {
+    let answer = session(aws, state).await.ok()?.get("latest/meta-data/placement/region").await.ok()?;
     Some(answer.text().trim().to_owned())
 }
 
 /// Leave to ask the metadata server.
-struct Session {
+struct Session<'a> {
     address: String,
     token: Secret,
+    state: &'a SourceState,
 }
 
-async fn session(aws: &Aws) -> Result<Session, String> {
+async fn session<'a>(aws: &Aws, state: &'a SourceState) -> Result<Session<'a>, SourceError> {
     if aws.get(names::EC2_METADATA_DISABLED).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-        return Err(format!("{MACHINE} is switched off by `{}`", names::EC2_METADATA_DISABLED));
+        return Err(SourceError::settings(format!("{MACHINE} is switched off by `{}`", names::EC2_METADATA_DISABLED)));
     }
     let address =
         aws.get(names::EC2_METADATA_SERVICE_ENDPOINT).unwrap_or(MACHINE_HOST).trim_end_matches('/').to_owned();
     let fetch = Fetch::new(Method::PUT, MACHINE, &format!("{address}/latest/api/token"), Reach::Machine);
-    let answer = fetch.header("x-aws-ec2-metadata-token-ttl-seconds", "60").send().await?;
-    Ok(Session { address, token: Secret::new(answer.text().trim()) })
+    let answer = fetch.header("x-aws-ec2-metadata-token-ttl-seconds", "60").send(state).await?;
+    Ok(Session { address, token: Secret::new(answer.text().trim()), state })
 }
 
-impl Session {
-    async fn get(&self, path: &str) -> Result<Fetched, String> {
+impl Session<'_> {
+    async fn get(&self, path: &str) -> Result<Fetched, SourceError> {
         let fetch = Fetch::get(MACHINE, &format!("{}/{path}", self.address), Reach::Machine);
-        fetch.secret_header("x-aws-ec2-metadata-token", "", &self.token).send().await
+        fetch.secret_header("x-aws-ec2-metadata-token", "", &self.token).send(self.state).await
     }
 }
 
 /// The key in an answer.
-fn key(answer: &Fetched) -> Result<Key, String> {
+fn key(answer: &Fetched) -> Result<Key, SourceError> {
     let object = answer.json().unwrap_or_default();
     let field = |name: &str| secret_field(&object, name);
     let key = || {

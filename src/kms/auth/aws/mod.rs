@@ -16,7 +16,9 @@ use std::time::SystemTime;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use self::profile::Profiles;
+use super::fetch::SourceState;
 use super::proof::Evidence;
+use super::source::SourceError;
 use crate::{env::aws as names, secret::Secret};
 
 /// Where everybody is known when no region is set.
@@ -55,11 +57,11 @@ impl Aws {
     /// The signed question, as the fields of a login.
     ///
     /// # Errors
-    /// Why there is none, in words.
-    pub(super) async fn evidence(&self) -> Result<Evidence, String> {
+    /// Why there is none.
+    pub(super) async fn evidence(&self, state: &SourceState) -> Result<Evidence, SourceError> {
         let profiles = Profiles::read(self).await?;
-        let region = self.region(&profiles).await?;
-        let key = self.key(&profiles, &region).await?;
+        let region = self.region(&profiles, state).await?;
+        let key = self.key(&profiles, &region, state).await?;
         let body = sts::WHO_AM_I;
         let url = format!("https://sts.{region}.amazonaws.com/");
         let headers = sign::headers(&url, body, &region, &key, SystemTime::now())?;
@@ -76,13 +78,13 @@ impl Aws {
     }
 
     /// The region, which names the service that the KMS asks.
-    async fn region(&self, profiles: &Profiles) -> Result<String, String> {
+    async fn region(&self, profiles: &Profiles, state: &SourceState) -> Result<String, SourceError> {
         let set = self.get(names::REGION).or_else(|| self.get(names::DEFAULT_REGION));
         let region = match set.or_else(|| profiles.region()) {
             Some(region) => region.to_owned(),
             // What has a key in its surroundings has a region there, too.
             None if self.has_key() => USUAL_REGION.to_owned(),
-            None => metadata::region(self).await.unwrap_or_else(|| USUAL_REGION.to_owned()),
+            None => metadata::region(self, state).await.unwrap_or_else(|| USUAL_REGION.to_owned()),
         };
         let is_region = |text: &str| {
             !text.is_empty()
@@ -92,7 +94,7 @@ impl Aws {
         if is_region(&region) {
             Ok(region)
         } else {
-            Err("the region of AWS that is set is not the name of one".to_owned())
+            Err(SourceError::settings("the region of AWS that is set is not the name of one"))
         }
     }
 
@@ -102,31 +104,29 @@ impl Aws {
 
     /// A key: from the variables, a profile, a token for a role, the container, or the machine. The first that is set up
     /// counts, and must work.
-    async fn key(&self, profiles: &Profiles, region: &str) -> Result<Key, String> {
+    async fn key(&self, profiles: &Profiles, region: &str, state: &SourceState) -> Result<Key, SourceError> {
         if let Some(key) = self.key_of_variables()? {
             return Ok(key);
         }
-        if let Some(key) = profiles.key(self, region).await? {
+        if let Some(key) = profiles.key(self, region, state).await? {
             return Ok(key);
         }
         if let (Some(file), Some(role)) = (self.path(names::WEB_IDENTITY_TOKEN_FILE), self.get(names::ROLE_ARN)) {
-            return sts::with_web_identity(self, region, role, self.get(names::ROLE_SESSION_NAME), &file).await;
+            let session = self.get(names::ROLE_SESSION_NAME);
+            return sts::with_web_identity(self, region, role, session, &file, state).await;
         }
-        if let Some(key) = metadata::container(self).await? {
+        if let Some(key) = metadata::container(self, state).await? {
             return Ok(key);
         }
-        metadata::instance(self).await.map_err(|reason| {
-            format!(
-                "no key of AWS was found in the environment, in a profile, as a web identity or in a container; and {reason}"
-            )
-        })
+        metadata::instance(self, state).await.map_err(|last| SourceError::NoKey(Box::new(last)))
     }
 
-    fn key_of_variables(&self) -> Result<Option<Key>, String> {
+    fn key_of_variables(&self) -> Result<Option<Key>, SourceError> {
         match (self.get(names::ACCESS_KEY_ID), self.0.get(names::SECRET_ACCESS_KEY)) {
             (None, _) => Ok(None),
             (Some(_), None) => {
-                Err(format!("`{}` is set, but `{}` is not", names::ACCESS_KEY_ID, names::SECRET_ACCESS_KEY))
+                let (id, secret) = (names::ACCESS_KEY_ID, names::SECRET_ACCESS_KEY);
+                Err(SourceError::settings(format!("`{id}` is set, but `{secret}` is not")))
             }
             (Some(id), Some(secret)) => {
                 let session_token = self.0.get(names::SESSION_TOKEN).cloned();

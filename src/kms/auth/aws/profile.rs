@@ -4,11 +4,16 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::super::fetch::SourceState;
+use super::super::source::SourceError;
 use super::{Aws, Key, metadata, sts};
+use crate::os::{self, FileError, FileProblem};
 use crate::{env::aws as names, secret::Secret};
 
 /// How many profiles may lead to one another.
 const LONGEST_CHAIN: usize = 5;
+/// Thousands of profiles.
+const LONGEST_FILE: u64 = 4 * 1024 * 1024;
 
 /// The profiles of both files, and which of them is meant.
 pub(super) struct Profiles {
@@ -21,7 +26,7 @@ pub(super) struct Profiles {
 type Profile = HashMap<String, Secret>;
 
 impl Profiles {
-    pub(super) async fn read(aws: &Aws) -> Result<Self, String> {
+    pub(super) async fn read(aws: &Aws) -> Result<Self, SourceError> {
         let home = aws.path(names::HOME);
         let file = |variable: &str, usual: &str| {
             aws.path(variable).or_else(|| home.as_ref().map(|home| home.join(".aws").join(usual)))
@@ -40,36 +45,39 @@ impl Profiles {
     }
 
     /// The key that the profile has or leads to; none if it is there for other things only.
-    pub(super) async fn key(&self, aws: &Aws, region: &str) -> Result<Option<Key>, String> {
+    pub(super) async fn key(&self, aws: &Aws, region: &str, state: &SourceState) -> Result<Option<Key>, SourceError> {
+        let settings = SourceError::settings;
         if self.named && !self.all.contains_key(&self.name) {
-            return Err(format!("there is no profile `{}` of AWS (`{}`)", self.name, names::PROFILE));
+            return Err(settings(format!("there is no profile `{}` of AWS (`{}`)", self.name, names::PROFILE)));
         }
         // From the profile down to one that has a key, then back up from role to role.
         let mut roles: Vec<&Profile> = Vec::new();
         let mut name = self.name.as_str();
         let start = loop {
             let Some(profile) = self.all.get(name) else {
-                return if roles.is_empty() { Ok(None) } else { Err(format!("there is no profile `{name}` of AWS")) };
+                let missing = || settings(format!("there is no profile `{name}` of AWS"));
+                return if roles.is_empty() { Ok(None) } else { Err(missing()) };
             };
             let get = |setting: &str| profile.get(setting).map(Secret::expose);
             let Some(role) = get("role_arn").filter(|_| !roles.iter().any(|seen| std::ptr::eq(*seen, profile))) else {
                 break own_key(name, profile)?;
             };
             if roles.len() == LONGEST_CHAIN {
-                return Err(format!("more than {LONGEST_CHAIN} profiles of AWS lead to one another"));
+                return Err(settings(format!("more than {LONGEST_CHAIN} profiles of AWS lead to one another")));
             }
             if let Some(file) = get("web_identity_token_file") {
                 let session = get("role_session_name");
-                break Some(sts::with_web_identity(aws, region, role, session, &PathBuf::from(file)).await?);
+                break Some(sts::with_web_identity(aws, region, role, session, Path::new(file), state).await?);
             }
             roles.push(profile);
             match (get("source_profile"), get("credential_source")) {
                 (Some(source), _) => name = source,
                 (None, Some("Environment")) => break aws.key_of_variables()?,
-                (None, Some("EcsContainer")) => break metadata::container(aws).await?,
-                (None, Some("Ec2InstanceMetadata")) => break Some(metadata::instance(aws).await?),
+                (None, Some("EcsContainer")) => break metadata::container(aws, state).await?,
+                (None, Some("Ec2InstanceMetadata")) => break Some(metadata::instance(aws, state).await?),
                 (None, _) => {
-                    return Err(format!("the profile `{name}` of AWS has a `role_arn`, but nothing to get it with"));
+                    let reason = format!("the profile `{name}` of AWS has a `role_arn`, but nothing to get it with");
+                    return Err(settings(reason));
                 }
             }
         };
@@ -77,20 +85,21 @@ impl Profiles {
             return if roles.is_empty() {
                 Ok(None)
             } else {
-                Err(format!("the profile `{}` of AWS leads to no key", self.name))
+                Err(settings(format!("the profile `{}` of AWS leads to no key", self.name)))
             };
         };
         for profile in roles.into_iter().rev() {
             let get = |setting: &str| profile.get(setting).map(Secret::expose);
             let role = get("role_arn").unwrap_or_default();
-            key = sts::with_key(aws, region, role, get("role_session_name"), get("external_id"), &key).await?;
+            let (session, external_id) = (get("role_session_name"), get("external_id"));
+            key = sts::with_key(aws, region, role, session, external_id, &key, state).await?;
         }
         Ok(Some(key))
     }
 }
 
 /// The key that stands in the profile itself.
-fn own_key(name: &str, profile: &Profile) -> Result<Option<Key>, String> {
+fn own_key(name: &str, profile: &Profile) -> Result<Option<Key>, SourceError> {
     let get = |setting: &str| profile.get(setting);
     if let (Some(id), Some(secret)) = (get("aws_access_key_id"), get("aws_secret_access_key")) {
         let session_token = get("aws_session_token").cloned();
@@ -98,10 +107,10 @@ fn own_key(name: &str, profile: &Profile) -> Result<Option<Key>, String> {
     }
     let foreign = ["sso_session", "sso_start_url", "credential_process", "mfa_serial"];
     match foreign.into_iter().find(|setting| profile.contains_key(*setting)) {
-        Some(setting) => Err(format!(
+        Some(setting) => Err(SourceError::settings(format!(
             "the profile `{name}` of AWS gets its key by `{setting}`, which this provider does not do; `aws configure \
              export-credentials --profile {name} --format env` prints variables to set instead"
-        )),
+        ))),
         None => Ok(None),
     }
 }
@@ -125,12 +134,11 @@ impl Titles {
 }
 
 /// Adds the profiles of a file, which need not exist.
-async fn add(all: &mut HashMap<String, Profile>, file: Option<PathBuf>, titles: Titles) -> Result<(), String> {
+async fn add(all: &mut HashMap<String, Profile>, file: Option<PathBuf>, titles: Titles) -> Result<(), SourceError> {
     let Some(file) = file else { return Ok(()) };
-    let text = match tokio::fs::read_to_string(&file).await {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(unreadable(&file, &error)),
+    let text = match os::read_text_async(&file, LONGEST_FILE).await {
+        Err(FileError { problem: FileProblem::Io { kind: io::ErrorKind::NotFound, .. }, .. }) => return Ok(()),
+        read => read?,
     };
     let mut profile = None;
     for line in text.lines() {
@@ -149,8 +157,4 @@ async fn add(all: &mut HashMap<String, Profile>, file: Option<PathBuf>, titles: 
         }
     }
     Ok(())
-}
-
-fn unreadable(file: &Path, error: &io::Error) -> String {
-    format!("the file `{}` cannot be read: {error}", file.display())
 }

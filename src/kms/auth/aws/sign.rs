@@ -9,6 +9,7 @@ use aws_sigv4::sign::v4::SigningParams;
 use reqwest::Url;
 
 use super::super::fetch::FORM;
+use super::super::source::SourceError;
 use super::Key;
 
 /// All headers of a POST of a form. The signature covers the host, the kind of the body, the time and the session token.
@@ -18,8 +19,8 @@ pub(super) fn headers(
     region: &str,
     key: &Key,
     now: SystemTime,
-) -> Result<BTreeMap<String, String>, String> {
-    let failed = || "the request to AWS cannot be signed".to_owned();
+) -> Result<BTreeMap<String, String>, SourceError> {
+    let failed = || SourceError::settings("the request to AWS cannot be signed");
     let token = key.session_token.as_ref().map(|token| token.expose().to_owned());
     let identity = Credentials::new(&key.id, key.secret.expose(), token, None, "terraform-provider-kms").into();
     let parameters = SigningParams::builder()

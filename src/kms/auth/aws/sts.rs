@@ -1,10 +1,11 @@
 //! AWS's security token service: keys for roles.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::SystemTime;
 
-use super::super::fetch::{Fetch, Fetched, Reach};
+use super::super::fetch::{Fetch, Fetched, Reach, SourceState};
 use super::super::proof::{from_file, urlencoded};
+use super::super::source::SourceError;
 use super::{Aws, Key, sign};
 use crate::{env::aws as names, secret::Secret};
 
@@ -20,8 +21,9 @@ pub(super) async fn with_web_identity(
     region: &str,
     role: &str,
     session: Option<&str>,
-    file: &PathBuf,
-) -> Result<Key, String> {
+    file: &Path,
+    state: &SourceState,
+) -> Result<Key, SourceError> {
     let token = from_file(file).await?;
     let body = form(&[
         ("Action", "AssumeRoleWithWebIdentity"),
@@ -30,7 +32,7 @@ pub(super) async fn with_web_identity(
         ("RoleSessionName", session.unwrap_or(SESSION)),
         ("WebIdentityToken", token.expose()),
     ]);
-    let answer = Fetch::post(WHO, &url(aws, region), Reach::Internet, body).secret(&token).send().await?;
+    let answer = Fetch::post(WHO, &url(aws, region), Reach::Internet, body).secret(&token).send(state).await?;
     key(&answer)
 }
 
@@ -42,7 +44,8 @@ pub(super) async fn with_key(
     session: Option<&str>,
     external_id: Option<&str>,
     own: &Key,
-) -> Result<Key, String> {
+    state: &SourceState,
+) -> Result<Key, SourceError> {
     let mut fields = vec![
         ("Action", "AssumeRole"),
         ("Version", VERSION),
@@ -58,7 +61,7 @@ pub(super) async fn with_key(
             fetch = fetch.secret_header(name, "", &Secret::new(value));
         }
     }
-    key(&fetch.send().await?)
+    key(&fetch.send(state).await?)
 }
 
 fn url(aws: &Aws, region: &str) -> String {
@@ -72,7 +75,7 @@ fn form(fields: &[(&str, &str)]) -> String {
 }
 
 /// The key in an answer, which is XML with one text per element.
-fn key(answer: &Fetched) -> Result<Key, String> {
+fn key(answer: &Fetched) -> Result<Key, SourceError> {
     let text = |name: &str| {
         let (_, rest) = answer.text().split_once(&format!("<{name}>"))?;
         rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim().to_owned())

@@ -30,12 +30,14 @@ impl Home {
         let aws = self.aws();
         let found = async {
             let profiles = Profiles::read(&aws).await?;
-            let region = aws.region(&profiles).await?;
-            let key = aws.key(&profiles, &region).await?;
+            let state = SourceState::default();
+            let region = aws.region(&profiles, &state).await?;
+            let key = aws.key(&profiles, &region, &state).await?;
             let session = key.session_token.map(|token| format!(" with {}", token.expose())).unwrap_or_default();
-            Ok::<_, String>(format!("{} {}{session} in {region}", key.id, key.secret.expose()))
+            Ok::<_, SourceError>(format!("{} {}{session} in {region}", key.id, key.secret.expose()))
         };
-        found.await.unwrap_or_else(|reason| {
+        found.await.unwrap_or_else(|error| {
+            let reason = error.to_string();
             assert!(!reason.contains("s3cr3t"), "{reason}");
             reason.replace(self.folder.path().to_str().unwrap(), "HOME")
         })
@@ -118,7 +120,7 @@ async fn keys_are_found_where_aws_finds_them() {
         (&[(names::PROFILE, "circle")], "the profile `circle` of AWS leads to no key"),
         (
             &[(names::WEB_IDENTITY_TOKEN_FILE, "/nonexistent"), (names::ROLE_ARN, "arn:x")],
-            "the file `/nonexistent` cannot be read: No such file or directory (os error 2)",
+            "the file `/nonexistent` cannot be read: No such file or directory",
         ),
         (
             &[(names::CONTAINER_CREDENTIALS_FULL_URI, "http://keys.example.com/")],
@@ -138,7 +140,7 @@ async fn no_key_is_printed() {
         .set(names::SECRET_ACCESS_KEY, "s3cr3t")
         .set(names::SESSION_TOKEN, "s3cr3t-session");
     assert!(!format!("{:?}", home.aws()).contains("s3cr3t"));
-    let evidence = home.aws().evidence().await.unwrap();
+    let evidence = home.aws().evidence(&SourceState::default()).await.unwrap();
     assert!(evidence.secrets.iter().any(|secret| secret.expose() == "s3cr3t-session"));
     assert!(evidence.secrets.iter().any(|secret| secret.expose().starts_with("AWS4-HMAC-SHA256 ")));
 }

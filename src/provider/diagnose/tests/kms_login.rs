@@ -5,7 +5,7 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 
 use super::service::{ATTEMPT, all, check, reply};
-use crate::kms::{Call, Error, LoginFailure, LoginMethod, Reply};
+use crate::kms::{Call, Error, LoginFailure, LoginMethod, Reply, ServerProblem, SourceError};
 use crate::provider::diagnose::service::{Attempt, service};
 
 fn failure(method: LoginMethod) -> Arc<LoginFailure> {
@@ -154,9 +154,12 @@ fn refusals_by_method() {
 fn nothing_to_log_in_with() {
     let mut told = String::new();
     for method in LoginMethod::ALL.into_iter().skip(2) {
-        let reason = "the file `/token` cannot be read: no such file".to_owned();
+        let reason = Box::new(SourceError::Settings("the file `/token` cannot be read: no such file".to_owned()));
         told += &all(&service(ATTEMPT, &Error::NoProof { login: failure(method), reason }));
     }
+    let (server, problem) = ("GitHub".to_owned(), ServerProblem::Status { status: 503, text: "soon".to_owned() });
+    let reason = Box::new(SourceError::Server { server, problem, passing: true });
+    told += &all(&service(ATTEMPT, &Error::NoProof { login: failure(LoginMethod::Oidc), reason }));
     expect![[r#"
         Error: Nothing to log in to the KMS with
         at the whole block
@@ -194,6 +197,12 @@ fn nothing_to_log_in_with() {
         `orders-db` could not be updated: there is nothing to make the `gcp` login of identity `7d2c` at `app.kms.hanzo.ai` with: the file `/token` cannot be read: no such file.
 
         Without `jwt` and `jwt_file` the provider asks the machine, which must be one of Google with a service account. Nothing was sent to the KMS. The login is not tried again in this run.
+        Error: Nothing to log in to the KMS with
+        at the whole block
+
+        `orders-db` could not be updated: there is nothing to make the `oidc` login of identity `7d2c` at `app.kms.hanzo.ai` with: GitHub answered 503: soon.
+
+        This may pass: run it again. The provider has asked several times, and asks again when another connection needs the KMS later. Nothing was sent to the KMS.
     "#]].assert_eq(&told);
 }
 

@@ -154,7 +154,7 @@ pub enum Error {
         target: String,
     },
     /// Somebody answered who is not the app-connections API of a KMS.
-    #[error("this is not an answer of the app-connections API: {foreign}")]
+    #[error("something other than the KMS answered: {foreign}")]
     NotTheService {
         /// What came.
         foreign: Box<Foreign>,

@@ -27,7 +27,7 @@ pub(super) struct Row {
 }
 
 pub(super) const WHO_ALTERS_ROLES: &str =
-    "a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role)";
+    "a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role)";
 pub(super) const WHO_OWNS_THE_DATABASE: &str = "the owner of the database or a superuser";
 
 impl Reason {
@@ -196,7 +196,7 @@ impl Reason {
                 .check_if(by_pooler, "The pooler's own list of databases, and the server behind it.")
                 .statement(
                     format!("CREATE DATABASE {} OWNER {};", quoted(database), quoted(role)),
-                    "a superuser, or a role with CREATEDB that is a member of the new owner",
+                    "a superuser, or as a role with CREATEDB that is a member of the new owner",
                 ),
             Self::NoConnectPrivilege => {
                 row(Definite, Database, format!("role `{role}` may not connect to database `{database}`"))

@@ -58,7 +58,7 @@ fn on_the_way_to_the_database() {
     {
         proxy.set(trouble);
         let plan = scene.workspace.plan().expect(2);
-        plan.says(&["Warning: The database could not be reached from this machine", "1 to add"]);
+        plan.says(&["Warning: The credentials could not be checked from this machine", "1 to add"]);
     }
     proxy.set(Trouble::None);
     scene.workspace.apply().expect(0).says(&["1 added"]);

@@ -114,7 +114,7 @@ fn the_first_connection_of_the_readme_works_against_the_local_kms() {
     scene.workspace.write("main.tf", &here);
     let apply = scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-var=db_password=x"]).expect(0);
     // `db.example.com` has no address anywhere, which is a warning.
-    apply.says(&["1 added", "could not be reached from this machine"]);
+    apply.says(&["1 added", "could not be checked from this machine"]);
 }
 
 /// The blocks of a Markdown text that are complete configurations. Parts of one are marked as `hcl`.

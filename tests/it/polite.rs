@@ -221,7 +221,7 @@ fn a_black_hole_is_tried_once_for_a_hundred() {
     let mut changes = leading_to(&port).to_vec();
     changes.push(("username", "\"role_${count.index}\""));
     configure(&scene, 100, &changes, "validation {\n    timeout = \"1s\"\n  }");
-    scene.workspace.plan().expect(2).says(&["could not be reached from this machine", "100 to add"]);
+    scene.workspace.plan().expect(2).says(&["could not be checked from this machine", "100 to add"]);
     assert_eq!(listener.connections(), 1);
 }
 
@@ -275,7 +275,7 @@ fn localhost_means_the_machine_of_the_kms() {
         .workspace
         .plan()
         .expect(2)
-        .says(&["Warning: The credentials were not checked", "`localhost` means a machine itself"]);
+        .says(&["Warning: The credentials were not checked", "`localhost` resolves to a loopback address"]);
     assert_eq!(scene.logins(), 0);
     // Said to be a way to the same server.
     let address = format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", scene.postgres.port());
@@ -363,7 +363,7 @@ fn an_apply_without_a_reachable_database_warns_once_and_asks_the_kms() {
     let scene = Scene::new();
     scene.configure_with(&[("host", "\"db.invalid\"")], "validation {\n    mode = \"apply\"\n  }");
     let apply = scene.workspace.apply().expect(1);
-    assert_eq!(apply.words().matches("Warning: The database could not be reached").count(), 1, "{}", apply.text);
+    assert_eq!(apply.words().matches("Warning: The credentials could not be checked").count(), 1, "{}", apply.text);
     apply.says(&["The KMS could not log in to the database"]);
     assert_eq!(scene.bodies("POST", "/api/v1/app-connections").len(), 1);
 }

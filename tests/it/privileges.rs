@@ -24,7 +24,7 @@ fn each_role_is_told_with_its_statements() {
         &format!("Role `{}` cannot change the password of role `{role}`", scene.role),
         "lacks CREATEROLE",
         &format!("ALTER ROLE \"{}\" WITH CREATEROLE;", scene.role),
-        "To be run by a superuser",
+        "Run as a superuser",
         "Warning: orders-db cannot rotate nobody_here",
         "CREATE ROLE \"nobody_here\" WITH LOGIN;",
         "It stops nothing.",

@@ -59,7 +59,7 @@ fn no_role_is_rotated_at_a_standby() {
 fn a_standby_without_queries_is_told() {
     let (scene, _server) = scene(Options::standby().setting("hot_standby", "off"), &[], "");
     scene.workspace.plan().expect(2).says(&[
-        "Warning: The database could not be reached from this machine",
+        "Warning: The credentials could not be checked from this machine",
         "takes no logins right now (57P03)",
         "Whether it is a standby that answers no queries: use the host of the primary then.",
     ]);

@@ -24,7 +24,7 @@ fn refused(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&str]
 fn unreachable(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&str]) {
     scene.configure(changes);
     let plan = scene.workspace.plan().expect(2);
-    plan.says(&["Warning: The database could not be reached from this machine", &place(at), "1 to add"]);
+    plan.says(&["Warning: The credentials could not be checked from this machine", &place(at), "1 to add"]);
     plan.says(sentences);
 }
 
@@ -109,7 +109,7 @@ fn a_silent_server_ends_by_the_timeout() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("an address").port().to_string();
     scene.configure_with(&[("port", &port)], "validation {\n    timeout = \"300ms\"\n  }");
-    scene.workspace.plan().expect(2).says(&["could not be reached", "fell silent"]);
+    scene.workspace.plan().expect(2).says(&["could not be checked", "fell silent"]);
 }
 
 #[test]
@@ -117,10 +117,10 @@ fn unreachable_decides_what_it_means() {
     let scene = Scene::new();
     let block = |value: &str| format!("validation {{\n    unreachable = \"{value}\"\n  }}");
     scene.configure_with(&[("host", "\"db.invalid\"")], &block("error"));
-    scene.workspace.plan().expect(1).says(&["Error: The database could not be reached from this machine"]);
+    scene.workspace.plan().expect(1).says(&["Error: The credentials could not be checked from this machine"]);
     scene.configure_with(&[("host", "\"db.invalid\"")], &block("ignore"));
     let plan = scene.workspace.plan().expect(2);
-    assert!(!plan.text.contains("could not be reached"), "{}", plan.text);
+    assert!(!plan.text.contains("could not be checked"), "{}", plan.text);
 }
 
 #[test]

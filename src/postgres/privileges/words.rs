@@ -5,8 +5,8 @@ use super::rules::{Obstacle, Rotation};
 use crate::postgres::Statement;
 use crate::postgres::words::{WHO_ALTERS_ROLES, WHO_OWNS_THE_DATABASE, quoted};
 
-const WHO_CREATES: &str = "a superuser, or a role with CREATEROLE";
-const WHO_GRANTS: &str = "a superuser, or a role with ADMIN OPTION on the role that is granted or revoked";
+const WHO_CREATES: &str = "a superuser, or as a role with CREATEROLE";
+const WHO_GRANTS: &str = "a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked";
 const SUPERUSER: &str = "a superuser";
 
 impl Rotation {

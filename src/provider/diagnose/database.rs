@@ -92,7 +92,7 @@ fn in_full(severity: Severity, refusal: &Refusal, login: &Login<'_>) -> String {
 /// Statements in their order, with who may run them.
 pub(super) fn to_be_run(statements: &[Statement]) -> String {
     let parts = statements.chunk_by(|one, next| one.who == next.who).enumerate().map(|(number, part)| {
-        let lead = if number == 0 { "To be run by" } else { "Then, by" };
+        let lead = if number == 0 { "Run as" } else { "Then run as" };
         let who = part.first().map_or("", |statement| statement.who);
         let lines: String = part.iter().map(|statement| format!("\n  {}", statement.sql)).collect();
         format!("{lead} {who}:{lines}")
@@ -105,7 +105,7 @@ fn summary(login: &Login<'_>) -> String {
     match login.class {
         _ if login.would_stop_the_apply => format!("This would stop the apply: {} cannot log in", login.connection),
         Class::Definite => "The database refused the login".to_owned(),
-        Class::Unreachable => "The database could not be reached from this machine".to_owned(),
+        Class::Unreachable => "The credentials could not be checked from this machine".to_owned(),
     }
 }
 

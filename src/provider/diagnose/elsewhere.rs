@@ -51,8 +51,9 @@ pub(crate) fn not_checked(
         ),
         NotChecked::Barred(Barred::Loopback) => (
             format!(
-                "`{host}` means a machine itself: here this one, and in a connection the machine where the KMS runs. What \
-                 answers here says nothing of that; and a KMS in the cloud refuses such a host."
+                "`{host}` {} a loopback address. To the KMS it is the KMS's own machine, so a login from here would prove \
+                 nothing; a cloud KMS rejects such hosts.",
+                if host.parse::<IpAddr>().is_ok() { "is" } else { "resolves to" }
             ),
             "Use the name by which the KMS reaches the database. Where `host` is right and this machine has a way to the same \
              server, a tunnel for example, say so: `validation { address = \"127.0.0.1:5432\" }`."

@@ -10,7 +10,7 @@ use super::{DESTROY, NOTHING_SENT, sentence};
 
 const FLAG: &str = "is_platform_managed_credentials";
 
-const WHO: &str = "a superuser, or whoever may administer the role";
+const WHO: &str = "a superuser, or as a role that may administer this role";
 
 /// The statement that gives a role a password. The password itself is for the person to fill in.
 fn set_password(role: &str) -> String {
@@ -28,7 +28,7 @@ pub(crate) fn own_password(title: &str, role: &str, found: &OwnPassword) -> Diag
         ),
         OwnPassword::Replication => (
             format!("the role `{role}` has REPLICATION, and before PostgreSQL 16 only superusers change such roles"),
-            format!("To be run by a superuser:\n  ALTER ROLE \"{}\" NOREPLICATION;", role.replace('"', "\"\"")),
+            format!("Run as a superuser:\n  ALTER ROLE \"{}\" NOREPLICATION;", role.replace('"', "\"\"")),
         ),
         OwnPassword::ReadOnly { standby: true } => (
             "this server is a standby, where nothing can be changed".to_owned(),
@@ -40,14 +40,14 @@ pub(crate) fn own_password(title: &str, role: &str, found: &OwnPassword) -> Diag
         ),
         OwnPassword::PasswordCommandsRestricted => (
             format!("this server lets only members of `rds_password` change passwords, and `{role}` is none"),
-            format!("To be run by the administrator:\n  GRANT rds_password TO \"{}\";", role.replace('"', "\"\"")),
+            format!("Run as the administrator:\n  GRANT rds_password TO \"{}\";", role.replace('"', "\"\"")),
         ),
         OwnPassword::Expires { when } => {
             return Diagnostic::warning(
                 format!("The role of {title} expires"),
                 format!(
                     "The role `{role}` may log in until {when} (`VALID UNTIL`). A new password does not change that: from then on \
-                     the KMS is locked out.\n\nTo be run by {WHO}:\n  ALTER ROLE \"{}\" VALID UNTIL 'infinity';",
+                     the KMS is locked out.\n\nRun as {WHO}:\n  ALTER ROLE \"{}\" VALID UNTIL 'infinity';",
                     role.replace('"', "\"\"")
                 ),
             )
@@ -98,7 +98,7 @@ pub(crate) fn managed_by_another(title: &str, role: &Role, other: &Connection, r
             "`{title}` cannot take over the password of the role `{}` at `{}`: the connection `{}` ({}) has done so, and would \
              stop working. The login with the configured password did not succeed, as is to be expected then: {}\n{NOTHING_SENT}\n\n\
              Use that connection, or give this one a role of its own. If this one is to replace it, give the role the configured \
-             password, and run this again; to be run by {WHO}:\n  {}\n\n{DESTROY}",
+             password, and run this again; run as {WHO}:\n  {}\n\n{DESTROY}",
             role.name,
             role.endpoint(),
             other.name,
@@ -175,7 +175,7 @@ pub(crate) fn cannot_be_turned_off(title: &str, role: &str) -> Diagnostic {
 fn start_anew(role: &str) -> String {
     format!(
         "Or start anew:\n  1. Destroy this connection alone: `terraform destroy -refresh=false -target=<its address>`.\n  2. Give \
-         the role a password that you know; to be run by {WHO}:\n       {}\n  3. Configure that password, and apply.\n\nTo leave \
+         the role a password that you know; run as {WHO}:\n       {}\n  3. Configure that password, and apply.\n\nTo leave \
          the connection in the KMS and forget it here, put a `removed` block with `destroy = false` in the place of the \
          resource.\n\n{DESTROY}",
         set_password(role)
@@ -228,7 +228,7 @@ pub(crate) fn replacement_refused(replacement: &Replacement<'_>, reason: &str) -
         format!(
             "`{title}` replaces a connection whose credentials the KMS manages: it gave the role a password that only it knows. \
              The new connection needs one that works, and the login with the configured one did not succeed.\n{}\n{so_far}\n\n\
-             Ways out:\n  - To replace it: give the role the password of the configuration, and run this again. To be run by \
+             Ways out:\n  - To replace it: give the role the password of the configuration, and run this again. Run as \
              {WHO}:\n      {}{through_the_old}{keep}\n\n{DESTROY}",
             sentence(reason),
             set_password(role)
@@ -252,7 +252,7 @@ pub(crate) fn destroyed(title: &str, role: &str) -> Diagnostic {
         format!("The role of {title} keeps a password that nobody knows"),
         format!(
             "The KMS manages the credentials of this connection, and destroying it does not touch the database: the role \
-             `{role}` keeps the password that only the KMS knew. To log in as that role again, give it a new one; to be run by \
+             `{role}` keeps the password that only the KMS knew. To log in as that role again, give it a new one; run as \
              {WHO}:\n  {}",
             set_password(role)
         ),
@@ -302,14 +302,14 @@ pub(crate) fn fate(role: &str, fate: &Fate) -> String {
         Fate::Changed(said) => format!(
             "The role `{role}` does not take the configured password any more, so the KMS has changed it: {}\nIf the KMS has a \
              connection of this name, import it; nothing else has to be done. If it has none, nobody knows the password: give \
-             the role the configured one again, and apply again. To be run by {WHO}:\n  {}",
+             the role the configured one again, and apply again. Run as {WHO}:\n  {}",
             sentence(said),
             set_password(role)
         ),
         Fate::Unknown(reason) => format!(
             "Whether the KMS has changed the password of the role `{role}` could not be found out: {} Log in as that role with \
              the configured password. If that works, nothing was changed. If not, and the KMS has no connection of this name, \
-             give the role the configured password again. To be run by {WHO}:\n  {}",
+             give the role the configured password again. Run as {WHO}:\n  {}",
             sentence(reason),
             set_password(role)
         ),

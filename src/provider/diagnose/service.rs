@@ -9,6 +9,7 @@ use crate::kms::{
 };
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 
+use super::database::capitalized;
 use super::{from_kms, login, sentence};
 
 const TOO_MANY: &str = "Too many requests to the KMS";
@@ -139,8 +140,8 @@ pub(crate) async fn create(
 pub(super) fn outcome(taken: bool, name: &str, found: &Result<Option<Connection>, Error>) -> String {
     match found {
         Ok(Some(connection)) if taken => format!(
-            "It is the connection {} of the same scope. It is not taken over by itself. Either choose another `name`, or \
-             manage that connection here:\n\n{}\n\nIf this run was to replace it, its name is free only once it is gone: \
+            "Connection {} of the same scope already uses this name. The provider does not adopt it automatically. Either choose \
+             another `name`, or manage that connection here:\n\n{}\n\nIf this run was to replace it, its name is free only once it is gone: \
              `create_before_destroy` needs a new `name`.",
             connection.id,
             import_block(&connection.id)
@@ -195,9 +196,9 @@ pub(crate) fn not_asked(reason: &str) -> Diagnostic {
     Diagnostic::warning(
         "The KMS could not be asked",
         format!(
-            "{}\n\nWhether names are free and projects exist could not be found out. The plan goes on without that; the apply \
-             needs the KMS.",
-            sentence(reason)
+            "{}\n\nThe provider could not check whether names are free and projects exist. The plan continues without these checks; \
+             the apply needs the KMS.",
+            sentence(&capitalized(reason))
         ),
     )
 }
@@ -207,8 +208,8 @@ pub(crate) fn name_exists(name: &str, id: &str) -> Diagnostic {
     Diagnostic::warning(
         format!("The KMS has a connection {name} already"),
         format!(
-            "Names are unique in a scope, and the connection {id} has this one. Unless this very run destroys or renames it, the \
-             apply will be refused. To manage the existing connection instead:\n\n{}",
+            "Names must be unique within a project (or the organisation), and connection {id} already uses this one. The apply \
+             will fail unless this run destroys or renames that connection. To manage the existing connection instead:\n\n{}",
             import_block(id)
         ),
     )

@@ -47,7 +47,7 @@ fn access_rules_and_methods() {
     rows.accepted("clear_text_plain", port, &[plain, ("host", "\"127.0.0.1\"")]);
     rows.accepted("md5_plain", port, &[plain, ("host", "\"127.0.0.1\"")]);
     rows.row("no_rule", port, &[tls], expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` has no access rule for role `no_rule` from here (28000).
         The server said: 28000 no pg_hba.conf entry for host "127.0.0.1", user "no_rule", database "postgres", SSL encryption
         Check, likeliest first:
@@ -55,7 +55,7 @@ fn access_rules_and_methods() {
           - The KMS comes from another address and needs a rule for that one.
     "#]]);
     rows.row("not_this_one", port, &[tls], expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` has no access rule for role `not_this_one` from here (28000).
         The server said: 28000 no pg_hba.conf entry for host "127.0.0.1", user "not_this_one", database "postgres", SSL encryption
         Check, likeliest first:
@@ -63,7 +63,7 @@ fn access_rules_and_methods() {
           - The KMS comes from another address and needs a rule for that one.
     "#]]);
     rows.row("tls_only", port, &[plain], expect![[r#"
-        warning: The database could not be reached from this machine, at ssl_enabled
+        warning: The credentials could not be checked from this machine, at ssl_enabled
         `localhost:PORT` has no access rule for a connection without TLS (28000).
         The server said: 28000 no pg_hba.conf entry for host "127.0.0.1", user "tls_only", database "postgres", no encryption
         Check, likeliest first:
@@ -72,14 +72,14 @@ fn access_rules_and_methods() {
           - `pg_hba.conf` of the server: it lists who may come from which address to which database.
     "#]]);
     rows.row("rejected", port, &[tls], expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         An access rule of `localhost:PORT` rejects role `rejected` (28000).
         The server said: 28000 pg_hba.conf rejects connection for host "127.0.0.1", user "rejected", database "postgres", SSL encryption
         Check:
           - The `reject` line in `pg_hba.conf` of the server.
     "#]]);
     rows.row("rejected_plain", port, &[plain], expect![[r#"
-        warning: The database could not be reached from this machine, at ssl_enabled
+        warning: The credentials could not be checked from this machine, at ssl_enabled
         An access rule of `localhost:PORT` rejects role `rejected_plain` without TLS (28000).
         The server said: 28000 pg_hba.conf rejects connection for host "127.0.0.1", user "rejected_plain", database "postgres", no encryption
         Check, likeliest first:
@@ -149,7 +149,7 @@ fn access_rules_and_methods() {
         The server said: 28000 role "stranger" does not exist
         Check:
           - The name of the role, upper and lower case included.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           CREATE ROLE "stranger" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -160,7 +160,7 @@ fn access_rules_and_methods() {
         port,
         &[unverified, name("\"clear_text\"")],
         expect![[r#"
-        warning: The database could not be reached from this machine, at the whole connection
+        warning: The credentials could not be checked from this machine, at the whole connection
         `localhost:PORT` asks for the password in clear text, and others could listen: it was not sent.
         Check, likeliest first:
           - TLS with a verified certificate (`ssl_enabled` and `ssl_reject_unauthorized` both true).
@@ -172,7 +172,7 @@ fn access_rules_and_methods() {
         port,
         &[plain, name("\"clear_text_plain\"")],
         expect![[r#"
-        warning: The database could not be reached from this machine, at ssl_enabled
+        warning: The credentials could not be checked from this machine, at ssl_enabled
         `localhost:PORT` asks for the password in clear text, and others could listen: it was not sent.
         Check, likeliest first:
           - TLS with a verified certificate (`ssl_enabled` and `ssl_reject_unauthorized` both true).
@@ -184,7 +184,7 @@ fn access_rules_and_methods() {
         port,
         &[plain, name("\"md5_plain\"")],
         expect![[r#"
-        warning: The database could not be reached from this machine, at ssl_enabled
+        warning: The credentials could not be checked from this machine, at ssl_enabled
         `localhost:PORT` asks for the password as an MD5 hash, and others could listen: it was not sent.
         Check, likeliest first:
           - TLS with a verified certificate (`ssl_enabled` and `ssl_reject_unauthorized` both true).
@@ -222,7 +222,7 @@ fn full_servers() {
         almost.port(),
         &[role, ("ssl_certificate", "file(\"almost.pem\")")],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` keeps its last connections for administrators (53300).
         The server said: 53300 remaining connection slots are reserved for non-replication superuser connections
         Check, likeliest first:
@@ -235,7 +235,7 @@ fn full_servers() {
         entirely.port(),
         &[role, ("ssl_enabled", "false")],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` has no connection left (53300).
         The server said: 53300 sorry, too many clients already
         Check, likeliest first:

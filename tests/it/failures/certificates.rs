@@ -28,7 +28,7 @@ fn certificates() {
           - The server's certificate: for `CN=localhost`, issued by `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT.
     "#]]);
     rows.fake("not_public", shows(localhost(Validity::Now)), &[], expect![[r#"
-        warning: The database could not be reached from this machine, at the whole connection
+        warning: The credentials could not be checked from this machine, at the whole connection
         The certificate of `localhost:PORT` is not trusted: its issuer `CN=Own CA` is not a public authority.
         Check, likeliest first:
           - Set `ssl_certificate` to the certificate of `CN=Own CA` (PEM) if it is a root; else to the root above it, with `CN=Own CA` as well unless the server sends it.
@@ -54,7 +54,7 @@ fn certificates() {
           - The server's certificate: for `CN=localhost`, issued by `CN=localhost`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT.
     "#]]);
     rows.fake("vouches_for_itself_in_public", shows(alone), &[], expect![[r#"
-        warning: The database could not be reached from this machine, at the whole connection
+        warning: The credentials could not be checked from this machine, at the whole connection
         The certificate of `localhost:PORT` vouches for itself and is not a public authority.
         Check, likeliest first:
           - Set `ssl_certificate` to this very certificate of `CN=localhost` (PEM), after comparing fingerprints.

@@ -35,7 +35,7 @@ fn false_proofs() {
         "empty_proof",
         scram(GOOD, &last("")),
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             `localhost:PORT` gave an answer that makes no sense in a login: a false SCRAM message, unexpected EOF.
             Check:
               - What stands between here and the server: a proxy, a pooler, or another product.
@@ -45,7 +45,7 @@ fn false_proofs() {
         "error_for_a_proof",
         scram(GOOD, &last("e=other-error")),
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             `localhost:PORT` gave an answer that makes no sense in a login: a false SCRAM message, SCRAM error: other-error.
             Check:
               - What stands between here and the server: a proxy, a pooler, or another product.
@@ -56,7 +56,7 @@ fn false_proofs() {
         "no_proof",
         scram(GOOD, &no_proof),
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` gave an answer that makes no sense in a login: unexpected message from server.
         Check:
           - What stands between here and the server: a proxy, a pooler, or another product.
@@ -66,7 +66,7 @@ fn false_proofs() {
         "wrong_nonce",
         scram("r=another,s={salt},i=4096", &[]),
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             `localhost:PORT` gave an answer that makes no sense in a login: a false SCRAM message, invalid nonce.
             Check:
               - What stands between here and the server: a proxy, a pooler, or another product.
@@ -76,7 +76,7 @@ fn false_proofs() {
         "few_iterations",
         scram("r={nonce}x,s={salt},i=1", &[]),
         expect![[r#"
-        warning: The database could not be reached from this machine, at ssl_enabled
+        warning: The credentials could not be checked from this machine, at ssl_enabled
         `localhost:PORT` asks for the password with a single SCRAM iteration, and others could listen: it was not sent.
         Check, likeliest first:
           - TLS with a verified certificate (`ssl_enabled` and `ssl_reject_unauthorized` both true).
@@ -87,12 +87,12 @@ fn false_proofs() {
         "many_iterations",
         scram("r={nonce}x,s={salt},i=20000000", &[]),
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` asks for 20000000 SCRAM iterations; the KMS calculates 100000 at most.
         Check, likeliest first:
           - `scram_iterations` when the password was set: lower it and set the password again.
           - Whether this is the right server: nobody needs so many.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           SET scram_iterations = 4096; ALTER ROLE "many_iterations" WITH PASSWORD '…';
     "#]],
     );
@@ -100,12 +100,12 @@ fn false_proofs() {
         "endless_iterations",
         scram("r={nonce}x,s={salt},i=99999999999", &[]),
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` asks for 4294967295 SCRAM iterations; the KMS calculates 100000 at most.
         Check, likeliest first:
           - `scram_iterations` when the password was set: lower it and set the password again.
           - Whether this is the right server: nobody needs so many.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           SET scram_iterations = 4096; ALTER ROLE "endless_iterations" WITH PASSWORD '…';
     "#]],
     );
@@ -113,7 +113,7 @@ fn false_proofs() {
         "no_iterations",
         scram("r={nonce}x,s={salt}", &[]),
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             `localhost:PORT` gave an answer that makes no sense in a login: a false SCRAM message, unexpected EOF.
             Check:
               - What stands between here and the server: a proxy, a pooler, or another product.
@@ -123,7 +123,7 @@ fn false_proofs() {
         "clear_text_at_last",
         vec![Read, Send(authentication(10, b"SCRAM-SHA-256\0\0")), Read, Send(authentication(3, b""))],
         expect![[r#"
-            warning: The database could not be reached from this machine, at ssl_enabled
+            warning: The credentials could not be checked from this machine, at ssl_enabled
             `localhost:PORT` asks for the password in clear text, and others could listen: it was not sent.
             Check, likeliest first:
               - TLS with a verified certificate (`ssl_enabled` and `ssl_reject_unauthorized` both true).
@@ -134,7 +134,7 @@ fn false_proofs() {
         "md5",
         vec![Read, Send(authentication(5, b"salt"))],
         expect![[r#"
-        warning: The database could not be reached from this machine, at ssl_enabled
+        warning: The credentials could not be checked from this machine, at ssl_enabled
         `localhost:PORT` asks for the password as an MD5 hash, and others could listen: it was not sent.
         Check, likeliest first:
           - TLS with a verified certificate (`ssl_enabled` and `ssl_reject_unauthorized` both true).
@@ -162,7 +162,7 @@ fn harmful_texts() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "echo" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -172,7 +172,7 @@ fn harmful_texts() {
         "drives_the_terminal",
         vec![Read, Send(error(driving))],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` refused the login: [2J ]0;owned clear Error: all is well (XX000).
         Check:
           - The server's log at that time.
@@ -183,7 +183,7 @@ fn harmful_texts() {
         "long_text",
         vec![Read, Send(error(&long))],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` refused the login: much much much much much much much much much much much much much much much much much much much much … (XX000).
         The server said: XX000 much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much…
         Check:
@@ -205,7 +205,7 @@ fn harmful_texts() {
         "endless_notices",
         vec![Read, Flood(message(b'N', b"SNOTICE\0VNOTICE\0C00000\0Magain\0\0"))],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` gave an answer that makes no sense in a login: unexpected message from server.
         Check:
           - What stands between here and the server: a proxy, a pooler, or another product.
@@ -217,7 +217,7 @@ fn harmful_texts() {
         "endless_notices_inside",
         inside,
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` gave an answer that makes no sense in a login: more data than any login takes.
         Check:
           - What stands between here and the server: a proxy, a pooler, or another product.
@@ -227,7 +227,7 @@ fn harmful_texts() {
         "no_sqlstate",
         vec![Read, Send(error("SFATAL|Msomething is wrong|"))],
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             `localhost:PORT` gave an answer that makes no sense in a login: an error without SQLSTATE, something is wrong.
             Check:
               - What stands between here and the server: a proxy, a pooler, or another product.
@@ -247,7 +247,7 @@ fn harmful_texts() {
         "empty_error",
         vec![Read, Send(error(""))],
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             `localhost:PORT` gave an answer that makes no sense in a login: an error without a text.
             Check:
               - What stands between here and the server: a proxy, a pooler, or another product.
@@ -268,7 +268,7 @@ fn harmful_texts() {
         "nonsense_after_hello",
         vec![Read, Send([message(b'N', b"SNOTICE\0\0"), b"garbage".to_vec()].concat())],
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             `localhost:PORT` gave an answer that makes no sense in a login: more data than any login takes.
             Check:
               - What stands between here and the server: a proxy, a pooler, or another product.

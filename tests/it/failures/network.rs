@@ -45,7 +45,7 @@ fn nothing_there_or_silence() {
         closed,
         &[],
         expect![[r#"
-        warning: The database could not be reached from this machine, at port
+        warning: The credentials could not be checked from this machine, at port
         Nothing accepts connections at `localhost:PORT`.
         Check, likeliest first:
           - The port, and whether the server runs.
@@ -57,7 +57,7 @@ fn nothing_there_or_silence() {
         5432,
         &[("host", "\"db.invalid\"")],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         The name `db.invalid` does not resolve on this machine: Name or service not known.
         Check, likeliest first:
           - The spelling of the name.
@@ -71,7 +71,7 @@ fn nothing_there_or_silence() {
         port,
         &[SOON, ("host", "\"127.0.0.1\"")],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `127.0.0.1:PORT` did not answer in time (opening the connection).
         Check, likeliest first:
           - A firewall, security group or allow-list that drops connections from this machine.
@@ -84,7 +84,7 @@ fn nothing_there_or_silence() {
         5432,
         &[("host", "\"127.255.255.255\"")],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         There is no way to `127.255.255.255:PORT`: Network is unreachable (os error 101).
         Check, likeliest first:
           - Whether this machine is in the network (VPN, peering) that the address belongs to.
@@ -102,7 +102,7 @@ fn nothing_there_or_silence() {
         vec![Silence],
         &[SOON],
         expect![[r#"
-        warning: The database could not be reached from this machine, at port
+        warning: The credentials could not be checked from this machine, at port
         `localhost:PORT` accepted the connection and then fell silent (asking for TLS).
         Check:
           - Whether PostgreSQL listens on this port, or a proxy without a server behind it.
@@ -113,7 +113,7 @@ fn nothing_there_or_silence() {
         vec![Silence],
         &[SOON, PLAIN],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` did not finish the login in time.
         Check, likeliest first:
           - A pooler that waits for the server behind it, or a server under load.
@@ -125,7 +125,7 @@ fn nothing_there_or_silence() {
         vec![Read, send("S"), Silence],
         &[SOON],
         expect![[r#"
-        warning: The database could not be reached from this machine, at port
+        warning: The credentials could not be checked from this machine, at port
         `localhost:PORT` accepted the connection and then fell silent (the TLS handshake).
         Check:
           - Whether PostgreSQL listens on this port, or a proxy without a server behind it.
@@ -137,7 +137,7 @@ fn nothing_there_or_silence() {
         after_password,
         &[SOON, PLAIN],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` did not finish the login in time.
         Check, likeliest first:
           - A pooler that waits for the server behind it, or a server under load.
@@ -150,7 +150,7 @@ fn nothing_there_or_silence() {
         after_login,
         &[SOON, PLAIN],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` did not finish the login in time.
         Check, likeliest first:
           - A pooler that waits for the server behind it, or a server under load.
@@ -163,7 +163,7 @@ fn nothing_there_or_silence() {
         drip,
         &[SOON, PLAIN],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` did not finish the login in time.
         Check, likeliest first:
           - A pooler that waits for the server behind it, or a server under load.
@@ -175,7 +175,7 @@ fn nothing_there_or_silence() {
         vec![],
         &[],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` closed the connection without a word (asking for TLS).
         Check, likeliest first:
           - The port: one for HTTPS looks like this.
@@ -188,7 +188,7 @@ fn nothing_there_or_silence() {
         vec![Read],
         &[PLAIN],
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             `localhost:PORT` closed the connection without a word (the login).
             Check, likeliest first:
               - The port: another protocol, or one that wants TLS (`ssl_enabled`).
@@ -201,7 +201,7 @@ fn nothing_there_or_silence() {
         vec![Read, Reset],
         &[],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` reset the connection without a word (asking for TLS).
         Check, likeliest first:
           - The port: one for HTTPS looks like this.
@@ -309,7 +309,7 @@ fn other_protocols_and_broken_tls() {
         vec![Read, send("S")],
         &[ANY_CERTIFICATE],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` closed the connection without a word (the TLS handshake).
         Check, likeliest first:
           - A load balancer or proxy without a server behind it.
@@ -336,7 +336,7 @@ fn other_protocols_and_broken_tls() {
         alert(40),
         &[ANY_CERTIFICATE],
         expect![[r#"
-        warning: The database could not be reached from this machine, at the whole connection
+        warning: The credentials could not be checked from this machine, at the whole connection
         `localhost:PORT` offers only TLS that this program does not speak: received fatal alert: HandshakeFailure.
         Check, likeliest first:
           - TLS 1.2 with ECDHE and AEAD ciphers, or TLS 1.3, on the server.
@@ -361,7 +361,7 @@ fn other_protocols_and_broken_tls() {
         encrypted(&[Read]),
         &[trusted],
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             `localhost:PORT` closed the connection without a word (the login).
             Check, likeliest first:
               - The port: another protocol, or one that wants TLS (`ssl_enabled`).

@@ -80,7 +80,7 @@ fn poolers() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "wrong" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -100,7 +100,7 @@ fn poolers() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "unknown" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -116,7 +116,7 @@ fn poolers() {
         Check, likeliest first:
           - The name of the database, upper and lower case included.
           - The pooler's own list of databases, and the server behind it.
-        To be run by a superuser, or a role with CREATEDB that is a member of the new owner:
+        Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
           CREATE DATABASE "nowhere" OWNER "no_database";
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -132,7 +132,7 @@ fn poolers() {
         Check, likeliest first:
           - The name of the database, upper and lower case included.
           - The pooler's own list of databases, and the server behind it.
-        To be run by a superuser, or a role with CREATEDB that is a member of the new owner:
+        Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
           CREATE DATABASE "moved" OWNER "missing_behind";
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -142,7 +142,7 @@ fn poolers() {
         port,
         &[plain, ("database", "\"dead\"")],
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             The pooler at `localhost:PORT` gets no connection to the server behind it (08P01).
             The pooler said: 08P01 query_wait_timeout
             Check, likeliest first:
@@ -165,7 +165,7 @@ fn poolers() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "stale" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -180,7 +180,7 @@ fn poolers() {
             The pooler said: 08P01 role "asleep" is not permitted to log in
             Check:
               - Whether this is a group role; a connection needs a role that may log in.
-            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "asleep" WITH LOGIN;
             If this same run creates the role or the database, or changes this password, …
         "#]],
@@ -227,7 +227,7 @@ fn poolers() {
         full.port,
         &[plain, ("username", "\"right\"")],
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             The pooler at `localhost:PORT` has no connection left (08P01).
             The pooler said: 08P01 no more connections allowed (max_client_conn)
             Check, likeliest first:
@@ -268,7 +268,7 @@ fn seldom_words_of_poolers() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "no_such_user" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -287,7 +287,7 @@ fn seldom_words_of_poolers() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "empty_password" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -306,7 +306,7 @@ fn seldom_words_of_poolers() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "no_trust" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -326,7 +326,7 @@ fn seldom_words_of_poolers() {
         "exceeded",
         "client connections exceeded (max_db_client_connections)",
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         The pooler at `localhost:PORT` has no connection left (08P01).
         The pooler said: 08P01 client connections exceeded (max_db_client_connections)
         Check, likeliest first:
@@ -338,7 +338,7 @@ fn seldom_words_of_poolers() {
         "backend_fails",
         "server login failed: FATAL password authentication failed",
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         The pooler at `localhost:PORT` gets no connection to the server behind it (08P01).
         The pooler said: 08P01 server login failed: FATAL password authentication failed
         Check, likeliest first:
@@ -350,7 +350,7 @@ fn seldom_words_of_poolers() {
         "backend_shuts_down",
         "the database system is shutting down",
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` takes no logins right now (08P01).
         The pooler said: 08P01 the database system is shutting down
         Check, likeliest first:

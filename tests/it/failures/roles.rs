@@ -54,7 +54,7 @@ fn roles_passwords_and_databases() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "wrong" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -73,7 +73,7 @@ fn roles_passwords_and_databases() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "unknown" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -92,7 +92,7 @@ fn roles_passwords_and_databases() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "mixed_case" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -111,7 +111,7 @@ fn roles_passwords_and_databases() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "expired" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -130,7 +130,7 @@ fn roles_passwords_and_databases() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "no_password" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -149,7 +149,7 @@ fn roles_passwords_and_databases() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "old_hash" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -164,7 +164,7 @@ fn roles_passwords_and_databases() {
         The server said: 28000 role "no_login" is not permitted to log in
         Check:
           - Whether this is a group role; a connection needs a role that may log in.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "no_login" WITH LOGIN;
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -179,7 +179,7 @@ fn roles_passwords_and_databases() {
         The server said: 3D000 database "Nowhere" does not exist
         Check:
           - The name of the database, upper and lower case included.
-        To be run by a superuser, or a role with CREATEDB that is a member of the new owner:
+        Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
           CREATE DATABASE "Nowhere" OWNER "no_database";
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -194,7 +194,7 @@ fn roles_passwords_and_databases() {
         The server said: 42501 permission denied for database "private" (User does not have CONNECT privilege.)
         Check:
           - The password is right; the role lacks the CONNECT privilege.
-        To be run by the owner of the database or a superuser:
+        Run as the owner of the database or a superuser:
           GRANT CONNECT ON DATABASE "private" TO "no_connect";
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -209,7 +209,7 @@ fn roles_passwords_and_databases() {
         The server said: 55000 database "template0" is not currently accepting connections
         Check:
           - Whether it is a template; choose the database that the application uses.
-        To be run by the owner of the database or a superuser:
+        Run as the owner of the database or a superuser:
           ALTER DATABASE "template0" WITH ALLOW_CONNECTIONS true;
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -224,7 +224,7 @@ fn roles_passwords_and_databases() {
         The server said: 55000 cannot connect to invalid database "interrupted"
         Check:
           - Its data is gone: drop what is left, create it again and restore a backup.
-        To be run by the owner of the database or a superuser:
+        Run as the owner of the database or a superuser:
           DROP DATABASE "interrupted";
     "#]],
     );
@@ -233,13 +233,13 @@ fn roles_passwords_and_databases() {
         port,
         &[tls],
         expect![[r#"
-        warning: The database could not be reached from this machine, at username
+        warning: The credentials could not be checked from this machine, at username
         Role `role_limit` has no connection left at `localhost:PORT` (53300).
         The server said: 53300 too many connections for role "role_limit"
         Check, likeliest first:
           - Who holds the role's connections, and its `CONNECTION LIMIT`; 0 lets nobody in.
           - The password is right: the server judges it first.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "role_limit" CONNECTION LIMIT -1;
     "#]],
     );
@@ -248,13 +248,13 @@ fn roles_passwords_and_databases() {
         port,
         &[tls, ("database", "\"crowded\"")],
         expect![[r#"
-        warning: The database could not be reached from this machine, at database
+        warning: The credentials could not be checked from this machine, at database
         Database `crowded` has no connection left at `localhost:PORT` (53300).
         The server said: 53300 too many connections for database "crowded"
         Check, likeliest first:
           - Who holds its connections, and its `CONNECTION LIMIT`; 0 lets nobody in.
           - The password is right: the server judges it first.
-        To be run by the owner of the database or a superuser:
+        Run as the owner of the database or a superuser:
           ALTER DATABASE "crowded" CONNECTION LIMIT -1;
     "#]],
     );

@@ -187,7 +187,7 @@ const CURE: &str = "If this same run creates the role or the database, or change
 
 fn way_on(severity: &str, summary: &str) -> String {
     let mut text = "To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.".to_owned();
-    if summary == "The database could not be reached from this machine" {
+    if summary == "The credentials could not be checked from this machine" {
         text += " To hear nothing of it: `validation { unreachable = \"ignore\" }`.";
     }
     if severity == "error" {

@@ -29,7 +29,7 @@ fn managed_services() {
         "rds_needs_tls",
         says("28000", no_entry),
         expect![[r#"
-        warning: The database could not be reached from this machine, at ssl_enabled
+        warning: The credentials could not be checked from this machine, at ssl_enabled
         `localhost:PORT` has no access rule for a connection without TLS (28000).
         The server said: 28000 no pg_hba.conf entry for host "192.0.2.7", user "rds_needs_tls", database "postgres", no encryption
         Check, likeliest first:
@@ -81,7 +81,7 @@ fn managed_services() {
         "azure_throttled",
         says("28000", throttled),
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` lets nobody from here try for a while (28000).
         The server said: 28000 connection throttled from IP address "192.0.2.7": too many login attempts
         Check, likeliest first:
@@ -144,7 +144,7 @@ fn managed_services() {
         "redshift",
         vec![Read, Send(authentication(13, &[0; 12]))],
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` asks for login method 13, which no PostgreSQL has.
         Check:
           - Whether this is PostgreSQL at all: Amazon Redshift asks for method 13.
@@ -190,7 +190,7 @@ fn seldom_words() {
         "starting",
         says("57P03", "the database system is starting up"),
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` takes no logins right now (57P03).
         The server said: 57P03 the database system is starting up
         Check, likeliest first:
@@ -202,7 +202,7 @@ fn seldom_words() {
         "shutting_down",
         says("57P03", "the database system is shutting down"),
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` takes no logins right now (57P03).
         The server said: 57P03 the database system is shutting down
         Check, likeliest first:
@@ -214,7 +214,7 @@ fn seldom_words() {
         "hot_standby_off",
         says("57P03", "the database system is not accepting connections|DHot standby mode is disabled."),
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             `localhost:PORT` takes no logins right now (57P03).
             The server said: 57P03 the database system is not accepting connections (Hot standby mode is disabled.)
             Check, likeliest first:
@@ -226,7 +226,7 @@ fn seldom_words() {
         "killed",
         says("57P01", "terminating connection due to administrator command"),
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` ended the session (57P01).
         The server said: 57P01 terminating connection due to administrator command
         Check:
@@ -237,7 +237,7 @@ fn seldom_words() {
         "out_of_memory",
         says("53200", "out of memory"),
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` refused the login: out of memory (53200).
         Check:
           - The server's log at that time.
@@ -292,7 +292,7 @@ fn seldom_words() {
         "waits_for_server",
         pooler_says("08P01", "query_wait_timeout"),
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             The pooler at `localhost:PORT` gets no connection to the server behind it (08P01).
             The pooler said: 08P01 query_wait_timeout
             Check, likeliest first:
@@ -304,7 +304,7 @@ fn seldom_words() {
         "server_fails",
         pooler_says("08P01", "server login has been failing, try again later (server_login_retry)"),
         expect![[r#"
-            warning: The database could not be reached from this machine, at host
+            warning: The credentials could not be checked from this machine, at host
             The pooler at `localhost:PORT` gets no connection to the server behind it (08P01).
             The pooler said: 08P01 server login has been failing, try again later (server_login_retry)
             Check, likeliest first:
@@ -328,7 +328,7 @@ fn seldom_words() {
         "our_fault",
         pooler_says("08P01", "unsupported startup parameter: x"),
         expect![[r#"
-        warning: The database could not be reached from this machine, at host
+        warning: The credentials could not be checked from this machine, at host
         `localhost:PORT` refused the login: unsupported startup parameter: x (08P01).
         Check:
           - The server's log at that time.
@@ -348,7 +348,7 @@ fn seldom_words() {
           - Upper and lower case of the role's name: they matter once it was created in quotes.
           - Whether the password has expired (`VALID UNTIL`) or was never set.
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "eight_bits" WITH LOGIN PASSWORD '…';
         If this same run creates the role or the database, or changes this password, …
     "#]],
@@ -365,7 +365,7 @@ fn seldom_words() {
         The server said: 3D000 Datenbank existiert für uns nicht
         Check:
           - The name of the database, upper and lower case included.
-        To be run by a superuser, or a role with CREATEDB that is a member of the new owner:
+        Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
           CREATE DATABASE "postgres" OWNER "eight_bits_late";
         If this same run creates the role or the database, or changes this password, …
     "#]],

@@ -32,7 +32,7 @@ fn what_became_of_a_create() {
     ];
     found.iter().for_each(|text| assert_is_neat(text));
     expect![[r#"
-        It is the connection 3c90c3cc-0d44-4b50-8888-8dd25736052a of the same scope. It is not taken over by itself. Either choose another `name`, or manage that connection here:
+        Connection 3c90c3cc-0d44-4b50-8888-8dd25736052a of the same scope already uses this name. The provider does not adopt it automatically. Either choose another `name`, or manage that connection here:
 
         import {
           to = kms_postgres_connection.<label>

@@ -88,7 +88,7 @@ fn a_wrong_password_in_a_plan() {
               - Whether the password has expired (`VALID UNTIL`) or was never set.
               - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
 
-            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
             If this same run creates the role or the database, or changes this password, this login comes too early. In a plan, set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
@@ -122,7 +122,7 @@ fn a_wrong_password_in_an_apply() {
               - Whether the password has expired (`VALID UNTIL`) or was never set.
               - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
 
-            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
             If this same run creates the role or the database, or changes this password, it has to come first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
@@ -157,7 +157,7 @@ fn a_wrong_password_that_only_warns() {
               - Whether the password has expired (`VALID UNTIL`) or was never set.
               - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
 
-            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
             If this same run creates the role or the database, or changes this password, the apply finds it done if it comes first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
@@ -196,7 +196,7 @@ fn a_wrong_password_through_a_tunnel_with_a_lowered_mode() {
               - Whether the password has expired (`VALID UNTIL`) or was never set.
               - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
 
-            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
             If this same run creates the role or the database, or changes this password, the apply finds it done if it comes first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
@@ -227,7 +227,7 @@ fn a_missing_database() {
             Check:
               - The name of the database, upper and lower case included.
 
-            To be run by a superuser, or a role with CREATEDB that is a member of the new owner:
+            Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
               CREATE DATABASE "orders" OWNER "kms_role";
 
             If this same run creates the role or the database, or changes this password, this login comes too early. In a plan, set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
@@ -246,7 +246,7 @@ fn an_unreachable_server_in_a_plan() {
         &about,
         &in_plan(),
         expect![[r#"
-            Warning: The database could not be reached from this machine
+            Warning: The credentials could not be checked from this machine
             at host
 
             `db.example.com:5432` did not answer in time (opening the connection).
@@ -273,7 +273,7 @@ fn an_unreachable_server_in_an_apply() {
         &about,
         &in_apply(),
         expect![[r#"
-        Warning: The database could not be reached from this machine
+        Warning: The credentials could not be checked from this machine
         at port
 
         Nothing accepts connections at `db.example.com:5432`.
@@ -301,7 +301,7 @@ fn an_unreachable_server_that_stops_the_plan() {
         &about,
         &in_plan(),
         expect![[r#"
-            Error: The database could not be reached from this machine
+            Error: The credentials could not be checked from this machine
             at host
 
             The name `db.example.com` does not resolve on this machine: Name or service not known.

@@ -81,14 +81,14 @@ fn places() {
         NotChecked::Barred(Barred::Loopback),
         None,
         expect![[r#"
-        Warning: The credentials were not checked
-        at host
+            Warning: The credentials were not checked
+            at host
 
-        The login for `orders-db` was not made. `db.example.com` means a machine itself: here this one, and in a connection the machine where the KMS runs. What answers here says nothing of that; and a KMS in the cloud refuses such a host.
-        The KMS judges for itself when the change is applied.
+            The login for `orders-db` was not made. `db.example.com` resolves to a loopback address. To the KMS it is the KMS's own machine, so a login from here would prove nothing; a cloud KMS rejects such hosts.
+            The KMS judges for itself when the change is applied.
 
-        Use the name by which the KMS reaches the database. Where `host` is right and this machine has a way to the same server, a tunnel for example, say so: `validation { address = "127.0.0.1:5432" }`.
-    "#]],
+            Use the name by which the KMS reaches the database. Where `host` is right and this machine has a way to the same server, a tunnel for example, say so: `validation { address = "127.0.0.1:5432" }`.
+        "#]],
     );
     check(
         Severity::Warning,

@@ -85,10 +85,10 @@ fn a_role_without_any_right() {
             Connection: `orders-db`.
             No credentials were sent to the KMS.
 
-            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH CREATEROLE;
 
-            Then, by a superuser, or a role with ADMIN OPTION on the role that is granted or revoked:
+            Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
               GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
 
             On a managed service its administrator role takes the place of the superuser.
@@ -119,16 +119,16 @@ fn an_error_in_a_plan() {
 
             Better rotate a role that is no superuser; or take that away from this one.
 
-            To be run by a superuser:
+            Run as a superuser:
               ALTER ROLE "app" NOSUPERUSER;
 
-            Then, by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+            Then run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH CREATEROLE;
 
-            Then, by a superuser, or a role with ADMIN OPTION on the role that is granted or revoked:
+            Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
               GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
 
-            Then, by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+            Then run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "app" WITH LOGIN;
 
             On a managed service its administrator role takes the place of the superuser.
@@ -158,13 +158,13 @@ fn what_would_stop_the_apply() {
             Connection: `orders-db`.
             No credentials were sent to the KMS.
 
-            To be run by a superuser, or a role with CREATEROLE:
+            Run as a superuser, or as a role with CREATEROLE:
               CREATE ROLE "app" WITH LOGIN;
 
-            Then, by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+            Then run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH CREATEROLE;
 
-            Then, by a superuser, or a role with ADMIN OPTION on the role that is granted or revoked:
+            Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
               GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
 
             On a managed service its administrator role takes the place of the superuser.
@@ -193,7 +193,7 @@ fn an_error_in_an_apply() {
             Connection: `orders-db`.
             No credentials were sent to the KMS.
 
-            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "app" CONNECTION LIMIT -1;
 
             On a managed service its administrator role takes the place of the superuser.
@@ -217,10 +217,10 @@ fn what_was_not_checked() {
 
         If role `kms_role` has no rights yet, these are enough.
 
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "kms_role" WITH CREATEROLE;
 
-        Then, by a superuser, or a role with ADMIN OPTION on the role that is granted or revoked:
+        Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
           GRANT "app" TO "kms_role" WITH ADMIN OPTION;
           GRANT "other" TO "kms_role" WITH ADMIN OPTION;
 

@@ -314,7 +314,7 @@ fn troubles_of_the_service() {
             Error: This is not the KMS
             at the whole block
 
-            `orders-db` could not be updated: this is not an answer of the app-connections API: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 200, but not with the JSON that belongs to it (expected value at line 1); content type `text/html`; it begins with `<html>`.
+            `orders-db` could not be updated: something other than the KMS answered: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 200, but not with the JSON that belongs to it (expected value at line 1); content type `text/html`; it begins with `<html>`.
 
             What answers at `app.kms.hanzo.ai` is not the API that this provider speaks, so nothing is concluded from it; the state is left as it is. Check `host` of the provider (or `KMS_HOST`): it is the address of the KMS without a path. For the cloud it is `https://app.kms.hanzo.ai`; some documents name `https://kms.hanzo.ai`.
 
@@ -327,7 +327,7 @@ fn troubles_of_the_service() {
             Error: This is not the KMS
             at the whole block
 
-            `orders-db` could not be updated: this is not an answer of the app-connections API: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 404, without the service's error body; content type `text/html`; it begins with `<html>`.
+            `orders-db` could not be updated: something other than the KMS answered: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 404, without the service's error body; content type `text/html`; it begins with `<html>`.
 
             What answers at `app.kms.hanzo.ai` is not the API that this provider speaks, so nothing is concluded from it; the state is left as it is. Check `host` of the provider (or `KMS_HOST`): it is the address of the KMS without a path. For the cloud it is `https://app.kms.hanzo.ai`; some documents name `https://kms.hanzo.ai`.
         "#]],

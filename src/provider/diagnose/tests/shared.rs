@@ -67,7 +67,7 @@ fn an_update_that_moves_to_a_private_address() {
               - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
               - 10.0.0.7 is a private address: on the network of the KMS it can be another machine than from here.
 
-            To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
             If this same run creates the role or the database, or changes this password, this login comes too early. In a plan, set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
@@ -89,7 +89,7 @@ fn a_name_of_which_no_address_answers() {
         &about,
         &Login { class: Class::Unreachable, ..in_plan() },
         expect![[r#"
-        Warning: The database could not be reached from this machine
+        Warning: The credentials could not be checked from this machine
         at port
 
         Nothing accepts connections at `db.example.com:5432`.

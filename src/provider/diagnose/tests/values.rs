@@ -138,7 +138,7 @@ fn what_the_database_said_to_the_service() {
           - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
           - When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, another network.
 
-        To be run by a superuser, or a role with CREATEROLE (PostgreSQL 16 and later: and ADMIN OPTION on this role):
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
         If this same run creates the role or the database, or changes this password, it has to come first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.

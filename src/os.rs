@@ -15,7 +15,7 @@ const MAX_TIME: Duration = Duration::from_secs(5);
 
 /// A file that cannot be used, as the beginning of a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the file `{}` {problem}{}", shown(path), hint(path))]
+#[error("the file {} {problem}{}", shown(path), hint(path))]
 pub struct FileError {
     /// Which file.
     pub path: PathBuf,
@@ -139,8 +139,19 @@ pub fn is_out_of_files(error: &io::Error) -> bool {
     cfg!(unix) && error.raw_os_error().is_some_and(|number| OUT_OF_FILES.contains(&number))
 }
 
-fn shown(path: &Path) -> String {
-    path.to_string_lossy().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// The path, if it is one: a token may have been given in its place.
+pub fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_bare_name = |text: &str| {
+        let end = text.rsplit_once('.').map_or(text, |(_, end)| end);
+        text.len() <= 64 && (1..=5).contains(&end.len())
+    };
+    let is_path = text.len() <= 1024 && text.contains(['/', '\\']) && !text.starts_with("eyJ");
+    if is_path || is_bare_name(&text) {
+        format!("`{}`", text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>())
+    } else {
+        "(not shown, because it does not look like a path)".to_owned()
+    }
 }
 
 /// A shell would have replaced these.
@@ -148,6 +159,7 @@ fn hint(path: &Path) -> &'static str {
     match path.to_string_lossy().chars().next() {
         Some('~') => "; `~` is not expanded here",
         Some('$') => "; variables are not expanded here",
+        Some('"' | '\'') => "; the path begins with a quote",
         _ => "",
     }
 }
@@ -205,6 +217,19 @@ mod tests {
         for (path, expected) in [
             ("/nonexistent/ca.pem", "the file `/nonexistent/ca.pem` cannot be read: No such file or directory"),
             ("~/ca.pem", "the file `~/ca.pem` cannot be read: No such file or directory; `~` is not expanded here"),
+            (
+                "\"/ca.pem\"",
+                "the file `\"/ca.pem\"` cannot be read: No such file or directory; the path begins with a quote",
+            ),
+            ("ca.pem", "the file `ca.pem` cannot be read: No such file or directory"),
+            (
+                "eyJhbGciOi.s3cr3t/s3cr3t.s3cr3t",
+                "the file (not shown, because it does not look like a path) cannot be read: No such file or directory",
+            ),
+            (
+                "s3cr3t-s3cr3t",
+                "the file (not shown, because it does not look like a path) cannot be read: No such file or directory",
+            ),
             (
                 "$HOME/c\na",
                 "the file `$HOME/c a` cannot be read: No such file or directory; variables are not expanded here",

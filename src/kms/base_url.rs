@@ -13,8 +13,8 @@ pub struct BaseUrl {
     host: String,
 }
 
-/// Why a text is not the address of a KMS. Says nothing of the text but its scheme and host, because people paste
-/// addresses with passwords in them.
+/// Why a text is not the address of a KMS. Repeats nothing of the text but a host without anything before it, because
+/// people paste addresses with passwords in them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BaseUrlError {
@@ -22,11 +22,14 @@ pub enum BaseUrlError {
     #[error("the address of the KMS is empty; it looks like `https://app.kms.hanzo.ai`")]
     Empty,
     /// A bare host name, most often.
-    #[error("the address of the KMS must begin with `https://`")]
+    #[error("the address of the KMS must begin with `https://` (`http://` is fine for this machine)")]
     NoScheme,
-    /// Neither `https` nor `http`.
-    #[error("the address of the KMS must begin with `https://`, not with `{0}:`")]
-    Scheme(String),
+    /// The quotes of a shell or of an `.env` file, most often.
+    #[error("the address of the KMS must begin with `https://`; it begins with a quote")]
+    Quoted,
+    /// Neither `https` nor `http`. Not repeated: what stands in front of `://` may be anything.
+    #[error("the address of the KMS must begin with `https://`; it begins with another scheme")]
+    Scheme,
     /// Not a URL at all.
     #[error("the address of the KMS is not a URL: {0}")]
     Malformed(String),
@@ -45,7 +48,7 @@ pub enum BaseUrlError {
 }
 
 impl BaseUrl {
-    /// Reads an address such as `https://app.kms.hanzo.ai`. Slashes and one `/api` at the end are dropped.
+    /// Reads an address such as `https://app.kms.hanzo.ai`. Slashes and one `/api` or `/api/v1` at the end are dropped.
     ///
     /// `http://` is taken only to this machine itself, unless `allow_insecure` is set.
     pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, BaseUrlError> {
@@ -53,21 +56,27 @@ impl BaseUrl {
         if text.is_empty() {
             return Err(BaseUrlError::Empty);
         }
+        if text.starts_with(['"', '\'', '`', '\u{201c}', '\u{2018}']) {
+            return Err(BaseUrlError::Quoted);
+        }
+        // Before anything is parsed: a `/`, `?` or `#` in a password would make its beginning the host.
+        if text.contains('@') {
+            return Err(BaseUrlError::UserInfo);
+        }
+        if text.contains(['?', '#']) {
+            return Err(BaseUrlError::Query);
+        }
         if !text.contains("://") {
             return Err(BaseUrlError::NoScheme);
         }
         let mut url = Url::parse(text).map_err(|error| BaseUrlError::Malformed(error.to_string()))?;
         if !matches!(url.scheme(), "https" | "http") {
-            return Err(BaseUrlError::Scheme(url.scheme().to_owned()));
+            return Err(BaseUrlError::Scheme);
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(BaseUrlError::UserInfo);
         }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(BaseUrlError::Query);
-        }
-        let path = url.path().trim_end_matches('/');
-        let path = path.strip_suffix("/api").unwrap_or(path).trim_end_matches('/').to_owned();
+        let path = without_api(url.path()).to_owned();
         url.set_path(&path);
 
         let name = url.host_str().unwrap_or_default();
@@ -110,6 +119,16 @@ impl BaseUrl {
     }
 }
 
+/// A path without the part that the client adds itself.
+fn without_api(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    let version =
+        |last: &str| last.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    let unversioned = path.rsplit_once('/').filter(|(rest, last)| version(last) && rest.ends_with("/api"));
+    let path = unversioned.map_or(path, |(rest, _)| rest);
+    path.strip_suffix("/api").unwrap_or(path).trim_end_matches('/')
+}
+
 impl fmt::Display for BaseUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.url.as_str().trim_end_matches('/'))
@@ -135,6 +154,10 @@ mod tests {
             ("https://app.kms.hanzo.ai:443/api///", "https://app.kms.hanzo.ai", "app.kms.hanzo.ai"),
             ("https://kms.test:8443//api/", "https://kms.test:8443", "kms.test:8443"),
             ("https://corp.test/kms/api/", "https://corp.test/kms", "corp.test"),
+            ("https://corp.test/kms/api/v1/", "https://corp.test/kms", "corp.test"),
+            ("https://app.kms.hanzo.ai/api/v3", "https://app.kms.hanzo.ai", "app.kms.hanzo.ai"),
+            ("https://corp.test/v1", "https://corp.test/v1", "corp.test"),
+            ("https://corp.test/api/vault", "https://corp.test/api/vault", "corp.test"),
             ("https://corp.test/myapi", "https://corp.test/myapi", "corp.test"),
             ("http://127.0.0.1:8080/api", "http://127.0.0.1:8080", "127.0.0.1:8080"),
             ("http://127.9.9.9", "http://127.9.9.9", "127.9.9.9"),
@@ -155,7 +178,13 @@ mod tests {
             ("  ", BaseUrlError::Empty),
             ("app.kms.hanzo.ai", BaseUrlError::NoScheme),
             ("localhost:8080", BaseUrlError::NoScheme),
-            ("ftp://kms.test", BaseUrlError::Scheme("ftp".to_owned())),
+            ("ftp://kms.test", BaseUrlError::Scheme),
+            ("hunter2://kms.test", BaseUrlError::Scheme),
+            ("\"https://kms.test\"", BaseUrlError::Quoted),
+            ("'https://kms.test'", BaseUrlError::Quoted),
+            ("https://hunter2:12/34@kms.test", BaseUrlError::UserInfo),
+            ("http://hunter2:1?2@kms.test", BaseUrlError::UserInfo),
+            ("postgres://me:hun#ter2@kms.test", BaseUrlError::UserInfo),
             ("https://", BaseUrlError::Malformed("empty host".to_owned())),
             ("https://kms.test:99999", BaseUrlError::Malformed("invalid port number".to_owned())),
             ("https://me:hunter2@kms.test", BaseUrlError::UserInfo),

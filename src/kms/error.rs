@@ -144,7 +144,7 @@ pub enum Error {
         sent: bool,
     },
     /// The answer sends us elsewhere. Never followed, so that no token and no password goes to another host.
-    #[error("{call} was redirected to `{target}` ({status}); set the address of the KMS to where it really is")]
+    #[error("{call} was redirected to `{target}` ({status}); set `host` to the final address")]
     Redirected {
         /// What was asked.
         call: Box<Call>,

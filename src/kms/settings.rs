@@ -66,9 +66,9 @@ pub struct Header {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderError {
-    /// Not a name by the rules of HTTP.
-    #[error("`{0}` is not a name of an HTTP header")]
-    Name(String),
+    /// Not a name by the rules of HTTP. Not repeated: a whole header with its value may stand there.
+    #[error("the name of a header is not one that HTTP allows: it has letters, digits and `-`, and no colon or space")]
+    Name,
     /// A line break, most often.
     #[error("the value of the header `{0}` holds characters that HTTP does not allow, such as a line break")]
     Value(String),
@@ -80,8 +80,9 @@ pub enum HeaderError {
 impl Header {
     /// Checks name and value.
     pub fn parse(name: &str, value: Secret) -> Result<Self, HeaderError> {
-        let parsed =
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| HeaderError::Name(name.escape_debug().to_string()))?;
+        let parsed = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| HeaderError::Name)?;
+        // White space around a value is no part of it, by HTTP; a file or a secret store often ends with a line break.
+        let value = value.trimmed();
         if RESERVED.contains(&parsed.as_str()) {
             return Err(HeaderError::Reserved(parsed.to_string()));
         }
@@ -100,8 +101,11 @@ pub struct CaCertificates(pub(super) Vec<reqwest::Certificate>);
 #[non_exhaustive]
 pub enum CaCertificatesError {
     /// No `BEGIN CERTIFICATE` block.
-    #[error("there is no certificate in it; PEM certificates begin with `-----BEGIN CERTIFICATE-----`")]
-    Empty,
+    #[error("there is no certificate in it{0}; PEM certificates begin with `-----BEGIN CERTIFICATE-----`")]
+    Empty(&'static str),
+    /// The line breaks were lost on the way, in a variable or in JSON.
+    #[error("its line breaks became spaces or `\\n`; give the text of the file unchanged, as `file(\"ca.pem\")` does")]
+    OneLine,
     /// The armour or its base64 is broken.
     #[error("its PEM armour is broken")]
     Pem,
@@ -115,6 +119,10 @@ impl CaCertificates {
     pub fn parse(pem: &str) -> Result<Self, CaCertificatesError> {
         use rustls::pki_types::{CertificateDer, pem::PemObject};
 
+        let first = pem.trim().split_once("-----BEGIN CERTIFICATE-----").map(|(_, rest)| rest.trim_end());
+        if first.is_some_and(|rest| rest.contains("-----END CERTIFICATE-----") && !rest.contains('\n')) {
+            return Err(CaCertificatesError::OneLine);
+        }
         let mut certificates = Vec::new();
         for (index, der) in CertificateDer::pem_slice_iter(pem.as_bytes()).enumerate() {
             let der = der.map_err(|_| CaCertificatesError::Pem)?;
@@ -124,9 +132,27 @@ impl CaCertificates {
             certificates.push(certificate);
         }
         if certificates.is_empty() {
-            return Err(CaCertificatesError::Empty);
+            return Err(CaCertificatesError::Empty(kind(pem.trim())));
         }
         Ok(Self(certificates))
+    }
+}
+
+/// What a text without certificates is instead, where that shows.
+fn kind(text: &str) -> &'static str {
+    let is_line = !text.contains('\n');
+    if text.contains("PRIVATE KEY-----") {
+        ", but a private key, which must never leave its machine"
+    } else if text.starts_with('<') {
+        ", but an HTML page"
+    } else if text.starts_with("http://") || text.starts_with("https://") {
+        ", but an address; download the certificate from there"
+    } else if is_line
+        && (text.starts_with(['/', '~', '.']) || [".pem", ".crt", ".cer"].iter().any(|end| text.ends_with(end)))
+    {
+        ", but a path, which belongs in `ca_certificate_file`"
+    } else {
+        ""
     }
 }
 
@@ -141,14 +167,19 @@ mod tests {
     fn headers_are_checked() {
         for (name, value, expected) in [
             ("X-Team", "a b", None),
-            ("x y", "v", Some(HeaderError::Name("x y".to_owned()))),
-            ("", "v", Some(HeaderError::Name(String::new()))),
+            (" X-Team ", "v", None),
+            ("X-Team", " v\r\n", None),
+            ("x y", "v", Some(HeaderError::Name)),
+            ("X-Team: hunter2", "", Some(HeaderError::Name)),
+            ("", "v", Some(HeaderError::Name)),
             ("X-Team", "a\r\nb", Some(HeaderError::Value("x-team".to_owned()))),
             ("AUTHORIZATION", "v", Some(HeaderError::Reserved("authorization".to_owned()))),
             ("Host", "v", Some(HeaderError::Reserved("host".to_owned()))),
         ] {
             assert_eq!(Header::parse(name, Secret::new(value)).err(), expected, "{name}");
         }
+        let trimmed = Header::parse("X-Team", Secret::new("v\n")).unwrap();
+        assert_eq!((trimmed.value.as_bytes(), trimmed.secret.expose()), (&b"v"[..], "v"));
         let printed = format!("{:?}", Header::parse("X-Team", Secret::new("hunter2")).unwrap());
         assert!(!printed.contains("hunter2"), "{printed}");
     }
@@ -164,8 +195,20 @@ mod tests {
         let broken = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
         assert_eq!(CaCertificates::parse(&format!("{good}text\n{good}")).unwrap().0.len(), 2);
         for (pem, expected) in [
-            ("", CaCertificatesError::Empty),
-            ("hello", CaCertificatesError::Empty),
+            ("", CaCertificatesError::Empty("")),
+            ("hello", CaCertificatesError::Empty("")),
+            ("<!DOCTYPE html>\n<html>", CaCertificatesError::Empty(", but an HTML page")),
+            (
+                "https://pki.test/ca.pem",
+                CaCertificatesError::Empty(", but an address; download the certificate from there"),
+            ),
+            ("~/ca.pem", CaCertificatesError::Empty(", but a path, which belongs in `ca_certificate_file`")),
+            (
+                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+                CaCertificatesError::Empty(", but a private key, which must never leave its machine"),
+            ),
+            (&good.replace('\n', " "), CaCertificatesError::OneLine),
+            (&good.replace('\n', "\\n"), CaCertificatesError::OneLine),
             (&format!("{good}{not_one}"), CaCertificatesError::Certificate(2)),
             (broken, CaCertificatesError::Pem),
         ] {

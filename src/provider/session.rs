@@ -76,7 +76,7 @@ fn no_credentials() -> Diagnostic {
         "No credentials for the KMS",
         "The provider has no credentials to log in to the KMS with. Set `client_id` and `client_secret` of a machine identity \
          (or the environment variables `KMS_UNIVERSAL_AUTH_CLIENT_ID` and `KMS_UNIVERSAL_AUTH_CLIENT_SECRET`); or `token` \
-         (`KMS_TOKEN`); or `identity_id` (`KMS_MACHINE_IDENTITY_ID`) and an `auth_method` (`KMS_AUTH_METHOD`) with which somebody \
-         else vouches for the identity: `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure` or `gcp`.",
+         (`KMS_TOKEN`); or `identity_id` (`KMS_MACHINE_IDENTITY_ID`) and an `auth_method` (`KMS_AUTH_METHOD`) that proves \
+         the identity through a third party: `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure` or `gcp`.",
     )
 }

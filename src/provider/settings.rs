@@ -4,7 +4,7 @@
 //! argument is no error here: it is remembered, and said to whoever needs the service.
 
 use crate::env::{self, Variable};
-use crate::kms::{BaseUrl, CaCertificates, Header, Settings};
+use crate::kms::{BaseUrl, CaCertificates, Header, HeaderError, Settings};
 use crate::model;
 use crate::os;
 use crate::secret::Secret;
@@ -97,7 +97,7 @@ pub(crate) fn schema() -> Schema {
         Type::String,
         format!(
             "How to log in: `universal` (`client_id` and `client_secret` of a machine identity), `token` (an access token), or as \
-             the machine identity `identity_id` that somebody else vouches for: `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure` or \
+             the machine identity `identity_id`, which a third party proves: `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure` or \
              `gcp`. Needed only where what is set can serve several. Environment: {}.",
             variables(&env::AUTH_METHOD)
         ),
@@ -337,7 +337,13 @@ fn headers(field: &Field<Value>, variable: Option<env::Lookup<'_>>) -> Result<Ve
                         other values with the argument `headers`.";
             let wrong = || Source::Variable(name).diagnostic(SUMMARY, rule);
             let pairs = text.split_whitespace().map(|pair| pair.split_once('=').ok_or_else(wrong));
-            pairs.map(|pair| parse(pair?).map_err(|_| wrong())).collect()
+            let parse = |pair| match parse(pair) {
+                Err(error @ HeaderError::Reserved(_)) => {
+                    Err(Source::Variable(name).diagnostic(SUMMARY, &format!("{error}.")))
+                }
+                parsed => parsed.map_err(|_| wrong()),
+            };
+            pairs.map(|pair| parse(pair?)).collect()
         }
         _ => Ok(Vec::new()),
     }

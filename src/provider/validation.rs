@@ -143,7 +143,10 @@ impl Mode {
     const NAMES: &'static str = "`plan`, `warn`, `apply` or `off`";
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Off, Self::Apply, Self::Warn, Self::Plan].into_iter().find(|mode| mode.to_string() == text)
+        let text = text.trim().to_ascii_lowercase();
+        // YAML reads an unquoted `off` as the boolean, and so does `mode = false` in a configuration.
+        let name = if text == "false" { "off" } else { &text };
+        [Self::Off, Self::Apply, Self::Warn, Self::Plan].into_iter().find(|mode| mode.to_string() == name)
     }
 }
 
@@ -151,7 +154,7 @@ impl Unreachable {
     const NAMES: &'static str = "`warning`, `error` or `ignore`";
 
     fn parse(text: &str) -> Option<Self> {
-        match text {
+        match text.trim().to_ascii_lowercase().as_str() {
             "warning" => Some(Self::Warning),
             "error" => Some(Self::Error),
             "ignore" => Some(Self::Ignore),
@@ -181,7 +184,10 @@ pub(crate) fn check_block(block: &Field<Value>, path: &Path) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let mut check = |name: &str, field: &Field<String>, good: fn(&str) -> bool, takes: &str| {
         if field.known().is_some_and(|text| !good(text)) {
-            let rule = format!("`{name}` takes {takes}. Change the value, or remove the line to use the default.");
+            let rule = format!(
+                "`{name}` takes {takes}. Change the value, or remove the line (in a module: set it to `null`) to use the \
+                 default."
+            );
             diagnostics.push(Diagnostic::error("Invalid validation setting", rule).at(path.attribute(name)));
         }
     };
@@ -329,6 +335,12 @@ mod tests {
             ("", "warn", "off", "off instead of warn"),
             ("", "off", "off", "off"),
             ("", "apply", "warn", "apply"),
+            // YAML's `off`, and other ways to write a word.
+            ("", "", "False", "off instead of plan"),
+            ("", "", "false", "off instead of plan"),
+            ("", "", " OFF ", "off instead of plan"),
+            ("Warn", "", "", "warn"),
+            ("", "false", "", "off"),
         ] {
             assert_eq!(mode(provider, resource, variable), expected, "{provider}/{resource}/{variable}");
         }

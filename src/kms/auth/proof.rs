@@ -57,6 +57,13 @@ pub(super) struct Evidence {
 }
 
 impl Proof {
+    /// A token as a person gives it: with or without `Bearer` in front.
+    ///
+    /// None if it is no token: those have no spaces, line breaks or other characters that HTTP does not allow.
+    pub fn token(text: &str) -> Option<Self> {
+        one_token(text).map(Self::Given)
+    }
+
     /// Gets what proves it, for `field` of a login of `who`.
     ///
     /// # Errors
@@ -84,10 +91,14 @@ pub(super) async fn from_file(path: &Path) -> Result<Secret, SourceError> {
     one_token(&text).ok_or_else(|| SourceError::NotOneToken(path.to_owned()))
 }
 
-/// A token, which has no white space in it but a line break at its end.
+/// A token, which has no white space in it but a line break at its end. `Bearer` in front belongs to the header.
 fn one_token(text: &str) -> Option<Secret> {
-    let token = text.trim();
-    let whole = !token.is_empty() && !token.contains(|c: char| c.is_whitespace() || c.is_control());
+    let text = text.trim();
+    let token = match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => text,
+    };
+    let whole = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     whole.then(|| Secret::new(token))
 }
 
@@ -147,6 +158,9 @@ mod tests {
         for (content, expected) in [
             ("s3cr3t.a.b", Ok("s3cr3t.a.b".to_owned())),
             ("s3cr3t.a.b\n", Ok("s3cr3t.a.b".to_owned())),
+            ("Bearer s3cr3t.a.b\r\n", Ok("s3cr3t.a.b".to_owned())),
+            ("bearer", Ok("bearer".to_owned())),
+            ("s3cr3t\u{e9}", wrong.clone()),
             ("", wrong.clone()),
             (" \n", wrong.clone()),
             ("s3cr3t one\ntwo", wrong),

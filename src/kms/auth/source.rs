@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::Failure;
-use crate::os::FileError;
+use crate::os::{self, FileError};
 
 /// Why there is nothing to log in with. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum SourceError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A file with something else in it.
-    #[error("the file `{}` does not hold one token and nothing else", .0.display())]
+    #[error("the file {} does not hold one token and nothing else", os::shown(.0))]
     NotOneToken(PathBuf),
     /// A server that did not give what it was asked for.
     #[error("{server} {problem}")]

@@ -374,7 +374,8 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
         Error::NoAnswer { failure, .. } => ("The KMS gave no answer", no_answer(failure).to_owned(), None),
         Error::Redirected { .. } => say(
             "The KMS is somewhere else",
-            "Set `host` of the provider (or `KMS_HOST`) to that address if you trust it. No token was sent there.",
+            "If you trust that address, set `host` of the provider (or `KMS_HOST`) to it. If it is a login page, the access proxy \
+             in front of the KMS needs its own `headers`. No token was sent there.",
         ),
         Error::NotTheService { foreign } => ("This is not the KMS", not_the_service(foreign), None),
         Error::Cancelled => say(

@@ -93,9 +93,13 @@ fn complete(
     inputs: &Inputs,
     variable: env::Lookup<'_>,
 ) -> Result<Login, Diagnostic> {
-    let who = row.who.map(|who| inputs.get(who).map(|found| found.value.clone()).ok_or(Missing::of(&[who])));
-    let proof = match inputs.first(row.proof) {
-        Some(found) => found.proof(variable),
+    let (found_who, found_proof) = (row.who.and_then(|who| inputs.get(who)), inputs.first(row.proof));
+    for found in [found_who, found_proof].into_iter().flatten() {
+        found.check()?;
+    }
+    let who = row.who.map(|who| found_who.map(|found| found.value.clone()).ok_or(Missing::of(&[who])));
+    let proof = match found_proof {
+        Some(found) => found.proof(row.method, variable)?,
         None => surroundings(row, variable),
     };
     match (row.method, who, proof) {
@@ -110,12 +114,43 @@ fn complete(
 }
 
 impl Found {
-    fn proof(&self, variable: env::Lookup<'_>) -> Result<Proof, Missing> {
-        match self.input {
-            Input::NamedVariable => named(self, variable).map(|token| Proof::Given(Secret::new(token))),
-            input if input.is_file() => Ok(Proof::File(PathBuf::from(&self.value))),
-            _ => Ok(Proof::Given(Secret::new(&self.value))),
+    /// What is wrong with a value of any input. Never says the value.
+    fn check(&self) -> Result<(), Diagnostic> {
+        let ends = [self.value.chars().next(), self.value.chars().next_back()];
+        if matches!(ends, [Some('"'), Some('"')] | [Some('\''), Some('\'')]) {
+            let rule = "the value is in quotes, which are a part of it here. Remove them.";
+            return Err(self.source().diagnostic("Quotes in a value", rule));
         }
+        if self.input.is_file() && (self.value.contains('\n') || self.value.starts_with("eyJ")) {
+            let rule = "it takes the path of a file, not the token itself. That goes into the argument `jwt`.";
+            return Err(self.source().diagnostic("A token in place of a path", rule));
+        }
+        Ok(())
+    }
+
+    /// What proves the identity, or `Err(Missing)` inside where the variable that is named is not set.
+    fn proof(&self, method: LoginMethod, variable: env::Lookup<'_>) -> Result<Result<Proof, Missing>, Diagnostic> {
+        let token = match self.input {
+            Input::NamedVariable => match named(self, variable) {
+                Ok(token) => token,
+                Err(missing) => return Ok(Err(missing)),
+            },
+            input if input.is_file() => return Ok(Ok(Proof::File(PathBuf::from(&self.value)))),
+            _ if method == LoginMethod::Universal => return Ok(Ok(Proof::Given(Secret::new(&self.value)))),
+            _ => self.value.clone(),
+        };
+        const SUMMARY: &str = "This is not a token";
+        if token.starts_with(['/', '~', '.']) {
+            let rule =
+                "it takes the token itself, not the path of a file. For a path there is the argument `jwt_file`.";
+            return Err(self.source().diagnostic(SUMMARY, rule));
+        }
+        let rule = "it holds spaces, line breaks or other characters that no token has.";
+        Proof::token(&token).map(Ok).ok_or_else(|| self.source().diagnostic(SUMMARY, rule))
+    }
+
+    fn source(&self) -> Source {
+        if self.input.argument() == Some(self.name) { Source::Argument(self.name) } else { Source::Variable(self.name) }
     }
 }
 
@@ -126,14 +161,17 @@ fn named(found: &Found, variable: env::Lookup<'_>) -> Result<String, Missing> {
     let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let value = variable(name).map(|token| token.trim().to_owned()).filter(|token| is_name && !token.is_empty());
     value.ok_or_else(|| {
-        let what = if is_name { format!("the environment variable `{name}`") } else { "the variable".to_owned() };
-        Missing {
-            argument: None,
-            sentence: format!(
-                "{what} that `{}` names is not set. It takes the name of a variable with the token in it.",
+        // A token of letters and digits has the form of a name, too.
+        let is_shown = is_name && !name.contains(|c: char| c.is_ascii_lowercase());
+        let sentence = if is_shown {
+            format!("the token. `{}` says that it is in the variable `{name}`, and that is not set.", found.name)
+        } else {
+            format!(
+                "the token. `{}` takes the name of a variable that is set, and what it holds is no such name.",
                 found.name
-            ),
-        }
+            )
+        };
+        Missing { argument: None, sentence }
     })
 }
 

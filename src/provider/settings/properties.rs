@@ -46,6 +46,39 @@ proptest! {
     }
 
     #[test]
+    fn no_piece_of_a_pasted_secret_is_shown(secret in a_pasted_secret(), (argument, variable, form) in a_place()) {
+        let value = form.replace("SECRET", &secret);
+        let mut block = Object::new();
+        let mut set = |name: &str, text: &str| block.set(name, Value::from(text));
+        set("client_id", "me");
+        set("client_secret", "unused");
+        match argument {
+            "" => {}
+            "headers" => block.set("headers", Value::Object([(value.clone(), Value::from(""))].into_iter().collect())),
+            name => {
+                if login_arguments().contains(&name) {
+                    block = [("auth_method", Value::from(if name == "token" { "token" } else { "jwt" }))]
+                        .into_iter()
+                        .map(|(name, value)| (name.to_owned(), value))
+                        .collect();
+                    block.set("identity_id", Value::from("id"));
+                }
+                block.set(name, Value::from(value.as_str()));
+            }
+        }
+        if variable == "KMS_OIDC_AUTH_TOKEN_NAME" {
+            block = [("identity_id".to_owned(), Value::from("id"))].into_iter().collect();
+        }
+        let lookup = |wanted: &str| (wanted == variable).then(|| value.clone());
+        if let Err(problems) = resolve(&block, &lookup) {
+            for problem in problems.iter() {
+                let printed = format!("{} {}", problem.summary, problem.detail).to_lowercase();
+                prop_assert!(piece(&secret, &printed).is_none(), "{:?} of {secret} in {printed}", piece(&secret, &printed));
+            }
+        }
+    }
+
+    #[test]
     fn headers_in_order_are_read(pairs in prop::collection::btree_map("x-[a-z]{1,10}", "[!-~]{1,20}", 1..5)) {
         let text: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let lookup = |wanted: &str| (wanted == "KMS_CUSTOM_HEADERS").then(|| text.join("  "));
@@ -91,6 +124,61 @@ fn a_text() -> impl Strategy<Value = String> {
         "https?://(me:hunter2@)?[a-z.:\\[\\]0-9]{0,20}(/api|\\?hunter2|#hunter2)?",
         Just(format!("-----BEGIN CERTIFICATE-----\n{SECRET}\n-----END CERTIFICATE-----")),
     ]
+}
+
+/// A password with the characters that take a URL apart. Its letters stand in no message.
+fn a_pasted_secret() -> impl Strategy<Value = String> {
+    "[qzxj79]{4,12}([/?#@:%+= ,][qzxj79]{4,8}){0,2}"
+}
+
+fn login_arguments() -> [&'static str; 3] {
+    ["token", "jwt", "jwt_file"]
+}
+
+/// An argument or a variable, and what is given there.
+fn a_place() -> impl Strategy<Value = (&'static str, &'static str, &'static str)> {
+    let addresses = [
+        "https://me:SECRET@kms.test",
+        "https://SECRET@kms.test/api",
+        "http://me:SECRET@kms.test?x",
+        "SECRET",
+        "postgres://me:SECRET@db.test:5432/app",
+        "https://kms.test/?token=SECRET",
+        "https://kms.test#SECRET",
+        "\"https://me:SECRET@kms.test\"",
+        "SECRET://kms.test",
+        "me:SECRET@kms.test:443",
+    ];
+    let of_argument =
+        ["host", "auth_method", "request_timeout", "ca_certificate", "headers", "token", "jwt", "jwt_file"];
+    let of_variable = [
+        "KMS_HOST",
+        "KMS_AUTH_METHOD",
+        "KMS_REQUEST_TIMEOUT",
+        "KMS_MAX_RETRIES",
+        "KMS_CUSTOM_HEADERS",
+        "KMS_VALIDATION",
+        "KMS_VALIDATION_HOSTS",
+        "KMS_OIDC_AUTH_TOKEN_NAME",
+    ];
+    let places: Vec<_> =
+        of_argument.map(|name| (name, "")).into_iter().chain(of_variable.map(|name| ("", name))).collect();
+    (prop::sample::select(places), prop::sample::select(addresses.to_vec())).prop_map(|((a, v), form)| (a, v, form))
+}
+
+/// A piece of the secret of four characters that stands in the text, plain or in base64.
+fn piece(secret: &str, text: &str) -> Option<String> {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+
+    let letters: Vec<char> = secret.to_lowercase().chars().collect();
+    let plain = letters.windows(4).map(|four| four.iter().collect::<String>());
+    let encoded = (0..3).map(|skip| {
+        let encoded = BASE64_STANDARD.encode(format!("{}{secret}", "_".repeat(skip))).to_lowercase();
+        encoded.get(4..encoded.len() - 4).unwrap_or_default().to_owned()
+    });
+    let is_telling =
+        |piece: &String| piece.len() >= 4 && piece.chars().filter(|c| c.is_ascii_alphanumeric()).count() >= 3;
+    plain.chain(encoded).filter(is_telling).find(|piece| text.contains(piece))
 }
 
 fn a_secret() -> impl Strategy<Value = String> {

@@ -185,7 +185,8 @@ fn bad_values_are_errors_that_name_the_argument_or_the_variable() {
 #[test]
 fn bad_headers_are_named_without_their_values() {
     for (name, value, expected) in [
-        ("X One", "s3cr3t", "`x one` is not a name"),
+        ("X One", "s3cr3t", "the name of a header is not one that http allows"),
+        ("X-One: s3cr3t", "", "the name of a header is not one that http allows"),
         ("X-One", "s3cr3t\r\nX-Two: s3cr3t", "the value of the header `x-one`"),
         ("Authorization", "Bearer s3cr3t", "`authorization` is set by the provider itself"),
     ] {
@@ -274,4 +275,85 @@ fn all_that_is_wrong_is_said_at_once() {
     assert_eq!(paths, ["host", "auth_method", "request_timeout"]);
     let found = messages(&Object::new(), &[("KMS_HOST", "kms.test"), ("KMS_REQUEST_TIMEOUT", "soon")]);
     assert_eq!(found.len(), 2, "{found:?}");
+}
+
+/// What people paste: understood, or named for what it is.
+#[test]
+fn pasted_values_are_understood_or_named() {
+    let client = |arguments: Pairs<'_>, variables: Pairs<'_>| client(arguments, variables);
+    let token = |arguments: Pairs<'_>, variables: Pairs<'_>| match client(arguments, variables).login.proof() {
+        crate::kms::Proof::Given(token) => token.expose().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(token(&[("token", "Bearer s3cr3t.x")], &[]), "s3cr3t.x");
+    assert_eq!(token(&[], &[("KMS_TOKEN", "bearer  s3cr3t.x\n")]), "s3cr3t.x");
+    let jwt: Pairs<'_> = &[("auth_method", "jwt"), ("identity_id", "id")];
+    assert_eq!(token(&[jwt, &[("jwt", "Bearer s3cr3t.x")]].concat(), &[]), "s3cr3t.x");
+    assert_eq!(client(CLIENT, &[("KMS_HOST", "https://kms.test/api/v1/")]).base.to_string(), "https://kms.test");
+    let mut object = block(CLIENT);
+    object.set("headers", block(&[("X-Key", "s3cr3t\n")]));
+    assert!(messages(&object, &[]).is_empty());
+
+    let jwt_file = |file: &'static str| [jwt, &[("jwt_file", file)]].concat();
+    for (arguments, variables, expected) in [
+        (
+            [CLIENT, &[("host", "\"https://kms.test\"")]].concat(),
+            &[][..],
+            "host: Invalid KMS address: `host`: the address of the KMS must begin with `https://`; it begins with a quote.",
+        ),
+        (
+            vec![],
+            &[("KMS_TOKEN", "\"s3cr3t\"")],
+            "-: Quotes in a value: The environment variable `KMS_TOKEN`: the value is in quotes, which are a part of it here. Remove \
+             them.",
+        ),
+        (
+            vec![("client_id", "'me'"), ("client_secret", "s3cr3t")],
+            &[],
+            "client_id: Quotes in a value: `client_id`: the value is in quotes, which are a part of it here. Remove them.",
+        ),
+        (
+            vec![("token", "s3cr3t s3cr3t")],
+            &[],
+            "token: This is not a token: `token`: it holds spaces, line breaks or other characters that no token has.",
+        ),
+        (
+            vec![("token", "/var/run/token")],
+            &[],
+            "token: This is not a token: `token`: it takes the token itself, not the path of a file. For a path there is the \
+             argument `jwt_file`.",
+        ),
+        (
+            jwt_file("eyJs3cr3t.x.y"),
+            &[],
+            "jwt_file: A token in place of a path: `jwt_file`: it takes the path of a file, not the token itself. That goes into \
+             the argument `jwt`.",
+        ),
+        (
+            CLIENT.to_vec(),
+            &[("KMS_CA_CERTIFICATE_FILE", "/dev/zero")],
+            "-: Unreadable certificate file: The environment variable `KMS_CA_CERTIFICATE_FILE`: the file `/dev/zero` cannot be \
+             read: it is a device, not a regular file.",
+        ),
+        (
+            [CLIENT, &[("ca_certificate_file", "~/ca.pem")]].concat(),
+            &[],
+            "ca_certificate_file: Unreadable certificate file: `ca_certificate_file`: the file `~/ca.pem` cannot be read: No such \
+             file or directory; `~` is not expanded here.",
+        ),
+        (
+            [CLIENT, &[("ca_certificate", "/etc/ssl/ca.pem")]].concat(),
+            &[],
+            "ca_certificate: Invalid CA certificate: `ca_certificate`: there is no certificate in it, but a path, which belongs in \
+             `ca_certificate_file`; PEM certificates begin with `-----BEGIN CERTIFICATE-----`.",
+        ),
+        (
+            CLIENT.to_vec(),
+            &[("KMS_CUSTOM_HEADERS", "Host=kms.test")],
+            "-: Invalid HTTP headers: The environment variable `KMS_CUSTOM_HEADERS`: the header `host` is set by the provider \
+             itself.",
+        ),
+    ] {
+        assert_eq!(messages(&block(&arguments), variables), [expected]);
+    }
 }

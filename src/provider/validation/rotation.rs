@@ -79,7 +79,8 @@ impl Rotation {
 pub(super) fn check(written: &Written, path: &Path) -> Diagnostics {
     let mut found = Diagnostics::new();
     if written.privileges.known().is_some_and(|text| severity(text).is_none()) {
-        let rule = "`privileges` takes `warning` or `error`. Change the value, or remove the line to use the default.";
+        let rule = "`privileges` takes `warning` or `error`. Change the value, or remove the line (in a module: set it to \
+                    `null`) to use the default.";
         found.push(Diagnostic::error("Invalid validation setting", rule).at(path.attribute("privileges")));
     }
     let list = path.attribute("rotation_roles");

@@ -305,7 +305,7 @@ fn troubles_of_the_service() {
 
             `orders-db` could not be updated: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` points to `kms.example.com` (301).
 
-            Set `host` of the provider (or `KMS_HOST`) to that address if you trust it. No token was sent there.
+            If you trust that address, set `host` of the provider (or `KMS_HOST`) to it. If it is a login page, the access proxy in front of the KMS needs its own `headers`. No token was sent there.
         "#]],
     );
     check_update(

@@ -220,11 +220,11 @@ fn what_is_half_wrong_or_undecided_is_said_with_what_was_found_and_what_is_missi
 
         [identity_id] [KMS_OIDC_AUTH_TOKEN_NAME]
         -: Incomplete credentials for the KMS: The method `oidc` is in use (because of `KMS_OIDC_AUTH_TOKEN_NAME`). Found: `identity_id`, `KMS_OIDC_AUTH_TOKEN_NAME`. Missing:
-          - the environment variable `CI_TOKEN` that `KMS_OIDC_AUTH_TOKEN_NAME` names is not set. It takes the name of a variable with the token in it.
+          - the token. `KMS_OIDC_AUTH_TOKEN_NAME` says that it is in the variable `CI_TOKEN`, and that is not set.
 
         [identity_id] [KMS_OIDC_AUTH_TOKEN_NAME]
         -: Incomplete credentials for the KMS: The method `oidc` is in use (because of `KMS_OIDC_AUTH_TOKEN_NAME`). Found: `identity_id`, `KMS_OIDC_AUTH_TOKEN_NAME`. Missing:
-          - the variable that `KMS_OIDC_AUTH_TOKEN_NAME` names is not set. It takes the name of a variable with the token in it.
+          - the token. `KMS_OIDC_AUTH_TOKEN_NAME` takes the name of a variable that is set, and what it holds is no such name.
 
         [auth_method] []
         auth_method: Unknown authentication method: `auth_method`: this is not a method that the provider knows. It takes `universal`, `token`, `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure`, `gcp`.

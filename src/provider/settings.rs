@@ -11,7 +11,7 @@ use crate::secret::Secret;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 use crate::terraform::model::{Field, Model as _};
 use crate::terraform::number::Number;
-use crate::terraform::schema::{Nesting, Schema, optional};
+use crate::terraform::schema::{Schema, optional};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 
@@ -189,7 +189,7 @@ pub(crate) fn schema() -> Schema {
         Type::String,
         format!("Path of a file with such certificates. Environment: {}.", variables(&env::CA_CERTIFICATE_FILE)),
     ));
-    limits::describe(schema).block("validation", Nesting::Single, validation::provider_block())
+    limits::describe(schema).block("validation", validation::provider_block())
 }
 
 /// Checks what can be said of the block alone. Values may be unknown.

@@ -4,7 +4,7 @@
 //! which rule. What an apply returns needs no check of its own: [`super::plan::fill`] can only return the plan.
 
 use super::diagnostic::{Diagnostic, Diagnostics, Path};
-use super::schema::{Attribute, Block, NestedBlock, Nesting, Presence};
+use super::schema::{Attribute, Block, NestedBlock, Presence};
 use super::value::{Object, Value};
 
 /// Everything in a planned state that a core would refuse.
@@ -59,49 +59,16 @@ fn check_nested(
     path: &Path,
     mistakes: &mut Diagnostics,
 ) {
-    match (nested.nesting, config, planned) {
-        (_, Value::Unknown(_), planned) if planned == config => {}
-        (_, Value::Unknown(_), _) => {
+    match (config, planned) {
+        (Value::Unknown(_), planned) if planned == config => {}
+        (Value::Unknown(_), _) => {
             mistakes.push(mistake(path.clone(), "an unknown block must be planned exactly as it came"));
         }
-        (Nesting::Single | Nesting::Group, Value::Null, Value::Null) => {}
-        (Nesting::Single | Nesting::Group, Value::Object(config), Value::Object(planned)) => {
-            check_block(&nested.block, prior.as_object(), config, planned, path, mistakes);
-        }
-        (Nesting::List | Nesting::Set, Value::List(config), Value::List(planned)) if config.len() == planned.len() => {
-            for (position, (config, planned)) in config.iter().zip(planned).enumerate() {
-                // An element of a set has neither an address nor a counterpart in the prior state.
-                let (before, path) = match (nested.nesting, prior) {
-                    (Nesting::Set, _) => (None, path.clone()),
-                    (_, Value::List(prior)) => (prior.get(position), path.index(position)),
-                    _ => (None, path.index(position)),
-                };
-                check_element(nested, before.unwrap_or(&Value::Null), config, planned, &path, mistakes);
-            }
-        }
-        (Nesting::Map, Value::Object(config), Value::Object(planned)) if config.len() == planned.len() => {
-            for (label, config) in config.iter() {
-                let before = prior.as_object().map_or(&Value::Null, |prior| prior.get(label));
-                check_element(nested, before, config, planned.get(label), &path.key(label), mistakes);
-            }
-        }
-        _ => mistakes.push(mistake(path.clone(), "the planned blocks are not those of the configuration")),
-    }
-}
-
-fn check_element(
-    nested: &NestedBlock,
-    prior: &Value,
-    config: &Value,
-    planned: &Value,
-    path: &Path,
-    mistakes: &mut Diagnostics,
-) {
-    match (config, planned) {
+        (Value::Null, Value::Null) => {}
         (Value::Object(config), Value::Object(planned)) => {
             check_block(&nested.block, prior.as_object(), config, planned, path, mistakes);
         }
-        _ => mistakes.push(mistake(path.clone(), "an element of a block must be planned as an object")),
+        _ => mistakes.push(mistake(path.clone(), "a block must be planned exactly where one is configured")),
     }
 }
 

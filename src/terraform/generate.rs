@@ -26,18 +26,14 @@ mod tests {
 
     #[test]
     fn a_configuration_has_what_a_person_would_write() {
-        let mut block =
-            schema("name! zone?~ size?=10 shape?=egg note? pin?+wo word? id~ single s { a! } list l { b? }");
+        let mut block = schema("name! zone?~ size?=10 shape?=egg note? pin?+wo word? id~ block s { a! }");
         for attribute in &mut block.attributes {
             attribute.sensitive = attribute.name == "word";
         }
         for (state, config) in [
-            (
-                "name=x zone=z size=10 shape=egg note=n word=w id=1 s={ a=1 } l=[ { b=2 } ]",
-                "l=[  ] name=x note=n zone=z",
-            ),
-            ("name=x size=11 shape=egg id=1", "l=[  ] name=x size=11"),
-            ("name=x", "l=[  ] name=x"),
+            ("name=x zone=z size=10 shape=egg note=n word=w id=1 s={ a=1 }", "name=x note=n zone=z"),
+            ("name=x size=11 shape=egg id=1", "name=x size=11"),
+            ("name=x", "name=x"),
         ] {
             assert_eq!(show(&super::config(&block, &object(&block, state))), config, "{state}");
         }

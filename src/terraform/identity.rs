@@ -40,7 +40,7 @@ impl IdentitySchema {
 
     /// The type of identities of objects with that schema.
     pub fn object_type(&self, block: &Block) -> Type {
-        let of = |name| block.find(name).map_or(Type::String, |attribute| attribute.of.clone());
+        let of = |name| block.find(name).map_or(Type::String, |attribute| attribute.ty.clone());
         Type::Object(self.attributes.iter().map(|attribute| (attribute.name.to_owned(), of(attribute.name))).collect())
     }
 

@@ -43,8 +43,8 @@ impl MoveSource {
     ///
     /// # Errors
     /// A diagnostic when it does not fit the type; it says where, and holds no value.
-    pub fn object(&self, of: &Type) -> Result<Object, Diagnostics> {
-        match wire::json::decode_state(&self.state, of) {
+    pub fn object(&self, ty: &Type) -> Result<Object, Diagnostics> {
+        match wire::json::decode_state(&self.state, ty) {
             Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err(self.unreadable("it is no object").into()),
             Err(error) => Err(self.unreadable(&error.to_string()).into()),
@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_told_without_values() {
-        let of = Type::Object([("a".to_owned(), Type::String), ("b".to_owned(), Type::Bool)].into());
-        let object = |state: &str| source("toys/toy", state).object(&of);
+        let ty = Type::Object([("a".to_owned(), Type::String), ("b".to_owned(), Type::Bool)].into());
+        let object = |state: &str| source("toys/toy", state).object(&ty);
         assert!(object(r#"{"a":"x","c":[1]}"#).is_ok_and(|found| found.get("a") == &Value::from("x")));
         for state in ["", "null", "[]", r#"{"a":"hunter2","b":"hunter2"}"#, r#"{"a":"hunter2""#] {
             let errors = object(state).err().unwrap();

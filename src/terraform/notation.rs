@@ -1,7 +1,7 @@
 //! A short notation of schemas and values for tables of tests, and what a core proposes. Knows nothing of plans.
 //!
 //! A schema: `name!` required, `note?` optional, `zone?~` optional and computed, `id~` computed, `size?=10` with a
-//! default, followed by any of `+kept`, `+replaces`, `+wo`; blocks as `single s { a! }`. All attributes are strings.
+//! default, followed by any of `+kept`, `+replaces`, `+wo`; blocks as `block s { a! }`. All attributes are strings.
 //!
 //! A value: `name=x zone=? id=?! s={ a=1 } l=[ { a=1 } { a=? } ]`; `?` is unknown, `?!` unknown but not null, `-` nothing
 //! at all. What is not named is null or absent.
@@ -9,7 +9,7 @@
 use std::iter::Peekable;
 use std::str::SplitWhitespace;
 
-use super::schema::{Attribute, Block, NestedBlock, Nesting, computed, optional, required};
+use super::schema::{Attribute, Block, NestedBlock, computed, optional, required};
 use super::types::Type;
 use super::value::{Object, Unknown, Value};
 
@@ -57,58 +57,30 @@ pub(super) fn proposed(block: &Block, prior: Option<&Object>, config: &Object) -
     });
     let blocks = block.blocks.iter().map(|nested| {
         let before = prior.map_or(&Value::Null, |prior| prior.get(nested.name));
-        (nested.name.to_owned(), proposed_blocks(nested, before, config.get(nested.name)))
+        (nested.name.to_owned(), proposed_block(nested, before, config.get(nested.name)))
     });
     attributes.chain(blocks).collect()
 }
 
-fn proposed_blocks(nested: &NestedBlock, prior: &Value, config: &Value) -> Value {
-    let one = |prior: Option<&Value>, config: &Value| match config {
-        Value::Object(config) => Value::Object(proposed(&nested.block, prior.and_then(Value::as_object), config)),
+fn proposed_block(nested: &NestedBlock, prior: &Value, config: &Value) -> Value {
+    match config {
+        Value::Object(config) => Value::Object(proposed(&nested.block, prior.as_object(), config)),
         other => other.clone(),
-    };
-    let mut before = match prior {
-        Value::List(before) => before.clone(),
-        _ => Vec::new(),
-    };
-    match (nested.nesting, config) {
-        (Nesting::List, Value::List(config)) => {
-            let elements = config.iter().enumerate();
-            Value::List(elements.map(|(position, config)| one(before.get(position), config)).collect())
-        }
-        (Nesting::Set, Value::List(config)) => {
-            let elements = config.iter().map(|config| {
-                let twin = before.iter().position(|before| one(Some(before), config) == *before);
-                one(twin.map(|twin| before.remove(twin)).as_ref(), config)
-            });
-            Value::List(elements.collect())
-        }
-        (Nesting::Map, Value::Object(config)) => {
-            let before = |label: &str| prior.as_object().map(|prior| prior.get(label));
-            Value::Object(config.iter().map(|(label, config)| (label.clone(), one(before(label), config))).collect())
-        }
-        (_, config) => one(Some(prior), config),
     }
 }
 
 fn parse_block(tokens: &mut SplitWhitespace<'static>) -> Block {
     let mut block = Block::new("");
     while let Some(token) = tokens.next() {
-        let nesting = match token {
+        match token {
             "}" => break,
-            "single" => Nesting::Single,
-            "list" => Nesting::List,
-            "set" => Nesting::Set,
-            "map" => Nesting::Map,
-            "group" => Nesting::Group,
-            attribute => {
-                block = block.attribute(parse_attribute(attribute));
-                continue;
+            "block" => {
+                let name = tokens.next().unwrap();
+                assert_eq!(tokens.next(), Some("{"), "after {name}");
+                block = block.block(name, parse_block(tokens));
             }
-        };
-        let name = tokens.next().unwrap();
-        assert_eq!(tokens.next(), Some("{"), "after {name}");
-        block = block.block(name, nesting, parse_block(tokens));
+            attribute => block = block.attribute(parse_attribute(attribute)),
+        }
     }
     block
 }
@@ -175,6 +147,5 @@ fn show_value(value: &Value) -> String {
             format!("[ {} ]", elements.iter().map(show_value).collect::<Vec<_>>().join(" "))
         }
         Value::Object(object) => format!("{{ {} }}", show(object)),
-        Value::Dynamic(dynamic) => show_value(&dynamic.value),
     }
 }

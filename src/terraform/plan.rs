@@ -4,8 +4,8 @@
 //! else what stays, else a default, else unknown.
 
 use super::diagnostic::Path;
-use super::schema::{Attribute, Block, NestedBlock, Nesting, Presence};
-use super::value::{Dynamic, Object, Value};
+use super::schema::{Attribute, Block, Presence};
+use super::value::{Object, Value};
 
 /// Whether two values of an attribute mean the same to the service (for example but for white space at the ends).
 pub type Same<'a> = &'a dyn Fn(&str, &Value, &Value) -> bool;
@@ -86,7 +86,7 @@ fn settled(block: &Block, prior: Option<&Object>, proposed: &Object, config: &Ob
         (attribute.name.to_owned(), attribute_value(attribute, before, config.get(attribute.name), same))
     });
     let blocks = block.blocks.iter().map(|nested| {
-        let value = each(nested, config.get(nested.name), proposed.get(nested.name), &|config, proposed| {
+        let value = with_block(config.get(nested.name), proposed.get(nested.name), |config, proposed| {
             settled(&nested.block, proposed, proposed.unwrap_or(&Object::new()), config, &|_, a, b| a == b)
         });
         (nested.name.to_owned(), value)
@@ -122,7 +122,7 @@ fn forgetful(block: &Block, config: &Object, mut state: Object) -> Object {
         }
     }
     for nested in &block.blocks {
-        let value = each(nested, config.get(nested.name), state.get(nested.name), &|config, state| {
+        let value = with_block(config.get(nested.name), state.get(nested.name), |config, state| {
             forgetful(&nested.block, config, state.cloned().unwrap_or_default())
         });
         state.set(nested.name, value);
@@ -130,32 +130,12 @@ fn forgetful(block: &Block, config: &Object, mut state: Object) -> Object {
     state
 }
 
-/// The blocks of the configuration, each made together with its counterpart in `other`. Absent blocks, and blocks that
-/// are unknown as a whole, stay as they came: a core demands them back byte for byte.
-fn each(
-    nested: &NestedBlock,
-    config: &Value,
-    other: &Value,
-    make: &dyn Fn(&Object, Option<&Object>) -> Object,
-) -> Value {
-    let one = |config: &Value, other: &Value| match config {
+/// The block of the configuration, made together with its counterpart in `other`. An absent block, and a block that is
+/// unknown as a whole, stay as they came: a core demands them back byte for byte.
+fn with_block(config: &Value, other: &Value, make: impl FnOnce(&Object, Option<&Object>) -> Object) -> Value {
+    match config {
         Value::Object(config) => Value::Object(make(config, other.as_object())),
         absent => absent.clone(),
-    };
-    match (nested.nesting, config, other) {
-        (Nesting::Single | Nesting::Group, config, other) => one(config, other),
-        (Nesting::List | Nesting::Set, Value::List(config), other) => {
-            let mut others = match other {
-                Value::List(others) => others.iter(),
-                _ => [].iter(),
-            };
-            Value::List(config.iter().map(|config| one(config, others.next().unwrap_or(&Value::Null))).collect())
-        }
-        (Nesting::Map, Value::Object(config), other) => {
-            let other = |label| other.as_object().map_or(&Value::Null, |other| other.get(label));
-            Value::Object(config.iter().map(|(label, config)| (label.clone(), one(config, other(label)))).collect())
-        }
-        (_, config, _) => config.clone(),
     }
 }
 
@@ -184,13 +164,6 @@ fn resolved(plan: &Value, actual: &Value) -> Value {
             };
             let element = |(position, plan)| resolved(plan, actual.get(position).unwrap_or(&Value::Null));
             Value::List(plan.iter().enumerate().map(element).collect())
-        }
-        (Value::Dynamic(plan), actual) => {
-            let actual = match actual {
-                Value::Dynamic(actual) if actual.of == plan.of => &actual.value,
-                _ => &Value::Null,
-            };
-            Value::Dynamic(Box::new(Dynamic { of: plan.of.clone(), value: resolved(&plan.value, actual) }))
         }
         (plan, _) => plan.clone(),
     }

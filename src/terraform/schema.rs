@@ -43,7 +43,7 @@ pub struct Attribute {
     /// As it is written in a configuration.
     pub name: &'static str,
     /// The type of its value.
-    pub of: Type,
+    pub ty: Type,
     /// Markdown: what it means, its unit, its default.
     pub description: String,
     /// Who sets it.
@@ -73,52 +73,35 @@ pub enum Presence {
     Computed,
 }
 
-/// A block inside a block.
+/// A block inside a block: at most one, null when absent.
 #[derive(Clone, Debug)]
 pub struct NestedBlock {
     /// As it is written in a configuration.
     pub name: &'static str,
-    /// How many there may be and how they are held.
-    pub nesting: Nesting,
     /// The content.
     pub block: Block,
 }
 
-/// How blocks of one name are held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nesting {
-    /// At most one; null when absent.
-    Single,
-    /// Any number, in order; never null.
-    List,
-    /// Any number, without order; never null.
-    Set,
-    /// Any number, by label; never null.
-    Map,
-    /// Exactly one, with null attributes when absent.
-    Group,
-}
-
 /// An attribute that a configuration must set.
-pub fn required(name: &'static str, of: Type, description: impl Into<String>) -> Attribute {
-    Attribute::new(name, of, Presence::Required, description)
+pub fn required(name: &'static str, ty: Type, description: impl Into<String>) -> Attribute {
+    Attribute::new(name, ty, Presence::Required, description)
 }
 
 /// An attribute that a configuration may set.
-pub fn optional(name: &'static str, of: Type, description: impl Into<String>) -> Attribute {
-    Attribute::new(name, of, Presence::Optional, description)
+pub fn optional(name: &'static str, ty: Type, description: impl Into<String>) -> Attribute {
+    Attribute::new(name, ty, Presence::Optional, description)
 }
 
 /// An attribute that only the provider sets.
-pub fn computed(name: &'static str, of: Type, description: impl Into<String>) -> Attribute {
-    Attribute::new(name, of, Presence::Computed, description)
+pub fn computed(name: &'static str, ty: Type, description: impl Into<String>) -> Attribute {
+    Attribute::new(name, ty, Presence::Computed, description)
 }
 
 impl Attribute {
-    fn new(name: &'static str, of: Type, presence: Presence, description: impl Into<String>) -> Self {
+    fn new(name: &'static str, ty: Type, presence: Presence, description: impl Into<String>) -> Self {
         Self {
             name,
-            of,
+            ty,
             description: description.into(),
             presence,
             default: None,
@@ -194,8 +177,8 @@ impl Schema {
 
     /// Adds a block.
     #[must_use]
-    pub fn block(mut self, name: &'static str, nesting: Nesting, block: Block) -> Self {
-        self.block = self.block.block(name, nesting, block);
+    pub fn block(mut self, name: &'static str, block: Block) -> Self {
+        self.block = self.block.block(name, block);
         self
     }
 
@@ -204,7 +187,7 @@ impl Schema {
         self.block.object_type()
     }
 
-    /// An object with everything null and every collection of blocks empty.
+    /// An object with everything null.
     pub fn empty_object(&self) -> Object {
         self.block.complete(Object::new())
     }
@@ -225,15 +208,15 @@ impl Block {
 
     /// Adds a block inside.
     #[must_use]
-    pub fn block(mut self, name: &'static str, nesting: Nesting, block: Self) -> Self {
-        self.blocks.push(NestedBlock { name, nesting, block });
+    pub fn block(mut self, name: &'static str, block: Self) -> Self {
+        self.blocks.push(NestedBlock { name, block });
         self
     }
 
     /// The type of the objects that it describes.
     pub fn object_type(&self) -> Type {
-        let attributes = self.attributes.iter().map(|attribute| (attribute.name.to_owned(), attribute.of.clone()));
-        let blocks = self.blocks.iter().map(|nested| (nested.name.to_owned(), nested.value_type()));
+        let attributes = self.attributes.iter().map(|attribute| (attribute.name.to_owned(), attribute.ty.clone()));
+        let blocks = self.blocks.iter().map(|nested| (nested.name.to_owned(), nested.block.object_type()));
         Type::Object(attributes.chain(blocks).collect())
     }
 
@@ -246,8 +229,12 @@ impl Block {
     pub fn complete(&self, object: Object) -> Object {
         let attributes =
             self.attributes.iter().map(|attribute| (attribute.name.to_owned(), object.get(attribute.name).clone()));
-        let blocks =
-            self.blocks.iter().map(|nested| (nested.name.to_owned(), nested.complete(object.get(nested.name).clone())));
+        let blocks = self.blocks.iter().map(|nested| {
+            (
+                nested.name.to_owned(),
+                nested.map(object.get(nested.name).clone(), |object| nested.block.complete(object)),
+            )
+        });
         attributes.chain(blocks).collect()
     }
 
@@ -258,7 +245,7 @@ impl Block {
         }
         for nested in &self.blocks {
             let value = object.get(nested.name).clone();
-            object.set(nested.name, nested.map(value, &|object| nested.block.without_write_only(object)));
+            object.set(nested.name, nested.map(value, |object| nested.block.without_write_only(object)));
         }
         object
     }
@@ -278,64 +265,19 @@ impl Block {
             }
         }
         for nested in &self.blocks {
-            for (path, object) in nested.objects(object.get(nested.name), &path.attribute(nested.name)) {
-                nested.block.find_write_only(object, &path, found);
+            if let Some(object) = object.get(nested.name).as_object() {
+                nested.block.find_write_only(object, &path.attribute(nested.name), found);
             }
         }
     }
 }
 
 impl NestedBlock {
-    fn value_type(&self) -> Type {
-        let object = self.block.object_type();
-        match self.nesting {
-            Nesting::Single | Nesting::Group => object,
-            Nesting::List => Type::List(Box::new(object)),
-            Nesting::Set => Type::Set(Box::new(object)),
-            Nesting::Map => Type::Map(Box::new(object)),
-        }
-    }
-
-    fn complete(&self, value: Value) -> Value {
-        let value = match (self.nesting, value) {
-            (Nesting::Group | Nesting::Map, Value::Null) => Value::Object(Object::new()),
-            (Nesting::List | Nesting::Set, Value::Null) => Value::List(Vec::new()),
-            (_, value) => value,
-        };
-        self.map(value, &|object| self.block.complete(object))
-    }
-
-    /// The value with each of its blocks changed.
-    fn map(&self, value: Value, change: &dyn Fn(Object) -> Object) -> Value {
-        let one = |value| match value {
+    /// The value with its block changed; null and unknown stay what they are.
+    fn map(&self, value: Value, change: impl FnOnce(Object) -> Object) -> Value {
+        match value {
             Value::Object(object) => Value::Object(change(object)),
             other => other,
-        };
-        match (self.nesting, value) {
-            (Nesting::Single | Nesting::Group, value) => one(value),
-            (Nesting::List | Nesting::Set, Value::List(elements)) => {
-                Value::List(elements.into_iter().map(one).collect())
-            }
-            (Nesting::Map, Value::Object(elements)) => {
-                Value::Object(elements.into_iter().map(|(label, element)| (label, one(element))).collect())
-            }
-            (_, other) => other,
         }
-    }
-
-    /// Each of the blocks, and where it is. Those of a set have no address but that of the set.
-    fn objects<'a>(&self, value: &'a Value, path: &Path) -> Vec<(Path, &'a Object)> {
-        let blocks: Vec<(Path, &Value)> = match (self.nesting, value) {
-            (Nesting::Single | Nesting::Group, value) => vec![(path.clone(), value)],
-            (Nesting::List, Value::List(elements)) => {
-                elements.iter().enumerate().map(|(position, element)| (path.index(position), element)).collect()
-            }
-            (Nesting::Set, Value::List(elements)) => elements.iter().map(|element| (path.clone(), element)).collect(),
-            (Nesting::Map, Value::Object(elements)) => {
-                elements.iter().map(|(label, element)| (path.key(label), element)).collect()
-            }
-            _ => Vec::new(),
-        };
-        blocks.into_iter().filter_map(|(path, block)| Some((path, block.as_object()?))).collect()
     }
 }

@@ -5,11 +5,8 @@ use std::collections::btree_map;
 use std::fmt;
 
 use super::number::Number;
-use super::types::Type;
 
-/// A value of any type of the protocol.
-///
-/// Which type it has is the schema's knowledge; only a value of the type `dynamic` carries its type along.
+/// A value of a type that schemas of this provider use. The schema knows which type that is.
 #[derive(Clone, PartialEq)]
 pub enum Value {
     /// Not set.
@@ -22,21 +19,10 @@ pub enum Value {
     Number(Number),
     /// A text, normalised to NFC by the core.
     String(String),
-    /// The elements of a list, a set or a tuple, and the blocks of a list or set block.
+    /// The elements of a list.
     List(Vec<Self>),
     /// The attributes of an object or block, the elements of a map.
     Object(Object),
-    /// A value whose type is not in the schema.
-    Dynamic(Box<Dynamic>),
-}
-
-/// A value of the type `dynamic`, with the type that it turned out to have.
-#[derive(Clone, PartialEq)]
-pub struct Dynamic {
-    /// The type of `value`.
-    pub of: Type,
-    /// The value.
-    pub value: Value,
 }
 
 /// Something that is known only after an apply, with what the core said about it.
@@ -75,7 +61,6 @@ impl Value {
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => true,
             Self::List(elements) => elements.iter().all(Self::is_wholly_known),
             Self::Object(object) => object.values().all(Self::is_wholly_known),
-            Self::Dynamic(dynamic) => dynamic.value.is_wholly_known(),
         }
     }
 
@@ -108,7 +93,6 @@ impl Value {
                         .zip(b.iter())
                         .all(|((name_a, a), (name_b, b))| name_a == name_b && a.equals_without_refinements(b))
             }
-            (Self::Dynamic(a), Self::Dynamic(b)) => a.of == b.of && a.value.equals_without_refinements(&b.value),
             (a, b) => a == b,
         }
     }
@@ -230,7 +214,6 @@ impl fmt::Debug for Value {
             Self::String(text) => write!(formatter, "string({} bytes)", text.len()),
             Self::List(elements) => write!(formatter, "list({} elements)", elements.len()),
             Self::Object(object) => object.fmt(formatter),
-            Self::Dynamic(dynamic) => write!(formatter, "dynamic({:?})", dynamic.value),
         }
     }
 }

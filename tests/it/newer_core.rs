@@ -98,9 +98,21 @@ pub(crate) fn encode(object: Object, of: &Type) -> DynamicValue {
 /// What is not null.
 fn values(value: &DynamicValue, of: &Type) -> Json {
     let value = wire::msgpack::decode(&value.msgpack, of).unwrap();
-    let mut json: Json = serde_json::from_slice(&wire::json::encode(&value, of).unwrap()).unwrap();
-    json.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    json
+    json(&value)
+}
+
+fn json(value: &Value) -> Json {
+    match value {
+        Value::Null | Value::Unknown(_) => Json::Null,
+        Value::Bool(value) => Json::from(*value),
+        Value::Number(number) => Json::from(number.as_i64()),
+        Value::String(text) => Json::from(text.as_str()),
+        Value::List(elements) => elements.iter().map(json).collect(),
+        Value::Object(object) => {
+            let set = object.iter().filter(|(_, value)| !value.is_null());
+            Json::Object(set.map(|(name, value)| (name.clone(), json(value))).collect())
+        }
+    }
 }
 
 fn id(identity: &Option<ResourceIdentityData>) -> String {

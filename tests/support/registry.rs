@@ -69,7 +69,7 @@ fn content(block: &Block, page: &mut String) {
 }
 
 fn row(attribute: &Attribute) -> String {
-    let mut kind = vec![type_name(&attribute.of)];
+    let mut kind = vec![type_name(&attribute.ty)];
     kind.extend(attribute.sensitive.then(|| "Sensitive".to_owned()));
     kind.extend(attribute.write_only.then(|| "Write-only".to_owned()));
     format!("- `{}` ({}) {}", attribute.name, kind.join(", "), attribute.description)
@@ -80,11 +80,8 @@ fn type_name(of: &Type) -> String {
         Type::Bool => "Boolean".to_owned(),
         Type::Number => "Number".to_owned(),
         Type::String => "String".to_owned(),
-        Type::Dynamic => "Dynamic".to_owned(),
         Type::List(of) => format!("List of {}", type_name(of)),
-        Type::Set(of) => format!("Set of {}", type_name(of)),
         Type::Map(of) => format!("Map of {}", type_name(of)),
         Type::Object(_) => "Object".to_owned(),
-        Type::Tuple(_) => "Tuple".to_owned(),
     }
 }

@@ -56,7 +56,7 @@ fn credentials_and_password() -> impl Iterator<Item = &'static str> {
 /// The part of their schemas that matters: names and types are ours, but for the nesting.
 fn shape() -> Type {
     let block = schema::schema().block;
-    let row = |name: &str| (name.to_owned(), block.find(name).map_or(Type::String, |attribute| attribute.of.clone()));
+    let row = |name: &str| (name.to_owned(), block.find(name).map_or(Type::String, |attribute| attribute.ty.clone()));
     let nested = Type::Object(credentials_and_password().map(row).collect());
     Type::Object(SAME.map(row).into_iter().chain([(NESTED.to_owned(), nested)]).collect())
 }

@@ -1,7 +1,7 @@
 //! The table of `kms_postgres_connection`: what a person may write, in the order of the registry page.
 
 use crate::provider::validation;
-use crate::terraform::schema::{Nesting, Schema, computed, optional, required};
+use crate::terraform::schema::{Schema, computed, optional, required};
 use crate::terraform::types::Type;
 
 use super::timeouts;
@@ -131,6 +131,6 @@ pub(super) fn schema() -> Schema {
         )
         .kept(),
     )
-    .block("validation", Nesting::Single, validation::resource_block())
-    .block("timeouts", Nesting::Single, timeouts::block())
+    .block("validation", validation::resource_block())
+    .block("timeouts", timeouts::block())
 }

@@ -66,9 +66,9 @@ fn write_only_values_are_planned_as_null() {
     ",
     );
     table(
-        "list l { pin?+wo }",
+        "block l { pin?+wo }",
         "
-        in a block | - | l=[ { pin=1 } ] | l=[ { pin=1 } ] | l[0].pin
+        in a block | - | l={ pin=1 } | l={ pin=1 } | l.pin
     ",
     );
 }
@@ -76,7 +76,7 @@ fn write_only_values_are_planned_as_null() {
 #[test]
 fn a_block_is_planned_exactly_where_one_is_configured() {
     table(
-        "single n { a? c~ }",
+        "block n { a? c~ }",
         "
         none | - |  |  |
         one | - | n={ a=1 } | n={ a=1 c=? } |
@@ -88,92 +88,29 @@ fn a_block_is_planned_exactly_where_one_is_configured() {
         the prior value inside | n={ a=1 } | n={ a=2 } | n={ a=1 } |
     ",
     );
-    table(
-        "group n { a? }",
-        "
-        empty | - |  | n={ } |
-        null | - |  | n=null | n
-        a rule inside | - |  | n={ a=1 } | n.a
-    ",
-    );
-}
-
-#[test]
-fn lists_of_blocks_have_the_configured_length() {
-    table(
-        "list n { a? c~ }",
-        "
-        none | - |  | n=[ ] |
-        two | - | n=[ { a=1 } { a=2 } ] | n=[ { a=1 c=? } { a=2 c=? } ] |
-        null | - |  | n=null | n
-        unknown | - | n=[ { a=1 } ] | n=? | n
-        one too few | - | n=[ { a=1 } ] | n=[ ] | n
-        one too many | - |  | n=[ { } ] | n
-        an element unknown itself | - | n=[ { } ] | n=[ ? ] | n[0]
-        an element null | - | n=[ { } ] | n=[ null ] | n[0]
-        a rule inside | - | n=[ { } { a=1 } ] | n=[ { } { a=2 } ] | n[1].a
-        the prior value inside | n=[ { a=1 } ] | n=[ { a=2 } ] | n=[ { a=1 } ] |
-        of another element | n=[ { a=1 } ] | n=[ { a=2 } { a=2 } ] | n=[ { a=2 } { a=1 } ] | n[1].a
-    ",
-    );
-}
-
-#[test]
-fn sets_of_blocks_have_the_configured_elements() {
-    table(
-        "set n { a? c~ }",
-        "
-        none | - |  | n=[ ] |
-        one | - | n=[ { a=1 } ] | n=[ { a=1 c=? } ] |
-        null | - |  | n=null | n
-        one too few | - | n=[ { a=1 } ] | n=[ ] | n
-        a rule inside, which has no address | - | n=[ { a=1 } ] | n=[ { a=2 } ] | n.a
-        no element has a prior one | n=[ { a=1 } ] | n=[ { a=2 } ] | n=[ { a=1 } ] | n.a
-    ",
-    );
-}
-
-#[test]
-fn maps_of_blocks_have_the_configured_keys() {
-    table(
-        "map n { a? c~ }",
-        r#"
-        none | - |  | n={ } |
-        one | - | n={ k={ a=1 } } | n={ k={ a=1 c=? } } |
-        null | - |  | n=null | n
-        a key too few | - | n={ k={ } } | n={ } | n
-        a key too many | - |  | n={ k={ } } | n
-        another key | - | n={ k={ } } | n={ j={ } } | n["k"]
-        an element unknown itself | - | n={ k={ } } | n={ k=? } | n["k"]
-        a rule inside | - | n={ k={ } } | n={ k={ a=1 } } | n["k"].a
-        the prior value inside | n={ k={ a=1 } } | n={ k={ a=2 } } | n={ k={ a=1 } } |
-    "#,
-    );
 }
 
 #[test]
 fn unknown_blocks_are_planned_as_they_came() {
-    for nesting in ["single", "group", "list", "set", "map"] {
-        table(
-            format!("{nesting} n {{ a? }}").leak(),
-            "
+    table(
+        "block n { a? }",
+        "
         as it came | - | n=? | n=? |
         as it came, with its refinement | - | n=?! | n=?! |
         without its refinement | - | n=?! | n=? | n
         with a refinement more | - | n=? | n=?! | n
         absent | - | n=? | n=null | n
     ",
-        );
-    }
+    );
 }
 
 #[test]
 fn blocks_in_blocks_are_judged_too() {
     table(
-        "list l { map m { single s { a? } } }",
-        r#"
-        deep | - | l=[ { } { m={ k={ s={ a=1 } } } } ] | l=[ { m={ } } { m={ k={ s={ a=2 } } } } ] | l[1].m["k"].s.a
-    "#,
+        "block l { block m { block s { a? } } }",
+        "
+        deep | - | l={ m={ s={ a=1 } } } | l={ m={ s={ a=2 } } } | l.m.s.a
+    ",
     );
 }
 

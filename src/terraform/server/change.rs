@@ -18,11 +18,11 @@ impl<P: Provider> Server<P> {
         request: proto::plan_resource_change::Request,
     ) -> Result<proto::plan_resource_change::Response, Diagnostics> {
         let kind = self.kind(&request.type_name)?;
-        let prior = convert::decode_object(request.prior_state, &kind.of)?;
+        let prior = convert::decode_object(request.prior_state, &kind.ty)?;
         let private = Private::decode(&request.prior_private)?;
         let call = self.call(request.client_capabilities)?;
-        let proposed = convert::decode_object(request.proposed_new_state, &kind.of)?;
-        let config = convert::decode_object(request.config, &kind.of)?;
+        let proposed = convert::decode_object(request.proposed_new_state, &kind.ty)?;
+        let config = convert::decode_object(request.config, &kind.ty)?;
         let answer = match (proposed, config) {
             (Some(proposed), Some(config)) => kind.plan_change(&call, prior, &proposed, config, private).await,
             (None, _) => kind.plan_destroy(&call, prior, private).await,
@@ -36,9 +36,9 @@ impl<P: Provider> Server<P> {
         request: proto::apply_resource_change::Request,
     ) -> Result<proto::apply_resource_change::Response, Diagnostics> {
         let kind = self.kind(&request.type_name)?;
-        let prior = convert::decode_object(request.prior_state, &kind.of)?;
-        let planned = convert::decode_object(request.planned_state, &kind.of)?;
-        let config = convert::decode_object(request.config, &kind.of)?;
+        let prior = convert::decode_object(request.prior_state, &kind.ty)?;
+        let planned = convert::decode_object(request.planned_state, &kind.ty)?;
+        let config = convert::decode_object(request.config, &kind.ty)?;
         let private = Private::decode(&request.planned_private)?;
         let call = self.call(None)?;
         // An error without a new state tells the core to keep value, private data and identity as they were.
@@ -74,7 +74,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
         check::planned(block, change.prior.as_ref(), &change.config, &change.planned).into_result()?;
         Ok(proto::plan_resource_change::Response {
             planned_identity: self.identity_of(change.prior.as_ref()),
-            planned_state: Some(convert::encode(change.planned, &self.of)?),
+            planned_state: Some(convert::encode(change.planned, &self.ty)?),
             requires_replace: change.replace.iter().map(convert::path).collect(),
             planned_private: change.private.encode(),
             ..Default::default()
@@ -91,7 +91,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
             self.resource.plan_destroy(call, prior, &private).await?;
         }
         Ok(proto::plan_resource_change::Response {
-            planned_state: Some(convert::encode_null(&self.of)?),
+            planned_state: Some(convert::encode_null(&self.ty)?),
             planned_private: private.encode(),
             planned_identity: self.identity_of(prior.as_ref()),
             ..Default::default()
@@ -122,7 +122,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
         }
         Ok(proto::apply_resource_change::Response {
             new_identity: self.identity_of(Some(&filled.state)),
-            new_state: Some(convert::encode(filled.state, &self.of)?),
+            new_state: Some(convert::encode(filled.state, &self.ty)?),
             private: change.private.without_plan().encode(),
             ..Default::default()
         })
@@ -140,7 +140,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
 
     fn nothing(&self) -> Result<proto::apply_resource_change::Response, Diagnostics> {
         Ok(proto::apply_resource_change::Response {
-            new_state: Some(convert::encode_null(&self.of)?),
+            new_state: Some(convert::encode_null(&self.ty)?),
             ..Default::default()
         })
     }
@@ -148,10 +148,10 @@ impl<S: Send + Sync + 'static> Kind<S> {
     /// The answer without values of a wrong type. Those are a mistake of the resource, but the object must not be lost
     /// for them: the next refresh reads what is missing.
     fn storable(&self, call: &Call<S>, answer: Object) -> Object {
-        let Type::Object(types) = &self.of else { return answer };
+        let Type::Object(types) = &self.ty else { return answer };
         let mut storable = answer.clone();
-        for (name, of) in types {
-            if let Err(error) = wire::msgpack::encode(answer.get(name), of) {
+        for (name, ty) in types {
+            if let Err(error) = wire::msgpack::encode(answer.get(name), ty) {
                 call.warn(invalid(name, &error, &answer));
                 storable.set(name, Value::Null);
             }

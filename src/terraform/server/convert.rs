@@ -4,24 +4,24 @@ use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path, Severity, Step
 use crate::terraform::proto;
 use crate::terraform::proto::attribute_path::step::Selector;
 use crate::terraform::proto::schema::nested_block::NestingMode;
-use crate::terraform::schema::{Attribute, Block, NestedBlock, Nesting, Presence, Schema};
+use crate::terraform::schema::{Attribute, Block, NestedBlock, Presence, Schema};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 use crate::terraform::wire;
 
 /// A value out of a request. An absent one is null.
-pub(super) fn decode(value: Option<proto::DynamicValue>, of: &Type) -> Result<Value, Diagnostics> {
+pub(super) fn decode(value: Option<proto::DynamicValue>, ty: &Type) -> Result<Value, Diagnostics> {
     let decoded = match value {
-        Some(value) if !value.msgpack.is_empty() => wire::msgpack::decode(&value.msgpack, of),
-        Some(value) if !value.json.is_empty() => wire::json::decode(&value.json, of),
+        Some(value) if !value.msgpack.is_empty() => wire::msgpack::decode(&value.msgpack, ty),
+        Some(value) if !value.json.is_empty() => wire::json::decode(&value.json, ty),
         _ => Ok(Value::Null),
     };
     decoded.map_err(|error| undecodable(&error).into())
 }
 
 /// An object out of a request; `None` for null.
-pub(super) fn decode_object(value: Option<proto::DynamicValue>, of: &Type) -> Result<Option<Object>, Diagnostics> {
-    match decode(value, of)? {
+pub(super) fn decode_object(value: Option<proto::DynamicValue>, ty: &Type) -> Result<Option<Object>, Diagnostics> {
+    match decode(value, ty)? {
         Value::Object(object) => Ok(Some(object)),
         Value::Null => Ok(None),
         _ => Err(Diagnostic::error(
@@ -34,17 +34,17 @@ pub(super) fn decode_object(value: Option<proto::DynamicValue>, of: &Type) -> Re
 }
 
 /// An object for an answer.
-pub(super) fn encode(object: Object, of: &Type) -> Result<proto::DynamicValue, Diagnostics> {
-    encode_value(&Value::Object(object), of)
+pub(super) fn encode(object: Object, ty: &Type) -> Result<proto::DynamicValue, Diagnostics> {
+    encode_value(&Value::Object(object), ty)
 }
 
 /// Null for an answer, said outright: an absent value is an accident that some RPCs take for "gone".
-pub(super) fn encode_null(of: &Type) -> Result<proto::DynamicValue, Diagnostics> {
-    encode_value(&Value::Null, of)
+pub(super) fn encode_null(ty: &Type) -> Result<proto::DynamicValue, Diagnostics> {
+    encode_value(&Value::Null, ty)
 }
 
-fn encode_value(value: &Value, of: &Type) -> Result<proto::DynamicValue, Diagnostics> {
-    let msgpack = wire::msgpack::encode(value, of).map_err(|error| {
+fn encode_value(value: &Value, ty: &Type) -> Result<proto::DynamicValue, Diagnostics> {
+    let msgpack = wire::msgpack::encode(value, ty).map_err(|error| {
         Diagnostics::from(Diagnostic::error(
             "The provider made an invalid answer",
             format!("{error}. This is a mistake in the provider. Please report it with the version of the provider."),
@@ -110,7 +110,7 @@ fn block(block: &Block) -> proto::schema::Block {
 fn attribute(attribute: &Attribute) -> proto::schema::Attribute {
     proto::schema::Attribute {
         name: attribute.name.to_owned(),
-        r#type: attribute.of.to_json(),
+        r#type: attribute.ty.to_json(),
         description: attribute.description.clone(),
         description_kind: proto::StringKind::Markdown.into(),
         required: attribute.presence == Presence::Required,
@@ -123,18 +123,11 @@ fn attribute(attribute: &Attribute) -> proto::schema::Attribute {
 }
 
 fn nested(nested: &NestedBlock) -> proto::schema::NestedBlock {
-    let nesting = match nested.nesting {
-        Nesting::Single => NestingMode::Single,
-        Nesting::List => NestingMode::List,
-        Nesting::Set => NestingMode::Set,
-        Nesting::Map => NestingMode::Map,
-        Nesting::Group => NestingMode::Group,
-    };
     proto::schema::NestedBlock {
         type_name: nested.name.to_owned(),
         block: Some(block(&nested.block)),
-        nesting: nesting.into(),
-        // Both zero is what a core demands of SINGLE, GROUP and MAP, and means "any number" for the others.
+        nesting: NestingMode::Single.into(),
+        // A core demands zero of both in a block of this nesting.
         min_items: 0,
         max_items: 0,
     }

@@ -61,9 +61,9 @@ impl<P: Provider> Server<P> {
         request: proto::generate_resource_config::Request,
     ) -> Result<proto::generate_resource_config::Response, Diagnostics> {
         let kind = self.kind(&request.type_name)?;
-        let config = match convert::decode_object(request.state, &kind.of)? {
-            Some(state) => convert::encode(kind.schema.block.complete(kind.resource.generate(&state)), &kind.of)?,
-            None => convert::encode_null(&kind.of)?,
+        let config = match convert::decode_object(request.state, &kind.ty)? {
+            Some(state) => convert::encode(kind.schema.block.complete(kind.resource.generate(&state)), &kind.ty)?,
+            None => convert::encode_null(&kind.ty)?,
         };
         Ok(proto::generate_resource_config::Response { config: Some(config), ..Default::default() })
     }

@@ -30,10 +30,10 @@ impl<P: Provider> Server<P> {
         let Some(schema) = kind.identity.as_ref().filter(|schema| request.version <= schema.version) else {
             return Err(unreadable("it has a newer version").into());
         };
-        let of = schema.object_type(&kind.schema.block);
-        match wire::json::decode_state(&raw.json, &of) {
+        let ty = schema.object_type(&kind.schema.block);
+        match wire::json::decode_state(&raw.json, &ty) {
             Ok(Value::Object(identity)) => {
-                let upgraded_identity = Some(data(identity, &of)?);
+                let upgraded_identity = Some(data(identity, &ty)?);
                 Ok(proto::upgrade_resource_identity::Response { upgraded_identity, ..Default::default() })
             }
             Ok(_) => Err(unreadable("it is no object").into()),
@@ -85,7 +85,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
 fn rows(schema: &IdentitySchema, block: &Block) -> Vec<IdentityAttribute> {
     let rows = schema.attributes.iter().map(|attribute| IdentityAttribute {
         name: attribute.name.to_owned(),
-        r#type: block.find(attribute.name).map_or(Type::String, |attribute| attribute.of.clone()).to_json(),
+        r#type: block.find(attribute.name).map_or(Type::String, |attribute| attribute.ty.clone()).to_json(),
         required_for_import: true,
         optional_for_import: false,
         description: attribute.description.to_owned(),
@@ -93,8 +93,8 @@ fn rows(schema: &IdentitySchema, block: &Block) -> Vec<IdentityAttribute> {
     rows.collect()
 }
 
-fn data(identity: Object, of: &Type) -> Result<proto::ResourceIdentityData, Diagnostics> {
-    Ok(proto::ResourceIdentityData { identity_data: Some(convert::encode(identity, of)?) })
+fn data(identity: Object, ty: &Type) -> Result<proto::ResourceIdentityData, Diagnostics> {
+    Ok(proto::ResourceIdentityData { identity_data: Some(convert::encode(identity, ty)?) })
 }
 
 fn unreadable(why: &str) -> Diagnostic {

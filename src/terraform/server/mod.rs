@@ -53,7 +53,7 @@ pub struct Server<P: Provider> {
 struct Kind<S> {
     resource: Box<dyn Resource<S>>,
     schema: Schema,
-    of: Type,
+    ty: Type,
     identity: Option<IdentitySchema>,
 }
 
@@ -63,9 +63,9 @@ impl<P: Provider> Server<P> {
         let schema = provider.schema();
         let resources = provider.resources().into_iter().map(|resource| {
             let schema = resource.schema();
-            let of = schema.object_type();
+            let ty = schema.object_type();
             let identity = resource.identity();
-            (resource.name(), Arc::new(Kind { resource, schema, of, identity }))
+            (resource.name(), Arc::new(Kind { resource, schema, ty, identity }))
         });
         let resources = resources.collect();
         Self { provider, schema, resources, session: RwLock::default(), stop: Mutex::default() }

@@ -50,8 +50,8 @@ impl<P: Provider> Server<P> {
         &self,
         request: proto::prepare_provider_config::Request,
     ) -> Result<proto::prepare_provider_config::Response, Diagnostics> {
-        let of = self.schema.object_type();
-        let config = convert::decode_object(request.config.clone(), &of)?;
+        let ty = self.schema.object_type();
+        let config = convert::decode_object(request.config.clone(), &ty)?;
         let config = config.unwrap_or_else(|| self.schema.empty_object());
         let answer = proto::prepare_provider_config::Response { prepared_config: request.config, ..Default::default() };
         Ok(answer.and(self.provider.validate(&config)))
@@ -61,8 +61,8 @@ impl<P: Provider> Server<P> {
         &self,
         request: proto::configure::Request,
     ) -> Result<proto::configure::Response, Diagnostics> {
-        let of = self.schema.object_type();
-        let config = convert::decode_object(request.config, &of)?.unwrap_or_else(|| self.schema.empty_object());
+        let ty = self.schema.object_type();
+        let config = convert::decode_object(request.config, &ty)?.unwrap_or_else(|| self.schema.empty_object());
         let configured = self.provider.configure(&config, &request.terraform_version)?;
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(configured.session));
         Ok(proto::configure::Response::with(configured.warnings))
@@ -73,7 +73,7 @@ impl<P: Provider> Server<P> {
         request: proto::validate_resource_type_config::Request,
     ) -> Result<proto::validate_resource_type_config::Response, Diagnostics> {
         let kind = self.kind(&request.type_name)?;
-        let Some(config) = convert::decode_object(request.config, &kind.of)? else { return Ok(Default::default()) };
+        let Some(config) = convert::decode_object(request.config, &kind.ty)? else { return Ok(Default::default()) };
         let allowed = request.client_capabilities.is_some_and(|client| client.write_only_attributes_allowed);
         let mut diagnostics = kind.resource.validate(&config);
         if !allowed {
@@ -94,7 +94,7 @@ impl<P: Provider> Server<P> {
         if let Some(session) = self.session() {
             kind.resource.seen(&session, &stored);
         }
-        let upgraded_state = Some(convert::encode(kind.schema.block.without_write_only(stored), &kind.of)?);
+        let upgraded_state = Some(convert::encode(kind.schema.block.without_write_only(stored), &kind.ty)?);
         Ok(proto::upgrade_resource_state::Response { upgraded_state, ..Default::default() })
     }
 
@@ -104,8 +104,8 @@ impl<P: Provider> Server<P> {
     ) -> Result<proto::read_resource::Response, Diagnostics> {
         let kind = self.kind(&request.type_name)?;
         let private = Private::decode(&request.private)?;
-        let Some(state) = convert::decode_object(request.current_state, &kind.of)? else {
-            let new_state = Some(convert::encode_null(&kind.of)?);
+        let Some(state) = convert::decode_object(request.current_state, &kind.ty)? else {
+            let new_state = Some(convert::encode_null(&kind.ty)?);
             return Ok(proto::read_resource::Response { new_state, ..Default::default() });
         };
         let identity = kind.decode_identity(request.current_identity)?;
@@ -117,7 +117,7 @@ impl<P: Provider> Server<P> {
                 kind.resource.seen(call.session(), &found);
                 kind.stored(found)
             }
-            None => Ok((convert::encode_null(&kind.of)?, None)),
+            None => Ok((convert::encode_null(&kind.ty)?, None)),
         });
         let answer = answer.map(|(new_state, new_identity)| proto::read_resource::Response {
             new_state: Some(new_state),
@@ -178,7 +178,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
             )
             .at(name.as_str())
             .into()),
-            None => convert::encode(object, &self.of),
+            None => convert::encode(object, &self.ty),
         }
     }
 }

@@ -177,15 +177,15 @@ impl Core {
     fn encode(&self, of: &str, text: &str) -> Option<DynamicValue> {
         let kind = self.server.kind(of).unwrap();
         Some(match state(&kind.schema.block, text) {
-            Some(_) => convert::encode(object(&kind.schema.block, text), &kind.of).unwrap(),
-            None => convert::encode_null(&kind.of).unwrap(),
+            Some(_) => convert::encode(object(&kind.schema.block, text), &kind.ty).unwrap(),
+            None => convert::encode_null(&kind.ty).unwrap(),
         })
     }
 
     fn decode(&self, of: &str, value: Option<DynamicValue>) -> String {
         let Some(value) = value else { return "absent".to_owned() };
         assert!(value.json.is_empty() && !value.msgpack.is_empty());
-        match convert::decode(Some(value), &self.server.kind(of).unwrap().of).unwrap() {
+        match convert::decode(Some(value), &self.server.kind(of).unwrap().ty).unwrap() {
             Value::Object(object) => show(&object),
             Value::Null => "null".to_owned(),
             _ => panic!("neither an object nor null"),

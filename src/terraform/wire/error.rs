@@ -1,11 +1,9 @@
-//! What can be wrong with bytes or a value. Never holds values: kinds, lengths and names only.
+//! Errors of decoding and encoding. They hold kinds, lengths and names, never values.
 
 use std::fmt;
 
-use super::super::diagnostic::Path;
-use super::super::number::NumberError;
-use super::super::types::TypeError;
-use super::walk::MAX_DEPTH;
+use crate::terraform::diagnostic::Path;
+use crate::terraform::number::NumberError;
 
 /// A value that could not be decoded or encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +32,7 @@ pub enum Problem {
     #[error("{0} more bytes follow the value")]
     TrailingBytes(usize),
     /// Bytes or value are nested too deeply.
-    #[error("values are nested more than {MAX_DEPTH} deep")]
+    #[error("values are nested too deeply")]
     TooDeep,
     /// The type wants another kind of value.
     #[error("{expected} is needed here, but this is {found}")]
@@ -43,14 +41,6 @@ pub enum Problem {
         expected: &'static str,
         /// What is there.
         found: Found,
-    },
-    /// A tuple of another length than its type.
-    #[error("a tuple of {expected} elements is needed here, but this has {found}")]
-    TupleLength {
-        /// What the type wants.
-        expected: usize,
-        /// What is there.
-        found: usize,
     },
     /// An attribute of the type is not in the object.
     #[error("the attribute is missing")]
@@ -67,9 +57,6 @@ pub enum Problem {
     /// A number cannot be taken over.
     #[error("this is {0}")]
     Number(#[from] NumberError),
-    /// A value of the type `dynamic` does not say properly which type it has.
-    #[error("the type that comes with the value is not one: {0}")]
-    Type(#[from] TypeError),
     /// A MessagePack extension that stands for nothing in the protocol.
     #[error("a MessagePack extension of type {kind} and {length} bytes means nothing here")]
     Extension {
@@ -81,12 +68,6 @@ pub enum Problem {
     /// The body of a refinement is longer than the protocol allows.
     #[error("what is said about the unknown value takes {0} bytes, more than the protocol allows")]
     RefinementTooLong(usize),
-    /// JSON has no form for unknown values.
-    #[error("an unknown value has no JSON form")]
-    UnknownInJson,
-    /// JSON has no form for infinities.
-    #[error("an infinite number has no JSON form")]
-    InfinityInJson,
 }
 
 /// The kind of a value, and its length where it has one.
@@ -102,14 +83,12 @@ pub enum Found {
     String(usize),
     /// That many bytes that are no text.
     Bytes(usize),
-    /// A list, set or tuple of that many elements.
+    /// A list of that many elements.
     List(usize),
     /// An object or map of that many entries.
     Object(usize),
     /// An unknown value.
     Unknown,
-    /// A value that carries its type.
-    Dynamic,
 }
 
 impl fmt::Display for Error {
@@ -135,7 +114,6 @@ impl fmt::Display for Found {
             Self::List(length) => write!(formatter, "a list of {length} elements"),
             Self::Object(length) => write!(formatter, "an object or map of {length} entries"),
             Self::Unknown => formatter.write_str("an unknown value"),
-            Self::Dynamic => formatter.write_str("a value that carries its type"),
         }
     }
 }

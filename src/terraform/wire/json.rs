@@ -1,36 +1,28 @@
-//! The JSON form of values: how states are stored. Knows nothing of which attribute fits which type (see `walk`).
+//! The JSON form of values, in which states are stored. Only read: what a provider returns is MessagePack.
 
 use serde_json::Value as Json;
 
-use super::super::diagnostic::Path;
-use super::super::number::Number;
-use super::super::types::Type;
-use super::super::value::{Unknown, Value};
 use super::error::{Error, Found, Problem};
-use super::walk::{self, Attributes, Source, Target};
+use super::walk::{self, Attributes, Source};
+use crate::terraform::diagnostic::Path;
+use crate::terraform::number::Number;
+use crate::terraform::types::Type;
+use crate::terraform::value::Value;
 
 /// Reads a value that has exactly the attributes of its type.
 ///
 /// # Errors
-/// When the bytes are not JSON, or what they say does not fit the type.
-pub fn decode(bytes: &[u8], of: &Type) -> Result<Value, Error> {
-    walk::decode(parse(bytes)?, of, Attributes::Exact)
+/// When the bytes are not JSON, or when the value does not fit the type.
+pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, Error> {
+    walk::decode(parse(bytes)?, ty, Attributes::Exact)
 }
 
 /// Reads a value that another version may have stored: missing attributes are null, unknown ones are ignored.
 ///
 /// # Errors
-/// When the bytes are not JSON, or what they say does not fit the type.
-pub fn decode_state(bytes: &[u8], of: &Type) -> Result<Value, Error> {
-    walk::decode(parse(bytes)?, of, Attributes::Any)
-}
-
-/// Writes a value with all the attributes of its type; those that it does not have are null.
-///
-/// # Errors
-/// When the value does not fit the type, is not wholly known, or holds an infinity.
-pub fn encode(value: &Value, of: &Type) -> Result<Vec<u8>, Error> {
-    walk::encode::<Json>(value, of).map(|json| json.to_string().into_bytes())
+/// When the bytes are not JSON, or when the value does not fit the type.
+pub fn decode_state(bytes: &[u8], ty: &Type) -> Result<Value, Error> {
+    walk::decode(parse(bytes)?, ty, Attributes::Any)
 }
 
 fn parse(bytes: &[u8]) -> Result<Json, Error> {
@@ -50,9 +42,9 @@ impl Source for Json {
     }
 
     fn number(self) -> Result<Number, Problem> {
-        match self {
-            Self::Number(number) => Ok(number.as_str().parse()?),
-            other => Err(mismatch("a number", &other)),
+        match &self {
+            Self::Number(number) => Ok(number.to_string().parse()?),
+            other => Err(mismatch("a number", other)),
         }
     }
 
@@ -75,50 +67,6 @@ impl Source for Json {
             Self::Object(entries) => Ok(entries.into_iter().collect()),
             other => Err(mismatch("an object", &other)),
         }
-    }
-
-    fn dynamic(self) -> Result<(Type, Self), Problem> {
-        let found = found(&self);
-        if let Self::Object(mut entries) = self
-            && let (Some(value), Some(of), true) = (entries.remove("value"), entries.remove("type"), entries.is_empty())
-        {
-            return Ok((Type::from_value(of)?, value));
-        }
-        Err(Problem::Mismatch { expected: "an object of `value` and `type`", found })
-    }
-}
-
-impl Target for Json {
-    fn null() -> Self {
-        Self::Null
-    }
-
-    fn unknown(_: &Unknown) -> Result<Self, Problem> {
-        Err(Problem::UnknownInJson)
-    }
-
-    fn bool(value: bool) -> Self {
-        Self::Bool(value)
-    }
-
-    fn number(number: &Number) -> Result<Self, Problem> {
-        number.to_string().parse().map(Self::Number).map_err(|_| Problem::InfinityInJson)
-    }
-
-    fn string(text: &str) -> Self {
-        Self::from(text)
-    }
-
-    fn list(elements: Vec<Self>) -> Self {
-        Self::Array(elements)
-    }
-
-    fn object(entries: Vec<(&str, Self)>) -> Self {
-        entries.into_iter().collect()
-    }
-
-    fn dynamic(of: &Type, value: Self) -> Self {
-        Self::object(vec![("value", value), ("type", of.to_value())])
     }
 }
 

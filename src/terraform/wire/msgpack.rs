@@ -1,15 +1,14 @@
-//! The MessagePack form of values: what travels between core and provider. Knows nothing of which attribute fits which
-//! type (see `walk`).
+//! The MessagePack form of values, which travels between core and provider.
 
 use rmpv::decode::read_value_ref_with_max_depth;
 use rmpv::{Utf8StringRef, Value as Tree, ValueRef};
 
-use super::super::diagnostic::Path;
-use super::super::number::Number;
-use super::super::types::Type;
-use super::super::value::{Unknown, Value};
 use super::error::{Error, Found, Problem};
-use super::walk::{self, Attributes, MAX_DEPTH, Source, Target};
+use super::walk::{self, Attributes, Location, Source, Step};
+use crate::terraform::diagnostic::Path;
+use crate::terraform::number::Number;
+use crate::terraform::types::Type;
+use crate::terraform::value::{Unknown, Value};
 
 /// The extension of an unknown value with a refinement. Unknown values without one are written as an extension of type 0
 /// with one zero byte, and read from any extension of at most one byte.
@@ -17,24 +16,24 @@ const REFINED: i8 = 12;
 
 const NEVER_USED: u8 = 0xc1;
 
-/// The longest body of a refinement in the protocol.
+/// The maximum length of the body of a refinement in the protocol.
 const MAX_REFINEMENT: usize = 1024;
 
-/// The reader takes up to two of its levels for an array or map, and three for what is innermost.
-const MAX_READ_DEPTH: usize = 2 * MAX_DEPTH + 3;
+/// The maximum nesting of the bytes. The reader uses up to two of its levels for an array or map.
+const MAX_READ_DEPTH: usize = 200;
 
 /// Reads a value that has exactly the attributes of its type.
 ///
 /// # Errors
-/// When the bytes are not one MessagePack value, or what they say does not fit the type.
-pub fn decode(bytes: &[u8], of: &Type) -> Result<Value, Error> {
+/// When the bytes are not one MessagePack value, or when the value does not fit the type.
+pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, Error> {
     let at_root = |problem| Error { path: Path::root(), problem };
     // The reader takes this byte, which MessagePack never uses, for null: at the root that would mean "no object".
     if bytes.first() == Some(&NEVER_USED) {
         return Err(at_root(Problem::NotMessagePack));
     }
     let mut rest = bytes;
-    // Borrows texts and bodies from `bytes`, and allocates nothing ahead of what it has seen.
+    // Borrows texts and bodies from `bytes`, and allocates nothing ahead of what it has read.
     let tree = read_value_ref_with_max_depth(&mut rest, MAX_READ_DEPTH).map_err(|error| {
         at_root(match error {
             rmpv::decode::Error::DepthLimitExceeded => Problem::TooDeep,
@@ -44,20 +43,69 @@ pub fn decode(bytes: &[u8], of: &Type) -> Result<Value, Error> {
     if !rest.is_empty() {
         return Err(at_root(Problem::TrailingBytes(rest.len())));
     }
-    walk::decode(tree, of, Attributes::Exact)
+    walk::decode(tree, ty, Attributes::Exact)
 }
 
 /// Writes a value with all the attributes of its type; those that it does not have are null.
 ///
 /// # Errors
 /// When the value does not fit the type.
-pub fn encode(value: &Value, of: &Type) -> Result<Vec<u8>, Error> {
-    let tree: Tree = walk::encode(value, of)?;
+pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, Error> {
+    let tree = tree(&Location::ROOT, value, ty)?;
     let mut bytes = Vec::new();
     // Writing to memory does not fail.
     match rmpv::encode::write_value(&mut bytes, &tree) {
         Ok(()) => Ok(bytes),
         Err(_) => Err(Error { path: Path::root(), problem: Problem::NotMessagePack }),
+    }
+}
+
+fn tree(location: &Location<'_>, value: &Value, ty: &Type) -> Result<Tree, Error> {
+    match (value, ty) {
+        (Value::Null, _) => Ok(Tree::Nil),
+        (Value::Unknown(Unknown { refinement: Some(body) }), _) => Ok(Tree::Ext(REFINED, body.clone())),
+        (Value::Unknown(Unknown { refinement: None }), _) => Ok(Tree::Ext(0, vec![0])),
+        (Value::Bool(value), Type::Bool) => Ok(Tree::Boolean(*value)),
+        (Value::Number(number), Type::Number) => Ok(number_tree(number)),
+        (Value::String(text), Type::String) => Ok(Tree::from(text.as_str())),
+        (Value::List(elements), Type::List(ty)) => {
+            let elements = elements.iter().enumerate();
+            elements
+                .map(|(index, value)| tree(&location.step(Step::Index(index)), value, ty))
+                .collect::<Result<_, _>>()
+                .map(Tree::Array)
+        }
+        (Value::Object(object), Type::Map(ty)) => {
+            let entries = object.iter();
+            entries
+                .map(|(key, value)| Ok((key.as_str().into(), tree(&location.step(Step::Key(key)), value, ty)?)))
+                .collect::<Result<_, _>>()
+                .map(Tree::Map)
+        }
+        (Value::Object(object), Type::Object(types)) => {
+            if let Some((name, _)) = object.iter().find(|(name, _)| !types.contains_key(*name)) {
+                return Err(location.step(Step::Attribute(name)).error(Problem::UnexpectedAttribute));
+            }
+            let entries = types.iter();
+            entries
+                .map(|(name, ty)| {
+                    let location = location.step(Step::Attribute(name));
+                    Ok((name.as_str().into(), tree(&location, object.get(name), ty)?))
+                })
+                .collect::<Result<_, _>>()
+                .map(Tree::Map)
+        }
+        (value, ty) => Err(location.error(walk::mismatch(value, ty))),
+    }
+}
+
+/// The form that the core would choose: an integer where 64 bits hold it, a float for a fraction (or an infinity) that a
+/// float holds exactly, else text.
+fn number_tree(number: &Number) -> Tree {
+    match (number, number.as_exact_fraction()) {
+        (Number::Integer(integer), _) => Tree::from(*integer),
+        (Number::Other(_), Some(float)) => Tree::F64(float),
+        (Number::Other(text), None) => Tree::from(&**text),
     }
 }
 
@@ -112,16 +160,6 @@ impl Source for ValueRef<'_> {
             other => Err(mismatch("a map", &other)),
         }
     }
-
-    fn dynamic(self) -> Result<(Type, Self), Problem> {
-        let found = found(&self);
-        let parts = self.elements().unwrap_or_default();
-        match <[Self; 2]>::try_from(parts) {
-            Ok([Self::Binary(of), node]) => Ok((Type::from_json(of)?, node)),
-            Ok([Self::String(of), node]) => Ok((Type::from_json(of.as_bytes())?, node)),
-            _ => Err(Problem::Mismatch { expected: "an array of a type and a value", found }),
-        }
-    }
 }
 
 fn unknown(kind: i8, body: &[u8]) -> Result<Unknown, Problem> {
@@ -151,48 +189,5 @@ fn found(node: &ValueRef<'_>) -> Found {
         ValueRef::Array(elements) => Found::List(elements.len()),
         ValueRef::Map(entries) => Found::Object(entries.len()),
         ValueRef::Ext(..) => Found::Unknown,
-    }
-}
-
-impl Target for Tree {
-    fn null() -> Self {
-        Self::Nil
-    }
-
-    fn unknown(unknown: &Unknown) -> Result<Self, Problem> {
-        Ok(match &unknown.refinement {
-            Some(body) => Self::Ext(REFINED, body.clone()),
-            None => Self::Ext(0, vec![0]),
-        })
-    }
-
-    fn bool(value: bool) -> Self {
-        Self::Boolean(value)
-    }
-
-    /// What the core would choose: an integer where one of 64 bits holds it, else a float for fractions (and infinities)
-    /// that one holds exactly, else text.
-    fn number(number: &Number) -> Result<Self, Problem> {
-        Ok(match (number.as_i64(), number.as_exact_f64()) {
-            (Some(integer), _) => Self::from(integer),
-            (None, Some(float)) if !number.is_integer() => Self::F64(float),
-            _ => Self::from(number.to_string()),
-        })
-    }
-
-    fn string(text: &str) -> Self {
-        Self::from(text)
-    }
-
-    fn list(elements: Vec<Self>) -> Self {
-        Self::Array(elements)
-    }
-
-    fn object(entries: Vec<(&str, Self)>) -> Self {
-        Self::Map(entries.into_iter().map(|(name, value)| (Self::from(name), value)).collect())
-    }
-
-    fn dynamic(of: &Type, value: Self) -> Self {
-        Self::Array(vec![Self::Binary(of.to_json()), value])
     }
 }

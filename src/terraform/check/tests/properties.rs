@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use crate::terraform::check;
 use crate::terraform::notation::{proposed, show};
 use crate::terraform::plan::{differs, fill, propose, respell};
-use crate::terraform::schema::{Attribute, Block, NestedBlock, Nesting, Presence, computed, optional, required};
+use crate::terraform::schema::{Attribute, Block, NestedBlock, Presence, computed, optional, required};
 use crate::terraform::types::Type;
-use crate::terraform::value::{Dynamic, Object, Unknown, Value};
+use crate::terraform::value::{Object, Unknown, Value};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
@@ -101,37 +101,23 @@ fn a_block(depth: u32) -> BoxedStrategy<Block> {
 }
 
 fn a_nested(name: &'static str, depth: u32) -> impl Strategy<Value = NestedBlock> {
-    let nesting = [Nesting::Single, Nesting::List, Nesting::Set, Nesting::Map, Nesting::Group];
-    (prop::sample::select(nesting.to_vec()), a_block(depth)).prop_map(move |(nesting, block)| match nesting {
-        Nesting::Set => NestedBlock { name, nesting, block: stored(block) },
-        _ => NestedBlock { name, nesting, block },
-    })
-}
-
-/// Cores refuse schemas with write-only attributes in sets of blocks.
-fn stored(mut block: Block) -> Block {
-    block.attributes.iter_mut().for_each(|attribute| attribute.write_only = false);
-    for nested in &mut block.blocks {
-        nested.block = stored(nested.block.clone());
-    }
-    block
+    a_block(depth).prop_map(move |block| NestedBlock { name, block })
 }
 
 fn an_attribute(name: &'static str) -> impl Strategy<Value = Attribute> {
-    let of = prop_oneof![
+    let ty = prop_oneof![
         4 => Just(Type::String),
         1 => Just(Type::List(Box::new(Type::String))),
         1 => Just(Type::Map(Box::new(Type::String))),
-        1 => Just(Type::Dynamic),
     ];
-    (0..6, any::<bool>(), any::<bool>(), of).prop_map(move |(kind, kept, replaces, of)| {
+    (0..6, any::<bool>(), any::<bool>(), ty).prop_map(move |(kind, kept, replaces, ty)| {
         let attribute = match kind {
-            0 => required(name, of, ""),
-            1 => optional(name, of, ""),
-            2 => optional(name, of, "").or_computed(),
-            3 => computed(name, of, ""),
+            0 => required(name, ty, ""),
+            1 => optional(name, ty, ""),
+            2 => optional(name, ty, "").or_computed(),
+            3 => computed(name, ty, ""),
             4 => optional(name, Type::String, "").default("x"),
-            _ => return optional(name, of, "").write_only(),
+            _ => return optional(name, ty, "").write_only(),
         };
         Attribute { kept, replaces, ..attribute }
     })
@@ -145,7 +131,7 @@ fn an_object(block: &Block, role: Role) -> BoxedStrategy<Object> {
 }
 
 fn attribute_value(attribute: &Attribute, role: Role) -> BoxedStrategy<Value> {
-    let value = a_value(&attribute.of, role != Role::State);
+    let value = a_value(&attribute.ty, role != Role::State);
     let maybe = prop_oneof![1 => Just(Value::Null), 2 => value.clone()].boxed();
     match (role, attribute.presence) {
         (Role::Config, Presence::Computed) => Just(Value::Null).boxed(),
@@ -157,31 +143,15 @@ fn attribute_value(attribute: &Attribute, role: Role) -> BoxedStrategy<Value> {
 
 fn nested_value(nested: &NestedBlock, role: Role) -> BoxedStrategy<Value> {
     let one = an_object(&nested.block, role).prop_map(Value::Object);
-    let known = match nested.nesting {
-        Nesting::Single => prop_oneof![Just(Value::Null), one].boxed(),
-        Nesting::Group => one.boxed(),
-        Nesting::List => prop::collection::vec(one, 0..3).prop_map(Value::List).boxed(),
-        Nesting::Set => {
-            prop::collection::vec(one, 0..3).prop_map(|elements| Value::List(without_twins(elements))).boxed()
-        }
-        Nesting::Map => prop::collection::btree_map("[jk]", one, 0..3)
-            .prop_map(|elements| Value::Object(elements.into_iter().collect()))
-            .boxed(),
-    };
+    let known = prop_oneof![Just(Value::Null), one];
     prop_oneof![8 => known, u32::from(role == Role::Config) => an_unknown()].boxed()
 }
 
-fn a_value(of: &Type, unknowns: bool) -> BoxedStrategy<Value> {
-    let known = match of {
-        Type::List(of) => prop::collection::vec(a_value(of, unknowns), 0..3).prop_map(Value::List).boxed(),
-        Type::Map(of) => prop::collection::btree_map("[jk]", a_value(of, unknowns), 0..3)
+fn a_value(ty: &Type, unknowns: bool) -> BoxedStrategy<Value> {
+    let known = match ty {
+        Type::List(ty) => prop::collection::vec(a_value(ty, unknowns), 0..3).prop_map(Value::List).boxed(),
+        Type::Map(ty) => prop::collection::btree_map("[jk]", a_value(ty, unknowns), 0..3)
             .prop_map(|elements| Value::Object(elements.into_iter().collect()))
-            .boxed(),
-        Type::Dynamic => prop_oneof![Just(Type::String), Just(Type::List(Box::new(Type::String)))]
-            .prop_flat_map(move |of| {
-                a_value(&of, unknowns)
-                    .prop_map(move |value| Value::Dynamic(Box::new(Dynamic { of: of.clone(), value })))
-            })
             .boxed(),
         _ => prop::sample::select(vec!["x", " x", "y"]).prop_map(Value::from).boxed(),
     };
@@ -202,23 +172,10 @@ fn known_value(value: Value) -> Value {
     match value {
         // A block or attribute alike: absent.
         Value::Unknown(_) => Value::Null,
-        Value::List(elements) => Value::List(without_twins(elements.into_iter().map(known_value).collect())),
+        Value::List(elements) => Value::List(elements.into_iter().map(known_value).collect()),
         Value::Object(object) => Value::Object(known(object)),
-        Value::Dynamic(dynamic) => {
-            Value::Dynamic(Box::new(Dynamic { of: dynamic.of, value: known_value(dynamic.value) }))
-        }
         other => other,
     }
-}
-
-fn without_twins(elements: Vec<Value>) -> Vec<Value> {
-    let mut unique: Vec<Value> = Vec::new();
-    for element in elements {
-        if !unique.contains(&element) {
-            unique.push(element);
-        }
-    }
-    unique
 }
 
 /// Equal wherever the plan is known.
@@ -232,7 +189,6 @@ fn conforms(plan: &Value, new: &Value) -> bool {
             plan.len() == new.len()
                 && plan.iter().all(|(name, plan)| new.contains(name) && conforms(plan, new.get(name)))
         }
-        (Value::Dynamic(plan), Value::Dynamic(new)) => plan.of == new.of && conforms(&plan.value, &new.value),
         (plan, new) => plan == new,
     }
 }

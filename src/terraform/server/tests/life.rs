@@ -49,7 +49,7 @@ async fn a_refresh_echoes_private_data_and_keeps_the_spelling() {
     let core = Core::configured().await;
     let private = br#"{"format":1,"kept":{"a":1}}"#;
     let read = core.read("toy_trouble", "id=_1 note=n size=small", private).await;
-    assert_eq!(read, Told { private: private.to_vec(), ..Told::of("id=_1 list=[  ] note=n size=big") });
+    assert_eq!(read, Told { private: private.to_vec(), ..Told::of("id=_1 note=n size=big") });
     let newer = br#"{"format":9,"more":[]}"#;
     assert_eq!(core.read("toy_trouble", "id=1", newer).await.private, newer);
 }
@@ -85,9 +85,9 @@ async fn write_only_values_are_refused_on_older_cores() {
             ("pin=1", " @ pin", " @ pin"),
             // Every variable is unknown to an older core when it validates.
             ("pin=?", "", " @ pin"),
-            ("list=[ { } { pin=1 } ]", " @ list.1.pin", " @ list.1.pin"),
-            ("list=[ { pin=? } ]", "", " @ list.0.pin"),
-            ("list=?", "", ""),
+            ("block={ pin=1 }", " @ block.pin", " @ block.pin"),
+            ("block={ pin=? }", "", " @ block.pin"),
+            ("block=?", "", ""),
         ] {
             let expected = |at: &str| if refused && !at.is_empty() { format!("{REFUSED}{at}") } else { String::new() };
             assert_eq!(core.validate("toy_trouble", config).await, expected(in_validate), "{config}");
@@ -102,14 +102,14 @@ async fn write_only_values_are_refused_on_older_cores() {
 async fn write_only_values_are_in_no_answer() {
     let core = Core::configured().await;
     let of = "toy_trouble";
-    let config = "mode=leak pin=hunter2 list=[ { pin=hunter2 } ]";
-    let stored = "list=[ {  } ] mode=leak";
-    assert_eq!(core.plan(of, "-", config, b"").await, Told::of(&format!("id=? {stored} size=?")));
+    let config = "mode=leak pin=hunter2 block={ pin=hunter2 }";
+    let stored = "mode=leak";
+    assert_eq!(core.plan(of, "-", config, b"").await, Told::of(&format!("block={{  }} id=? {stored} size=?")));
     let created = core.apply(of, "-", config, b"").await;
-    assert_eq!(created, Told::of(&format!("id=1 {stored} size=big")));
+    assert_eq!(created, Told::of(&format!("block={{  }} id=1 {stored} size=big")));
     assert_eq!(core.plan(of, &created.state, config, b"").await, created);
     assert_eq!(core.apply(of, "id=1", config, b"").await, created);
     assert_eq!(core.read(of, &created.state, b"").await, created);
-    let upgraded = core.upgrade(of, 3, r#"{"mode":"leak","pin":"hunter2","list":[{"pin":"hunter2"}]}"#).await;
-    assert_eq!(upgraded, Told::of(stored));
+    let upgraded = core.upgrade(of, 3, r#"{"mode":"leak","pin":"hunter2","block":{"pin":"hunter2"}}"#).await;
+    assert_eq!(upgraded, Told::of(&format!("block={{  }} {stored}")));
 }

@@ -269,15 +269,15 @@ async fn stored_objects_are_upgraded_to_the_shape_of_today() {
         (
             "complete",
             3,
-            r#"{"id":"1","mode":"a","plan":null,"note":null,"pin":null,"size":"s","list":[]}"#,
-            "id=1 list=[  ] mode=a size=s",
+            r#"{"id":"1","mode":"a","plan":null,"note":null,"pin":null,"size":"s","block":null}"#,
+            "id=1 mode=a size=s",
         ),
-        ("attributes and blocks are missing", 3, ID, "id=1 list=[  ]"),
-        ("attributes are too many", 3, r#"{"id":"1","old":{"a":[1.5]},"list":[{"old":1}]}"#, "id=1 list=[ {  } ]"),
-        ("blocks are null", 3, r#"{"id":"1","list":null}"#, "id=1 list=[  ]"),
-        ("printed for people", 3, "{\n  \"id\": \"1\",\r\n\t\"list\": [\n  ]\n}\n", "id=1 list=[  ]"),
-        ("an older version", 0, ID, "id=1 list=[  ]"),
-        ("nothing in it", 3, "{}", "list=[  ]"),
+        ("attributes and blocks are missing", 3, ID, "id=1"),
+        ("attributes are too many", 3, r#"{"id":"1","old":{"a":[1.5]},"block":{"old":1}}"#, "block={  } id=1"),
+        ("blocks are null", 3, r#"{"id":"1","block":null}"#, "id=1"),
+        ("printed for people", 3, "{\n  \"id\": \"1\",\r\n\t\"block\": null\n}\n", "id=1"),
+        ("an older version", 0, ID, "id=1"),
+        ("nothing in it", 3, "{}", ""),
     ] {
         assert_eq!(core.upgrade("toy_trouble", version, json).await, Told::of(state), "{title}");
     }

@@ -13,7 +13,7 @@ use crate::terraform::moving::{MoveSource, Moved};
 use crate::terraform::private::Private;
 use crate::terraform::provider::{Configured, Provider};
 use crate::terraform::resource::{Call, Change, ImportTarget, Listed, PlannedChange, Resource};
-use crate::terraform::schema::{Block, Nesting, Schema, computed, optional, required};
+use crate::terraform::schema::{Block, Schema, computed, optional, required};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 
@@ -99,7 +99,7 @@ impl Resource<Shop> for Balls {
             .attribute(optional("shape", Type::String, "Shape.").replaces())
             .attribute(optional("pin", Type::String, "Secret.").write_only())
             .attribute(computed("seen", Type::String, "Last seen."))
-            .block("timeouts", Nesting::Single, Block::new("").attribute(optional("create", Type::String, "")))
+            .block("timeouts", Block::new("").attribute(optional("create", Type::String, "")))
     }
 
     async fn create(&self, call: &Call<Shop>, change: &mut Change) -> Result<Object, Diagnostics> {
@@ -227,7 +227,7 @@ impl Resource<Shop> for Trouble {
             .attribute(optional("note", Type::String, "Any text."))
             .attribute(optional("pin", Type::String, "Secret.").write_only())
             .attribute(computed("size", Type::String, "Size."))
-            .block("list", Nesting::List, Block::new("").attribute(optional("pin", Type::String, "").write_only()));
+            .block("block", Block::new("").attribute(optional("pin", Type::String, "").write_only()));
         schema.version = 3;
         schema
     }

@@ -45,10 +45,10 @@ async fn an_apply_that_took_effect_returns_the_plan_and_no_error() {
     ] {
         let size = if size.is_empty() { String::new() } else { format!(" size={size}") };
         let with_id = if id.is_empty() { "" } else { "id=1 " };
-        let created = Told::of(&format!("{with_id}list=[  ] mode={mode} note=n{size}")).saying(&warned);
+        let created = Told::of(&format!("{with_id}mode={mode} note=n{size}")).saying(&warned);
         assert_eq!(core.apply(OF, "-", &format!("mode={mode} note=n"), b"").await, created);
         let updated = core.apply(OF, "id=1", &format!("mode={mode} note=n"), b"").await;
-        assert_eq!(updated.state, format!("id=1 list=[  ] mode={mode} note=n{size}"));
+        assert_eq!(updated.state, format!("id=1 mode={mode} note=n{size}"));
         let (unsaid, more) = ("warning: `id` of the object was stored differently @ id\n", mode == "nothing");
         assert_eq!(updated.said, if more { format!("{unsaid}{warned}") } else { warned });
     }
@@ -58,9 +58,9 @@ async fn an_apply_that_took_effect_returns_the_plan_and_no_error() {
 async fn a_refresh_with_an_invalid_answer_is_an_error() {
     let core = Core::configured().await;
     for (mode, told) in [
-        ("fine", Told::of("id=1 list=[  ] mode=fine size=big")),
-        ("more", Told::of("id=1 list=[  ] mode=more size=big")),
-        ("nothing", Told::of("list=[  ]")),
+        ("fine", Told::of("id=1 mode=fine size=big")),
+        ("more", Told::of("id=1 mode=more size=big")),
+        ("nothing", Told::of("")),
         ("gone", Told::of("null")),
         ("unknown", Told::of("absent").saying("error: The provider made an invalid answer @ size")),
         ("wrong", Told::of("absent").saying("error: The provider made an invalid answer")),
@@ -87,7 +87,7 @@ async fn an_invalid_plan_does_not_leave_the_process() {
 async fn warnings_travel() {
     let core = Core::configured().await;
     let plan = core.plan(OF, "-", "plan=careful", b"").await;
-    assert_eq!(plan, Told::of("id=? list=[  ] plan=careful size=?").saying("warning: Careful"));
+    assert_eq!(plan, Told::of("id=? plan=careful size=?").saying("warning: Careful"));
     let warned = "warning: shop";
     assert_eq!(core.apply(OF, "-", "mode=label", b"").await.said, warned);
     assert_eq!(core.apply(OF, "id=1", "mode=label", b"").await.said, warned);
@@ -119,7 +119,7 @@ async fn a_panic_is_an_error_without_its_message_and_the_next_call_works() {
     assert_eq!(core.apply(OF, "id=1", "mode=panic", b"").await, crashed);
     assert_eq!(core.apply(OF, "id=1 mode=panic", "-", b"").await, crashed);
     assert_eq!(core.read(OF, "id=1 mode=panic", b"").await, crashed);
-    assert_eq!(core.read(OF, "id=1", b"").await, Told::of("id=1 list=[  ] size=big"));
+    assert_eq!(core.read(OF, "id=1", b"").await, Told::of("id=1 size=big"));
 
     // Where it happened is known once the program has installed its hook; tests keep that of the standard library.
     let request = core.apply_request(OF, "-", "mode=panic", "mode=panic", b"");

@@ -1,13 +1,13 @@
-//! The rules by which a core judges a plan, applied to our own answers before they leave the process.
+//! Checks a plan by the rules of a core before it leaves the process.
 //!
-//! A core that finds a mistake says "Provider produced invalid plan" and names no cause. Ours says which attribute and
-//! which rule. What an apply returns needs no check of its own: [`super::plan::fill`] can only return the plan.
+//! A core that finds a violation reports "Provider produced invalid plan" without a cause. This check names the attribute
+//! and the rule. An apply needs no check: [`super::plan::resolve_unknowns`] returns the plan by construction.
 
 use super::diagnostic::{Diagnostic, Diagnostics, Path};
 use super::schema::{Attribute, Block, NestedBlock, Presence};
 use super::value::{Object, Value};
 
-/// Everything in a planned state that a core would refuse.
+/// Returns an error for each value of a planned state that a core would reject.
 pub fn planned(block: &Block, prior: Option<&Object>, config: &Object, planned: &Object) -> Diagnostics {
     let mut mistakes = Diagnostics::new();
     check_block(block, prior, config, planned, &Path::root(), &mut mistakes);

@@ -1,47 +1,47 @@
-//! What a person reads: errors and warnings, each at the argument that it is about.
+//! Diagnostics: errors and warnings for the user, each at the argument that it concerns.
 
 use std::fmt;
 
-/// How bad it is.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// Stops the run.
     Error,
-    /// Is shown, and the run goes on.
+    /// Is shown; the run continues.
     Warning,
 }
 
-/// One message.
+/// One diagnostic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Whether it stops the run.
+    /// The severity.
     pub severity: Severity,
     /// A short noun phrase or sentence without a full stop.
     pub summary: String,
     /// What happened, why, and what to do next, in full sentences.
     pub detail: String,
-    /// The argument in question; `None` for the whole object.
+    /// The argument that it concerns; `None` for the whole object.
     pub path: Option<Path>,
 }
 
 impl Diagnostic {
-    /// A message that stops the run.
+    /// Creates an error.
     pub fn error(summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(Severity::Error, summary, detail)
     }
 
-    /// A message that does not. Cores fold warnings of equal summary into one: a warning about one object has its
-    /// name in the summary.
+    /// Creates a warning. Cores fold warnings of equal summary into one, so a warning about one object has the
+    /// object's name in its summary.
     pub fn warning(summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(Severity::Warning, summary, detail)
     }
 
-    /// A message of either kind.
+    /// Creates a diagnostic of either severity.
     pub fn new(severity: Severity, summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { severity, summary: summary.into(), detail: detail.into(), path: None }
     }
 
-    /// The same message at an argument.
+    /// Returns the diagnostic with the path of an argument.
     #[must_use]
     pub fn at(mut self, path: impl Into<Path>) -> Self {
         self.path = Some(path.into());
@@ -49,45 +49,45 @@ impl Diagnostic {
     }
 }
 
-/// Messages in the order in which they came up.
+/// Diagnostics in the order in which they were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// No messages.
+    /// Creates an empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a message.
+    /// Adds a diagnostic.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.0.push(diagnostic);
     }
 
-    /// Adds messages.
+    /// Adds diagnostics.
     pub fn extend(&mut self, others: impl IntoIterator<Item = Diagnostic>) {
         self.0.extend(others);
     }
 
-    /// Whether one of them stops the run.
+    /// Returns whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// Whether there is none.
+    /// Returns whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The messages.
+    /// Returns an iterator over the diagnostics.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
     }
 
-    /// `Err` with all messages if one of them is an error, else the messages (warnings).
+    /// Returns `Err` with all diagnostics if one of them is an error, else `Ok` with the warnings.
     ///
     /// # Errors
-    /// These messages, if one of them stops the run.
+    /// All diagnostics, if one of them is an error.
     pub fn into_result(self) -> Result<Self, Self> {
         if self.has_errors() { Err(self) } else { Ok(self) }
     }
@@ -114,7 +114,7 @@ impl IntoIterator for Diagnostics {
     }
 }
 
-/// Where in an object a value is.
+/// The position of a value in an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Path(Vec<Step>);
 
@@ -125,35 +125,35 @@ pub enum Step {
     Attribute(String),
     /// To an element of a map.
     Key(String),
-    /// To an element of a list or tuple. Elements of sets have no address: stop at the set.
+    /// To an element of a list.
     Index(i64),
 }
 
 impl Path {
-    /// The object itself.
+    /// Returns the path of the object itself.
     pub fn root() -> Self {
         Self::default()
     }
 
-    /// The attribute or block of that name below this place.
+    /// Returns the path of an attribute or block below this one.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Self {
         self.step(Step::Attribute(name.to_owned()))
     }
 
-    /// The element of a map below this place.
+    /// Returns the path of a map element below this one.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
         self.step(Step::Key(key.to_owned()))
     }
 
-    /// The element of a list below this place.
+    /// Returns the path of a list element below this one.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.step(Step::Index(i64::try_from(index).unwrap_or(i64::MAX)))
     }
 
-    /// The steps from the root.
+    /// Returns the steps from the root.
     pub fn steps(&self) -> &[Step] {
         &self.0
     }

@@ -1,8 +1,8 @@
-//! Lengths of time as Terraform users write them: `30s`, `5m`, `1h30m`, `250ms`.
+//! Durations as Terraform users write them: `30s`, `5m`, `1h30m`, `250ms`.
 
 use std::time::Duration;
 
-/// What a person can do about a text that is not a duration.
+/// Examples for the error about a text that is not a duration.
 pub const EXAMPLES: &str = "`30s`, `5m` or `1h30m`";
 
 const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];

@@ -1,12 +1,11 @@
-//! From an object to the configuration that a person would write for it. Pure.
+//! Generates the configuration that a user would write for an object.
 
 use super::schema::{Attribute, Block, Presence};
 use super::value::{Object, Value};
 
-/// The arguments that describe an object: what only the provider sets, what is a secret and what is a default anyway is
-/// null, and there are no blocks.
+/// Returns the arguments that describe an object. Computed attributes, secrets and defaults are null; blocks are absent.
 ///
-/// A core prints each sensitive argument as a line to be filled in.
+/// A core prints each sensitive argument as a line for the user to complete.
 pub fn config(block: &Block, state: &Object) -> Object {
     let value = |attribute: &Attribute| {
         if is_written(attribute, state) { state.get(attribute.name).clone() } else { Value::Null }

@@ -1,16 +1,16 @@
-//! Identities: what tells one object from all others, also where no state knows it yet. Knows nothing of how they travel.
+//! Resource identities: the attributes that identify an object without a state.
 
 use super::schema::Block;
 use super::types::Type;
 use super::value::{Object, Value};
 
-/// What identifies an object of a resource: some of its attributes, under their own names and types.
+/// The schema of an identity: some attributes of the object, under their own names and types.
 ///
 /// All of them are needed to import by identity.
 #[derive(Clone, Debug, Default)]
 pub struct IdentitySchema {
-    /// Raised only when an identity of the old shape must be converted. Starts at 0: that is what a core assumes of a
-    /// state that was stored without identities.
+    /// Incremented only when a stored identity must be converted. Starts at 0, which a core assumes for a state that
+    /// was stored without identities.
     pub version: i64,
     /// The attributes.
     pub attributes: Vec<IdentityAttribute>,
@@ -19,14 +19,14 @@ pub struct IdentitySchema {
 /// One attribute of an identity.
 #[derive(Clone, Debug)]
 pub struct IdentityAttribute {
-    /// The attribute of the object that it is.
+    /// The name of the attribute in the object.
     pub name: &'static str,
     /// Plain text.
     pub description: &'static str,
 }
 
 impl IdentitySchema {
-    /// A schema of version 0 without attributes.
+    /// Creates a schema of version 0 without attributes.
     pub fn new() -> Self {
         Self::default()
     }
@@ -38,13 +38,13 @@ impl IdentitySchema {
         self
     }
 
-    /// The type of identities of objects with that schema.
+    /// Returns the type of identities of objects with that schema.
     pub fn object_type(&self, block: &Block) -> Type {
         let of = |name| block.find(name).map_or(Type::String, |attribute| attribute.ty.clone());
         Type::Object(self.attributes.iter().map(|attribute| (attribute.name.to_owned(), of(attribute.name))).collect())
     }
 
-    /// The identity of an object; `None` while a part of it is null or unknown.
+    /// Returns the identity of an object; `None` while a part of it is null or unknown.
     pub fn of(&self, object: &Object) -> Option<Object> {
         let part = |name: &str| Some(object.get(name)).filter(|value| !value.is_null() && value.is_wholly_known());
         let parts =
@@ -52,8 +52,8 @@ impl IdentitySchema {
         parts.collect()
     }
 
-    /// The first attribute in which an identity says something else than an object. What one of them does not say is
-    /// no contradiction.
+    /// Returns the first attribute in which an identity and an object differ. An attribute that is null in one of them
+    /// is no contradiction.
     pub fn contradiction(&self, identity: &Object, object: &Object) -> Option<&'static str> {
         let contradicts = |name| {
             let (claimed, actual): (&Value, &Value) = (identity.get(name), object.get(name));

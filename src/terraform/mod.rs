@@ -1,8 +1,8 @@
-//! Protocol 5 for any provider: values, schemas, plans, and the server that joins them. Knows nothing of KMS, HTTP or
-//! databases.
+//! Protocol 5 for any provider: values, schemas, plans, and the gRPC server. Does not depend on the KMS, HTTP or databases.
 //!
-//! The way of a call: [`server`] decodes the request by the [`schema`] ([`wire`]), [`plan`] says what follows from the
-//! schema alone, the [`resource`] says the rest, [`check`] judges the result as a core would, [`server`] encodes it.
+//! A request passes these steps: [`server`] decodes it by the [`schema`] (using [`wire`]), [`plan`] derives what follows
+//! from the schema alone, the [`resource`] adds the rest, [`check`] verifies the result by the rules of a core, and
+//! [`server`] encodes the response.
 
 pub mod check;
 pub mod diagnostic;

@@ -1,4 +1,4 @@
-//! From objects to Rust structs and back: a resource names each attribute once, as a field of its model.
+//! Converts objects to Rust structs and back: each attribute is a field of a model.
 //!
 //! ```
 //! use terraform_provider_kms::terraform::model::{Field, Model, model};
@@ -22,7 +22,7 @@
 use super::number::Number;
 use super::value::{Object, Value};
 
-/// A value of an attribute: it may be null or unknown.
+/// The value of an attribute, which may be null or unknown.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub enum Field<T> {
     /// Not set.
@@ -51,12 +51,12 @@ impl<T> Field<T> {
         }
     }
 
-    /// Whether it is not set.
+    /// Returns whether it is null.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// Whether it is known only after an apply.
+    /// Returns whether it is known only after an apply.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown)
     }
@@ -68,13 +68,13 @@ impl<T> From<Option<T>> for Field<T> {
     }
 }
 
-/// A Rust type that an attribute's value can be read as.
+/// A Rust type that the value of an attribute converts to.
 pub trait FromValue: Sized {
     /// The value, or `None` where it is null, unknown or of another type. (The codec has checked the type.)
     fn from_value(value: &Value) -> Option<Self>;
 }
 
-/// A struct with a field for each attribute and block of a schema. Made by [`model!`].
+/// A struct with a field for each attribute and block of a schema. Declared by [`model!`].
 pub trait Model: Sized {
     /// The names of its fields, which are those of the schema.
     const FIELDS: &'static [&'static str];
@@ -137,7 +137,7 @@ impl FromValue for Number {
     }
 }
 
-/// Values that a model passes through without looking inside: blocks, lists, anything.
+/// For values that a model passes through unchanged: blocks and lists.
 impl FromValue for Value {
     fn from_value(value: &Value) -> Option<Self> {
         Some(value.clone())

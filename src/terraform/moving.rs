@@ -1,4 +1,4 @@
-//! Objects of other resource types, even of other providers, on their way to one of ours. Knows nothing of how they travel.
+//! `moved` across resource types: the state of an object of another resource type or provider.
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::private::Private;
@@ -6,40 +6,40 @@ use super::types::Type;
 use super::value::{Object, Value};
 use super::wire;
 
-/// An object as another provider stored it. It may hold a password.
+/// An object in the form in which another provider stored it. It may hold a password.
 pub struct MoveSource {
-    /// Of the provider that stored it, such as `registry.terraform.io/hashicorp/random`.
+    /// The address of the provider that stored it, such as `registry.terraform.io/hashicorp/random`.
     pub provider: String,
-    /// Its type name there.
+    /// The name of its resource type.
     pub type_name: String,
-    /// The version of its schema there.
+    /// The version of its schema.
     pub schema_version: i64,
     /// The object in JSON.
     pub state: Vec<u8>,
-    /// The other provider's own notes, in a form that only it knows.
+    /// The private data of the other provider, in a form of its own.
     pub private: Vec<u8>,
     /// Its identity in JSON, if it has one.
     pub identity: Option<Vec<u8>>,
 }
 
-/// What became of it.
+/// The object after the move.
 pub struct Moved {
-    /// In the shape of our resource.
+    /// The state, by the schema of this provider's resource.
     pub state: Object,
-    /// Our notes about it.
+    /// Its private data.
     pub private: Private,
 }
 
 impl MoveSource {
-    /// Whether it is of that type and provider. Of the provider's address only the last two parts (`hashicorp/random`)
-    /// count: the same provider is known to several registries and mirrors.
+    /// Returns whether it has that type and provider. Only the last two parts of the provider's address
+    /// (`hashicorp/random`) are compared: the same provider has several registries and mirrors.
     pub fn is(&self, provider: &str, type_name: &str) -> bool {
         let mut parts = self.provider.rsplitn(3, '/');
         let (name, namespace) = (parts.next(), parts.next());
         self.type_name == type_name && provider.split_once('/') == namespace.zip(name)
     }
 
-    /// The object's values of that object type. What it lacks is null; what it has besides is ignored.
+    /// Decodes the object by an object type. Missing attributes are null, others are ignored.
     ///
     /// # Errors
     /// A diagnostic when it does not fit the type; it says where, and holds no value.

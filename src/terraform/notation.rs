@@ -1,4 +1,4 @@
-//! A short notation of schemas and values for tables of tests, and what a core proposes. Knows nothing of plans.
+//! A short notation for schemas and values in test tables, and the merge that a core proposes.
 //!
 //! A schema: `name!` required, `note?` optional, `zone?~` optional and computed, `id~` computed, `size?=10` with a
 //! default, followed by any of `+kept`, `+replaces`, `+wo`; blocks as `block s { a! }`. All attributes are strings.
@@ -20,17 +20,17 @@ pub(super) fn schema(text: &'static str) -> Block {
     block
 }
 
-/// The object, complete by the schema.
+/// Parses an object and completes it by the schema.
 pub(super) fn object(block: &Block, text: &str) -> Object {
     block.complete(entries(text))
 }
 
-/// The object, or `None` for `-`.
+/// Parses an object; `None` for `-`.
 pub(super) fn state(block: &Block, text: &str) -> Option<Object> {
     (text != "-").then(|| object(block, text))
 }
 
-/// Exactly what is named.
+/// Parses an object without completing it.
 pub(super) fn entries(text: &str) -> Object {
     let mut tokens = text.split_whitespace().peekable();
     let object = parse_entries(&mut tokens);
@@ -47,7 +47,7 @@ pub(super) fn show(object: &Object) -> String {
     entries.map(|(name, value)| format!("{name}={}", show_value(value))).collect::<Vec<_>>().join(" ")
 }
 
-/// What a core makes of configuration and prior state before it asks for a plan.
+/// Returns the merge of configuration and prior state that a core sends as the proposed state.
 pub(super) fn proposed(block: &Block, prior: Option<&Object>, config: &Object) -> Object {
     let attributes = block.attributes.iter().map(|attribute| {
         let before = prior.map_or(&Value::Null, |prior| prior.get(attribute.name));
@@ -98,8 +98,8 @@ fn parse_attribute(token: &'static str) -> Attribute {
         _ => panic!("{token}"),
     };
     parts.fold(attribute, |attribute, flag| match flag {
-        "kept" => attribute.kept(),
-        "replaces" => attribute.replaces(),
+        "kept" => attribute.use_state_for_unknown(),
+        "replaces" => attribute.requires_replace(),
         "wo" => attribute.write_only(),
         _ => panic!("{token}"),
     })

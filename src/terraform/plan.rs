@@ -1,16 +1,16 @@
-//! From configuration and prior state to a planned state. Pure: no IO, no clock, no provider.
+//! Derives a planned state from configuration and prior state by the schema alone. No IO, no clock.
 //!
-//! The order is that of the rules which a core checks afterwards (see [`super::check`]): what the configuration says,
-//! else what stays, else a default, else unknown.
+//! The order of precedence follows the rules that a core checks afterwards (see [`super::check`]): the configured value,
+//! else the prior value, else the default, else unknown.
 
 use super::diagnostic::Path;
 use super::schema::{Attribute, Block, Presence};
 use super::value::{Object, Value};
 
-/// Whether two values of an attribute mean the same to the service (for example but for white space at the ends).
+/// Returns whether two values of an attribute are semantically equal: the service does not distinguish them.
 pub type Same<'a> = &'a dyn Fn(&str, &Value, &Value) -> bool;
 
-/// What a plan says about an object that is created or updated.
+/// The plan for an object that is created or updated.
 #[derive(Clone, PartialEq)]
 pub struct Proposal {
     /// The planned state, without write-only values.
@@ -19,52 +19,51 @@ pub struct Proposal {
     pub replace: Vec<Path>,
 }
 
-/// The planned state by the schema alone. A resource may change it afterwards.
+/// Returns the planned state by the schema alone. A resource may change it afterwards.
 ///
-/// `proposed` is the core's own merge of configuration and prior state. Only nested blocks are taken from it: the core
-/// has found out there which block was which.
+/// `proposed` is the core's own merge of configuration and prior state. Only nested blocks are taken from it.
 pub fn propose(block: &Block, prior: Option<&Object>, proposed: &Object, config: &Object, same: Same<'_>) -> Proposal {
-    let mut state = settled(block, prior, proposed, config, same);
-    // Asked before anything is forgotten: what is unknown only because something else changes needs no new object.
+    let mut state = merge_prior(block, prior, proposed, config, same);
+    // Before computed values become unknown: a value that is unknown only because another one changes replaces nothing.
     let replace = prior.map_or_else(Vec::new, |prior| replacements(block, prior, &state));
     if prior.is_none_or(|prior| differs(prior, &state)) {
-        state = forgetful(block, config, state);
+        state = mark_computed_unknown(block, config, state);
     }
     Proposal { state, replace }
 }
 
-/// The planned state with its unknown values filled from what the service answered.
+/// The planned state with its unknown values resolved from the service's response.
 #[derive(Clone, PartialEq)]
-pub struct Filled {
+pub struct ResolvedPlan {
     /// The new state: wholly known.
     pub state: Object,
-    /// Attributes for which the answer says something else than the plan.
+    /// Attributes for which the response differs from the plan.
     pub disagreements: Vec<String>,
 }
 
-/// What an apply returns: the plan, with its unknown values filled from the answer.
+/// Returns the new state of an apply: the plan, with its unknown values resolved from the response.
 ///
-/// A core refuses every other value, so where the answer disagrees the plan stays and the next refresh shows the drift.
-pub fn fill(block: &Block, planned: &Object, answer: &Object, same: Same<'_>) -> Filled {
+/// A core rejects every other value. Where the response differs, the planned value stays and the next refresh shows drift.
+pub fn resolve_unknowns(block: &Block, planned: &Object, response: &Object, same: Same<'_>) -> ResolvedPlan {
     let mut state = Object::new();
     let mut disagreements = Vec::new();
     for attribute in &block.attributes {
-        let (plan, actual) = (planned.get(attribute.name), answer.get(attribute.name));
+        let (plan, actual) = (planned.get(attribute.name), response.get(attribute.name));
         if plan.is_wholly_known() && !attribute.write_only && plan != actual && !same(attribute.name, plan, actual) {
             disagreements.push(attribute.name.to_owned());
         }
         state.set(attribute.name, resolved(plan, actual));
     }
     for nested in &block.blocks {
-        state.set(nested.name, resolved(planned.get(nested.name), answer.get(nested.name)));
+        state.set(nested.name, resolved(planned.get(nested.name), response.get(nested.name)));
     }
-    // A block that was unknown as a whole is the answer's.
-    Filled { state: block.without_write_only(block.complete(state)), disagreements }
+    // A block that was unknown as a whole comes from the response.
+    ResolvedPlan { state: block.without_write_only(block.complete(state)), disagreements }
 }
 
-/// What a refresh returns: the answer, in the spelling of the state where both mean the same.
-pub fn respell(block: &Block, state: &Object, answer: Object, same: Same<'_>) -> Object {
-    let mut respelled = block.without_write_only(block.complete(answer));
+/// Returns the new state of a refresh: the response, with the spelling of the state where both are semantically equal.
+pub fn keep_prior_spelling(block: &Block, state: &Object, response: Object, same: Same<'_>) -> Object {
+    let mut respelled = block.without_write_only(block.complete(response));
     for attribute in &block.attributes {
         let before = state.get(attribute.name);
         if !attribute.write_only && same(attribute.name, before, respelled.get(attribute.name)) {
@@ -74,20 +73,20 @@ pub fn respell(block: &Block, state: &Object, answer: Object, same: Same<'_>) ->
     respelled
 }
 
-/// Whether planning the second means a change of the first. Unknown counts as a change.
+/// Returns whether the planned object changes the prior one. An unknown value counts as a change.
 pub fn differs(prior: &Object, planned: &Object) -> bool {
     planned.iter().any(|(name, value)| !value.is_wholly_known() || value != prior.get(name))
 }
 
-/// What is planned as long as nothing else changes.
-fn settled(block: &Block, prior: Option<&Object>, proposed: &Object, config: &Object, same: Same<'_>) -> Object {
+/// Returns the planned state under the assumption that nothing else changes.
+fn merge_prior(block: &Block, prior: Option<&Object>, proposed: &Object, config: &Object, same: Same<'_>) -> Object {
     let attributes = block.attributes.iter().map(|attribute| {
         let before = prior.map(|prior| prior.get(attribute.name));
         (attribute.name.to_owned(), attribute_value(attribute, before, config.get(attribute.name), same))
     });
     let blocks = block.blocks.iter().map(|nested| {
         let value = with_block(config.get(nested.name), proposed.get(nested.name), |config, proposed| {
-            settled(&nested.block, proposed, proposed.unwrap_or(&Object::new()), config, &|_, a, b| a == b)
+            merge_prior(&nested.block, proposed, proposed.unwrap_or(&Object::new()), config, &|_, a, b| a == b)
         });
         (nested.name.to_owned(), value)
     });
@@ -112,26 +111,26 @@ fn keeps_spelling(name: &str, before: &Value, wanted: &Value, same: Same<'_>) ->
     !before.is_null() && wanted.is_wholly_known() && same(name, before, wanted)
 }
 
-/// Something changes, so that computed values may change with it, in blocks as well.
-fn forgetful(block: &Block, config: &Object, mut state: Object) -> Object {
+/// Marks computed values as unknown, also in blocks: something else changes, so they may change with it.
+fn mark_computed_unknown(block: &Block, config: &Object, mut state: Object) -> Object {
     for attribute in &block.attributes {
         let open = attribute.is_computed() && attribute.default.is_none() && config.get(attribute.name).is_null();
-        let kept = attribute.kept && !state.get(attribute.name).is_null();
+        let kept = attribute.use_state_for_unknown && !state.get(attribute.name).is_null();
         if open && !kept {
             state.set(attribute.name, Value::unknown());
         }
     }
     for nested in &block.blocks {
         let value = with_block(config.get(nested.name), state.get(nested.name), |config, state| {
-            forgetful(&nested.block, config, state.cloned().unwrap_or_default())
+            mark_computed_unknown(&nested.block, config, state.cloned().unwrap_or_default())
         });
         state.set(nested.name, value);
     }
     state
 }
 
-/// The block of the configuration, made together with its counterpart in `other`. An absent block, and a block that is
-/// unknown as a whole, stay as they came: a core demands them back byte for byte.
+/// Builds the value of a block from its configuration and its counterpart in `other`. A block that is absent, or unknown as
+/// a whole, is returned unchanged: a core requires it byte for byte.
 fn with_block(config: &Value, other: &Value, make: impl FnOnce(&Object, Option<&Object>) -> Object) -> Value {
     match config {
         Value::Object(config) => Value::Object(make(config, other.as_object())),
@@ -143,7 +142,7 @@ fn replacements(block: &Block, prior: &Object, planned: &Object) -> Vec<Path> {
     block
         .attributes
         .iter()
-        .filter(|attribute| attribute.replaces && prior.get(attribute.name) != planned.get(attribute.name))
+        .filter(|attribute| attribute.requires_replace && prior.get(attribute.name) != planned.get(attribute.name))
         .map(|attribute| Path::from(attribute.name))
         .collect()
 }

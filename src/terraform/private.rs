@@ -1,8 +1,8 @@
-//! The provider's own notes about an object, kept by the core beside its state. Anybody who can read the state can read
-//! them: no secret belongs here.
+//! Private data: the provider's own record about an object, which the core stores in the state. Every reader of the state
+//! can read it, so it must not hold a secret.
 //!
-//! A versioned document with two parts: what is kept with the object, and what one plan tells its own apply. Apply
-//! never sees the prior notes, so a plan carries a complete copy of them.
+//! A versioned document with two parts: entries stored with the object, and entries that a plan passes to its apply. An
+//! apply does not receive the prior private data, so a plan carries a complete copy.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -11,12 +11,12 @@ use super::diagnostic::Diagnostic;
 
 const FORMAT: u64 = 1;
 
-/// Notes about one object.
+/// The private data of one object.
 #[derive(Clone, Default, PartialEq)]
 pub struct Private {
     kept: Map<String, Json>,
     planned: Map<String, Json>,
-    /// Bytes of a newer format: carried through untouched, readable by nobody here.
+    /// Bytes of a newer format: passed through unchanged and not readable.
     newer: Option<Vec<u8>>,
 }
 
@@ -30,10 +30,10 @@ struct Document {
 }
 
 impl Private {
-    /// Reads the bytes that a core stored. No bytes mean no notes.
+    /// Decodes the bytes that a core stored. No bytes mean no entries.
     ///
     /// # Errors
-    /// A diagnostic when they are not ours; the state was edited or belongs to another provider.
+    /// When the bytes have another form: the state was edited or belongs to another provider.
     pub fn decode(bytes: &[u8]) -> Result<Self, Diagnostic> {
         if bytes.is_empty() {
             return Ok(Self::default());
@@ -48,7 +48,7 @@ impl Private {
         Ok(Self { kept, planned, newer: None })
     }
 
-    /// The bytes for the core to store.
+    /// Encodes the private data for the core to store.
     pub fn encode(self) -> Vec<u8> {
         if let Some(newer) = self.newer {
             return newer;
@@ -61,32 +61,32 @@ impl Private {
         serde_json::to_vec(&document).unwrap_or_default()
     }
 
-    /// Whether these are notes of a newer provider, in which nothing can be read.
+    /// Returns whether a newer version of the provider wrote it, so that no entry can be read.
     pub fn is_newer(&self) -> bool {
         self.newer.is_some()
     }
 
-    /// A note that is kept with the object.
+    /// Returns an entry stored with the object.
     pub fn kept(&self, key: &str) -> Option<&Json> {
         self.kept.get(key)
     }
 
-    /// Notes something that is kept with the object; null removes it.
+    /// Sets an entry stored with the object; null removes it.
     pub fn keep(&mut self, key: &str, note: Json) {
         write(&mut self.kept, key, note);
     }
 
-    /// A note of the plan for its apply.
+    /// Returns an entry that the plan passed to its apply.
     pub fn planned(&self, key: &str) -> Option<&Json> {
         self.planned.get(key)
     }
 
-    /// Tells the apply of this plan something; null removes it.
+    /// Sets an entry for the apply of this plan; null removes it.
     pub fn plan(&mut self, key: &str, note: Json) {
         write(&mut self.planned, key, note);
     }
 
-    /// What is left after the apply.
+    /// Returns the private data without the entries of the plan, as stored after an apply.
     #[must_use]
     pub fn without_plan(mut self) -> Self {
         self.planned.clear();

@@ -1,4 +1,4 @@
-//! What a provider is: a block of settings, a session made of them, and the things it offers.
+//! The trait of a provider: the schema of its block, the session that `Configure` creates, and its resources.
 
 use super::diagnostic::Diagnostics;
 use super::resource::Resource;
@@ -7,34 +7,34 @@ use super::value::Object;
 
 /// A provider.
 ///
-/// It is one object for the life of the process. What a configuration makes of it is a [`Provider::Session`]: a process
-/// in debug mode serves many runs, each with its own.
+/// One object for the lifetime of the process. Each `Configure` creates a [`Provider::Session`]: a process in debug mode
+/// serves many runs, each with its own session.
 pub trait Provider: Send + Sync + 'static {
-    /// What `configure` makes and the resources use: clients and whatever is remembered during one walk.
+    /// The result of `configure` that the resources use: clients and the caches of one walk.
     type Session: Send + Sync + 'static;
 
-    /// The provider block.
+    /// Returns the schema of the provider block.
     fn schema(&self) -> Schema;
 
-    /// Checks the provider block without any IO; it may hold unknown values.
+    /// Validates the provider block offline. Values may be unknown.
     fn validate(&self, _config: &Object) -> Diagnostics {
         Diagnostics::new()
     }
 
-    /// Makes a session. Calls no network: most runs of a provider never need one.
+    /// Creates a session without any network call: most processes never need one.
     ///
     /// # Errors
-    /// What is wrong with the settings. Unknown values are not: they are an error only for who needs them.
+    /// When the settings are invalid. An unknown value is an error only for the operation that needs it.
     fn configure(&self, config: &Object, core_version: &str) -> Result<Configured<Self::Session>, Diagnostics>;
 
-    /// The resources.
+    /// Returns the resources.
     fn resources(&self) -> Vec<Box<dyn Resource<Self::Session>>>;
 }
 
-/// A session, and warnings about the settings it was made of.
+/// A session, and warnings about its settings.
 pub struct Configured<S> {
     /// The session.
     pub session: S,
-    /// Shown to the person.
+    /// Warnings for the user.
     pub warnings: Diagnostics,
 }

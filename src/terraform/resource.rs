@@ -1,4 +1,4 @@
-//! What a resource is. A new one implements schema, create, read, update and delete; everything else has a default.
+//! The trait of a resource. A new resource implements schema, create, read, update and delete; the rest has a default.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,16 +14,16 @@ use super::private::Private;
 use super::schema::Schema;
 use super::value::{Object, Value};
 
-/// A kind of managed object.
+/// A resource type.
 ///
-/// The framework around it decodes and encodes, plans by the schema, returns the plan's values from an apply, keeps the
-/// user's spelling, and checks the result against the rules of a core. A resource only says what is particular to it.
+/// The server decodes and encodes, plans by the schema, returns the planned values from an apply, keeps the user's spelling,
+/// and checks the result by the rules of a core. A resource implements only what is particular to it.
 #[async_trait]
 pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
-    /// The full type name, such as `kms_postgres_connection`.
+    /// Returns the full type name, such as `kms_postgres_connection`.
     fn name(&self) -> &'static str;
 
-    /// What a person may write.
+    /// Returns the schema.
     fn schema(&self) -> Schema;
 
     /// Whether two values of an attribute mean the same to the service, so that the user's spelling stays.
@@ -35,46 +35,46 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
     /// as if it had never been there, and only this tells of it.
     fn seen(&self, _session: &S, _state: &Object) {}
 
-    /// Checks a configuration without any IO. Values may be unknown; each broken rule is a message of its own.
+    /// Validates a configuration offline. Values may be unknown; each violated rule is a diagnostic of its own.
     fn validate(&self, _config: &Object) -> Diagnostics {
         Diagnostics::new()
     }
 
-    /// Corrects the plan that follows from the schema, and refuses what cannot succeed.
+    /// Adjusts the plan that follows from the schema, and rejects what cannot succeed.
     async fn plan(&self, _call: &Call<S>, _change: &mut PlannedChange) -> Result<(), Diagnostics> {
         Ok(())
     }
 
-    /// Says what destroying the object means, or refuses to.
+    /// Warns about the consequences of destroying the object, or rejects it.
     async fn plan_destroy(&self, _call: &Call<S>, _state: &Object, _private: &Private) -> Result<(), Diagnostics> {
         Ok(())
     }
 
-    /// Creates the object and returns what the service says it is now.
+    /// Creates the object and returns it in the form that the service reports.
     ///
     /// # Errors
-    /// Only while there is no object: a core marks everything that comes with an error as tainted. What goes wrong
-    /// afterwards is a warning of the call.
+    /// Only while no object exists: a core taints every object that is returned with an error. A later failure is a
+    /// warning.
     async fn create(&self, call: &Call<S>, change: &mut Change) -> Result<Object, Diagnostics>;
 
-    /// Reads the object; `None` when the service itself says that it does not exist.
+    /// Reads the object; `None` when the service itself reports that it does not exist.
     async fn read(&self, call: &Call<S>, state: &Object, private: &Private) -> Result<Option<Object>, Diagnostics>;
 
-    /// Changes the object and returns what the service says it is now.
+    /// Updates the object and returns it in the form that the service reports.
     ///
     /// # Errors
     /// Only while nothing has changed: the core then keeps the prior state and private data.
     async fn update(&self, call: &Call<S>, change: &mut Change) -> Result<Object, Diagnostics>;
 
-    /// Deletes the object. One that is gone already is a success.
+    /// Deletes the object. An object that does not exist counts as deleted.
     async fn delete(&self, call: &Call<S>, state: &Object, private: &Private) -> Result<(), Diagnostics>;
 
-    /// What tells one object from all others.
+    /// Returns the schema of the identity, if the resource has one.
     fn identity(&self) -> Option<IdentitySchema> {
         None
     }
 
-    /// Finds an object that is to be managed from now on. What is not returned here is read afterwards.
+    /// Finds the object to import. The core reads the complete object afterwards.
     async fn import(&self, _call: &Call<S>, _target: ImportTarget<'_>) -> Result<Object, Diagnostics> {
         Err(Diagnostic::error(
             "Import is not supported",
@@ -83,7 +83,7 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
         .into())
     }
 
-    /// Takes over an object of another type or provider. Runs without settings and without any IO.
+    /// Converts an object of another resource type or provider. Runs offline and without a session.
     fn move_from(&self, source: &MoveSource) -> Result<Moved, Diagnostics> {
         Err(Diagnostic::error(
             "This object cannot be moved",
@@ -98,41 +98,41 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
         .into())
     }
 
-    /// The configuration that a person would write for an object. It must be a valid one.
+    /// Returns the configuration that a user would write for an object. It must be valid.
     fn generate(&self, state: &Object) -> Object {
         generate::config(&self.schema().block, state)
     }
 
-    /// What a person may write in a `list` block of this type; `None` where objects cannot be listed. Needs an identity.
+    /// Returns the schema of a `list` block; `None` when objects cannot be listed. Requires an identity.
     fn list_schema(&self) -> Option<Schema> {
         None
     }
 
-    /// Checks the configuration of a `list` block without any IO. Values may be unknown.
+    /// Validates the configuration of a `list` block offline. Values may be unknown.
     fn validate_list(&self, _config: &Object) -> Diagnostics {
         Diagnostics::new()
     }
 
-    /// The objects that a `list` block asks for, each as [`Resource::read`] would return it.
+    /// Returns the objects that a `list` block selects, each as [`Resource::read`] would return it.
     async fn list(&self, _call: &Call<S>, _config: &Object) -> Result<Vec<Listed>, Diagnostics> {
         Ok(Vec::new())
     }
 }
 
-/// What a person gave to find an object by.
+/// The argument of an import.
 #[derive(Clone, Copy)]
 pub enum ImportTarget<'a> {
-    /// Any text; which forms it may have is the resource's to say.
+    /// A text, in a form that the resource defines.
     Id(&'a str),
     /// A complete identity.
     Identity(&'a Object),
 }
 
-/// An object that was found.
+/// An object of a list.
 pub struct Listed {
     /// The object.
     pub object: Object,
-    /// What a person knows it by.
+    /// The display name.
     pub title: String,
 }
 
@@ -146,19 +146,19 @@ pub struct PlannedChange {
     pub planned: Object,
     /// Changes that need a new object.
     pub replace: Vec<Path>,
-    /// Notes: those of the prior state, to which the plan adds its own.
+    /// The private data of the prior state, to which the plan adds its own entries.
     pub private: Private,
 }
 
-/// A change to be made.
+/// A planned change to apply.
 pub struct Change {
     /// The state before; empty for an object to be created.
     pub prior: Object,
-    /// The configuration: the place of write-only values.
+    /// The configuration, which holds the write-only values.
     pub config: Object,
-    /// The planned state: the place of all other values.
+    /// The planned state, which holds all other values.
     pub planned: Object,
-    /// Notes as the plan left them; what is kept in them is stored with the object.
+    /// The private data of the plan; its stored entries are kept with the object.
     pub private: Private,
 }
 
@@ -175,12 +175,12 @@ impl<S> Call<S> {
         Self { session, stop, write_only_allowed, warnings: Mutex::default() }
     }
 
-    /// What the provider block made.
+    /// Returns the session that `Configure` created.
     pub fn session(&self) -> &S {
         &self.session
     }
 
-    /// Whether the core knows write-only attributes. Only told in a plan.
+    /// Returns whether the core supports write-only attributes. Set only in a plan.
     pub fn write_only_allowed(&self) -> bool {
         self.write_only_allowed
     }
@@ -191,22 +191,22 @@ impl<S> Call<S> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
     }
 
-    /// Resolves when the person interrupts the run.
+    /// Resolves when the user interrupts the run.
     pub async fn stopped(&self) {
         self.stop.cancelled().await;
     }
 
-    /// Whether the person has interrupted the run.
+    /// Returns whether the user has interrupted the run.
     pub fn is_stopped(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// The signal itself, for work that ends its own waits.
+    /// Returns the cancellation token, for work that ends its own waits.
     pub fn stop_signal(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// The result of the work, or `None` when the person interrupts the run first. The work must be safe to drop.
+    /// Returns the result of the work, or `None` when the user interrupts the run first. The work must be safe to drop.
     pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;

@@ -1,4 +1,4 @@
-//! Schemas: what a person may write in a block, said in the words of the registry page that is generated from them.
+//! Schemas of blocks. The registry pages are generated from them.
 //!
 //! A resource lists its attributes as rows of a table:
 //!
@@ -7,7 +7,7 @@
 //! use terraform_provider_kms::terraform::types::Type;
 //!
 //! let schema = Schema::new("A toy.")
-//!     .attribute(computed("id", Type::String, "Identifier.").kept())
+//!     .attribute(computed("id", Type::String, "Identifier.").use_state_for_unknown())
 //!     .attribute(required("name", Type::String, "What it is called."))
 //!     .attribute(optional("size", Type::Number, "In centimetres.").default(10));
 //! # assert_eq!(schema.block.attributes.len(), 3);
@@ -20,7 +20,7 @@ use super::value::{Object, Value};
 /// The schema of a provider block, a resource or a data source.
 #[derive(Clone, Debug)]
 pub struct Schema {
-    /// Raised only when a stored object of the old shape must be converted; new optional arguments keep it.
+    /// Incremented only when a stored object must be converted; new optional arguments keep the version.
     pub version: i64,
     /// The content.
     pub block: Block,
@@ -46,30 +46,30 @@ pub struct Attribute {
     pub ty: Type,
     /// Markdown: what it means, its unit, its default.
     pub description: String,
-    /// Who sets it.
+    /// Whether the configuration or the provider sets it.
     pub presence: Presence,
-    /// The value it has when nobody sets it. Only with [`Presence::OptionalComputed`].
+    /// The value when the configuration does not set it. Only with [`Presence::OptionalComputed`].
     pub default: Option<Value>,
     /// Not shown in plans.
     pub sensitive: bool,
     /// Given to the provider and never stored.
     pub write_only: bool,
-    /// A computed value that stays what it was through updates.
-    pub kept: bool,
-    /// A change needs a new object.
-    pub replaces: bool,
+    /// A computed value that updates do not change.
+    pub use_state_for_unknown: bool,
+    /// A change replaces the object.
+    pub requires_replace: bool,
 }
 
-/// Who gives an attribute its value.
+/// Whether the configuration or the provider gives an attribute its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// The configuration, always.
     Required,
-    /// The configuration, or nobody.
+    /// The configuration; null otherwise.
     Optional,
-    /// The configuration, else the provider.
+    /// The configuration; the provider otherwise.
     OptionalComputed,
-    /// The provider alone.
+    /// Only the provider.
     Computed,
 }
 
@@ -107,13 +107,13 @@ impl Attribute {
             default: None,
             sensitive: false,
             write_only: false,
-            kept: false,
-            replaces: false,
+            use_state_for_unknown: false,
+            requires_replace: false,
         }
     }
 
-    /// Set to this when the configuration does not say. (The wire calls that optional and computed: an attribute that
-    /// is optional only must stay null.)
+    /// Sets the value for a configuration without this attribute. (In the protocol such an attribute is optional and
+    /// computed: one that is only optional must stay null.)
     #[must_use]
     pub fn default(mut self, value: impl Into<Value>) -> Self {
         self.presence = Presence::OptionalComputed;
@@ -121,7 +121,7 @@ impl Attribute {
         self
     }
 
-    /// Decided by the provider when the configuration does not say.
+    /// Lets the provider decide when the configuration does not set it.
     #[must_use]
     pub fn or_computed(mut self) -> Self {
         self.presence = Presence::OptionalComputed;
@@ -142,28 +142,28 @@ impl Attribute {
         self
     }
 
-    /// Keeps its value through updates, so that a plan does not show it as unknown each time.
+    /// Keeps the prior value in the plan of an update instead of an unknown one.
     #[must_use]
-    pub fn kept(mut self) -> Self {
-        self.kept = true;
+    pub fn use_state_for_unknown(mut self) -> Self {
+        self.use_state_for_unknown = true;
         self
     }
 
-    /// A change of it replaces the object. Only for attributes of the resource itself, not of blocks in it.
+    /// Replaces the object when it changes. Only for attributes of the resource itself, not of its blocks.
     #[must_use]
-    pub fn replaces(mut self) -> Self {
-        self.replaces = true;
+    pub fn requires_replace(mut self) -> Self {
+        self.requires_replace = true;
         self
     }
 
-    /// Whether the provider may give it a value.
+    /// Returns whether the provider may set it.
     pub fn is_computed(&self) -> bool {
         matches!(self.presence, Presence::Computed | Presence::OptionalComputed)
     }
 }
 
 impl Schema {
-    /// A schema of version 0 without content.
+    /// Creates a schema of version 0 without content.
     pub fn new(description: impl Into<String>) -> Self {
         Self { version: 0, block: Block::new(description) }
     }
@@ -225,7 +225,7 @@ impl Block {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
-    /// The object with what it lacks: null attributes, absent blocks. What the schema does not know is dropped.
+    /// Completes an object: missing attributes and blocks are null. Names outside the schema are dropped.
     pub fn complete(&self, object: Object) -> Object {
         let attributes =
             self.attributes.iter().map(|attribute| (attribute.name.to_owned(), object.get(attribute.name).clone()));
@@ -238,7 +238,7 @@ impl Block {
         attributes.chain(blocks).collect()
     }
 
-    /// The object with every write-only attribute null, in blocks as well.
+    /// Returns the object with every write-only attribute null, also in blocks.
     pub fn without_write_only(&self, mut object: Object) -> Object {
         for attribute in self.attributes.iter().filter(|attribute| attribute.write_only) {
             object.set(attribute.name, Value::Null);
@@ -250,7 +250,7 @@ impl Block {
         object
     }
 
-    /// The write-only values in an object that are not null, and where they are.
+    /// Returns the write-only values of an object that are not null, with their paths.
     pub fn write_only_values<'a>(&self, object: &'a Object) -> Vec<(Path, &'a Value)> {
         let mut found = Vec::new();
         self.find_write_only(object, &Path::root(), &mut found);
@@ -273,7 +273,7 @@ impl Block {
 }
 
 impl NestedBlock {
-    /// The value with its block changed; null and unknown stay what they are.
+    /// Applies a change to the block in a value; null and unknown stay unchanged.
     fn map(&self, value: Value, change: impl FnOnce(Object) -> Object) -> Value {
         match value {
             Value::Object(object) => Value::Object(change(object)),

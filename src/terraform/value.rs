@@ -1,4 +1,4 @@
-//! Values as Terraform has them: each may be null or unknown. Knows nothing of how they travel (see [`super::wire`]).
+//! Terraform values, each of which may be null or unknown. Their encoding is in [`super::wire`].
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;
@@ -17,7 +17,7 @@ pub enum Value {
     Bool(bool),
     /// A number of any size.
     Number(Number),
-    /// A text, normalised to NFC by the core.
+    /// A string, normalized to NFC by the core.
     String(String),
     /// The elements of a list.
     List(Vec<Self>),
@@ -25,9 +25,9 @@ pub enum Value {
     Object(Object),
 }
 
-/// Something that is known only after an apply, with what the core said about it.
+/// A value that is known only after an apply, with its refinement (such as "not null").
 ///
-/// What was said (a refinement, such as "not null") is kept as it came: an unknown block must go back byte for byte.
+/// The refinement is kept unchanged: an unknown block must be returned byte for byte.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Unknown {
     /// The MessagePack extension body of a refinement; `None` without one.
@@ -39,22 +39,22 @@ pub struct Unknown {
 pub struct Object(BTreeMap<String, Value>);
 
 impl Value {
-    /// A value that nothing is known about.
+    /// Creates an unknown value without a refinement.
     pub fn unknown() -> Self {
         Self::Unknown(Unknown::default())
     }
 
-    /// Whether it is null.
+    /// Returns whether it is null.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// Whether it is unknown as a whole. See [`Value::is_wholly_known`] for what is inside.
+    /// Returns whether it is unknown as a whole. See [`Value::is_wholly_known`] for its content.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown(_))
     }
 
-    /// Whether nothing in it, at any depth, is unknown.
+    /// Returns whether nothing in it, at any depth, is unknown.
     pub fn is_wholly_known(&self) -> bool {
         match self {
             Self::Unknown(_) => false,
@@ -80,7 +80,7 @@ impl Value {
         }
     }
 
-    /// Equal but for what is known about unknown values.
+    /// Returns whether two values are equal, apart from refinements of unknown values.
     pub fn equals_without_refinements(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Unknown(_), Self::Unknown(_)) => true,
@@ -104,17 +104,17 @@ impl Object {
         Self::default()
     }
 
-    /// The value of that name; null if there is none, as everywhere in Terraform.
+    /// Returns the value of that name; null if there is none, as everywhere in Terraform.
     pub fn get(&self, name: &str) -> &Value {
         self.0.get(name).unwrap_or(&Value::Null)
     }
 
-    /// Gives `name` a value.
+    /// Sets the value of `name`.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         self.0.insert(name.into(), value.into());
     }
 
-    /// Whether there is an entry of that name, be it null.
+    /// Returns whether there is an entry of that name, even a null one.
     pub fn contains(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
@@ -203,7 +203,7 @@ impl<T: Into<Self>> From<Option<T>> for Value {
     }
 }
 
-/// Kinds and sizes only: any value may be a password.
+/// Prints kinds and sizes only: any value may be a password.
 impl fmt::Debug for Value {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -218,7 +218,7 @@ impl fmt::Debug for Value {
     }
 }
 
-/// Names, kinds and sizes only.
+/// Prints names, kinds and sizes only.
 impl fmt::Debug for Object {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_map().entries(self.0.iter()).finish()

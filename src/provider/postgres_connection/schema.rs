@@ -14,7 +14,7 @@ pub(super) fn schema() -> Schema {
         "A PostgreSQL app connection: the credentials with which the KMS logs in to a database to rotate and sync secrets. \
          `terraform plan` itself logs in with the planned credentials and says what is wrong before anything is stored.",
     )
-    .attribute(computed("id", Type::String, "UUID of the connection.").kept())
+    .attribute(computed("id", Type::String, "UUID of the connection.").use_state_for_unknown())
     .attribute(required(
         "name",
         Type::String,
@@ -33,7 +33,7 @@ pub(super) fn schema() -> Schema {
             "UUID of the project that the connection belongs to. Without it the connection belongs to the organisation. \
              A change replaces the connection.",
         )
-        .replaces(),
+        .requires_replace(),
     )
     .attribute(
         optional(
@@ -113,15 +113,15 @@ pub(super) fn schema() -> Schema {
              `false` for a new connection, and for an existing one whatever the KMS says.",
         )
         .or_computed()
-        .kept(),
+        .use_state_for_unknown(),
     )
     .attribute(optional(
         "gateway_id",
         Type::String,
         "UUID of the gateway through which the KMS reaches the database. Removing it makes the KMS connect directly.",
     ))
-    .attribute(computed("org_id", Type::String, "UUID of the organisation.").kept())
-    .attribute(computed("created_at", Type::String, "When the connection was created (RFC 3339, UTC).").kept())
+    .attribute(computed("org_id", Type::String, "UUID of the organisation.").use_state_for_unknown())
+    .attribute(computed("created_at", Type::String, "When the connection was created (RFC 3339, UTC).").use_state_for_unknown())
     .attribute(
         computed(
             "credentials_hash",
@@ -129,7 +129,7 @@ pub(super) fn schema() -> Schema {
             "The KMS's fingerprint of what it stores. It changes whenever somebody writes the credentials, be it the same \
              ones; it says nothing about their value.",
         )
-        .kept(),
+        .use_state_for_unknown(),
     )
     .block("validation", validation::resource_block())
     .block("timeouts", timeouts::block())

@@ -1,6 +1,6 @@
 //! The plan by the schema alone, case by case, in the notation of `terraform::notation`.
 
-use super::{Filled, Proposal, differs, fill, propose, respell};
+use super::{Proposal, ResolvedPlan, differs, keep_prior_spelling, propose, resolve_unknowns};
 use crate::terraform::notation::{entries, object, proposed, refined, schema, show, state};
 use crate::terraform::value::Value;
 
@@ -158,7 +158,7 @@ fn a_proposal_that_lacks_blocks_leaks_no_write_only_value() {
 #[test]
 fn an_apply_returns_the_plan_filled_from_the_answer() {
     const BLOCKS: &str = "id~ name! note? pin?+wo block s { a? c~ }";
-    for (title, planned, answer, filled, disagreements) in [
+    for (title, planned, answer, resolved, disagreements) in [
         ("unknown values", "id=? name=a", "id=1 name=a", "id=1 name=a", ""),
         ("a refined one", "id=?! name=a", "id=1 name=a", "id=1 name=a", ""),
         ("one that the answer lacks is null", "id=? name=a", "name=a", "name=a", ""),
@@ -172,9 +172,10 @@ fn an_apply_returns_the_plan_filled_from_the_answer() {
         ("a block that only the answer has", "id=1 name=a", "id=1 name=a s={ a=1 }", "id=1 name=a", ""),
     ] {
         let block = schema(BLOCKS);
-        let Filled { state, disagreements: found } = fill(&block, &object(&block, planned), &entries(answer), &trimmed);
-        assert_eq!(show(&state), show(&object(&block, filled)), "{title}");
-        assert!(state == object(&block, filled) && state.values().all(Value::is_wholly_known), "{title}");
+        let ResolvedPlan { state, disagreements: found } =
+            resolve_unknowns(&block, &object(&block, planned), &entries(answer), &trimmed);
+        assert_eq!(show(&state), show(&object(&block, resolved)), "{title}");
+        assert!(state == object(&block, resolved) && state.values().all(Value::is_wholly_known), "{title}");
         assert_eq!(found.join(" "), disagreements, "{title}");
     }
 }
@@ -182,12 +183,12 @@ fn an_apply_returns_the_plan_filled_from_the_answer() {
 #[test]
 fn unknown_elements_are_filled_too() {
     let block = schema("l~");
-    for (planned, answer, filled) in [
+    for (planned, answer, resolved) in [
         ("l=[ a ? ]", "l=[ a b ]", "l=[ a b ]"),
         ("l=[ a ? ]", "l=[ a ]", "l=[ a null ]"),
         ("l=[ ? ]", "l=null", "l=[ null ]"),
     ] {
-        assert_eq!(show(&fill(&block, &entries(planned), &entries(answer), &trimmed).state), filled);
+        assert_eq!(show(&resolve_unknowns(&block, &entries(planned), &entries(answer), &trimmed).state), resolved);
     }
 }
 
@@ -204,7 +205,7 @@ fn a_refresh_returns_the_answer_in_the_spelling_of_the_state() {
         ("blocks are those of the answer", "name=a l={ a=1 }", "name=a l={ a=2 }", "name=a l={ a=2 }"),
     ] {
         let block = schema("name! note? pin?+wo block l { a? pin?+wo }");
-        let respelled = respell(&block, &object(&block, before), entries(answer), &trimmed);
+        let respelled = keep_prior_spelling(&block, &object(&block, before), entries(answer), &trimmed);
         assert_eq!(show(&respelled), show(&object(&block, after)), "{title}");
         assert!(respelled == object(&block, after), "{title}");
     }

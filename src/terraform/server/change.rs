@@ -1,6 +1,6 @@
-//! Planning and applying: what a resource says, framed by what follows from its schema and from the rules of a core.
+//! The RPCs that plan and apply a change.
 
-use super::{Kind, Server, answer, convert};
+use super::{RegisteredResource, Server, convert, response};
 use crate::terraform::check;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::plan;
@@ -23,12 +23,12 @@ impl<P: Provider> Server<P> {
         let call = self.call(request.client_capabilities)?;
         let proposed = convert::decode_object(request.proposed_new_state, &kind.ty)?;
         let config = convert::decode_object(request.config, &kind.ty)?;
-        let answer = match (proposed, config) {
+        let response = match (proposed, config) {
             (Some(proposed), Some(config)) => kind.plan_change(&call, prior, &proposed, config, private).await,
             (None, _) => kind.plan_destroy(&call, prior, private).await,
             (Some(_), None) => Err(without_config().into()),
         };
-        answer::tell(call, answer)
+        response::attach_warnings(call, response)
     }
 
     pub(super) async fn apply(
@@ -41,8 +41,8 @@ impl<P: Provider> Server<P> {
         let config = convert::decode_object(request.config, &kind.ty)?;
         let private = Private::decode(&request.planned_private)?;
         let call = self.call(None)?;
-        // An error without a new state tells the core to keep value, private data and identity as they were.
-        let answer = match (prior, planned) {
+        // After an error without a new state the core keeps value, private data and identity.
+        let response = match (prior, planned) {
             (Some(prior), None) => kind.delete(&call, &prior, &private).await,
             (prior, Some(planned)) => {
                 let config = config.unwrap_or_else(|| planned.clone());
@@ -50,11 +50,11 @@ impl<P: Provider> Server<P> {
             }
             (None, None) => kind.nothing(),
         };
-        answer::tell(call, answer)
+        response::attach_warnings(call, response)
     }
 }
 
-impl<S: Send + Sync + 'static> Kind<S> {
+impl<S: Send + Sync + 'static> RegisteredResource<S> {
     async fn plan_change(
         &self,
         call: &Call<S>,
@@ -109,20 +109,20 @@ impl<S: Send + Sync + 'static> Kind<S> {
         let creates = prior.is_none();
         let prior = prior.unwrap_or_else(|| self.schema.empty_object());
         let mut change = Change { prior, config, planned: planned.clone(), private };
-        let answer = if creates {
+        let response = if creates {
             self.resource.create(call, &mut change).await?
         } else {
             self.resource.update(call, &mut change).await?
         };
-        // The object exists or has changed: from here on nothing may end in an error.
-        let answer = self.storable(call, answer);
-        let filled = plan::fill(&self.schema.block, &planned, &answer, &self.same());
-        for attribute in &filled.disagreements {
-            call.warn(disagreement(attribute, &answer));
+        // The object exists or has changed: no error from here on.
+        let response = self.storable(call, response);
+        let resolved = plan::resolve_unknowns(&self.schema.block, &planned, &response, &self.same());
+        for attribute in &resolved.disagreements {
+            call.warn(disagreement(attribute, &response));
         }
         Ok(proto::apply_resource_change::Response {
-            new_identity: self.identity_of(Some(&filled.state)),
-            new_state: Some(convert::encode(filled.state, &self.ty)?),
+            new_identity: self.identity_of(Some(&resolved.state)),
+            new_state: Some(convert::encode(resolved.state, &self.ty)?),
             private: change.private.without_plan().encode(),
             ..Default::default()
         })
@@ -145,14 +145,14 @@ impl<S: Send + Sync + 'static> Kind<S> {
         })
     }
 
-    /// The answer without values of a wrong type. Those are a mistake of the resource, but the object must not be lost
-    /// for them: the next refresh reads what is missing.
-    fn storable(&self, call: &Call<S>, answer: Object) -> Object {
-        let Type::Object(types) = &self.ty else { return answer };
-        let mut storable = answer.clone();
+    /// Returns the response without values of a wrong type. Those are a bug of the resource, but the object must not be
+    /// lost: the next refresh reads what is missing.
+    fn storable(&self, call: &Call<S>, response: Object) -> Object {
+        let Type::Object(types) = &self.ty else { return response };
+        let mut storable = response.clone();
         for (name, ty) in types {
-            if let Err(error) = wire::msgpack::encode(answer.get(name), ty) {
-                call.warn(invalid(name, &error, &answer));
+            if let Err(error) = wire::msgpack::encode(response.get(name), ty) {
+                call.warn(invalid(name, &error, &response));
                 storable.set(name, Value::Null);
             }
         }
@@ -168,9 +168,9 @@ fn without_config() -> Diagnostic {
     )
 }
 
-fn invalid(attribute: &str, error: &wire::Error, answer: &Object) -> Diagnostic {
+fn invalid(attribute: &str, error: &wire::Error, response: &Object) -> Diagnostic {
     Diagnostic::warning(
-        format!("`{attribute}` of {} could not be stored", title(answer)),
+        format!("`{attribute}` of {} could not be stored", title(response)),
         format!(
             "The provider made a value for `{attribute}` that does not fit its own schema: {error}. The change itself \
              was made, and the next plan reads what is missing. Please report this with the version of the provider."
@@ -179,13 +179,13 @@ fn invalid(attribute: &str, error: &wire::Error, answer: &Object) -> Diagnostic 
     .at(attribute)
 }
 
-fn disagreement(attribute: &str, answer: &Object) -> Diagnostic {
-    let kind = match answer.get(attribute) {
+fn disagreement(attribute: &str, response: &Object) -> Diagnostic {
+    let kind = match response.get(attribute) {
         Value::Null => "no value",
         _ => "another value",
     };
     Diagnostic::warning(
-        format!("`{attribute}` of {} was stored differently", title(answer)),
+        format!("`{attribute}` of {} was stored differently", title(response)),
         format!(
             "The service answered the change with {kind} for `{attribute}` than was planned. The planned value is in the \
              state for now; the next plan reads what the service holds and shows the difference."
@@ -194,6 +194,6 @@ fn disagreement(attribute: &str, answer: &Object) -> Diagnostic {
     .at(attribute)
 }
 
-fn title(answer: &Object) -> &str {
-    answer.get("name").as_str().or_else(|| answer.get("id").as_str()).unwrap_or("the object")
+fn title(response: &Object) -> &str {
+    response.get("name").as_str().or_else(|| response.get("id").as_str()).unwrap_or("the object")
 }

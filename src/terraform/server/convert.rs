@@ -1,4 +1,4 @@
-//! Between our types and the generated messages.
+//! Converts between the types of this module and the generated messages.
 
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path, Severity, Step};
 use crate::terraform::proto;
@@ -9,7 +9,7 @@ use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 use crate::terraform::wire;
 
-/// A value out of a request. An absent one is null.
+/// Decodes a value of a request. An absent value is null.
 pub(super) fn decode(value: Option<proto::DynamicValue>, ty: &Type) -> Result<Value, Diagnostics> {
     let decoded = match value {
         Some(value) if !value.msgpack.is_empty() => wire::msgpack::decode(&value.msgpack, ty),
@@ -19,7 +19,7 @@ pub(super) fn decode(value: Option<proto::DynamicValue>, ty: &Type) -> Result<Va
     decoded.map_err(|error| undecodable(&error).into())
 }
 
-/// An object out of a request; `None` for null.
+/// Decodes an object of a request; `None` for null.
 pub(super) fn decode_object(value: Option<proto::DynamicValue>, ty: &Type) -> Result<Option<Object>, Diagnostics> {
     match decode(value, ty)? {
         Value::Object(object) => Ok(Some(object)),
@@ -33,12 +33,12 @@ pub(super) fn decode_object(value: Option<proto::DynamicValue>, ty: &Type) -> Re
     }
 }
 
-/// An object for an answer.
+/// Encodes an object for a response.
 pub(super) fn encode(object: Object, ty: &Type) -> Result<proto::DynamicValue, Diagnostics> {
     encode_value(&Value::Object(object), ty)
 }
 
-/// Null for an answer, said outright: an absent value is an accident that some RPCs take for "gone".
+/// Encodes null for a response. (An absent value has another meaning in some RPCs.)
 pub(super) fn encode_null(ty: &Type) -> Result<proto::DynamicValue, Diagnostics> {
     encode_value(&Value::Null, ty)
 }
@@ -53,7 +53,7 @@ fn encode_value(value: &Value, ty: &Type) -> Result<proto::DynamicValue, Diagnos
     Ok(proto::DynamicValue { msgpack, json: Vec::new() })
 }
 
-/// What is said about bytes that are not what the schema promises.
+/// Returns the diagnostic for bytes that do not fit the schema.
 pub(super) fn undecodable(error: &wire::Error) -> Diagnostic {
     Diagnostic::error(
         "Unreadable value",
@@ -65,7 +65,7 @@ pub(super) fn undecodable(error: &wire::Error) -> Diagnostic {
     )
 }
 
-/// A diagnostic for an answer.
+/// Converts a diagnostic.
 pub(super) fn diagnostic(diagnostic: Diagnostic) -> proto::Diagnostic {
     let severity = match diagnostic.severity {
         Severity::Error => proto::diagnostic::Severity::Error,
@@ -79,7 +79,7 @@ pub(super) fn diagnostic(diagnostic: Diagnostic) -> proto::Diagnostic {
     }
 }
 
-/// A path for an answer.
+/// Converts a path.
 pub(super) fn path(path: &Path) -> proto::AttributePath {
     let steps = path.steps().iter().map(|step| {
         let selector = match step {
@@ -92,7 +92,7 @@ pub(super) fn path(path: &Path) -> proto::AttributePath {
     proto::AttributePath { steps: steps.collect() }
 }
 
-/// A schema for an answer.
+/// Converts a schema.
 pub(super) fn schema(schema: &Schema) -> proto::Schema {
     proto::Schema { version: schema.version, block: Some(block(&schema.block)) }
 }

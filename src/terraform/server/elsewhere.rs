@@ -1,9 +1,9 @@
-//! Objects that come in and go out: import, moves from other resource types, lists, generated configurations.
+//! The RPCs for import, `moved` across resource types, lists and generated configuration.
 
 use std::sync::Arc;
 
-use super::answer::Answer;
-use super::{Kind, Server, answer, convert};
+use super::response::WithDiagnostics;
+use super::{RegisteredResource, Server, convert, response};
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::moving::MoveSource;
 use crate::terraform::proto;
@@ -19,7 +19,7 @@ impl<P: Provider> Server<P> {
     ) -> Result<proto::import_resource_state::Response, Diagnostics> {
         let kind = self.kind(&request.type_name)?;
         let call = self.call(request.client_capabilities)?;
-        let answer = async {
+        let response = async {
             let identity = kind.decode_identity(request.identity)?.filter(|_| request.id.is_empty());
             let target = identity.as_ref().map_or(ImportTarget::Id(&request.id), ImportTarget::Identity);
             let (state, identity) = kind.stored(kind.resource.import(&call, target).await?)?;
@@ -29,8 +29,8 @@ impl<P: Provider> Server<P> {
                 proto::import_resource_state::ImportedResource { type_name, state, identity, ..Default::default() };
             Ok(proto::import_resource_state::Response { imported_resources: vec![imported], ..Default::default() })
         };
-        let answer = answer.await;
-        answer::tell(call, answer)
+        let response = response.await;
+        response::attach_warnings(call, response)
     }
 
     pub(super) fn move_state(
@@ -74,10 +74,10 @@ impl<P: Provider> Server<P> {
     ) -> Result<proto::validate_list_resource_config::Response, Diagnostics> {
         let kind = self.kind(&request.type_name)?;
         let config = list_config(request.config, &kind.list_schema()?)?;
-        Ok(Answer::with(kind.resource.validate_list(&config)))
+        Ok(WithDiagnostics::with(kind.resource.validate_list(&config)))
     }
 
-    /// The stream's one piece of work: it runs only as long as somebody reads the stream.
+    /// Returns the work of the stream. It runs only while the stream is read.
     pub(super) fn list(
         &self,
         request: proto::list_resource::Request,
@@ -86,7 +86,7 @@ impl<P: Provider> Server<P> {
             let config = list_config(request.config, &kind.list_schema()?)?;
             Ok((Arc::clone(kind), self.call(None)?, config))
         });
-        // Absent, and whatever is negative, is no limit.
+        // Zero and negative numbers mean no limit.
         let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
         async move {
             let (kind, call, config) = prepared?;
@@ -95,7 +95,7 @@ impl<P: Provider> Server<P> {
             match found {
                 Ok(mut events) => {
                     if !warnings.is_empty() {
-                        events.push(answer::event(warnings));
+                        events.push(response::event(warnings));
                     }
                     Ok(events)
                 }
@@ -105,7 +105,7 @@ impl<P: Provider> Server<P> {
     }
 }
 
-impl<S: Send + Sync + 'static> Kind<S> {
+impl<S: Send + Sync + 'static> RegisteredResource<S> {
     fn list_schema(&self) -> Result<Schema, Diagnostics> {
         let missing = || super::not_offered(&format!("lists of `{}`", self.resource.name()));
         self.resource.list_schema().ok_or_else(|| missing().into())
@@ -136,7 +136,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
 fn list_config(config: Option<proto::DynamicValue>, schema: &Schema) -> Result<Object, Diagnostics> {
     match convert::decode(config, &schema.object_type())? {
         Value::Object(config) => Ok(config),
-        // Without a `config` block there is nothing to say.
+        // The `config` block is optional.
         _ => Ok(schema.empty_object()),
     }
 }

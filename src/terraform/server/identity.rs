@@ -1,8 +1,8 @@
-//! Identities in requests and answers. Every answer has one where there is an object: a core drops what is not sent back.
+//! Identities in requests and responses. Every response with an object carries one: a core drops what is not sent back.
 
 use std::collections::HashMap;
 
-use super::{Kind, Server, convert};
+use super::{RegisteredResource, Server, convert};
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::identity::IdentitySchema;
 use crate::terraform::proto;
@@ -42,16 +42,16 @@ impl<P: Provider> Server<P> {
     }
 }
 
-impl<S: Send + Sync + 'static> Kind<S> {
-    /// The identity of an object, for an answer; none where there is no object.
+impl<S: Send + Sync + 'static> RegisteredResource<S> {
+    /// Returns the identity of an object for a response; `None` without an object.
     pub(super) fn identity_of(&self, object: Option<&Object>) -> Option<proto::ResourceIdentityData> {
         let schema = self.identity.as_ref()?;
         let identity = schema.of(object?)?;
-        // It fits: its values are those of an object that was or will be encoded by the same types.
+        // Cannot fail: the values are those of an object that is encoded by the same types.
         data(identity, &schema.object_type(&self.schema.block)).ok()
     }
 
-    /// The identity in a request; `None` where there is none, or the resource has none.
+    /// Decodes the identity of a request; `None` when it is absent or the resource has no identity.
     pub(super) fn decode_identity(
         &self,
         identity: Option<proto::ResourceIdentityData>,
@@ -64,7 +64,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
         }
     }
 
-    /// Refuses an identity that belongs to another object than the state.
+    /// Rejects an identity that belongs to another object than the state.
     pub(super) fn check_identity(&self, identity: Option<&Object>, state: &Object) -> Result<(), Diagnostics> {
         let (Some(schema), Some(identity)) = (&self.identity, identity) else { return Ok(()) };
         match schema.contradiction(identity, state) {

@@ -1,7 +1,7 @@
-//! The service that a core calls: one short function for each RPC, which decodes, asks, and encodes.
+//! The gRPC service that a core calls: one short function for each RPC.
 //!
-//! A person's mistake, the provider's own, even a panic is a diagnostic in the answer; a gRPC status is never used.
-//! RPCs of things that are not offered answer with a diagnostic that says so.
+//! Every error, even a panic, is a diagnostic in the response; a gRPC status is never used. RPCs for features that the
+//! provider does not offer return a diagnostic.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -21,36 +21,36 @@ use super::resource::{Call, Resource};
 use super::schema::Schema;
 use super::types::Type;
 
-mod answer;
 mod change;
 mod convert;
 mod elsewhere;
 mod identity;
 mod object;
+mod response;
 
-/// What the largest configurations need; also the limit of the Go implementations. The library's own is 4 MiB.
-const LARGEST_MESSAGE: usize = 256 << 20;
+/// The limit of the Go implementations. The library's default is 4 MiB.
+const MAX_MESSAGE_SIZE: usize = 256 << 20;
 
-/// The gRPC service for a provider.
+/// Creates the gRPC service for a provider.
 pub fn service<P: Provider>(provider: P) -> ProviderServer<Server<P>> {
     ProviderServer::new(Server::new(provider))
-        .max_decoding_message_size(LARGEST_MESSAGE)
-        .max_encoding_message_size(LARGEST_MESSAGE)
+        .max_decoding_message_size(MAX_MESSAGE_SIZE)
+        .max_encoding_message_size(MAX_MESSAGE_SIZE)
 }
 
 /// A provider as an implementation of the protocol's service.
 pub struct Server<P: Provider> {
     provider: P,
     schema: Schema,
-    resources: BTreeMap<&'static str, Arc<Kind<P::Session>>>,
+    resources: BTreeMap<&'static str, Arc<RegisteredResource<P::Session>>>,
     /// Replaced by every `Configure`: in debug mode one process serves many runs.
     session: RwLock<Option<Arc<P::Session>>>,
-    /// Cancelled by `Stop` and replaced at once, so that what comes after it runs.
+    /// Cancelled by `Stop` and replaced at once, so that later calls run.
     stop: Mutex<CancellationToken>,
 }
 
-/// A resource with what follows from its schema.
-struct Kind<S> {
+/// A resource with the values derived from its schema.
+struct RegisteredResource<S> {
     resource: Box<dyn Resource<S>>,
     schema: Schema,
     ty: Type,
@@ -58,27 +58,27 @@ struct Kind<S> {
 }
 
 impl<P: Provider> Server<P> {
-    /// The service without limits of message sizes, for tests that call it as a Rust trait.
+    /// Creates the service without message size limits, for tests that call it as a Rust trait.
     pub fn new(provider: P) -> Self {
         let schema = provider.schema();
         let resources = provider.resources().into_iter().map(|resource| {
             let schema = resource.schema();
             let ty = schema.object_type();
             let identity = resource.identity();
-            (resource.name(), Arc::new(Kind { resource, schema, ty, identity }))
+            (resource.name(), Arc::new(RegisteredResource { resource, schema, ty, identity }))
         });
         let resources = resources.collect();
         Self { provider, schema, resources, session: RwLock::default(), stop: Mutex::default() }
     }
 
-    fn kind(&self, name: &str) -> Result<&Arc<Kind<P::Session>>, Diagnostics> {
+    fn kind(&self, name: &str) -> Result<&Arc<RegisteredResource<P::Session>>, Diagnostics> {
         self.resources.get(name).ok_or_else(|| {
             let known: Vec<_> = self.resources.keys().map(|name| format!("`{name}`")).collect();
             not_offered(&format!("the resource type `{name}` (it offers {})", known.join(", "))).into()
         })
     }
 
-    /// What the last `Configure` made. States are loaded without one, too.
+    /// Returns the session of the last `Configure`. A core upgrades states without one.
     fn session(&self) -> Option<Arc<P::Session>> {
         self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -106,7 +106,7 @@ fn not_offered(what: &str) -> Diagnostic {
     )
 }
 
-fn refused<A: answer::Answer>(what: &str) -> Result<Response<A>, Status> {
+fn refused<A: response::WithDiagnostics>(what: &str) -> Result<Response<A>, Status> {
     Ok(Response::new(A::with(not_offered(what).into())))
 }
 
@@ -116,35 +116,35 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
         &self,
         _: Request<proto::get_metadata::Request>,
     ) -> Result<Response<proto::get_metadata::Response>, Status> {
-        answer::run("GetMetadata", "", async { Ok(self.metadata()) }).await
+        response::run("GetMetadata", "", async { Ok(self.metadata()) }).await
     }
 
     async fn get_schema(
         &self,
         _: Request<proto::get_provider_schema::Request>,
     ) -> Result<Response<proto::get_provider_schema::Response>, Status> {
-        answer::run("GetSchema", "", async { Ok(self.schemas()) }).await
+        response::run("GetSchema", "", async { Ok(self.schemas()) }).await
     }
 
     async fn get_resource_identity_schemas(
         &self,
         _: Request<proto::get_resource_identity_schemas::Request>,
     ) -> Result<Response<proto::get_resource_identity_schemas::Response>, Status> {
-        answer::run("GetResourceIdentitySchemas", "", async { Ok(self.identity_schemas()) }).await
+        response::run("GetResourceIdentitySchemas", "", async { Ok(self.identity_schemas()) }).await
     }
 
     async fn prepare_provider_config(
         &self,
         request: Request<proto::prepare_provider_config::Request>,
     ) -> Result<Response<proto::prepare_provider_config::Response>, Status> {
-        answer::run("PrepareProviderConfig", "", async { self.validate_provider(request.into_inner()) }).await
+        response::run("PrepareProviderConfig", "", async { self.validate_provider(request.into_inner()) }).await
     }
 
     async fn configure(
         &self,
         request: Request<proto::configure::Request>,
     ) -> Result<Response<proto::configure::Response>, Status> {
-        answer::run("Configure", "", async { self.configure_provider(request.into_inner()) }).await
+        response::run("Configure", "", async { self.configure_provider(request.into_inner()) }).await
     }
 
     async fn validate_resource_type_config(
@@ -153,7 +153,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     ) -> Result<Response<proto::validate_resource_type_config::Response>, Status> {
         let request = request.into_inner();
         let name = request.type_name.clone();
-        answer::run("ValidateResourceTypeConfig", &name, async { self.validate_resource(request) }).await
+        response::run("ValidateResourceTypeConfig", &name, async { self.validate_resource(request) }).await
     }
 
     async fn upgrade_resource_state(
@@ -162,7 +162,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     ) -> Result<Response<proto::upgrade_resource_state::Response>, Status> {
         let request = request.into_inner();
         let name = request.type_name.clone();
-        answer::run("UpgradeResourceState", &name, async { self.upgrade(request) }).await
+        response::run("UpgradeResourceState", &name, async { self.upgrade(request) }).await
     }
 
     async fn read_resource(
@@ -171,7 +171,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     ) -> Result<Response<proto::read_resource::Response>, Status> {
         let request = request.into_inner();
         let name = request.type_name.clone();
-        answer::run("ReadResource", &name, self.read(request)).await
+        response::run("ReadResource", &name, self.read(request)).await
     }
 
     async fn plan_resource_change(
@@ -180,7 +180,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     ) -> Result<Response<proto::plan_resource_change::Response>, Status> {
         let request = request.into_inner();
         let name = request.type_name.clone();
-        answer::run("PlanResourceChange", &name, self.plan(request)).await
+        response::run("PlanResourceChange", &name, self.plan(request)).await
     }
 
     async fn apply_resource_change(
@@ -189,7 +189,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     ) -> Result<Response<proto::apply_resource_change::Response>, Status> {
         let request = request.into_inner();
         let name = request.type_name.clone();
-        answer::run("ApplyResourceChange", &name, self.apply(request)).await
+        response::run("ApplyResourceChange", &name, self.apply(request)).await
     }
 
     async fn import_resource_state(
@@ -198,7 +198,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     ) -> Result<Response<proto::import_resource_state::Response>, Status> {
         let request = request.into_inner();
         let name = request.type_name.clone();
-        answer::run("ImportResourceState", &name, self.import(request)).await
+        response::run("ImportResourceState", &name, self.import(request)).await
     }
 
     async fn stop(&self, _: Request<proto::stop::Request>) -> Result<Response<proto::stop::Response>, Status> {
@@ -273,7 +273,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     ) -> Result<Response<proto::upgrade_resource_identity::Response>, Status> {
         let request = request.into_inner();
         let name = request.type_name.clone();
-        answer::run("UpgradeResourceIdentity", &name, async { self.upgrade_identity(request) }).await
+        response::run("UpgradeResourceIdentity", &name, async { self.upgrade_identity(request) }).await
     }
 
     async fn move_resource_state(
@@ -282,7 +282,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     ) -> Result<Response<proto::move_resource_state::Response>, Status> {
         let request = request.into_inner();
         let name = request.target_type_name.clone();
-        answer::run("MoveResourceState", &name, async { self.move_state(request) }).await
+        response::run("MoveResourceState", &name, async { self.move_state(request) }).await
     }
 
     async fn generate_resource_config(
@@ -291,7 +291,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     ) -> Result<Response<proto::generate_resource_config::Response>, Status> {
         let request = request.into_inner();
         let name = request.type_name.clone();
-        answer::run("GenerateResourceConfig", &name, async { self.generate(request) }).await
+        response::run("GenerateResourceConfig", &name, async { self.generate(request) }).await
     }
 
     async fn validate_list_resource_config(
@@ -300,7 +300,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     ) -> Result<Response<proto::validate_list_resource_config::Response>, Status> {
         let request = request.into_inner();
         let name = request.type_name.clone();
-        answer::run("ValidateListResourceConfig", &name, async { self.validate_list(request) }).await
+        response::run("ValidateListResourceConfig", &name, async { self.validate_list(request) }).await
     }
 
     type ListResourceStream = BoxStream<proto::list_resource::Event>;
@@ -311,7 +311,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     ) -> Result<Response<Self::ListResourceStream>, Status> {
         let request = request.into_inner();
         let name = request.type_name.clone();
-        Ok(Response::new(answer::stream("ListResource", name, self.list(request))))
+        Ok(Response::new(response::stream("ListResource", name, self.list(request))))
     }
 
     async fn validate_action_config(

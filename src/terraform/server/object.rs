@@ -1,15 +1,15 @@
-//! Everything about an object but its changes: schemas, settings, validation, upgrade, read.
+//! The RPCs for schemas, the provider block, validation, state upgrade and read.
 
 use std::sync::{Arc, PoisonError};
 
-use super::{Kind, Server, answer, convert};
+use super::{RegisteredResource, Server, convert, response};
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::plan;
 use crate::terraform::private::Private;
 use crate::terraform::proto;
 use crate::terraform::provider::Provider;
 use crate::terraform::schema::Schema;
-use crate::terraform::server::answer::Answer;
+use crate::terraform::server::response::WithDiagnostics;
 use crate::terraform::value::{Object, Value};
 use crate::terraform::wire;
 
@@ -53,8 +53,9 @@ impl<P: Provider> Server<P> {
         let ty = self.schema.object_type();
         let config = convert::decode_object(request.config.clone(), &ty)?;
         let config = config.unwrap_or_else(|| self.schema.empty_object());
-        let answer = proto::prepare_provider_config::Response { prepared_config: request.config, ..Default::default() };
-        Ok(answer.and(self.provider.validate(&config)))
+        let response =
+            proto::prepare_provider_config::Response { prepared_config: request.config, ..Default::default() };
+        Ok(response.and(self.provider.validate(&config)))
     }
 
     pub(super) fn configure_provider(
@@ -77,8 +78,7 @@ impl<P: Provider> Server<P> {
         let allowed = request.client_capabilities.is_some_and(|client| client.write_only_attributes_allowed);
         let mut diagnostics = kind.resource.validate(&config);
         if !allowed {
-            // Each variable is unknown to older cores here: only a value that is certain is refused. The plan refuses
-            // the rest.
+            // In older cores each variable is unknown here: only a known value is rejected. The plan rejects the rest.
             diagnostics.extend(kind.refuse_write_only(&config, |value| !value.is_unknown()));
         }
         Ok(proto::validate_resource_type_config::Response::with(diagnostics))
@@ -111,27 +111,27 @@ impl<P: Provider> Server<P> {
         let identity = kind.decode_identity(request.current_identity)?;
         kind.check_identity(identity.as_ref(), &state)?;
         let call = self.call(request.client_capabilities)?;
-        let answer = kind.resource.read(&call, &state, &private).await.and_then(|found| match found {
+        let response = kind.resource.read(&call, &state, &private).await.and_then(|found| match found {
             Some(found) => {
-                let found = plan::respell(&kind.schema.block, &state, found, &kind.same());
+                let found = plan::keep_prior_spelling(&kind.schema.block, &state, found, &kind.same());
                 kind.resource.seen(call.session(), &found);
                 kind.stored(found)
             }
             None => Ok((convert::encode_null(&kind.ty)?, None)),
         });
-        let answer = answer.map(|(new_state, new_identity)| proto::read_resource::Response {
+        let response = response.map(|(new_state, new_identity)| proto::read_resource::Response {
             new_state: Some(new_state),
-            // What is not sent back is lost.
+            // A core drops private data that is not returned.
             private: request.private,
             new_identity,
             ..Default::default()
         });
-        answer::tell(call, answer)
+        response::attach_warnings(call, response)
     }
 }
 
-impl<S: Send + Sync + 'static> Kind<S> {
-    /// An object that was found, complete and without what is never stored, and its identity.
+impl<S: Send + Sync + 'static> RegisteredResource<S> {
+    /// Encodes an object for the state, without write-only values, and its identity.
     pub(super) fn stored(
         &self,
         object: Object,
@@ -146,7 +146,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
         |attribute: &str, a: &Value, b: &Value| a == b || self.resource.same(attribute, a, b)
     }
 
-    /// Errors for the write-only values that a core would store because it does not know what they are.
+    /// Returns errors for write-only values that a core without support for them would store.
     pub(super) fn refuse_write_only(&self, config: &Object, refused: impl Fn(&Value) -> bool) -> Diagnostics {
         let values = self.schema.block.write_only_values(config).into_iter();
         values
@@ -165,7 +165,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
             .collect()
     }
 
-    /// An object that was read: a core stores it, so nothing in it may be unknown.
+    /// Encodes an object that a core stores, so nothing in it may be unknown.
     fn encode_stored(&self, object: Object) -> Result<proto::DynamicValue, Diagnostics> {
         let unknown = object.iter().find(|(_, value)| !value.is_wholly_known());
         match unknown {
@@ -183,7 +183,7 @@ impl<S: Send + Sync + 'static> Kind<S> {
     }
 }
 
-/// Only what is implemented: a core relies on each of them.
+/// Returns the implemented capabilities: a core relies on each of them.
 fn capabilities() -> proto::ServerCapabilities {
     proto::ServerCapabilities {
         plan_destroy: true,
@@ -193,7 +193,7 @@ fn capabilities() -> proto::ServerCapabilities {
     }
 }
 
-/// A stored object in the shape of today's schema: attributes it lacks are null, those it has too many are dropped.
+/// Decodes a stored object by the current schema: missing attributes are null, others are dropped.
 fn stored_object(schema: &Schema, raw: &proto::RawState, version: i64) -> Result<Object, Diagnostics> {
     if version > schema.version || !raw.flatmap.is_empty() || raw.json.is_empty() {
         return Err(Diagnostic::error(

@@ -10,7 +10,7 @@ mod trouble;
 use tonic::Request;
 
 use self::toys::Toys;
-use super::answer::Answer;
+use super::response::WithDiagnostics;
 use super::{Server, convert};
 use crate::terraform::notation::{entries, object, proposed, show, state};
 use crate::terraform::proto::provider_server::Provider as _;
@@ -86,13 +86,13 @@ impl Core {
 
     async fn plan(&self, of: &str, prior: &str, config: &str, private: &[u8]) -> Told {
         let request = self.plan_request(of, prior, config, private);
-        let mut answer = self.server.plan_resource_change(Request::new(request)).await.unwrap().into_inner();
-        let replace = answer.requires_replace.iter().map(path);
+        let mut response = self.server.plan_resource_change(Request::new(request)).await.unwrap().into_inner();
+        let replace = response.requires_replace.iter().map(path);
         Told {
             replace: replace.collect::<Vec<_>>().join(" "),
-            said: said(&mut answer),
-            state: self.decode(of, answer.planned_state),
-            private: answer.planned_private,
+            said: said(&mut response),
+            state: self.decode(of, response.planned_state),
+            private: response.planned_private,
         }
     }
 
@@ -125,12 +125,12 @@ impl Core {
 
     async fn apply_as_it_is(&self, request: proto::apply_resource_change::Request) -> Told {
         let of = request.type_name.clone();
-        let mut answer = self.server.apply_resource_change(Request::new(request)).await.unwrap().into_inner();
+        let mut response = self.server.apply_resource_change(Request::new(request)).await.unwrap().into_inner();
         Told {
             replace: String::new(),
-            said: said(&mut answer),
-            state: self.decode(&of, answer.new_state),
-            private: answer.private,
+            said: said(&mut response),
+            state: self.decode(&of, response.new_state),
+            private: response.private,
         }
     }
 
@@ -142,21 +142,21 @@ impl Core {
             client_capabilities: self.capabilities,
             ..Default::default()
         };
-        let mut answer = self.server.read_resource(Request::new(request)).await.unwrap().into_inner();
+        let mut response = self.server.read_resource(Request::new(request)).await.unwrap().into_inner();
         Told {
             replace: String::new(),
-            said: said(&mut answer),
-            state: self.decode(of, answer.new_state),
-            private: answer.private,
+            said: said(&mut response),
+            state: self.decode(of, response.new_state),
+            private: response.private,
         }
     }
 
     async fn import(&self, of: &str, id: &str) -> Told {
         let request =
             proto::import_resource_state::Request { type_name: of.into(), id: id.into(), ..Default::default() };
-        let mut answer = self.server.import_resource_state(Request::new(request)).await.unwrap().into_inner();
-        let said = said(&mut answer);
-        let mut imported = answer.imported_resources.into_iter();
+        let mut response = self.server.import_resource_state(Request::new(request)).await.unwrap().into_inner();
+        let said = said(&mut response);
+        let mut imported = response.imported_resources.into_iter();
         let first = imported.next().unwrap_or_default();
         assert!(imported.next().is_none() && (first.type_name == of || first.state.is_none()));
         Told { replace: String::new(), said, state: self.decode(of, first.state), private: first.private }
@@ -165,9 +165,9 @@ impl Core {
     async fn upgrade(&self, of: &str, version: i64, json: &str) -> Told {
         let raw_state = Some(proto::RawState { json: json.into(), ..Default::default() });
         let request = proto::upgrade_resource_state::Request { type_name: of.into(), version, raw_state };
-        let mut answer = self.server.upgrade_resource_state(Request::new(request)).await.unwrap().into_inner();
+        let mut response = self.server.upgrade_resource_state(Request::new(request)).await.unwrap().into_inner();
         let (replace, private) = Default::default();
-        Told { replace, private, said: said(&mut answer), state: self.decode(of, answer.upgraded_state) }
+        Told { replace, private, said: said(&mut response), state: self.decode(of, response.upgraded_state) }
     }
 
     async fn stop(&self) {
@@ -204,8 +204,8 @@ impl Told {
 }
 
 /// Severity, summary and place of each message, in a line.
-fn said<A: Answer>(answer: &mut A) -> String {
-    answer.diagnostics().iter().map(line).collect::<Vec<_>>().join("\n")
+fn said<A: WithDiagnostics>(response: &mut A) -> String {
+    response.diagnostics().iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn line(diagnostic: &proto::Diagnostic) -> String {

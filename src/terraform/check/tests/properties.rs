@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::terraform::check;
 use crate::terraform::notation::{proposed, show};
-use crate::terraform::plan::{differs, fill, propose, respell};
+use crate::terraform::plan::{differs, keep_prior_spelling, propose, resolve_unknowns};
 use crate::terraform::schema::{Attribute, Block, NestedBlock, Presence, computed, optional, required};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Unknown, Value};
@@ -33,10 +33,10 @@ proptest! {
     fn an_apply_returns_the_plan_and_nothing_unknown(Case { block, prior, config, answer } in a_case()) {
         let proposed = proposed(&block, prior.as_ref(), &config);
         let plan = propose(&block, prior.as_ref(), &proposed, &config, &trimmed).state;
-        let filled = fill(&block, &plan, &answer, &trimmed).state;
-        prop_assert!(filled.values().all(Value::is_wholly_known));
-        prop_assert!(conforms(&plan.into(), &filled.clone().into()));
-        prop_assert!(block.write_only_values(&filled).is_empty());
+        let resolved = resolve_unknowns(&block, &plan, &answer, &trimmed).state;
+        prop_assert!(resolved.values().all(Value::is_wholly_known));
+        prop_assert!(conforms(&plan.into(), &resolved.clone().into()));
+        prop_assert!(block.write_only_values(&resolved).is_empty());
     }
 
     #[test]
@@ -44,12 +44,12 @@ proptest! {
         let config = block.complete(known(config));
         let merged = proposed(&block, prior.as_ref(), &config);
         let plan = propose(&block, prior.as_ref(), &merged, &config, &trimmed).state;
-        let state = fill(&block, &plan, &answer, &trimmed).state;
+        let state = resolve_unknowns(&block, &plan, &answer, &trimmed).state;
         let merged = proposed(&block, Some(&state), &config);
         let again = propose(&block, Some(&state), &merged, &config, &trimmed);
         prop_assert!(!differs(&state, &again.state), "{}\n{}", show(&state), show(&again.state));
         prop_assert!(again.replace.is_empty());
-        prop_assert!(respell(&block, &state, state.clone(), &trimmed) == state);
+        prop_assert!(keep_prior_spelling(&block, &state, state.clone(), &trimmed) == state);
     }
 }
 
@@ -65,8 +65,8 @@ struct Case {
 impl std::fmt::Debug for Case {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for attribute in &self.block.attributes {
-            let Attribute { name, presence, default, write_only, kept, .. } = attribute;
-            write!(formatter, "{name}: {presence:?} {} {write_only} {kept}; ", default.is_some())?;
+            let Attribute { name, presence, default, write_only, use_state_for_unknown, .. } = attribute;
+            write!(formatter, "{name}: {presence:?} {} {write_only} {use_state_for_unknown}; ", default.is_some())?;
         }
         let prior = self.prior.as_ref().map_or_else(|| "-".to_owned(), show);
         write!(formatter, "\nprior {prior}\nconfig {}\nanswer {}", show(&self.config), show(&self.answer))
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Case {
 fn a_case() -> impl Strategy<Value = Case> {
     a_block(2).prop_flat_map(|block| {
         let prior = prop::option::of(an_object(&block, Role::State));
-        (prior, an_object(&block, Role::Config), an_object(&block, Role::Answer))
+        (prior, an_object(&block, Role::Config), an_object(&block, Role::WithDiagnostics))
             .prop_map(move |(prior, config, answer)| Case { block: block.clone(), prior, config, answer })
     })
 }
@@ -85,7 +85,7 @@ fn a_case() -> impl Strategy<Value = Case> {
 enum Role {
     State,
     Config,
-    Answer,
+    WithDiagnostics,
 }
 
 fn a_block(depth: u32) -> BoxedStrategy<Block> {
@@ -110,7 +110,7 @@ fn an_attribute(name: &'static str) -> impl Strategy<Value = Attribute> {
         1 => Just(Type::List(Box::new(Type::String))),
         1 => Just(Type::Map(Box::new(Type::String))),
     ];
-    (0..6, any::<bool>(), any::<bool>(), ty).prop_map(move |(kind, kept, replaces, ty)| {
+    (0..6, any::<bool>(), any::<bool>(), ty).prop_map(move |(kind, use_state_for_unknown, requires_replace, ty)| {
         let attribute = match kind {
             0 => required(name, ty, ""),
             1 => optional(name, ty, ""),
@@ -119,7 +119,7 @@ fn an_attribute(name: &'static str) -> impl Strategy<Value = Attribute> {
             4 => optional(name, Type::String, "").default("x"),
             _ => return optional(name, ty, "").write_only(),
         };
-        Attribute { kept, replaces, ..attribute }
+        Attribute { use_state_for_unknown, requires_replace, ..attribute }
     })
 }
 

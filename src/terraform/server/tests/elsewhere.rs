@@ -72,8 +72,8 @@ async fn every_answer_with_an_object_has_its_identity() {
             prior_identity: identity("id=9"),
             ..core.plan_request(BALL, prior, config, b"")
         };
-        let answer = core.server.plan_resource_change(Request::new(request)).await.unwrap().into_inner();
-        assert_eq!(shown(answer.planned_identity), expected, "{prior} {config}");
+        let response = core.server.plan_resource_change(Request::new(request)).await.unwrap().into_inner();
+        assert_eq!(shown(response.planned_identity), expected, "{prior} {config}");
     }
     for (prior, planned, config, expected) in [
         ("-", "id=? name=a seen=?", "name=a", "id=1"),
@@ -81,8 +81,8 @@ async fn every_answer_with_an_object_has_its_identity() {
         ("id=2 name=a", "-", "-", "absent"),
     ] {
         let request = core.apply_request(BALL, prior, planned, config, b"");
-        let answer = core.server.apply_resource_change(Request::new(request)).await.unwrap().into_inner();
-        assert_eq!(shown(answer.new_identity), expected, "{prior} {config}");
+        let response = core.server.apply_resource_change(Request::new(request)).await.unwrap().into_inner();
+        assert_eq!(shown(response.new_identity), expected, "{prior} {config}");
     }
     const CONTRADICTION: &str = "error: State and identity are of different objects";
     for (state, current, expected, message) in [
@@ -99,10 +99,10 @@ async fn every_answer_with_an_object_has_its_identity() {
             current_identity: if current == "-" { None } else { identity(current) },
             ..Default::default()
         };
-        let mut answer = core.server.read_resource(Request::new(request)).await.unwrap().into_inner();
-        assert_eq!(said(&mut answer), message, "{state} {current}");
-        assert_eq!(answer.new_state.is_some(), message.is_empty());
-        assert_eq!(shown(answer.new_identity), expected, "{state} {current}");
+        let mut response = core.server.read_resource(Request::new(request)).await.unwrap().into_inner();
+        assert_eq!(said(&mut response), message, "{state} {current}");
+        assert_eq!(response.new_state.is_some(), message.is_empty());
+        assert_eq!(shown(response.new_identity), expected, "{state} {current}");
     }
 }
 
@@ -116,8 +116,8 @@ async fn objects_are_imported_by_id_or_by_identity() {
             identity: by,
             ..Default::default()
         };
-        let answer = core.server.import_resource_state(Request::new(request)).await.unwrap().into_inner();
-        let [imported] = <[_; 1]>::try_from(answer.imported_resources).ok().unwrap();
+        let response = core.server.import_resource_state(Request::new(request)).await.unwrap().into_inner();
+        let [imported] = <[_; 1]>::try_from(response.imported_resources).ok().unwrap();
         assert_eq!(shown(imported.identity), format!("id={expected}"));
         assert_eq!(core.decode(BALL, imported.state), format!("id={expected}"));
     }
@@ -137,9 +137,9 @@ async fn identities_of_this_version_are_upgraded_and_others_are_refused() {
     ] {
         let request =
             proto::upgrade_resource_identity::Request { type_name: BALL.into(), version, raw_identity: json(raw) };
-        let mut answer = core.server.upgrade_resource_identity(Request::new(request)).await.unwrap().into_inner();
-        assert_eq!(said(&mut answer), message, "{raw}");
-        assert_eq!(shown(answer.upgraded_identity), expected, "{raw}");
+        let mut response = core.server.upgrade_resource_identity(Request::new(request)).await.unwrap().into_inner();
+        assert_eq!(said(&mut response), message, "{raw}");
+        assert_eq!(shown(response.upgraded_identity), expected, "{raw}");
     }
 }
 
@@ -163,12 +163,12 @@ async fn an_object_of_another_type_is_taken_over_without_settings() {
             target_type_name: target.into(),
             ..Default::default()
         };
-        let mut answer = core.server.move_resource_state(Request::new(request)).await.unwrap().into_inner();
-        assert_eq!(said(&mut answer), message, "{target} {of}");
-        assert_eq!(core.decode(target, answer.target_state), expected);
+        let mut response = core.server.move_resource_state(Request::new(request)).await.unwrap().into_inner();
+        assert_eq!(said(&mut response), message, "{target} {of}");
+        assert_eq!(core.decode(target, response.target_state), expected);
         if message.is_empty() {
-            assert!(shown(answer.target_identity).starts_with("id="));
-            assert_eq!(answer.target_private, br#"{"format":1,"kept":{"version":3}}"#);
+            assert!(shown(response.target_identity).starts_with("id="));
+            assert_eq!(response.target_private, br#"{"format":1,"kept":{"version":3}}"#);
         }
     }
 }
@@ -233,8 +233,8 @@ async fn the_configuration_of_a_list_is_checked() {
         let config = Some(DynamicValue { msgpack: msgpack.to_vec(), json: Vec::new() });
         let request =
             proto::validate_list_resource_config::Request { type_name: of.into(), config, ..Default::default() };
-        let mut answer = core.server.validate_list_resource_config(Request::new(request)).await.unwrap().into_inner();
-        assert_eq!(said(&mut answer), expected, "{of} {msgpack:02x?}");
+        let mut response = core.server.validate_list_resource_config(Request::new(request)).await.unwrap().into_inner();
+        assert_eq!(said(&mut response), expected, "{of} {msgpack:02x?}");
     }
 }
 
@@ -248,8 +248,8 @@ async fn a_configuration_is_generated_without_what_only_the_provider_sets() {
     ] {
         let request =
             proto::generate_resource_config::Request { type_name: BALL.into(), state: core.encode(BALL, state) };
-        let mut answer = core.server.generate_resource_config(Request::new(request)).await.unwrap().into_inner();
-        assert_eq!(said(&mut answer), "");
-        assert_eq!(Told::of(&core.decode(BALL, answer.config)), Told::of(expected), "{state}");
+        let mut response = core.server.generate_resource_config(Request::new(request)).await.unwrap().into_inner();
+        assert_eq!(said(&mut response), "");
+        assert_eq!(Told::of(&core.decode(BALL, response.config)), Told::of(expected), "{state}");
     }
 }

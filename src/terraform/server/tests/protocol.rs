@@ -51,8 +51,8 @@ async fn every_rpc_answers_an_empty_request() {
     let functions = core.server.get_functions(Request::new(Default::default())).await.unwrap().into_inner();
     assert!(functions.functions.is_empty() && functions.diagnostics.is_empty());
     let function = proto::call_function::Request { name: "upper".into(), ..Default::default() };
-    let answer = core.server.call_function(Request::new(function)).await.unwrap().into_inner();
-    assert!(answer.result.is_none() && answer.error.unwrap().text.contains("`upper`"));
+    let response = core.server.call_function(Request::new(function)).await.unwrap().into_inner();
+    assert!(response.result.is_none() && response.error.unwrap().text.contains("`upper`"));
 
     let stream = core.server.list_resource(Request::new(Default::default())).await.unwrap().into_inner();
     let events: Vec<_> = stream.collect().await;
@@ -69,10 +69,10 @@ async fn every_rpc_answers_an_empty_request() {
 async fn an_unknown_type_is_an_error_that_lists_the_known_ones() {
     let core = Core::configured().await;
     let request = proto::read_resource::Request { type_name: "toy_bell".into(), ..Default::default() };
-    let answer = core.server.read_resource(Request::new(request)).await.unwrap().into_inner();
-    let [error] = answer.diagnostics.as_slice() else { panic!("one error") };
+    let response = core.server.read_resource(Request::new(request)).await.unwrap().into_inner();
+    let [error] = response.diagnostics.as_slice() else { panic!("one error") };
     assert!(["`toy_bell`", "`toy_ball`", "`toy_trouble`"].iter().all(|name| error.detail.contains(name)));
-    assert!(answer.new_state.is_none());
+    assert!(response.new_state.is_none());
 }
 
 #[tokio::test]
@@ -132,9 +132,9 @@ async fn the_provider_block_is_validated_and_sent_back_as_it_came() {
     ] {
         let config = Some(DynamicValue { msgpack, json: Vec::new() });
         let request = proto::prepare_provider_config::Request { config: config.clone() };
-        let mut answer = core.server.prepare_provider_config(Request::new(request)).await.unwrap().into_inner();
-        assert_eq!(said(&mut answer), expected);
-        assert!(answer.prepared_config == config);
+        let mut response = core.server.prepare_provider_config(Request::new(request)).await.unwrap().into_inner();
+        assert_eq!(said(&mut response), expected);
+        assert!(response.prepared_config == config);
     }
 }
 
@@ -257,8 +257,8 @@ async fn values_may_come_as_json() {
         config: json(ball),
         ..Default::default()
     };
-    let answer = core.server.plan_resource_change(Request::new(request)).await.unwrap().into_inner();
-    assert_eq!(core.decode("toy_ball", answer.planned_state), "color=red id=? name=a seen=?");
+    let response = core.server.plan_resource_change(Request::new(request)).await.unwrap().into_inner();
+    assert_eq!(core.decode("toy_ball", response.planned_state), "color=red id=? name=a seen=?");
 }
 
 #[tokio::test]

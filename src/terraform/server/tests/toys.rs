@@ -93,10 +93,10 @@ impl Resource<Shop> for Balls {
 
     fn schema(&self) -> Schema {
         Schema::new("A ball.")
-            .attribute(computed("id", Type::String, "Identifier.").kept())
+            .attribute(computed("id", Type::String, "Identifier.").use_state_for_unknown())
             .attribute(required("name", Type::String, "Name."))
             .attribute(optional("color", Type::String, "Color.").default("red"))
-            .attribute(optional("shape", Type::String, "Shape.").replaces())
+            .attribute(optional("shape", Type::String, "Shape.").requires_replace())
             .attribute(optional("pin", Type::String, "Secret.").write_only())
             .attribute(computed("seen", Type::String, "Last seen."))
             .block("timeouts", Block::new("").attribute(optional("create", Type::String, "")))
@@ -182,9 +182,9 @@ struct Trouble;
 impl Trouble {
     /// Does what `mode` says, in whatever RPC.
     async fn act(&self, call: &Call<Shop>, object: &Object) -> Result<Object, Diagnostics> {
-        let mut answer = object.clone();
-        answer.set("id", "1");
-        answer.set("size", "big");
+        let mut response = object.clone();
+        response.set("id", "1");
+        response.set("size", "big");
         match object.get("mode").as_str().unwrap_or_default() {
             "panic" => panic!("hunter2"),
             "refuse" => {
@@ -199,17 +199,17 @@ impl Trouble {
                 assert!(call.is_stopped() && call.unless_stopped(async {}).await.is_none());
                 return Err(Diagnostic::error("Stopped", "").into());
             }
-            "unknown" => answer.set("size", Value::unknown()),
-            "wrong" => answer.set("size", Value::List(vec!["hunter2".into()])),
-            "misfit" => answer.set("note", true),
-            "other" => answer.set("note", "hunter2"),
-            "less" => answer.set("note", Value::Null),
-            "more" => answer.set("more", "hunter2"),
-            "leak" => answer.set("pin", "hunter2"),
-            "nothing" => answer = Object::new(),
+            "unknown" => response.set("size", Value::unknown()),
+            "wrong" => response.set("size", Value::List(vec!["hunter2".into()])),
+            "misfit" => response.set("note", true),
+            "other" => response.set("note", "hunter2"),
+            "less" => response.set("note", Value::Null),
+            "more" => response.set("more", "hunter2"),
+            "leak" => response.set("pin", "hunter2"),
+            "nothing" => response = Object::new(),
             _ => assert!(!call.is_stopped() && call.unless_stopped(async {}).await.is_some()),
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 
@@ -221,7 +221,7 @@ impl Resource<Shop> for Trouble {
 
     fn schema(&self) -> Schema {
         let mut schema = Schema::new("Trouble.")
-            .attribute(computed("id", Type::String, "Identifier.").kept())
+            .attribute(computed("id", Type::String, "Identifier.").use_state_for_unknown())
             .attribute(optional("mode", Type::String, "What goes wrong in which RPC."))
             .attribute(optional("plan", Type::String, "What goes wrong in the plan."))
             .attribute(optional("note", Type::String, "Any text."))
@@ -268,10 +268,10 @@ impl Resource<Shop> for Trouble {
     }
 
     async fn create(&self, call: &Call<Shop>, change: &mut Change) -> Result<Object, Diagnostics> {
-        let answer = self.act(call, &change.planned).await;
+        let response = self.act(call, &change.planned).await;
         // What it does to the plan changes nothing.
         change.planned = Object::new();
-        answer
+        response
     }
 
     async fn read(&self, call: &Call<Shop>, state: &Object, _: &Private) -> Result<Option<Object>, Diagnostics> {

@@ -123,8 +123,8 @@ async fn a_panic_is_an_error_without_its_message_and_the_next_call_works() {
 
     // Where it happened is known once the program has installed its hook; tests keep that of the standard library.
     let request = core.apply_request(OF, "-", "mode=panic", "mode=panic", b"");
-    let answer = core.server.apply_resource_change(Request::new(request)).await.unwrap().into_inner();
-    assert!(answer.diagnostics[0].detail.contains("its work on ApplyResourceChange at "));
+    let response = core.server.apply_resource_change(Request::new(request)).await.unwrap().into_inner();
+    assert!(response.diagnostics[0].detail.contains("its work on ApplyResourceChange at "));
 }
 
 #[tokio::test]

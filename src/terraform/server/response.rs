@@ -1,4 +1,4 @@
-//! What every RPC has in common: a panic becomes a diagnostic, diagnostics go into the answer, one line goes to the log.
+//! Runs the work of an RPC: converts errors and panics to diagnostics of the response and writes one log line.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -15,31 +15,31 @@ use crate::terraform::proto;
 use crate::terraform::proto::list_resource::Event;
 use crate::terraform::resource::Call;
 
-/// An answer that can carry diagnostics.
-pub(super) trait Answer: Default {
-    /// Where they go.
+/// A response that carries diagnostics.
+pub(super) trait WithDiagnostics: Default {
+    /// Returns the diagnostics of the response.
     fn diagnostics(&mut self) -> &mut Vec<proto::Diagnostic>;
 
-    /// An answer of nothing but diagnostics.
+    /// Creates a response of nothing but diagnostics.
     fn with(diagnostics: Diagnostics) -> Self {
         Self::default().and(diagnostics)
     }
 
-    /// The same answer with further diagnostics.
+    /// Adds diagnostics.
     fn and(mut self, diagnostics: Diagnostics) -> Self {
         self.diagnostics().extend(diagnostics.into_iter().map(convert::diagnostic));
         self
     }
 }
 
-/// The answer, or what went wrong, together with what the call had to say on the way.
-pub(super) fn tell<A: Answer, S: Send + Sync + 'static>(
+/// Returns the response, or the errors, together with the warnings of the call.
+pub(super) fn attach_warnings<A: WithDiagnostics, S: Send + Sync + 'static>(
     call: Call<S>,
-    answer: Result<A, Diagnostics>,
+    response: Result<A, Diagnostics>,
 ) -> Result<A, Diagnostics> {
     let mut told = call.into_warnings();
-    match answer {
-        Ok(answer) => Ok(answer.and(told)),
+    match response {
+        Ok(response) => Ok(response.and(told)),
         Err(errors) => {
             told.extend(errors);
             Err(told)
@@ -47,26 +47,26 @@ pub(super) fn tell<A: Answer, S: Send + Sync + 'static>(
     }
 }
 
-/// Runs the work of an RPC. Errors become an answer that holds nothing else.
-pub(super) async fn run<A: Answer>(
+/// Runs the work of an RPC. Errors become a response without other content.
+pub(super) async fn run<A: WithDiagnostics>(
     rpc: &'static str,
     object: &str,
     work: impl Future<Output = Result<A, Diagnostics>>,
 ) -> Result<Response<A>, Status> {
     let start = Instant::now();
-    // A panic leaves nothing half-changed behind: what an RPC shares with others is behind locks that recover.
+    // Unwind safety: what RPCs share is behind locks that recover from poisoning.
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
-    let mut answer = match outcome {
-        Ok(Ok(answer)) => answer,
+    let mut response = match outcome {
+        Ok(Ok(response)) => response,
         Ok(Err(diagnostics)) => A::with(diagnostics),
         Err(_payload_may_hold_a_secret) => A::with(panicked(rpc).into()),
     };
-    log(rpc, object, start, answer.diagnostics());
-    Ok(Response::new(answer))
+    log(rpc, object, start, response.diagnostics());
+    Ok(Response::new(response))
 }
 
-/// Runs the work of an RPC that answers with a stream of events. It begins when the stream is read, and ends when nobody
-/// reads it any more. Errors become one event that holds nothing else.
+/// Runs the work of an RPC that returns a stream of events. It starts when the stream is read and ends when the stream is
+/// dropped. Errors become one event without other content.
 pub(super) fn stream(
     rpc: &'static str,
     object: String,
@@ -86,7 +86,7 @@ pub(super) fn stream(
     Box::pin(events.flatten_stream())
 }
 
-/// An event of nothing but diagnostics.
+/// Creates an event of nothing but diagnostics.
 pub(super) fn event(diagnostics: Diagnostics) -> Event {
     Event { diagnostic: diagnostics.into_iter().map(convert::diagnostic).collect(), ..Default::default() }
 }
@@ -112,9 +112,9 @@ fn panicked(rpc: &str) -> Diagnostic {
     )
 }
 
-macro_rules! answers {
+macro_rules! with_diagnostics {
     ($($module:ident,)*) => {
-        $(impl Answer for proto::$module::Response {
+        $(impl WithDiagnostics for proto::$module::Response {
             fn diagnostics(&mut self) -> &mut Vec<proto::Diagnostic> {
                 &mut self.diagnostics
             }
@@ -122,7 +122,7 @@ macro_rules! answers {
     };
 }
 
-answers! {
+with_diagnostics! {
     apply_resource_change,
     close_ephemeral_resource,
     configure,

@@ -17,7 +17,7 @@ mod terraform;
 
 mod act;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use self::act::{Connection, RIGHT, Stage};
@@ -26,7 +26,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let keep = arguments.iter().any(|argument| argument == "--keep");
     if arguments.iter().any(|argument| argument != "--keep") {
-        println!("usage: cargo demo [-- --keep]\n\n--keep leaves the servers running, so that you can go on by hand");
+        println!(
+            "usage: cargo demo [--release] [-- --keep]\n\n--release  uses an optimized provider, which takes minutes to \
+             compile\n--keep     leaves the servers running, so that you can continue by hand"
+        );
         return ExitCode::from(2);
     }
     match prepare().and_then(|stage| play(stage, keep)) {
@@ -45,28 +48,34 @@ fn prepare() -> Result<Stage, String> {
     println!("  terraform   {}", program.display());
     let provider = build()?;
     println!("  provider    {}", provider.display());
+    println!("  servers     waiting for PostgreSQL and the KMS to start …");
     let stage = Stage::set(&provider)?;
     println!("  PostgreSQL  {}:{} (its own, in a temporary folder)", stage.postgres.host(), stage.postgres.port());
     println!("  KMS         {}", stage.kms.url());
     Ok(stage)
 }
 
-/// The release build of the provider: what users run.
+/// Builds the provider in the profile of this program, so that the crates which were compiled for this program serve both.
 fn build() -> Result<PathBuf, String> {
-    println!("  building the provider in release mode (about four minutes the first time)");
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // This program is `PROFILE_FOLDER/examples/demo`, and the provider `PROFILE_FOLDER/terraform-provider-kms`.
+    let demo = std::env::current_exe().map_err(|error| format!("the path of the demo is unknown: {error}"))?;
+    let folder = demo.ancestors().nth(2).ok_or("the demo is not in a target folder of cargo")?;
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") => "dev",
+        Some(profile) => profile,
+        None => return Err("the demo is not in a target folder of cargo".to_owned()),
+    };
+    println!("  provider    waiting for cargo to link it in the profile `{profile}` …");
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--quiet", "--bin", "terraform-provider-kms"])
-        .current_dir(manifest)
+        // With the demo as a second target, cargo chooses the same features of all crates as for the demo alone.
+        .args(["build", "--quiet", "--bin", "terraform-provider-kms", "--example", "demo", "--profile", profile])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .map_err(|error| format!("cargo cannot be started: {error}"))?;
     if !status.success() {
         return Err("the provider could not be built; the compiler's messages are above".to_owned());
     }
-    // The demo itself is `TARGET/debug/examples/demo`.
-    let demo = std::env::current_exe().map_err(|error| format!("the demo cannot find itself: {error}"))?;
-    let target = demo.ancestors().nth(3).ok_or("the demo is not in a target folder of cargo")?;
-    Ok(target.join("release/terraform-provider-kms"))
+    Ok(folder.join(format!("terraform-provider-kms{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn play(stage: Stage, keep: bool) -> Result<(), String> {
@@ -124,7 +133,7 @@ fn play(stage: Stage, keep: bool) -> Result<(), String> {
 
     say("That was all. What to try next:");
     println!(
-        "  cargo demo -- --keep   the same, and the servers stay for you to go on\n\
+        "  cargo demo -- --keep   the same, and the servers stay for you to continue\n\
          \x20 cargo kms              the local KMS server alone, with a configuration to paste\n\
          \x20 cargo test             everything, proven\n\
          \x20 README.md              your first connection to a real KMS"

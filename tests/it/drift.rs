@@ -52,7 +52,7 @@ fn a_password_that_is_stale_is_told_and_not_sent() {
     scene.postgres.sql(&format!("ALTER ROLE {} PASSWORD 'changed-outside'", scene.role));
     saved_outside(&scene, "changed-outside");
     let plan = scene.workspace.plan().expect(0);
-    plan.says(&[WARNING, "no longer work", "Nothing is planned", "`password_wo`"]);
+    plan.says(&[WARNING, "no longer work", "No update of the credentials is planned", "`password_wo`"]);
     scene.workspace.apply().expect(0);
     assert_eq!(scene.stored()["credentials"]["password"], "changed-outside");
     // The way out that the message names.
@@ -70,12 +70,56 @@ fn unchecked_password_is_not_sent_unasked() {
     written_again(&scene);
     scene.workspace.set("KMS_VALIDATION", "off");
     for command in [Workspace::plan, Workspace::apply, Workspace::plan] {
-        command(&scene.workspace).expect(0).says(&[WARNING, "The provider could not check", "Nothing is planned"]);
+        command(&scene.workspace).expect(0).says(&[
+            WARNING,
+            "The provider could not check",
+            "No update of the credentials is planned",
+        ]);
     }
     // A new version asks for it.
     scene.configure(&[("password_wo_version", "2")]);
     scene.workspace.apply().expect(0);
     scene.is_settled();
+}
+
+/// As after a rotation that switches between two roles.
+#[test]
+fn other_role_set_outside_is_no_error_where_the_configured_one_is_refused() {
+    let mut scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    let other = format!("{}_b", scene.role);
+    scene.postgres.create_role(&other, "of-the-other");
+    scene.kms.edit(&scene.id(), |connection| {
+        connection["credentials"]["username"] = json!(other);
+        connection["credentials"]["password"] = json!("of-the-other");
+    });
+    // The configured role still works: the update that the plan shows repairs it.
+    let plan = scene.workspace.plan().expect(2);
+    plan.says(&[WARNING, "replacing what is stored there", "~ username", "1 to change"]);
+    scene.postgres.sql(&format!("ALTER ROLE {} NOLOGIN", scene.role));
+    for command in [Workspace::plan, Workspace::apply, Workspace::plan] {
+        command(&scene.workspace).expect(0).says(&[
+            WARNING,
+            "another `username`",
+            "No update of the credentials is planned",
+        ]);
+    }
+    assert_eq!(scene.stored()["credentials"]["username"], other);
+    // Without a login the plan shows it, and a person decides.
+    scene.workspace.set("KMS_VALIDATION", "off");
+    scene.workspace.plan().expect(2).says(&[WARNING, "~ username"]);
+    scene.workspace.set("KMS_VALIDATION", "plan");
+    // A change of the configuration is judged as ever, and so is another password.
+    let rename = [("name", "\"renamed\"")];
+    let version = [("password_wo_version", "2")];
+    let database = [("database", "\"postgres\"")];
+    for change in [rename, version, database] {
+        scene.configure(&change);
+        scene.workspace.plan().expect(1).says(&["The database refused the login"]);
+    }
+    scene.configure(&[]);
+    scene.workspace.destroy().expect(0);
 }
 
 #[test]

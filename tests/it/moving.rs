@@ -124,8 +124,12 @@ fn a_connection_of_another_provider_moves_and_nothing_is_sent() {
         assert_eq!(object["id"], incumbent.attributes()["id"], "{}", incumbent.file);
         assert_eq!(object["password"], PASSWORD);
         assert_eq!(object["credentials_hash"], incumbent.attributes()["credentials_hash"]);
-        let kept = json!({"password_source": "password", "written_hash": incumbent.attributes()["credentials_hash"]});
-        assert_eq!(notes(&scene)["kept"], kept);
+        let notes = notes(&scene);
+        let digest = &notes["kept"]["written_values"];
+        assert_eq!(digest.as_str().map(str::len), Some(64), "{digest}");
+        let hash = &incumbent.attributes()["credentials_hash"];
+        let kept = json!({"password_source": "password", "written_hash": hash, "written_values": digest});
+        assert_eq!(notes["kept"], kept);
     }
 }
 

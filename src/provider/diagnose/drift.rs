@@ -31,10 +31,17 @@ pub(crate) fn replaced(title: &str) -> Diagnostic {
     )
 }
 
-/// The configured credentials do not work any more.
-pub(crate) fn refused(title: &str, argument: &'static str, reason: &str) -> Diagnostic {
-    let happened = "The configured credentials no longer work";
-    nothing_planned(title, argument, happened, reason, None)
+/// The configured credentials do not work any more. `differing` are the arguments of which the KMS has other values.
+pub(crate) fn refused(title: &str, argument: &'static str, differing: &[&str], reason: &str) -> Diagnostic {
+    if differing.is_empty() {
+        return nothing_planned(title, argument, "The configured credentials no longer work", reason, &cures(argument));
+    }
+    let names: Vec<_> = differing.iter().map(|name| format!("`{name}`")).collect();
+    let happened = format!("The KMS has another {}, and the configured credentials no longer work", names.join(", "));
+    let adopt = "Put the values that the KMS has into the configuration; set their password in `password_wo`, or remove the \
+        password from the configuration.";
+    let restore = "To send the configured credentials again: make them work in PostgreSQL.";
+    nothing_planned(title, argument, &happened, reason, &[adopt, restore])
 }
 
 /// No login decided which side is right.
@@ -42,17 +49,12 @@ pub(crate) fn not_checked(title: &str, argument: &'static str, reason: &str) -> 
     let happened = "The provider could not check whether the configured password still works";
     let check = "Where the database can be reached: plan with `mode = \"plan\"`. If the login is accepted, the plan sends the \
         configured credentials again.";
-    nothing_planned(title, argument, happened, reason, Some(check))
+    let [new, remove, replace] = cures(argument);
+    nothing_planned(title, argument, happened, reason, &[new, remove, check, replace])
 }
 
-/// `ignore_changes = [password]` hides a new `password` from a provider, so no cure here depends on one alone.
-fn nothing_planned(
-    title: &str,
-    argument: &'static str,
-    happened: &str,
-    reason: &str,
-    check: Option<&'static str>,
-) -> Diagnostic {
+/// `ignore_changes = [password]` hides a new `password` from a provider, so no cure depends on one alone.
+fn cures(argument: &str) -> [&'static str; 3] {
     let (new, remove) = if argument == "password" {
         (
             "Set the current password in `password_wo`, with a `password_wo_version`, instead of `password`. (A new `password` \
@@ -66,14 +68,17 @@ fn nothing_planned(
         )
     };
     let replace = "To create the connection anew with the configured password, under a new id: `terraform apply -replace=ADDRESS`.";
-    let ways: Vec<_> = [Some(new), Some(remove), check, Some(replace)].into_iter().flatten().collect();
+    [new, remove, replace]
+}
+
+fn nothing_planned(title: &str, argument: &'static str, happened: &str, reason: &str, cures: &[&str]) -> Diagnostic {
     Diagnostic::warning(
         summary(title),
         format!(
-            "{OUTSIDE}\n\n{happened}.\nLogin check: {}\nNothing is planned for it and no credentials are sent: the KMS may have a \
-             newer password.\n\nTo end this warning, one of:\n  - {}",
+            "{OUTSIDE}\n\n{happened}.\nLogin check: {}\nNo update of the credentials is planned: the KMS may have a newer \
+             password.\n\nTo end this warning, one of:\n  - {}",
             sentence(&capitalized(reason)),
-            ways.join("\n  - ")
+            cures.join("\n  - ")
         ),
     )
     .at(argument)

@@ -8,6 +8,7 @@ pub(crate) mod drift;
 mod elsewhere;
 mod existing;
 mod from_kms;
+mod incomplete;
 mod login;
 pub(crate) mod managed;
 mod privileges;
@@ -18,6 +19,7 @@ pub(crate) use elsewhere::{
     behind_gateway, certificate_expires, internal_address, later_address, mode_lowered, not_checked, why_not_checked,
 };
 pub(crate) use existing::{Wanted, import_form, moved_incomplete, not_movable, nothing_to_import, several_to_import};
+pub(crate) use incomplete::{password_missing, still_unknown};
 pub(crate) use privileges::{missing_privileges, privileges_not_checked};
 pub(crate) use service::{Attempt, adopted, create, gone, name_exists, not_asked, service, stops_a_plan, update};
 

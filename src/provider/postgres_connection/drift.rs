@@ -4,13 +4,14 @@
 use crate::provider::diagnose;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
+use crate::terraform::model::Model as _;
 use crate::terraform::private::Private;
-use crate::terraform::resource::Call;
+use crate::terraform::resource::{Call, PlannedChange};
 use crate::terraform::value::Object;
 
-use super::login::{self, Standing, Subject};
-use super::model::Connection;
-use super::writes;
+use super::login::{self, Purpose, Standing, Subject};
+use super::model::{CREDENTIALS, Connection};
+use super::writes::{self, Credentials};
 
 /// What a plan does about credentials that only an outside change makes different.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,16 +41,58 @@ pub(super) async fn decide(
     let argument = subject.planned.password_argument(subject.config);
     let (drift, warning) = match login::standing(call, subject).await? {
         Standing::Good => (Drift::SendAgain, diagnose::drift::sent_again(title)),
-        Standing::Bad(reason) => (Drift::Keep, diagnose::drift::refused(title, argument, &reason)),
+        Standing::Bad(reason) => (Drift::Keep, diagnose::drift::refused(title, argument, &[], &reason)),
         Standing::Unknown(reason) => (Drift::Keep, diagnose::drift::not_checked(title, argument, &reason)),
     };
     call.warn(warning);
     Ok(Some(drift))
 }
 
-/// Warns of a planned write that replaces what was written outside: the values that differ show in the plan, a password does not.
-pub(super) fn warn_of_replacing(call: &Call<Session>, prior: &Object, private: &Private, planned: &Connection) {
-    if is_foreign(prior.get("credentials_hash").as_str(), private) {
+/// Plans nothing for values that differ by an outside change alone, if the configured ones are refused: the configuration did not
+/// change, so it is a warning. Whatever else changes makes it an ordinary update.
+///
+/// # Errors
+/// When the run was interrupted.
+pub(super) async fn leaves_alone(
+    call: &Call<Session>,
+    change: &mut PlannedChange,
+    config: &Connection,
+) -> Result<bool, Diagnostics> {
+    let Some(prior) = change.prior.as_ref().filter(|_| change.replace.is_empty()) else { return Ok(false) };
+    let planned = Connection::from_object(&change.planned);
+    if !is_foreign(prior.get("credentials_hash").as_str(), &change.private)
+        || !writes::are_written_values(&planned, &change.private)
+    {
+        return Ok(false);
+    }
+    let differing: Vec<_> =
+        CREDENTIALS.into_iter().filter(|name| prior.get(name) != change.planned.get(name)).collect();
+    // A core takes the prior value for a configured one, but not for none, and not none for a configured one.
+    let can_be_kept = |name: &&str| !prior.get(name).is_null() && !change.planned.get(name).is_null();
+    let mut kept = change.planned.clone();
+    for name in differing.iter().chain(&["credentials_hash"]) {
+        kept.set(*name, prior.get(name).clone());
+    }
+    if kept != *prior
+        || !differing.iter().all(can_be_kept)
+        || super::decide(call, prior, &kept, config, &change.private).await != Credentials::Keep
+    {
+        return Ok(false);
+    }
+    let before = Connection::from_object(prior);
+    let subject = Subject { prior: Some(&before), planned: &planned, config, purpose: Purpose::Credentials };
+    let Standing::Bad(reason) = login::standing(call, subject).await? else { return Ok(false) };
+    let argument = planned.password_argument(config);
+    call.warn(diagnose::drift::refused(planned.title(), argument, &differing, &reason));
+    change.planned = kept;
+    Ok(true)
+}
+
+/// Warns of a planned write with the old password that replaces what was written outside: the plan shows values that differ, but
+/// no password.
+pub(super) fn warn_of_replacing(call: &Call<Session>, prior: &Connection, planned: &Connection, private: &Private) {
+    let password_stays = prior.password == planned.password && prior.password_wo_version == planned.password_wo_version;
+    if password_stays && is_foreign(prior.credentials_hash.known().map(String::as_str), private) {
         call.warn(diagnose::drift::replaced(planned.title()));
     }
 }

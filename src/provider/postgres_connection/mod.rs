@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use crate::kms;
 use crate::secret::Secret;
-use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::generate;
 use crate::terraform::identity::IdentitySchema;
 use crate::terraform::model::{Field, Model as _};
@@ -93,14 +93,17 @@ impl Resource<Session> for PostgresConnection {
         if !sends_credentials(call, change, &config).await {
             return plan_without_credentials(call, change, prior.as_ref(), &config).await;
         }
+        if replaced.is_none() && drift::leaves_alone(call, change, &config).await? {
+            return Ok(());
+        }
         change.planned.set("credentials_hash", Value::unknown());
         let planned = Connection::from_object(&change.planned);
         if replaced.is_none() && planned.password.is_null() && config.password_wo.is_null() {
-            return Err(password_missing(&planned, change.prior.is_some()).into());
+            return Err(diagnose::password_missing(planned.username.known(), change.prior.is_some()).into());
         }
         let kept = prior.as_ref().filter(|_| change.replace.is_empty());
-        if let Some(before) = change.prior.as_ref().filter(|_| kept.is_some()) {
-            drift::warn_of_replacing(call, before, &change.private, &planned);
+        if let Some(kept) = kept {
+            drift::warn_of_replacing(call, kept, &planned, &change.private);
         }
         let subject = login::Subject { prior: kept, planned: &planned, config: &config, purpose: Purpose::Credentials };
         if let Some(replaced) = &replaced {
@@ -132,8 +135,9 @@ impl Resource<Session> for PostgresConnection {
         let planned = Connection::from_object(&change.planned);
         let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Create));
         let client = &wait::client(call, limit)?;
-        let password = planned.password(&config).ok_or_else(|| password_missing(&planned, false))?;
-        let credentials = planned.credentials(password).ok_or_else(still_unknown)?;
+        let password =
+            planned.password(&config).ok_or_else(|| diagnose::password_missing(planned.username.known(), false))?;
+        let credentials = planned.credentials(password).ok_or_else(diagnose::still_unknown)?;
         let request = kms::NewConnection {
             name: planned.title().trim().to_owned(),
             description: planned.description().filter(|text| !text.is_empty()),
@@ -221,7 +225,8 @@ impl Resource<Session> for PostgresConnection {
         let prior = Connection::from_object(&change.prior);
         let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Update));
         let credentials = if writes::credentials_are_planned(&change.planned, &change.private) {
-            let password = planned.password(&config).ok_or_else(|| password_missing(&planned, true))?;
+            let password =
+                planned.password(&config).ok_or_else(|| diagnose::password_missing(planned.username.known(), true))?;
             let subject = login::Subject {
                 prior: Some(&prior),
                 planned: &planned,
@@ -229,7 +234,7 @@ impl Resource<Session> for PostgresConnection {
                 purpose: Purpose::Credentials,
             };
             wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
-            Some(planned.credentials(password).ok_or_else(still_unknown)?)
+            Some(planned.credentials(password).ok_or_else(diagnose::still_unknown)?)
         } else {
             if planned.asks_about_more_roles(&prior) {
                 let purpose = Purpose::Privileges;
@@ -247,7 +252,7 @@ impl Resource<Session> for PostgresConnection {
             return Ok(state);
         };
         let client = &wait::client(call, limit)?;
-        let id = prior.id.known().cloned().ok_or_else(still_unknown)?;
+        let id = prior.id.known().cloned().ok_or_else(diagnose::still_unknown)?;
         call.session().scopes.changes(&id);
         let answered = wait::writing_twice_if_crowded(call, limit, || client.update(&id, &request)).await?;
         let settled = match answered {
@@ -360,17 +365,10 @@ async fn plan_without_credentials(
 /// Whether a plan sends credentials. Where the provider keeps count of write-only passwords, plans their version.
 async fn sends_credentials(call: &Call<Session>, change: &mut PlannedChange, config: &Connection) -> bool {
     let prior = change.prior.as_ref().filter(|_| change.replace.is_empty());
-    let mut decision = match prior {
-        Some(prior) => writes::decide(prior, &change.planned, config, &change.private),
+    let decision = match prior {
+        Some(prior) => decide(call, prior, &change.planned, config, &change.private).await,
         None => writes::decide_create(config),
     };
-    if let Credentials::Compare { fingerprint, otherwise } = decision {
-        let write_only = config.password_wo.known().map(String::as_str);
-        let password = write_only.or_else(|| change.planned.get("password").as_str());
-        let password = Secret::new(password.unwrap_or_default());
-        let same = call.session().fingerprints.matches(&fingerprint, &password).await;
-        decision = if same { Credentials::Keep } else { *otherwise };
-    }
     match decision {
         Credentials::Keep => return false,
         Credentials::Raise => change.planned.set("password_wo_version", writes::raised(prior)),
@@ -386,31 +384,24 @@ async fn sends_credentials(call: &Call<Session>, change: &mut PlannedChange, con
     true
 }
 
-fn password_missing(planned: &Connection, exists: bool) -> Diagnostic {
-    let why = if exists {
-        "A credential of this connection changes. The KMS takes credentials only as a whole, and it never returns the password \
-         that it has"
-    } else {
-        "The KMS checks the credentials of a new connection by logging in"
-    };
-    Diagnostic::error(
-        "Password missing",
-        format!(
-            "{why}, so the password of the role{} is needed: set `password_wo`, which is never stored, or `password`. Nothing \
-             was sent to the KMS. To destroy this configuration as it is: `terraform destroy -refresh=false`.",
-            planned.username.known().map_or_else(String::new, |role| format!(" `{}`", role.trim()))
-        ),
-    )
-    .at("password")
-}
-
-/// A core applies only what is wholly known, so this is said to a tool that does not.
-fn still_unknown() -> Diagnostic {
-    Diagnostic::error(
-        "A value is still unknown",
-        "An argument of the connection is still unknown although the change is to be made now. No credentials were sent to the KMS. \
-         This is a mistake in Terraform, OpenTofu or a tool that speaks their protocol.",
-    )
+/// What an update does about the credentials, with passwords compared.
+async fn decide(
+    call: &Call<Session>,
+    prior: &Object,
+    planned: &Object,
+    config: &Connection,
+    private: &Private,
+) -> Credentials {
+    match writes::decide(prior, planned, config, private) {
+        Credentials::Compare { fingerprint, otherwise } => {
+            let write_only = config.password_wo.known().map(String::as_str);
+            let password = write_only.or_else(|| planned.get("password").as_str());
+            let password = Secret::new(password.unwrap_or_default());
+            let same = call.session().fingerprints.matches(&fingerprint, &password).await;
+            if same { Credentials::Keep } else { *otherwise }
+        }
+        decision => decision,
+    }
 }
 
 impl Connection {

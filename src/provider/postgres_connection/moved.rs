@@ -2,12 +2,13 @@
 
 use crate::provider::diagnose;
 use crate::terraform::diagnostic::Diagnostics;
+use crate::terraform::model::Model as _;
 use crate::terraform::moving::{MoveSource, Moved};
 use crate::terraform::private::Private;
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 
-use super::model::CREDENTIALS;
+use super::model::{CREDENTIALS, Connection};
 use super::{schema, writes};
 
 /// Provider (namespace and name) and resource type.
@@ -45,7 +46,7 @@ pub(super) fn take_over(source: &MoveSource) -> Result<Moved, Diagnostics> {
     }
     let mut private = Private::default();
     let hash = old.get("credentials_hash").as_str();
-    writes::note_moved(&mut private, hash);
+    writes::note_moved(&mut private, &Connection::from_object(&state), hash);
     Ok(Moved { state, private })
 }
 

@@ -1,6 +1,7 @@
 //! What a change sends to the service. Pure: a plan asks it to decide, an apply to build the request.
 
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 
 use crate::kms;
 use crate::provider::fingerprint::Fingerprints;
@@ -16,6 +17,9 @@ const PASSWORD_SOURCE: &str = "password_source";
 
 /// The private note of the fingerprint that the service answered to our last write of credentials.
 const WRITTEN_HASH: &str = "written_hash";
+
+/// The private note of a digest of the other credentials in that write.
+const WRITTEN_VALUES: &str = "written_values";
 
 /// The private note of the fingerprint of the write-only password that was last sent.
 const FINGERPRINT: &str = "password_fingerprint";
@@ -147,6 +151,18 @@ pub(super) fn written_hash(private: &Private) -> Option<&str> {
     private.kept(WRITTEN_HASH).and_then(Json::as_str)
 }
 
+/// Whether these are the credentials of our last write, as far as they are no secret.
+pub(super) fn are_written_values(planned: &Connection, private: &Private) -> bool {
+    let written = private.kept(WRITTEN_VALUES).and_then(Json::as_str);
+    written.is_some() && digest(planned).as_deref() == written
+}
+
+fn digest(planned: &Connection) -> Option<String> {
+    let credentials = planned.credentials(Secret::new(""))?;
+    let digest = Sha256::digest(serde_json::to_vec(&credentials).ok()?);
+    Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// Whether the configuration gave a password at its last apply.
 pub(super) fn had_password(private: &Private) -> bool {
     private.kept(PASSWORD_SOURCE).is_some()
@@ -159,8 +175,9 @@ pub(super) fn is_first_password(prior: &Object, planned: &Object, private: &Priv
 }
 
 /// Notes what another provider had sent: the password of its state, under that fingerprint of the service.
-pub(super) fn note_moved(private: &mut Private, hash: Option<&str>) {
+pub(super) fn note_moved(private: &mut Private, state: &Connection, hash: Option<&str>) {
     private.keep(PASSWORD_SOURCE, Json::from("password"));
+    private.keep(WRITTEN_VALUES, Json::from(digest(state)));
     private.keep(WRITTEN_HASH, Json::from(hash));
 }
 
@@ -197,6 +214,7 @@ impl Written<'_> {
         private.keep(PASSWORD_SOURCE, source);
         if let Some(hash) = self.hash {
             private.keep(WRITTEN_HASH, Json::from(hash));
+            private.keep(WRITTEN_VALUES, Json::from(digest(self.planned)));
         }
     }
 }

@@ -35,7 +35,7 @@ fn rotated(settings: &str) -> Scene {
 /// A warning and nothing else, in every plan and apply.
 fn is_left_alone(scene: &Scene) {
     for command in [Workspace::plan, Workspace::apply, Workspace::plan] {
-        command(&scene.workspace).expect(0).says(&[WARNING, "Nothing is planned"]);
+        command(&scene.workspace).expect(0).says(&[WARNING, "No update of the credentials is planned"]);
     }
     assert_eq!(scene.stored()["credentials"]["password"], "rotated-outside");
     assert!(scene.bodies("PATCH", PATH).is_empty());

@@ -35,7 +35,7 @@ fn drift_messages_name_cures() {
     "#]],
     );
     check(
-        &drift::refused("orders-db", "password", "the password of role `kms` was rejected"),
+        &drift::refused("orders-db", "password", &[], "the password of role `kms` was rejected"),
         expect![[r#"
             Warning: Credentials of orders-db changed outside Terraform
             at password
@@ -44,12 +44,29 @@ fn drift_messages_name_cures() {
 
             The configured credentials no longer work.
             Login check: The password of role `kms` was rejected.
-            Nothing is planned for it and no credentials are sent: the KMS may have a newer password.
+            No update of the credentials is planned: the KMS may have a newer password.
 
             To end this warning, one of:
               - Set the current password in `password_wo`, with a `password_wo_version`, instead of `password`. (A new `password` works only without `ignore_changes = [password]`.)
               - To leave the password to the KMS: remove `password` from the configuration and from `ignore_changes`.
               - To create the connection anew with the configured password, under a new id: `terraform apply -replace=ADDRESS`.
+        "#]],
+    );
+    check(
+        &drift::refused("orders-db", "password_wo", &["port", "username"], "the password was rejected"),
+        expect![[r#"
+            Warning: Credentials of orders-db changed outside Terraform
+            at password_wo
+
+            The credentials in the KMS are not the ones that this configuration wrote last: a user, a rotation or another configuration wrote them. The KMS does not return passwords, so the password may still be the same.
+
+            The KMS has another `port`, `username`, and the configured credentials no longer work.
+            Login check: The password was rejected.
+            No update of the credentials is planned: the KMS may have a newer password.
+
+            To end this warning, one of:
+              - Put the values that the KMS has into the configuration; set their password in `password_wo`, or remove the password from the configuration.
+              - To send the configured credentials again: make them work in PostgreSQL.
         "#]],
     );
     check(
@@ -62,7 +79,7 @@ fn drift_messages_name_cures() {
 
             The provider could not check whether the configured password still works.
             Login check: `mode` is `apply`.
-            Nothing is planned for it and no credentials are sent: the KMS may have a newer password.
+            No update of the credentials is planned: the KMS may have a newer password.
 
             To end this warning, one of:
               - Set the current password in `password_wo`, with a `password_wo_version`, instead of `password`. (A new `password` works only without `ignore_changes = [password]`.)
@@ -81,7 +98,7 @@ fn drift_messages_name_cures() {
 
             The provider could not check whether the configured password still works.
             Login check: A credential is not known yet.
-            Nothing is planned for it and no credentials are sent: the KMS may have a newer password.
+            No update of the credentials is planned: the KMS may have a newer password.
 
             To end this warning, one of:
               - Set the current password in `password_wo`, and change `password_wo_version` if it is set.

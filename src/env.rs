@@ -93,6 +93,15 @@ pub const VALIDATION: [Variable; 2] = pair("KMS_VALIDATION", "INFISICAL_VALIDATI
 /// The only hosts and addresses where databases are logged in to.
 pub const VALIDATION_HOSTS: [Variable; 2] = pair("KMS_VALIDATION_HOSTS", "INFISICAL_VALIDATION_HOSTS");
 
+/// Proxy for `https://`, by the names that everybody knows.
+pub const HTTPS_PROXY: [Variable; 4] =
+    [variable("HTTPS_PROXY"), variable("https_proxy"), variable("ALL_PROXY"), variable("all_proxy")];
+/// Proxy for `http://`.
+pub const HTTP_PROXY: [Variable; 4] =
+    [variable("HTTP_PROXY"), variable("http_proxy"), variable("ALL_PROXY"), variable("all_proxy")];
+/// Hosts and networks that are reached without a proxy.
+pub const NO_PROXY: [Variable; 2] = pair("NO_PROXY", "no_proxy");
+
 /// Where a job of GitHub Actions asks for its token. Set by GitHub when the job has the permission `id-token: write`.
 pub const ACTIONS_ID_TOKEN_REQUEST_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 /// What it shows there.

@@ -100,6 +100,10 @@ impl BaseUrl {
         matches!(host, "localhost" | "localhost.") || address.is_ok_and(|address| address.is_loopback())
     }
 
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// Clear text to this machine, without a proxy between.
     pub(super) fn never_needs_tls(&self) -> bool {
         self.url.scheme() == "http" && self.is_loopback()

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{LoginMethod, SourceError};
+use super::{LoginMethod, ProxyFailure, SourceError};
 
 use super::Impatience;
 
@@ -359,7 +359,10 @@ pub enum Failure {
     /// The host has no address.
     #[error("the host name was not found")]
     Dns,
-    /// The connection did not come up for another reason, a proxy among them.
+    /// The proxy on the way opens no connection.
+    #[error(transparent)]
+    Proxy(Box<ProxyFailure>),
+    /// The connection did not come up for another reason.
     #[error("no connection ({0})")]
     Connect(String),
     /// No TLS session.

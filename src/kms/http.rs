@@ -8,15 +8,18 @@ use std::{
 };
 
 use reqwest::{
-    Method, Response,
+    Method, Response, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
     redirect,
 };
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use super::{Call, Error, Failure, Settings, answer::Answer, pace::Class, redact::Redactor};
-use crate::{secret::Secret, tls};
+use super::{
+    Call, Error, Failure, ProxyError, ProxyProblem, Settings, answer::Answer, pace::Class, proxy::Proxy,
+    redact::Redactor,
+};
+use crate::{os, secret::Secret, tls};
 
 /// What is asked. Paths are below `/api/v1`.
 pub(super) struct Request {
@@ -122,7 +125,10 @@ impl Http {
         let (method, host) = (method_name(&request.method), self.host().to_owned());
         let call = Call { method, host, path: url.path().to_owned(), attempt };
         let own = self.settings.headers.iter().map(|header| &header.secret);
-        let redactor = Redactor::new(own.chain(self.settings.login.secret()).chain(token).chain(&request.secrets));
+        let proxy = self.proxy()?;
+        let password = proxy.and_then(Proxy::secret);
+        let secrets = own.chain(self.settings.login.secret()).chain(token).chain(&request.secrets).chain(&password);
+        let redactor = Redactor::new(secrets);
 
         let mut builder = http.request(request.method.clone(), url);
         if let Some(token) = token {
@@ -134,32 +140,51 @@ impl Http {
 
         let start = Instant::now();
         let result = match builder.send().await {
-            Ok(response) => read(response, &call, redactor, request.longest_answer).await,
-            Err(error) => Err(no_answer(&call, &error, &redactor)),
+            Ok(response) => match proxy {
+                // Nobody but a proxy says so, and what it refuses it does not pass on.
+                Some(proxy) if response.status().as_u16() == 407 => {
+                    let failure = proxy.failed(ProxyProblem::Status(407));
+                    Err(Error::NoAnswer { call: Box::new(call.clone()), failure, sent: false })
+                }
+                _ => read(response, &call, redactor, request.longest_answer).await,
+            },
+            Err(error) => {
+                let way = proxy.map(|proxy| (proxy, self.settings.base.url()));
+                let failure = failure_on_the_way(&error, &redactor, way).await;
+                Err(no_answer(&call, &error, failure))
+            }
         };
         trace(&call, &result, start.elapsed());
         result
     }
 
+    fn proxy(&self) -> Result<Option<&Proxy>, Error> {
+        let wrong =
+            |error: ProxyError| Error::Settings(format!("the environment variable `{}`: {error}", error.variable));
+        self.settings.proxies.to_kms(&self.settings.base).map_err(wrong)
+    }
+
     fn http_client(&self) -> Result<reqwest::Client, Error> {
         tls::install_default();
         let (settings, own) = (&self.settings, self.own_certificates());
+        let unusable = |error: reqwest::Error| Error::Settings(root_cause(&error));
+        let proxy = self.proxy()?.map(Proxy::all).transpose().map_err(unusable)?;
         let built = if settings.base.never_needs_tls() {
             // Works on a machine without root certificates, and saves the time to read them.
-            self.builder().tls_certs_only([]).build()
+            self.builder(proxy).tls_certs_only([]).build()
         } else {
-            let system = self.builder().tls_certs_merge(own.iter().cloned()).build();
+            let system = self.builder(proxy.clone()).tls_certs_merge(own.iter().cloned()).build();
             // A bare container has no root certificates; elsewhere those of the machine are the ones to trust.
-            system.or_else(|_| self.builder().tls_certs_only(mozilla().chain(own)).build())
+            system.or_else(|_| self.builder(proxy).tls_certs_only(mozilla().chain(own)).build())
         };
-        built.map_err(|error| Error::Settings(root_cause(&error)))
+        built.map_err(unusable)
     }
 
     fn own_certificates(&self) -> Vec<reqwest::Certificate> {
         self.settings.ca_certificates.as_ref().map_or_else(Vec::new, |certificates| certificates.0.clone())
     }
 
-    fn builder(&self) -> reqwest::ClientBuilder {
+    fn builder(&self, proxy: Option<reqwest::Proxy>) -> reqwest::ClientBuilder {
         let settings = &self.settings;
         let builder = reqwest::Client::builder()
             .user_agent(&settings.user_agent)
@@ -173,7 +198,10 @@ impl Http {
             .connect_timeout(LONGEST_CONNECT.min(settings.request_timeout / 2))
             .pool_idle_timeout(LONGEST_IDLE)
             .referer(false);
-        if settings.base.is_loopback() { builder.no_proxy() } else { builder }
+        match proxy {
+            Some(proxy) => builder.proxy(proxy),
+            None => builder.no_proxy(),
+        }
     }
 }
 
@@ -194,7 +222,9 @@ async fn read(mut response: Response, call: &Call, redactor: Redactor, longest: 
     let headers = std::mem::take(response.headers_mut());
     let mut body = Vec::new();
     let mut too_long = None;
-    while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(call, &error, &redactor))? {
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| no_answer(call, &error, failure(&error, &redactor)))?
+    {
         if body.len() + chunk.len() > longest {
             too_long = Some(longest);
             break;
@@ -213,14 +243,31 @@ fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
 }
 
 /// Why no answer came, and whether the request may have arrived all the same.
-fn no_answer(call: &Call, error: &reqwest::Error, redactor: &Redactor) -> Error {
-    let failure = failure(error, redactor);
+fn no_answer(call: &Call, error: &reqwest::Error, failure: Failure) -> Error {
     Error::NoAnswer { call: Box::new(call.clone()), failure, sent: !error.is_connect() }
 }
 
+/// Why no answer came, with the proxy named where the fault is at it. `way` is the proxy and where it was to lead.
+pub(super) async fn failure_on_the_way(
+    error: &reqwest::Error,
+    redactor: &Redactor,
+    way: Option<(&Proxy, &Url)>,
+) -> Failure {
+    let failure = failure(error, redactor);
+    let Some((proxy, url)) = way.filter(|_| error.is_connect()) else { return failure };
+    // The HTTP client tells it only in words. Without a tunnel every connection is one to the proxy.
+    let with_proxy = ["tunnel error: ", "error connecting to socks proxy"];
+    let says = |cause: &(dyn StdError + 'static)| with_proxy.iter().any(|words| cause.to_string().starts_with(words));
+    let at_proxy = url.scheme() == "http" || causes(error).any(says);
+    proxy.explain(failure, at_proxy, url).await
+}
+
 /// Never takes the text of the HTTP client's own errors: they hold URLs.
-pub(super) fn failure(error: &reqwest::Error, redactor: &Redactor) -> Failure {
+fn failure(error: &reqwest::Error, redactor: &Redactor) -> Failure {
     for cause in causes(error) {
+        if let Some(error) = cause.downcast_ref::<io::Error>().filter(|error| os::is_out_of_files(error)) {
+            return Failure::Connect(os::reason(error));
+        }
         if let Some(error) = cause.downcast_ref() {
             return match error {
                 rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => Failure::UnknownAuthority,
@@ -262,7 +309,8 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
 }
 
 fn root_cause(error: &(dyn StdError + 'static)) -> String {
-    causes(error).last().map(ToString::to_string).unwrap_or_default()
+    let words = |cause: &(dyn StdError + 'static)| cause.downcast_ref().map_or_else(|| cause.to_string(), os::reason);
+    causes(error).last().map(words).unwrap_or_default()
 }
 
 fn method_name(method: &Method) -> &'static str {

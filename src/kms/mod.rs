@@ -18,6 +18,7 @@ mod pace;
 mod patience;
 #[cfg(test)]
 mod properties;
+mod proxy;
 mod redact;
 mod retry;
 mod settings;
@@ -28,6 +29,7 @@ pub use auth::{AZURE_METADATA, Aws, GOOGLE_METADATA, Login, LoginMethod, Proof, 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use error::{Call, Error, Failure, Foreign, Issue, LoginFailure, Oddity, Permission, Reply, Step};
 pub use patience::{Impatience, Patience};
+pub use proxy::{Proxies, ProxyError, ProxyFailure, ProxyProblem};
 pub use settings::{CaCertificates, CaCertificatesError, Header, HeaderError, Settings};
 
 use std::sync::Arc;

@@ -33,10 +33,11 @@ pub(super) fn again(request: &Request, outcome: &Result<Answer, Error>, is_known
         Err(Error::NoAnswer { failure, sent, .. }) if !sent || request.is_repeatable() => match failure {
             // It stays so until somebody changes something.
             Failure::Tls(_) | Failure::UnknownAuthority | Failure::NotHttp => None,
+            Failure::Proxy(proxy) if !proxy.problem.is_passing() => None,
             // Another try may cost the caller all its time.
             Failure::Timeout => Some(Again { at_most: 1, ..again("the KMS did not answer in time") }),
             // A wrong address most often, when nobody has answered there yet.
-            Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) => {
+            Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) | Failure::Proxy(_) => {
                 Some(Again { at_most: if is_known { u32::MAX } else { 2 }, ..again("the KMS cannot be reached") })
             }
             Failure::Reset | Failure::Cut => Some(again("the connection to the KMS broke")),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderName, HeaderValue};
 
-use super::{BaseUrl, Login};
+use super::{BaseUrl, Login, Proxies};
 use crate::secret::Secret;
 
 /// What a client is made from.
@@ -18,6 +18,8 @@ pub struct Settings {
     pub organization_slug: Option<String>,
     /// Sent with every request, the login included.
     pub headers: Vec<Header>,
+    /// The proxies of the environment.
+    pub proxies: Proxies,
     /// Trusted in addition to the certificates of the system.
     pub ca_certificates: Option<CaCertificates>,
     /// How long one request may take in all, from the connection to the last byte of the answer.
@@ -43,6 +45,7 @@ impl Settings {
             login,
             organization_slug: None,
             headers: Vec::new(),
+            proxies: Proxies::default(),
             ca_certificates: None,
             request_timeout: Duration::from_secs(60),
             max_retries: 5,

@@ -4,7 +4,7 @@
 //! argument is no error here: it is remembered, and said to whoever needs the service.
 
 use crate::env::{self, Variable};
-use crate::kms::{BaseUrl, CaCertificates, Header, HeaderError, Settings};
+use crate::kms::{BaseUrl, CaCertificates, Header, HeaderError, Proxies, Settings};
 use crate::model;
 use crate::os;
 use crate::secret::Secret;
@@ -247,7 +247,14 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
     let login = login(&block, variable).map_err(&mut note).ok();
     let headers = headers(&block.headers, Some(variable)).map_err(&mut note).ok();
     let ca_certificates = ca_certificates(&block, variable).map_err(&mut note).ok();
+    let proxies = Proxies::from_environment(variable);
+    if let Some(Err(error)) = base.as_ref().map(|base| proxies.check(base)) {
+        note(Source::Variable(error.variable).diagnostic("Invalid proxy URL", &format!("{error}.")));
+    }
     let limits = limits::resolve(&block, variable).map_err(|found| problems.extend(found)).ok();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let (Some(base), Some(login), Some(headers), Some(ca_certificates), Some(limits)) =
         (base, login, headers, ca_certificates, limits)
     else {
@@ -259,6 +266,7 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
     let client = login.ok_or(NoClient::NoCredentials).map(|login| Settings {
         organization_slug,
         headers,
+        proxies,
         ca_certificates,
         request_timeout,
         max_retries,

@@ -2,6 +2,7 @@
 //! writes down the bytes that it wants back.
 
 mod login;
+mod proxies;
 mod retries;
 mod server;
 mod vouched;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::support::kms::Fault;
 use crate::support::scene::Scene;
+use crate::support::web_proxy::{Conduct, WebProxy};
 
 #[test]
 fn arguments_beat_the_environment_and_the_incumbents_variables_count() {
@@ -111,6 +112,60 @@ fn an_operation_that_takes_too_long_is_given_up_and_nothing_is_lost() {
     scene.workspace.apply().expect(0);
     scene.kms.fail("GET", "/api/v1/app-connections", 1, Fault::Delay(Duration::from_secs(3)));
     scene.workspace.plan().expect(1).says(&["Timed out", "0.7 seconds", "`timeouts`"]);
+}
+
+#[test]
+fn a_proxy_is_named_when_it_fails_and_when_its_url_is_none() {
+    let mut scene = Scene::new();
+    scene.configure(&[]);
+    let proxy = WebProxy::start(1, Conduct::Status(403));
+    scene.workspace.set("KMS_HOST", "https://kms.test");
+    scene.workspace.set("HTTPS_PROXY", &format!("http://me:s3cr3t@127.0.0.1:{}", proxy.port()));
+    let named =
+        format!("the proxy `127.0.0.1:{}` (from `HTTPS_PROXY`) refused the tunnel: 403 Forbidden", proxy.port());
+    let apply = scene.workspace.apply().expect(1);
+    apply.says(&["The proxy to the KMS failed", &named, "`NO_PROXY`"]);
+    scene.workspace.set("HTTPS_PROXY", "http://me:s3cr/3t@127.0.0.1:3128");
+    let plan = scene.workspace.plan().expect(1);
+    plan.says(&["Invalid proxy URL", "`HTTPS_PROXY`", "percent-encoded"]);
+    for text in [apply.text, plan.text] {
+        assert!(!text.contains("s3cr"), "{text}");
+    }
+    // A KMS on this machine needs no proxy.
+    let url = scene.kms.url();
+    scene.workspace.set("KMS_HOST", &url);
+    scene.workspace.apply().expect(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_never_ends_stops_nothing() {
+    let mut scene = Scene::new();
+    scene.configure(&[]);
+    let pipe = scene.workspace.path().join("ca.pipe").to_str().unwrap().to_owned();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (file, kind) in [(pipe.as_str(), "a named pipe"), ("/dev/zero", "a device")] {
+        scene.workspace.set("KMS_CA_CERTIFICATE_FILE", file);
+        scene.workspace.plan().expect(1).says(&["Unreadable certificate file", "`KMS_CA_CERTIFICATE_FILE`", kind]);
+    }
+    scene.workspace.set("KMS_CA_CERTIFICATE_FILE", "");
+    for name in ["KMS_UNIVERSAL_AUTH_CLIENT_ID", "KMS_UNIVERSAL_AUTH_CLIENT_SECRET"] {
+        scene.workspace.set(name, "");
+    }
+    scene.workspace.set("KMS_MACHINE_IDENTITY_ID", "7d2c1f4e-9a53-4b0e-8d0a-1c5f2f0c9b11");
+    scene.workspace.set("KMS_AUTH_METHOD", "kubernetes");
+    scene.workspace.set("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH", &pipe);
+    scene.workspace.apply().expect(1).says(&["Nothing to log in to the KMS with", "it is a named pipe"]);
+}
+
+/// YAML turns an unquoted `off` into a boolean.
+#[test]
+fn the_boolean_that_yaml_makes_of_off_is_understood() {
+    let mut scene = Scene::new();
+    scene.configure(&[("port", "1")]);
+    scene.workspace.set("KMS_VALIDATION", "False");
+    let plan = scene.workspace.plan().expect(2);
+    assert!(!plan.text.contains("could not be checked"), "{}", plan.text);
 }
 
 #[test]

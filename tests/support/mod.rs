@@ -8,6 +8,7 @@ pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod scene;
 pub(crate) mod terraform;
+pub(crate) mod web_proxy;
 
 use std::path::Path;
 

@@ -9,8 +9,9 @@ use reqwest::{Client, Method, redirect};
 use serde_json::Value;
 
 use super::super::{
-    Failure,
-    http::{failure, mozilla},
+    Failure, Proxies,
+    http::{failure_on_the_way, mozilla},
+    proxy::Proxy,
     redact::Redactor,
 };
 use super::proof::secret_field;
@@ -40,9 +41,14 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis
 pub(super) struct SourceState {
     /// Whether it has given credentials before: then it is there, and will be again.
     has_answered: AtomicBool,
+    proxies: Proxies,
 }
 
 impl SourceState {
+    pub(super) fn new(proxies: Proxies) -> Self {
+        Self { has_answered: AtomicBool::default(), proxies }
+    }
+
     pub(super) fn answered(&self) {
         self.has_answered.store(true, Ordering::Relaxed);
     }
@@ -111,14 +117,20 @@ impl<'a> Fetch<'a> {
     /// Why there is no answer. Never holds the URL, which may hold a token.
     pub(super) async fn send(self, state: &SourceState) -> Result<Fetched, SourceError> {
         let redactor = Redactor::new(&self.secrets);
-        let client = client(self.reach).map_err(|_| self.failed(ServerProblem::NoClient, false))?;
+        let proxy = match (self.reach, reqwest::Url::parse(&self.url)) {
+            (Reach::Internet, Ok(url)) => state.proxies.to(&url).map_err(SourceError::Proxy)?.map(|proxy| (proxy, url)),
+            _ => None,
+        };
+        let client = client(self.reach, proxy.as_ref().map(|(proxy, _)| *proxy));
+        let client = client.map_err(|_| self.failed(ServerProblem::NoClient, false))?;
+        let (client, proxy) = (&client, proxy.as_ref().map(|(proxy, url)| (*proxy, url)));
         for pause in PAUSES {
-            match self.once(&client, &redactor, state).await {
+            match self.once(client, proxy, &redactor, state).await {
                 Err(error) if error.is_passing() => tokio::time::sleep(pause).await,
                 outcome => return outcome,
             }
         }
-        self.once(&client, &redactor, state).await
+        self.once(client, proxy, &redactor, state).await
     }
 
     /// Its role, and its host. Never the user information, path or query of the URL.
@@ -133,7 +145,13 @@ impl<'a> Fetch<'a> {
         SourceError::Server { server: self.server(), problem, passing }
     }
 
-    async fn once(&self, client: &Client, redactor: &Redactor, state: &SourceState) -> Result<Fetched, SourceError> {
+    async fn once(
+        &self,
+        client: &Client,
+        proxy: Option<(&Proxy, &reqwest::Url)>,
+        redactor: &Redactor,
+        state: &SourceState,
+    ) -> Result<Fetched, SourceError> {
         let mut request = client.request(self.method.clone(), &self.url);
         for (name, value) in &self.headers {
             let (Ok(name), Ok(mut value)) = (HeaderName::try_from(*name), HeaderValue::from_str(value.expose())) else {
@@ -145,15 +163,23 @@ impl<'a> Fetch<'a> {
         if let Some(body) = &self.body {
             request = request.header("content-type", FORM).body(body.clone());
         }
-        let no_answer = |error: reqwest::Error| {
-            let failure = failure(&error, redactor);
+        let no_answer = async |error: reqwest::Error| {
+            let failure = failure_on_the_way(&error, redactor, proxy).await;
             let passing = !error.is_builder() && is_passing(&failure, state.has_answered());
             self.failed(ServerProblem::NoAnswer(failure), passing)
         };
-        let mut response = request.send().await.map_err(no_answer)?;
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Err(no_answer(error).await),
+        };
         let status = response.status();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(error) => return Err(no_answer(error).await),
+            };
             body.extend_from_slice(&chunk);
             if body.len() > LONGEST_ANSWER {
                 return Err(self.failed(ServerProblem::TooLong, false));
@@ -173,6 +199,7 @@ fn is_passing(failure: &Failure, has_answered: bool) -> bool {
     match failure {
         Failure::Reset | Failure::Cut => true,
         Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) | Failure::Timeout => has_answered,
+        Failure::Proxy(proxy) => has_answered && proxy.problem.is_passing(),
         Failure::Tls(_) | Failure::UnknownAuthority | Failure::NotHttp => false,
     }
 }
@@ -196,7 +223,7 @@ impl Fetched {
     }
 }
 
-fn client(reach: Reach) -> reqwest::Result<Client> {
+fn client(reach: Reach, proxy: Option<&Proxy>) -> reqwest::Result<Client> {
     tls::install_default();
     let builder = || {
         Client::builder()
@@ -205,12 +232,18 @@ fn client(reach: Reach) -> reqwest::Result<Client> {
             .retry(reqwest::retry::never())
             .referer(false)
     };
-    let remote = || builder().connect_timeout(REMOTE_CONNECT).timeout(REMOTE_TOTAL);
+    let remote = || {
+        let builder = builder().connect_timeout(REMOTE_CONNECT).timeout(REMOTE_TOTAL);
+        Ok::<_, reqwest::Error>(match proxy {
+            Some(proxy) => builder.proxy(proxy.all()?),
+            None => builder.no_proxy(),
+        })
+    };
     match reach {
         Reach::Machine => {
             builder().no_proxy().tls_certs_only([]).connect_timeout(LOCAL_CONNECT).timeout(LOCAL_TOTAL).build()
         }
         // As for the KMS: a bare container has no root certificates.
-        Reach::Internet => remote().build().or_else(|_| remote().tls_certs_only(mozilla()).build()),
+        Reach::Internet => remote()?.build().or_else(|_| remote()?.tls_certs_only(mozilla()).build()),
     }
 }

@@ -86,7 +86,7 @@ impl Session {
             failure,
             state: Mutex::new(state),
             attempts: AtomicU64::new(READY),
-            source: SourceState::default(),
+            source: SourceState::new(settings.proxies.clone()),
             source_pause: settings.source_pause,
         }
     }

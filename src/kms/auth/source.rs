@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::Failure;
+use super::super::{Failure, ProxyError};
 use crate::os::{self, FileError};
 
 /// Why there is nothing to log in with. Holds no secret.
@@ -25,6 +25,9 @@ pub enum SourceError {
         /// Whether another try, some time later, may succeed.
         passing: bool,
     },
+    /// The proxy on the way is none.
+    #[error("the environment variable `{}`: {}", .0.variable, .0)]
+    Proxy(ProxyError),
     /// What is set leads to no credentials.
     #[error("{0}")]
     Settings(String),
@@ -74,7 +77,7 @@ impl SourceError {
         match self {
             Self::Server { passing, .. } => *passing,
             Self::NoKey(last) => last.is_passing(),
-            Self::File(_) | Self::NotOneToken(_) | Self::Settings(_) => false,
+            Self::File(_) | Self::NotOneToken(_) | Self::Proxy(_) | Self::Settings(_) => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why a login at the KMS failed, and what to check, for each way to log in.
 
-use crate::kms::{LoginMethod, Reply};
+use crate::kms::{LoginMethod, ProxyFailure, ProxyProblem, Reply};
 
 const NOT_AGAIN: &str = "The login is not tried again in this run.";
 
@@ -119,6 +119,27 @@ pub(super) fn no_proof(method: LoginMethod, is_passing: bool) -> String {
         }
     };
     format!("{next} Nothing was sent to the KMS. {NOT_AGAIN}")
+}
+
+/// What to do about a proxy on the way to the KMS.
+pub(super) fn proxy(failure: &ProxyFailure) -> String {
+    let variable = failure.variable;
+    let next = match failure.problem {
+        ProxyProblem::Status(407) => format!(
+            "The proxy wants a user name and a password that it accepts: `http://user:password@host:port` in `{variable}`, with \
+             special characters percent-encoded."
+        ),
+        ProxyProblem::Status(500..) => "The proxy could not reach the KMS. Ask the operator of the proxy.".to_owned(),
+        ProxyProblem::Status(_) => {
+            "The proxy does not allow connections to the KMS. Ask the operator of the proxy to allow them.".to_owned()
+        }
+        ProxyProblem::SpeaksTls | ProxyProblem::NotHttp | ProxyProblem::Tls(_) => format!(
+            "Check the scheme of the URL in `{variable}`: `http://` for a proxy that is spoken to in clear text (most are), `https://` \
+             for one that speaks TLS itself, `socks5://` for a SOCKS proxy."
+        ),
+        _ => format!("Check that the proxy runs, and that `{variable}` has its host, port and scheme."),
+    };
+    format!("{next} If this machine reaches the KMS without a proxy, add the host of the KMS to `NO_PROXY`.")
 }
 
 /// The KMS asks AWS in our name, and fails itself when AWS refuses.

@@ -371,6 +371,9 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             ),
             None,
         ),
+        Error::NoAnswer { failure: Failure::Proxy(proxy), .. } => {
+            ("The proxy to the KMS failed", login::proxy(proxy), None)
+        }
         Error::NoAnswer { failure, .. } => ("The KMS gave no answer", no_answer(failure).to_owned(), None),
         Error::Redirected { .. } => say(
             "The KMS is somewhere else",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use super::shown;
-use crate::kms::{Call, Error, Failure, Foreign, Impatience, Oddity, Permission, Reply};
+use crate::kms::{Call, Error, Failure, Foreign, Impatience, Oddity, Permission, ProxyFailure, ProxyProblem, Reply};
 use crate::provider::diagnose::service::{Attempt, service, update};
 use crate::terraform::diagnostic::Diagnostics;
 
@@ -399,4 +399,52 @@ fn an_update_says_so_only_when_it_may_have_taken_effect() {
         let text = all(&update(ATTEMPT, &error));
         assert_eq!(text.contains(doubt), expected, "{text}");
     }
+}
+
+#[test]
+fn a_proxy_that_fails() {
+    let mut told = String::new();
+    for problem in [
+        ProxyProblem::Status(403),
+        ProxyProblem::Status(407),
+        ProxyProblem::Status(502),
+        ProxyProblem::ConnectRefused,
+        ProxyProblem::SpeaksTls,
+    ] {
+        let (address, variable) = ("proxy.example.com:3128".to_owned(), "HTTPS_PROXY");
+        let failure = Failure::Proxy(Box::new(ProxyFailure { address, variable, problem }));
+        told += &all(&service(ATTEMPT, &no_answer(failure, false)));
+    }
+    expect![[r#"
+        Error: The proxy to the KMS failed
+        at the whole block
+
+        `orders-db` could not be updated: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: the proxy `proxy.example.com:3128` (from `HTTPS_PROXY`) refused the tunnel: 403 Forbidden.
+
+        The proxy does not allow connections to the KMS. Ask the operator of the proxy to allow them. If this machine reaches the KMS without a proxy, add the host of the KMS to `NO_PROXY`.
+        Error: The proxy to the KMS failed
+        at the whole block
+
+        `orders-db` could not be updated: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: the proxy `proxy.example.com:3128` (from `HTTPS_PROXY`) refused the tunnel: 407 Proxy Authentication Required.
+
+        The proxy wants a user name and a password that it accepts: `http://user:password@host:port` in `HTTPS_PROXY`, with special characters percent-encoded. If this machine reaches the KMS without a proxy, add the host of the KMS to `NO_PROXY`.
+        Error: The proxy to the KMS failed
+        at the whole block
+
+        `orders-db` could not be updated: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: the proxy `proxy.example.com:3128` (from `HTTPS_PROXY`) refused the tunnel: 502 Bad Gateway.
+
+        The proxy could not reach the KMS. Ask the operator of the proxy. If this machine reaches the KMS without a proxy, add the host of the KMS to `NO_PROXY`.
+        Error: The proxy to the KMS failed
+        at the whole block
+
+        `orders-db` could not be updated: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: the proxy `proxy.example.com:3128` (from `HTTPS_PROXY`) cannot be reached: connection refused.
+
+        Check that the proxy runs, and that `HTTPS_PROXY` has its host, port and scheme. If this machine reaches the KMS without a proxy, add the host of the KMS to `NO_PROXY`.
+        Error: The proxy to the KMS failed
+        at the whole block
+
+        `orders-db` could not be updated: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: the proxy `proxy.example.com:3128` (from `HTTPS_PROXY`) speaks TLS, but its URL begins with `http://`.
+
+        Check the scheme of the URL in `HTTPS_PROXY`: `http://` for a proxy that is spoken to in clear text (most are), `https://` for one that speaks TLS itself, `socks5://` for a SOCKS proxy. If this machine reaches the KMS without a proxy, add the host of the KMS to `NO_PROXY`.
+    "#]].assert_eq(&told);
 }

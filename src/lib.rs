@@ -63,3 +63,7 @@ pub mod provider;
 pub mod secret;
 pub mod terraform;
 pub mod tls;
+
+/// The version of this build: that of the crate, marked as `-dev` unless it is a release build.
+pub const VERSION: &str =
+    if cfg!(debug_assertions) { concat!(env!("CARGO_PKG_VERSION"), "-dev") } else { env!("CARGO_PKG_VERSION") };

@@ -10,7 +10,7 @@ use terraform_provider_kms::terraform;
 
 const PROGRAM: Program = Program {
     name: env!("CARGO_PKG_NAME"),
-    version: env!("CARGO_PKG_VERSION"),
+    version: terraform_provider_kms::VERSION,
     address: provider::ADDRESS,
     protocol: 5,
 };

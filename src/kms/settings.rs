@@ -52,9 +52,14 @@ impl Settings {
             first_pause: Duration::from_millis(500),
             source_pause: Duration::from_secs(10),
             max_requests_per_minute: None,
-            user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: user_agent(),
         }
     }
+}
+
+/// The name and version that requests carry.
+pub(super) fn user_agent() -> String {
+    format!("{}/{}", env!("CARGO_PKG_NAME"), crate::VERSION)
 }
 
 /// A header of the user, for a proxy in front of the KMS.

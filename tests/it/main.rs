@@ -4,6 +4,7 @@
 
 mod bad_network;
 mod certificates;
+mod dist;
 mod docs;
 mod drift;
 mod failures;

@@ -68,9 +68,11 @@ async fn a_certificate_that_cannot_be_read_is_refused_rather_than_ignored() {
 
 #[tokio::test]
 async fn arguments() {
-    let version = concat!("terraform-provider-kms ", env!("CARGO_PKG_VERSION"), "\n");
+    // What a release is called, nothing else may be.
+    let mark = if cfg!(debug_assertions) { "-dev" } else { "" };
+    let version = format!("terraform-provider-kms {}{mark}\n", env!("CARGO_PKG_VERSION"));
     for argument in ["-version", "--version"] {
-        assert_eq!(output(&[argument], &[]).await, (Some(0), version.to_owned(), String::new()));
+        assert_eq!(output(&[argument], &[]).await, (Some(0), version.clone(), String::new()));
     }
     for argument in ["-help", "--help"] {
         let (code, stdout, stderr) = output(&[argument], &[]).await;

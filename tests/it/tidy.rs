@@ -188,7 +188,19 @@ fn nothing_that_may_hold_a_password_derives_debug() {
 
 #[test]
 fn the_top_level_holds_what_it_should() {
-    let expected = ["Cargo.lock", "Cargo.toml", "README.md", "docs", "examples", "proto", "src", "target", "tests"];
+    let expected = [
+        "CHANGELOG.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "README.md",
+        "docs",
+        "examples",
+        "proto",
+        "src",
+        "target",
+        "tests",
+    ];
     let strangers: Vec<String> = fs::read_dir(root())
         .expect("a readable folder")
         .flatten()
@@ -196,4 +208,14 @@ fn the_top_level_holds_what_it_should() {
         .filter(|name| !name.starts_with('.') && !expected.contains(&name.as_str()))
         .collect();
     assert!(strangers.is_empty(), "{strangers:?} at the top level");
+}
+
+/// Registries show both, and release archives carry them.
+#[test]
+fn license_and_changelog_describe_this_version() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(read("LICENSE").starts_with("Mozilla Public License Version 2.0\n"));
+    assert_eq!(env!("CARGO_PKG_LICENSE"), "MPL-2.0");
+    let entry = concat!("\n## [", env!("CARGO_PKG_VERSION"), "] - ");
+    assert!(read("CHANGELOG.md").contains(entry), "CHANGELOG.md has no entry `{}`", entry.trim());
 }

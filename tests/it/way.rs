@@ -115,7 +115,7 @@ fn a_request_says_who_asks() {
     assert!(request.starts_with("GET http://kms.test/api/v1/app-connections/postgres HTTP/1.1\r\n"), "{request}");
     let agent = request.lines().find(|line| line.starts_with("user-agent: ")).unwrap_or_default();
     let (ours, core) = agent.split_once(' ').unwrap().1.split_once(' ').unwrap();
-    assert_eq!(ours, concat!("terraform-provider-kms/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(ours, format!("terraform-provider-kms/{}", terraform_provider_kms::VERSION));
     let version = core.strip_prefix("Terraform/").unwrap();
     assert!(version.starts_with(|first: char| first.is_ascii_digit()) && version.contains('.'), "{agent}");
 }

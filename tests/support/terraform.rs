@@ -82,10 +82,7 @@ impl Workspace {
         for registry in ["registry.terraform.io", "registry.opentofu.org"] {
             link(provider, &mirror.join(registry).join("hanzoai/kms/0.1.0").join(&platform));
         }
-        workspace.write(
-            SETTINGS,
-            &format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n"),
-        );
+        workspace.write(SETTINGS, &filesystem_mirror(&mirror));
         workspace
     }
 
@@ -213,6 +210,11 @@ impl Output {
         }
         self
     }
+}
+
+/// Settings with which `init` installs every provider from that folder.
+pub(crate) fn filesystem_mirror(folder: &Path) -> String {
+    format!("provider_installation {{\n  filesystem_mirror {{\n    path = {folder:?}\n  }}\n}}\n")
 }
 
 /// Waits for a command, reading all it prints.

@@ -13,6 +13,7 @@ use super::super::{
     http::{failure_on_the_way, mozilla},
     proxy::Proxy,
     redact::Redactor,
+    settings::user_agent,
 };
 use super::proof::secret_field;
 use super::source::{ServerProblem, SourceError};
@@ -227,7 +228,7 @@ fn client(reach: Reach, proxy: Option<&Proxy>) -> reqwest::Result<Client> {
     tls::install_default();
     let builder = || {
         Client::builder()
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .user_agent(user_agent())
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)

@@ -102,6 +102,9 @@ pub const HTTP_PROXY: [Variable; 4] =
 /// Hosts and networks that are reached without a proxy.
 pub const NO_PROXY: [Variable; 2] = pair("NO_PROXY", "no_proxy");
 
+/// File with the certificates of the system, where it is not the usual one. Read by a library.
+pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+
 /// Where a job of GitHub Actions asks for its token. Set by GitHub when the job has the permission `id-token: write`.
 pub const ACTIONS_ID_TOKEN_REQUEST_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 /// What it shows there.

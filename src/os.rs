@@ -81,11 +81,26 @@ fn start(
     thread.map(drop).map_err(|error| of(path, error.into()))
 }
 
+/// Whether a library may read this file: it must not block or never end. A missing one is the library's matter.
+///
+/// # Errors
+/// What the file is instead.
+pub fn check_ends(path: &Path) -> Result<(), FileError> {
+    match fs::metadata(path).map(|metadata| metadata.file_type()) {
+        Ok(kind) if !kind.is_file() => Err(of(path, not_a_file(kind))),
+        _ => Ok(()),
+    }
+}
+
+fn not_a_file(kind: fs::FileType) -> FileProblem {
+    FileProblem::NotAFile(if kind.is_dir() { "a directory" } else { special(kind) })
+}
+
 fn read(path: &Path, max: u64) -> Result<String, FileProblem> {
     // To open a named pipe would wait for its writer.
     let kind = fs::metadata(path)?.file_type();
     if !kind.is_file() {
-        return Err(FileProblem::NotAFile(if kind.is_dir() { "a directory" } else { special(kind) }));
+        return Err(not_a_file(kind));
     }
     let mut bytes = Vec::new();
     File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;

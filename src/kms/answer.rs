@@ -319,7 +319,9 @@ impl Fault {
 fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     let date = || httpdate::parse_http_date(text).ok().map(|date| date.duration_since(now).unwrap_or_default());
-    text.parse().ok().map(Duration::from_secs).or_else(date)
+    // More digits than fit into a number are a very long wait, not none.
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX))) } else { date() }
 }
 
 /// Of issues and rules: more than a person reads.

@@ -19,7 +19,7 @@ use super::{
     Call, Error, Failure, ProxyError, ProxyProblem, Settings, answer::Answer, pace::Class, proxy::Proxy,
     redact::Redactor,
 };
-use crate::{os, secret::Secret, tls};
+use crate::{env, os, secret::Secret, tls};
 
 /// What is asked. Paths are below `/api/v1`.
 pub(super) struct Request {
@@ -167,6 +167,10 @@ impl Http {
     fn http_client(&self) -> Result<reqwest::Client, Error> {
         tls::install_default();
         let (settings, own) = (&self.settings, self.own_certificates());
+        if let Some(file) = env::path(env::SSL_CERT_FILE).filter(|_| !settings.base.never_needs_tls()) {
+            let wrong = |error| Error::Settings(format!("the environment variable `{}`: {error}", env::SSL_CERT_FILE));
+            os::check_ends(&file).map_err(wrong)?;
+        }
         let unusable = |error: reqwest::Error| Error::Settings(root_cause(&error));
         let proxy = self.proxy()?.map(Proxy::all).transpose().map_err(unusable)?;
         let built = if settings.base.never_needs_tls() {

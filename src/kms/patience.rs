@@ -29,8 +29,17 @@ pub enum Impatience {
     #[error("the run was interrupted")]
     Stopped,
     /// The wait would be longer than what is left.
-    #[error("it would have to wait {} seconds, which is longer than the operation may take", .0.as_secs())]
+    #[error("it would have to wait {}, which is longer than the operation may take", in_words(*.0))]
     TooLong(Duration),
+}
+
+/// How long, as a person says it.
+fn in_words(length: Duration) -> String {
+    match length.as_secs() {
+        seconds @ 0..=120 => format!("{} seconds", seconds.max(1)),
+        seconds @ 121..86_400 => format!("{} minutes", seconds.div_ceil(60)),
+        _ => "longer than 24 hours".to_owned(),
+    }
 }
 
 impl Patience {
@@ -61,6 +70,20 @@ impl Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_is_said_as_people_say_it() {
+        for (seconds, expected) in [
+            (0, "1 seconds"),
+            (57, "57 seconds"),
+            (121, "3 minutes"),
+            (3600, "60 minutes"),
+            (86_400, "longer than 24 hours"),
+            (u64::MAX, "longer than 24 hours"),
+        ] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), expected);
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_ends_with_the_patience() {

@@ -149,6 +149,12 @@ fn a_file_that_never_ends_stops_nothing() {
         scene.workspace.plan().expect(1).says(&["Unreadable certificate file", "`KMS_CA_CERTIFICATE_FILE`", kind]);
     }
     scene.workspace.set("KMS_CA_CERTIFICATE_FILE", "");
+    let url = scene.kms.url();
+    scene.workspace.set("KMS_HOST", &url.replace("http://", "https://"));
+    scene.workspace.set("SSL_CERT_FILE", &pipe);
+    scene.workspace.apply().expect(1).says(&["`SSL_CERT_FILE`", "it is a named pipe"]);
+    scene.workspace.set("SSL_CERT_FILE", "");
+    scene.workspace.set("KMS_HOST", &url);
     for name in ["KMS_UNIVERSAL_AUTH_CLIENT_ID", "KMS_UNIVERSAL_AUTH_CLIENT_SECRET"] {
         scene.workspace.set(name, "");
     }

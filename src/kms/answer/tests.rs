@@ -252,6 +252,7 @@ fn the_service_says_how_long_to_wait() {
         (vec![("x-ratelimit-reset", "9")], Some(9)),
         (vec![("retry-after", "soon")], Some(3)),
         (vec![("retry-after", "-1"), ("x-ratelimit-reset", "99999999999999999999")], Some(3)),
+        (vec![("retry-after", "99999999999999999999999999")], Some(u64::MAX)),
         (vec![], Some(3)),
     ] {
         let body = r#"{"error":"RateLimitExceeded","message":"Please try again in 3 seconds"}"#;

@@ -1,5 +1,10 @@
 //! Why a login at the KMS failed, and what to check, for each way to log in.
 
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+
 use crate::kms::{LoginMethod, ProxyFailure, ProxyProblem, Reply};
 
 const NOT_AGAIN: &str = "The login is not tried again in this run.";
@@ -140,6 +145,24 @@ pub(super) fn proxy(failure: &ProxyFailure) -> String {
         _ => format!("Check that the proxy runs, and that `{variable}` has its host, port and scheme."),
     };
     format!("{next} If this machine reaches the KMS without a proxy, add the host of the KMS to `NO_PROXY`.")
+}
+
+/// When to try again after a refusal for too many requests.
+pub(super) fn wait(retry_after: Option<Duration>, now: OffsetDateTime) -> String {
+    /// Rate limits end long before that.
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    let Some(wait) = retry_after else { return "Wait a minute and try again.".to_owned() };
+    match wait.as_secs() {
+        seconds @ 0..=120 => format!("Wait {} seconds and try again.", seconds.max(1)),
+        _ if wait > YEAR => {
+            "The KMS asks for a wait that is longer than a year: ask the operator of the KMS.".to_owned()
+        }
+        _ => {
+            let format = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+            let until = (now + wait).format(format).unwrap_or_default();
+            format!("Wait until {until} and try again.")
+        }
+    }
 }
 
 /// The KMS asks AWS in our name, and fails itself when AWS refuses.

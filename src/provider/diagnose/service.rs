@@ -332,10 +332,9 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             "project_id",
         ),
         Error::Limited { retry_after, .. } => {
-            let wait =
-                retry_after.map_or_else(|| "a minute".to_owned(), |wait| format!("{} seconds", wait.as_secs().max(1)));
+            let again = login::wait(*retry_after, OffsetDateTime::now_utc());
             let next = format!(
-                "The request was not run. Wait {wait} and try again. The KMS counts all requests from one address, so other runs \
+                "The request was not run. {again} The KMS counts all requests from one address, so other runs \
                  share the limit; `max_requests_per_minute` of the provider keeps this one below it."
             );
             (TOO_MANY, next, None)

@@ -160,6 +160,7 @@ fn a_place() -> impl Strategy<Value = (&'static str, &'static str, &'static str)
         "KMS_VALIDATION",
         "KMS_VALIDATION_HOSTS",
         "KMS_OIDC_AUTH_TOKEN_NAME",
+        "HTTPS_PROXY",
     ];
     let places: Vec<_> =
         of_argument.map(|name| (name, "")).into_iter().chain(of_variable.map(|name| ("", name))).collect();

@@ -6,6 +6,7 @@ use expect_test::{Expect, expect};
 
 use super::service::{ATTEMPT, all, check, reply};
 use crate::kms::{Call, Error, LoginFailure, LoginMethod, Reply, ServerProblem, SourceError};
+use crate::provider::diagnose::login::wait;
 use crate::provider::diagnose::service::{Attempt, service};
 
 fn failure(method: LoginMethod) -> Arc<LoginFailure> {
@@ -239,4 +240,19 @@ fn a_refusal_by_aws_reaches_us_as_a_failure_of_the_kms() {
         In this step the KMS sends the request that was signed here to AWS, and a refusal by AWS ends so. Check, likeliest first: that the key has not expired or been switched off (`aws sts get-caller-identity` must work here), that the clock of this machine is right, and that the region (`AWS_REGION`) is enabled in the account.
     "#]],
     );
+}
+
+#[test]
+fn a_long_wait_is_a_date() {
+    let now = time::macros::datetime!(2026-11-28 23:59:30 UTC);
+    for (seconds, expected) in [
+        (Some(0), "Wait 1 seconds and try again."),
+        (Some(120), "Wait 120 seconds and try again."),
+        (Some(3600), "Wait until 2026-11-29 00:59 UTC and try again."),
+        (Some(40 * 86_400), "Wait until 2027-01-07 23:59 UTC and try again."),
+        (Some(u64::MAX), "The KMS asks for a wait that is longer than a year: ask the operator of the KMS."),
+        (None, "Wait a minute and try again."),
+    ] {
+        assert_eq!(wait(seconds.map(std::time::Duration::from_secs), now), expected);
+    }
 }

@@ -34,6 +34,14 @@ impl Secret {
     }
 }
 
+/// Returns whether a piece of what a user wrote may be quoted in a message.
+///
+/// It holds nothing that separates the parts of a URL or of a connection string, so it does not end in the middle of a
+/// password that was pasted with them. Everything else that may be a pasted URL is described instead of quoted.
+pub fn is_quotable(input: &str) -> bool {
+    !input.is_empty() && input.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret")

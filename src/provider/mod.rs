@@ -11,6 +11,8 @@ mod fingerprint;
 mod logins;
 mod managed;
 mod postgres_connection;
+#[cfg(test)]
+mod properties;
 mod scopes;
 mod session;
 mod settings;

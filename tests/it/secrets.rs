@@ -41,6 +41,27 @@ fn gives_it(path: &Path) -> bool {
 }
 
 #[test]
+fn rejects_url_in_host_without_echoing_password() {
+    let mut scene = Scene::new();
+    scene.workspace.write("url.tf", "variable \"url\" {\n  type = string\n}\n");
+    scene.configure(&[("host", "var.url")]);
+    for (password, said) in [
+        ("s3cretpart/an0therpart", "`host` takes only the name of the server"),
+        ("s3cretpart?an0therpart", "`host` takes only the name of the server"),
+        ("s3cretpart#an0therpart", "`host` takes only the name of the server"),
+        (
+            "s3cretpart-an0therpart",
+            "`host = \"db.test\"`, `port = 6432`, `database = \"orders\"`, `username = \"kms\"`",
+        ),
+    ] {
+        scene.workspace.set("TF_VAR_url", &format!("postgres://kms:{password}@db.test:6432/orders"));
+        let plan = scene.workspace.plan().expect(1);
+        plan.says(&["Invalid database host", said]);
+        assert!(!plan.text.contains("s3cretpart") && !plan.text.contains("an0therpart"), "{}", plan.text);
+    }
+}
+
+#[test]
 fn a_password_of_the_older_kind_is_in_the_state_and_nowhere_else() {
     let mut scene = Scene::new();
     let log = scene.workspace.path().join("trace.log");

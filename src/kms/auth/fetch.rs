@@ -136,7 +136,8 @@ impl<'a> Fetch<'a> {
 
     /// Its role, and its host. Never the user information, path or query of the URL.
     fn server(&self) -> String {
-        let url = reqwest::Url::parse(&self.url).ok();
+        // With a login in it, nothing shows where the host begins.
+        let url = reqwest::Url::parse(&self.url).ok().filter(|_| !self.url.contains('@'));
         let host = url.as_ref().and_then(reqwest::Url::host_str).filter(|host| !host.is_empty());
         let port = url.as_ref().and_then(reqwest::Url::port).map(|port| format!(":{port}")).unwrap_or_default();
         host.map_or_else(|| self.who.to_owned(), |host| format!("{} (`{host}{port}`)", self.who))

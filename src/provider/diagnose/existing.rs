@@ -1,6 +1,7 @@
 //! Connections that cannot be brought under management: import and moves from other providers, for a person.
 
 use crate::kms::Client;
+use crate::secret::is_quotable;
 use crate::terraform::diagnostic::Diagnostic;
 use crate::terraform::moving::MoveSource;
 
@@ -13,12 +14,13 @@ const FORMS: &str = "An import takes one of three forms:\n\
 
 /// What a person gave to import has none of the forms.
 pub(crate) fn import_form(text: &str) -> Diagnostic {
+    let quotable = text.split([' ', '/']).all(|part| part.is_empty() || is_quotable(part));
+    let what = if quotable { format!("`{text}`") } else { "What was given".to_owned() };
     Diagnostic::error(
         "This does not name a connection",
         format!(
-            "`{}` cannot be imported: it is neither a UUID nor a name. Names have lower-case letters, digits and \
-             single hyphens.\n\n{FORMS}",
-            text.escape_debug()
+            "{what} cannot be imported: it is neither a UUID nor a name. Names have lower-case letters, digits and \
+             single hyphens.\n\n{FORMS}"
         ),
     )
 }

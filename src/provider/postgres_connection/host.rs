@@ -1,5 +1,7 @@
 //! What may stand in `host`, and what people write there by mistake.
 
+use crate::secret::is_quotable;
+
 /// The sentence for a host that the KMS could not use; `None` for a good one.
 pub(super) fn rule(text: &str) -> Option<String> {
     let host = text.trim();
@@ -41,6 +43,7 @@ pub(super) fn rule(text: &str) -> Option<String> {
     }
     if let [name, port] = parts[..]
         && port.parse::<u16>().is_ok()
+        && is_quotable(name)
     {
         return Some(format!("The port goes into its own argument: write `host = \"{name}\"` and `port = {port}`."));
     }
@@ -58,31 +61,43 @@ fn is_ipv6(host: &str) -> bool {
     zone.is_empty() && address.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
-/// The arguments that a URL would be. Its password is left out: it must not appear in a message.
+/// The sentence for a URL. It may hold a password, and a password may hold every character that separates the parts of a
+/// URL: parts are quoted only where it is certain which of them is the password.
 fn url(scheme: &str, rest: &str) -> String {
-    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
-    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let (login, address) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let user = login.split(':').next().unwrap_or_default();
-    let (host, port) = match address.rsplit_once(':') {
-        Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => (host, port),
-        _ => (address, ""),
-    };
-    let arguments =
-        [("host", host, true), ("port", port, false), ("database", database, true), ("username", user, true)];
-    let written: Vec<String> = arguments
-        .iter()
-        .filter(|(_, value, _)| !value.is_empty())
-        .map(
-            |(name, value, quoted)| {
-                if *quoted { format!("`{name} = {value:?}`") } else { format!("`{name} = {value}`") }
-            },
-        )
-        .collect();
-    if !scheme.starts_with("postgres") || written.is_empty() {
+    if !scheme.starts_with("postgres") {
         return "`host` is a name or an IP address, not a URL. A good one is `db.example.com`.".to_owned();
     }
-    format!("This is a URL; its parts go into arguments of their own: {}, and the password.", written.join(", "))
+    match arguments(rest) {
+        Some(arguments) => {
+            format!("This is a URL; its parts go into arguments of their own: {arguments}, and the password.")
+        }
+        None => {
+            "This is a URL; its parts go into arguments of their own: `host` takes only the name of the server, such \
+                 as `db.example.com`, and `port`, `database`, `username` and the password stand beside it."
+                .to_owned()
+        }
+    }
+}
+
+/// The arguments for the parts of `user:password@host:port/database?parameters`, without the password.
+fn arguments(rest: &str) -> Option<String> {
+    let (login, server) = rest.rsplit_once('@')?;
+    let (user, password) = login.split_once(':')?;
+    if !is_quotable(user) || password.contains(['/', '?', '#', '@']) {
+        return None;
+    }
+    let server = server.split(['?', '#']).next().unwrap_or(server);
+    let (address, database) = server.split_once('/').unwrap_or((server, ""));
+    let (host, port) = address.split_once(':').unwrap_or((address, ""));
+    if !is_quotable(host) {
+        return None;
+    }
+    let mut arguments = vec![format!("`host = \"{host}\"`")];
+    arguments.extend(port.parse::<u16>().ok().map(|port| format!("`port = {port}`")));
+    for (name, value) in [("database", database), ("username", user)] {
+        arguments.extend(is_quotable(value).then(|| format!("`{name} = \"{value}\"`")));
+    }
+    Some(arguments.join(", "))
 }
 
 #[cfg(test)]
@@ -120,6 +135,8 @@ mod tests {
             ("db.test:", "cannot contain `:`"),
             ("db test", "cannot contain ` `"),
             ("http://db.test", "not a URL"),
+            ("postgres://db.test/orders", "`host` takes only the name of the server"),
+            ("postgres://kms:s3cret/x@db.test:5432/orders", "`host` takes only the name of the server"),
             (
                 "postgresql://kms:s3cret@db.test:6432/orders?sslmode=require",
                 "`host = \"db.test\"`, `port = 6432`, `database = \"orders\"`, `username = \"kms\"`",

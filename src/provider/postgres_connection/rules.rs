@@ -100,6 +100,8 @@ fn identifier_rule(text: &str, kind: &str, example: &str) -> Option<String> {
         "it is empty".to_owned()
     } else if text.contains('\0') {
         "it contains a NUL character".to_owned()
+    } else if text.contains("://") {
+        "it is a URL, whose parts go into arguments of their own".to_owned()
     } else if text.len() > LONGEST_IDENTIFIER {
         format!("it has {} bytes, and PostgreSQL knows names of up to {LONGEST_IDENTIFIER}", text.len())
     } else {

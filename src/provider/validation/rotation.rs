@@ -110,7 +110,8 @@ fn problem(element: &Value, is_repeated: bool) -> Option<String> {
         }
         _ if name.starts_with("pg_") => Some("names that begin with `pg_` belong to PostgreSQL itself".to_owned()),
         "public" | "none" => Some(format!("`{name}` is no name of a role in SQL")),
-        _ if is_repeated => Some(format!("`{name}` stands in the list already")),
+        _ if name.contains("://") => Some("it is a URL".to_owned()),
+        _ if is_repeated => Some("the name stands in the list already".to_owned()),
         _ => None,
     }
 }

@@ -27,7 +27,7 @@ fn what_cannot_be_imported() {
         Error: This does not name a connection
         at the whole block
 
-        `orders\n-db` cannot be imported: it is neither a UUID nor a name. Names have lower-case letters, digits and single hyphens.
+        What was given cannot be imported: it is neither a UUID nor a name. Names have lower-case letters, digits and single hyphens.
 
         An import takes one of three forms:
         - the UUID of a connection, which the KMS shows in the address bar of its page: `3c90c3cc-0d44-4b50-8888-8dd25736052a`

@@ -1,0 +1,122 @@
+//! No message about an input quotes a piece of a password that was pasted with it, in whatever argument or variable.
+
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
+use proptest::prelude::*;
+
+use super::postgres_connection::PostgresConnection;
+use super::{diagnose, settings};
+use crate::env;
+use crate::terraform::resource::Resource as _;
+use crate::terraform::value::{Object, Value};
+
+/// What people paste; `*` is the password.
+const FORMS: [&str; 16] = [
+    "postgres://kms:*@db.test:5432/orders",
+    "postgresql://kms:*@db.test/orders?sslmode=require",
+    "postgres://kms@db.test/orders?password=*",
+    "postgres://db.test:5432/orders?user=kms&password=*",
+    "postgres://*@db.test/orders",
+    "jdbc:postgresql://db.test/orders?user=kms&password=*",
+    "kms:*@db.test:5432",
+    "host=db.test user=kms password=*",
+    "https://me:*@kms.test/api",
+    "http://me:*@kms.test",
+    "http://kms.test/?token=*",
+    "ftp://me:*@kms.test",
+    "*://me@kms.test",
+    "X-Token: *",
+    "db.test,postgres://kms:*@db.test/orders",
+    "*",
+];
+
+const ARGUMENTS: [&str; 9] =
+    ["name", "description", "project_id", "method", "host", "database", "username", "gateway_id", "ssl_certificate"];
+
+const VALIDATION: [&str; 5] = ["mode", "unreachable", "timeout", "address", "privileges"];
+
+const PROVIDER: [&str; 6] =
+    ["host", "auth_method", "request_timeout", "ca_certificate", "organization_slug", "identity_id"];
+
+fn object(values: impl IntoIterator<Item = (&'static str, Value)>) -> Object {
+    values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Every message about this input, wherever it is given.
+fn messages(input: &str) -> Vec<String> {
+    let text = || Value::from(input);
+    let mut found = Vec::new();
+    let mut note = |diagnostics: crate::terraform::diagnostic::Diagnostics| {
+        found.extend(diagnostics.iter().map(|problem| format!("{} {}", problem.summary, problem.detail)));
+    };
+    for argument in ARGUMENTS {
+        note(PostgresConnection.validate(&object([(argument, text())])));
+    }
+    let roles = [("rotation_roles", Value::List(vec![text(), text()]))];
+    for (name, value) in VALIDATION.map(|argument| (argument, text())).into_iter().chain(roles) {
+        let block = [("validation", Value::Object(object([(name, value)])))];
+        note(PostgresConnection.validate(&object(block)));
+    }
+    note(PostgresConnection.validate(&object([("timeouts", Value::Object(object([("create", text())])))])));
+    for argument in PROVIDER {
+        note(settings::resolve(&object([(argument, text())]), &|_| None).err().unwrap_or_default());
+    }
+    let headers = [(input.to_owned(), Value::from("x"))].into_iter().collect();
+    note(settings::validate(&object([("headers", Value::Object(headers))])));
+    let variables = [
+        &env::HOST[..],
+        &env::AUTH_METHOD,
+        &env::REQUEST_TIMEOUT,
+        &env::MAX_RETRIES,
+        &env::VALIDATION,
+        &env::VALIDATION_HOSTS,
+        &env::HEADERS,
+    ];
+    for variable in variables.concat() {
+        let lookup = |name: &str| (name == variable.name).then(|| input.to_owned());
+        note(settings::resolve(&Object::new(), &lookup).err().unwrap_or_default());
+    }
+    note(diagnose::import_form(input).into());
+    found
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encoded).collect()
+}
+
+fn pieces(text: &str) -> impl Iterator<Item = String> {
+    let characters: Vec<char> = text.chars().collect();
+    let pieces: Vec<String> = characters.windows(4).map(|piece| piece.iter().collect()).collect();
+    pieces.into_iter()
+}
+
+/// What stands in the messages whatever the password is.
+static OURS: LazyLock<String> =
+    LazyLock::new(|| FORMS.map(|form| messages(&form.replace('*', "s")).join("\n")).concat());
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn quotes_no_piece_of_a_pasted_password(
+        form in prop::sample::select(&FORMS[..]),
+        // As a generator makes them: letters, digits and everything that separates the parts of a URL.
+        secret in "[QXZJKqxz149/?#@:%\\[\\]&=+,; .'\"\\\\_-]{4,24}",
+        encoding in 0..3_usize,
+    ) {
+        // Bare, it may be a good value: a role can have any name.
+        prop_assume!(form != "*" || secret.contains("://"));
+        let forms = [secret.clone(), percent_encoded(&secret), BASE64_STANDARD_NO_PAD.encode(&secret)];
+        let said = messages(&form.replace('*', &forms[encoding]));
+        for piece in forms.iter().flat_map(|form| pieces(form)).filter(|piece| !OURS.contains(piece)) {
+            let quoting = said.iter().find(|message| message.contains(&piece));
+            prop_assert!(quoting.is_none(), "`{piece}` of `{secret}` in:\n{quoting:?}");
+        }
+    }
+}

@@ -53,6 +53,7 @@ const REST_OF_FOREIGN_ANSWER: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// Why the role could not get in, or why that could not be found out.
+#[expect(clippy::disallowed_methods, reason = "its other half")]
 pub async fn login(target: &Target, timeout: Duration) -> Result<Accepted, Refusal> {
     resolve(target, timeout).await?.login().await
 }

@@ -71,6 +71,8 @@ type Key = (String, u16, String, String);
 struct Login {
     target: Target,
     made: Arc<Made>,
+    /// The connections whose plans took the outcome.
+    planned: Vec<String>,
 }
 
 #[derive(Default)]
@@ -94,13 +96,15 @@ struct Judgement {
     told: OnceLock<String>,
 }
 
-/// Who asks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asker {
-    /// A plan: takes a fresh verdict only.
-    Plan,
-    /// An apply: takes the verdict of the plan of its own walk, however old.
-    Apply,
+/// The step that needs a login, with the name of its connection. It decides which earlier outcomes answer it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker<'a> {
+    /// A plan: an outcome of the last seconds.
+    Plan(&'a str),
+    /// An apply: that, or the outcome of its own plan in the same walk, however old.
+    Apply(&'a str),
+    /// A look at the role after a request that may have changed its password: no earlier outcome.
+    AfterRequest,
 }
 
 /// A verdict for one who asked.
@@ -168,13 +172,13 @@ impl Logins {
     /// The verdict on a login, by making it unless it is known.
     ///
     /// Dropping the future ends a login that is under way and leaves no verdict; who waits for it makes it again.
-    pub(crate) async fn judge(&self, target: &Target, timeout: Duration, asker: Asker) -> Judged {
+    pub(crate) async fn judge(&self, target: &Target, timeout: Duration, asker: Asker<'_>) -> Judged {
         let made = self.find(target, asker);
         let mut shared = true;
         let deciding = || {
             shared = false;
             async {
-                let decided = self.decide(target, timeout).await;
+                let decided = self.decide(target, timeout, asker).await;
                 (Instant::now(), decided)
             }
         };
@@ -184,39 +188,57 @@ impl Logins {
         Judged { verdict: judgement.verdict_for(target), shared, took: judgement.took, judgement }
     }
 
-    fn find(&self, target: &Target, asker: Asker) -> Arc<Made> {
+    fn find(&self, target: &Target, asker: Asker<'_>) -> Arc<Made> {
         let key = (target.host.clone(), target.port, target.database.clone(), target.username.clone());
         let mut known = lock(&self.known);
         let logins = known.entry(key).or_default();
-        let old = |made: &Made| made.decided.get().is_some_and(|(when, _)| when.elapsed() > self.fresh);
-        let stale = |made: &Made| asker == Asker::Plan && old(made);
-        logins.retain(|login| login.target != *target || !stale(&login.made));
-        if let Some(login) = logins.iter().find(|login| login.target == *target) {
+        let old = |login: &Login| login.made.decided.get().is_some_and(|(when, _)| when.elapsed() > self.fresh);
+        logins.retain(|login| !old(login) || !login.planned.is_empty());
+        let answers = |login: &&mut Login| match asker {
+            _ if login.target != *target => false,
+            Asker::Plan(_) => !old(login),
+            Asker::Apply(connection) => !old(login) || login.planned.iter().any(|name| name == connection),
+            Asker::AfterRequest => false,
+        };
+        let found = logins.iter_mut().rev().find(answers);
+        if let Some(login) = found {
+            match asker {
+                Asker::Plan(connection) => login.planned.push(connection.to_owned()),
+                Asker::Apply(connection) => login.planned.retain(|name| name != connection),
+                Asker::AfterRequest => {}
+            }
             return login.made.clone();
         }
         let made = Arc::new(Made::default());
-        logins.push(Login { target: target.clone(), made: made.clone() });
+        let planned = if let Asker::Plan(connection) = asker { vec![connection.to_owned()] } else { Vec::new() };
+        logins.push(Login { target: target.clone(), made: made.clone(), planned });
         made
     }
 
     /// Makes the login, or takes what another was told.
-    async fn decide(&self, target: &Target, timeout: Duration) -> Decided {
+    async fn decide(&self, target: &Target, timeout: Duration, asker: Asker<'_>) -> Decided {
         if let Err(barred) = self.standpoint.before_look_up(target) {
             return Decided::not_checked(NotChecked::Barred(barred));
         }
         let endpoint = self.endpoint(target);
-        let first = self.attempt(&endpoint, target, timeout).await;
+        let first = self.attempt(&endpoint, target, timeout, asker).await;
         if first.shared || !first.judgement.is_crowding() {
             return first;
         }
         sleep(pause()).await;
-        let second = self.attempt(&endpoint, target, timeout).await;
+        let second = self.attempt(&endpoint, target, timeout, asker).await;
         // What was heard is better than nothing.
         if matches!(second.judgement.verdict, Verdict::NotChecked(_)) { first } else { second }
     }
 
-    async fn attempt(&self, endpoint: &watch::Sender<Endpoint>, target: &Target, timeout: Duration) -> Decided {
-        let place = match self.enter(endpoint, target, timeout).await {
+    async fn attempt(
+        &self,
+        endpoint: &watch::Sender<Endpoint>,
+        target: &Target,
+        timeout: Duration,
+        asker: Asker<'_>,
+    ) -> Decided {
+        let place = match self.enter(endpoint, target, timeout, asker).await {
             Ok(place) => place,
             Err(answer) => return answer,
         };
@@ -238,6 +260,7 @@ impl Logins {
         endpoint: &'a watch::Sender<Endpoint>,
         target: &'a Target,
         timeout: Duration,
+        asker: Asker<'_>,
     ) -> Result<Place<'a>, Decided> {
         let end = Instant::now() + timeout.saturating_mul(QUEUE);
         let mut changes = endpoint.subscribe();
@@ -247,8 +270,9 @@ impl Logins {
             let mut ticket = None;
             // A login that begins is no news to those that wait.
             endpoint.send_if_modified(|endpoint| {
-                next = endpoint.next(target, Instant::now(), tired);
-                ticket = matches!(next, Next::Go).then(|| endpoint.begin(target));
+                let now = Instant::now();
+                next = endpoint.next(target, now, tired, asker);
+                ticket = matches!(next, Next::Go).then(|| endpoint.begin(target, now, asker));
                 false
             });
             match (next, ticket) {
@@ -264,6 +288,7 @@ impl Logins {
     }
 
     /// The verdict, and where the name led.
+    #[expect(clippy::disallowed_methods, reason = "what `judge` does in the end")]
     async fn log_in(&self, target: &Target, timeout: Duration) -> (Verdict, Vec<IpAddr>) {
         let resolved = match postgres::resolve(target, timeout).await {
             Ok(resolved) => resolved,

@@ -3,14 +3,17 @@
 //! A core plans the second half of a replacement, and every tainted object, as if nothing had been there before. What
 //! had been there is remembered here: nobody but the service knows the password of its role.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-/// The connections seen so far, and which of them this walk has destroyed.
+/// The connections of the state that one walk has seen so far, and what became of them in it.
 #[derive(Default)]
 pub(crate) struct Managed {
+    ids: Mutex<HashSet<String>>,
     seen: Mutex<Vec<Seen>>,
+    planned: Mutex<HashSet<String>>,
     destroyed: Mutex<Vec<String>>,
 }
 
@@ -45,30 +48,59 @@ impl Role {
 }
 
 impl Managed {
-    /// Remembers a connection.
+    /// Remembers that the state has this connection, managed or not.
+    pub(crate) fn note_id(&self, id: &str) {
+        lock(&self.ids).insert(id.to_owned());
+    }
+
+    /// Whether the state has a connection of this id.
+    pub(crate) fn is_in_state(&self, id: &str) -> bool {
+        lock(&self.ids).contains(id)
+    }
+
+    /// Remembers a managed connection.
     pub(crate) fn note(&self, seen: Seen) {
-        let mut known = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.seen);
         if !known.contains(&seen) {
             known.push(seen);
         }
     }
 
-    /// The connection that a new one replaces: the one with its name in its scope, or else the one with its role.
-    pub(crate) fn find(&self, name: Option<&str>, project: Option<&str>, role: Option<&Role>) -> Option<Seen> {
-        let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let named = known.iter().find(|seen| Some(seen.name.as_str()) == name && seen.project.as_deref() == project);
-        named.or_else(|| known.iter().find(|seen| Some(&seen.role) == role)).cloned()
+    /// Remembers that a connection was planned as one that exists: no create replaces it without a mark.
+    pub(crate) fn note_planned(&self, id: &str) {
+        lock(&self.planned).insert(id.to_owned());
+    }
+
+    /// The connection that a new one of this name replaces: one of the same scope that was not planned itself, as a tainted
+    /// one is not. One that only uses the same role is another connection.
+    pub(crate) fn find(&self, name: Option<&str>, project: Option<&str>) -> Option<Seen> {
+        let planned = lock(&self.planned);
+        let known = lock(&self.seen);
+        let replaced = |seen: &&Seen| {
+            Some(seen.name.as_str()) == name && seen.project.as_deref() == project && !planned.contains(&seen.id)
+        };
+        known.iter().find(replaced).cloned()
     }
 
     /// Remembers that a connection is gone for good. (A core plans the new one once more after that.)
     pub(crate) fn note_destroyed(&self, id: &str) {
-        self.destroyed.lock().unwrap_or_else(PoisonError::into_inner).push(id.to_owned());
+        lock(&self.destroyed).push(id.to_owned());
     }
 
     /// Whether this walk has destroyed a connection.
     pub(crate) fn is_destroyed(&self, id: &str) -> bool {
-        self.destroyed.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == id)
+        lock(&self.destroyed).iter().any(|known| known == id)
     }
+
+    /// A connection of this role that this walk has destroyed.
+    pub(crate) fn destroyed_with(&self, role: &Role) -> Option<Seen> {
+        let destroyed = lock(&self.destroyed);
+        lock(&self.seen).iter().find(|seen| seen.role == *role && destroyed.contains(&seen.id)).cloned()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -80,19 +112,32 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_found_by_its_name_in_its_scope_and_by_its_role() {
+    fn finds_replaced_connection_by_name_and_scope_only() {
         let memory = Managed::default();
+        let role = Role::new("db.test", 5432, "app");
         memory.note(seen("orders", None, Role::new("DB.test ", 5432, "app")));
-        memory.note(seen("orders", None, Role::new("db.TEST", 5432, "app")));
-        memory.note(seen("stock", Some("p"), Role::new("db.test", 5432, "stock")));
+        memory.note(seen("orders", None, role.clone()));
+        memory.note(seen("stock", Some("p"), role.clone()));
         assert_eq!(memory.seen.lock().unwrap().len(), 2);
-        let other = Role::new("db.test", 5433, "app");
-        let (stock, capital) = (Role::new("db.test", 5432, "stock"), Role::new("db.test", 5432, "Stock"));
-        let found = |name, project, role| memory.find(name, project, role).map(|seen| seen.name);
-        assert_eq!(found(Some("orders"), None, Some(&other)).as_deref(), Some("orders"));
-        assert_eq!(found(Some("orders"), Some("p"), Some(&other)), None);
-        assert_eq!(found(None, None, Some(&stock)).as_deref(), Some("stock"));
-        assert_eq!(found(None, None, Some(&capital)), None);
-        assert_eq!(found(None, None, None), None);
+        let found = |name, project| memory.find(name, project).map(|seen| seen.name);
+        assert_eq!(found(Some("orders"), None).as_deref(), Some("orders"));
+        assert_eq!(found(Some("orders"), Some("p")), None);
+        assert_eq!(found(Some("stock"), Some("p")).as_deref(), Some("stock"));
+        assert_eq!(found(Some("newcomer"), None), None);
+        assert_eq!(found(None, None), None);
+        // It was planned with its prior state, so it is not tainted: whatever takes its name is another connection.
+        memory.note_planned("id-of-orders");
+        assert_eq!(found(Some("orders"), None), None);
+    }
+
+    #[test]
+    fn knows_which_roles_lost_their_connection() {
+        let memory = Managed::default();
+        let role = Role::new("db.test", 5432, "app");
+        memory.note(seen("orders", None, role.clone()));
+        assert_eq!(memory.destroyed_with(&role), None);
+        memory.note_destroyed("id-of-orders");
+        assert_eq!(memory.destroyed_with(&role).map(|seen| seen.name).as_deref(), Some("orders"));
+        assert_eq!(memory.destroyed_with(&Role::new("db.test", 5432, "App")), None);
     }
 }

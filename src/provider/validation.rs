@@ -118,7 +118,8 @@ pub(crate) fn resource_block() -> Block {
 
 const MODE: &str = "When to log in: `plan` (a refusal stops the plan), `warn` (the plan shows it as a warning and the apply \
     refuses), `apply` (only in the apply, before the request) or `off`. Default: `plan`. The environment variable can lower \
-    it for one run, in this order.";
+    it for one run, in this order. Whether a platform-managed connection can be replaced, or its role taken over, is decided \
+    by a login in every mode.";
 const UNREACHABLE: &str = "What it means when the database cannot be reached from this machine, which proves nothing about the \
     KMS: `warning`, `error` or `ignore`. Default: `warning`.";
 const TIMEOUT: &str = "How long one login may take in all, such as `10s` or `1m`. Default: `10s`, which is also the KMS's own \

@@ -16,7 +16,7 @@ use super::session::Session;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The time that an operation may take in all, from its beginning.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
     length: Duration,
     end: Instant,
@@ -37,25 +37,73 @@ pub(crate) fn client(call: &Call<Session>, limit: Limit) -> Result<kms::Client, 
     Ok(call.session().client()?.within(kms::Patience::new(limit.end, call.stop_signal())))
 }
 
-/// Work that can be given up at any time.
+/// Why work was ended before it was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The user interrupted the run.
+    Interrupted,
+    /// The operation took longer than this limit of it.
+    TimedOut(Duration),
+}
+
+impl Ended {
+    /// As part of a longer message.
+    pub(crate) fn reason(self) -> String {
+        match self {
+            Self::Interrupted => "the run was interrupted.".to_owned(),
+            Self::TimedOut(limit) => {
+                format!("the limit of the operation, {} seconds, was reached.", limit.as_secs_f64())
+            }
+        }
+    }
+}
+
+impl From<Ended> for Diagnostics {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Interrupted => interrupted(),
+            Ended::TimedOut(limit) => Diagnostic::error(
+                "Timed out",
+                format!(
+                    "The operation took longer than its limit of {} seconds, so it was given up. Raise the limit in the \
+                     `timeouts` block if the KMS is slow, or try again.",
+                    limit.as_secs_f64()
+                ),
+            ),
+        }
+        .into()
+    }
+}
+
+/// Does work that can be given up at any time. A plan has no limit.
+///
+/// # Errors
+/// When the run or the time of the operation ended first; the work is not begun after that.
+pub(crate) async fn bounded<T>(
+    call: &Call<Session>,
+    limit: Option<Limit>,
+    work: impl Future<Output = T>,
+) -> Result<T, Ended> {
+    let Some(Limit { length, end }) = limit else {
+        return call.unless_stopped(work).await.ok_or(Ended::Interrupted);
+    };
+    if Instant::now() >= end && !call.is_stopped() {
+        return Err(Ended::TimedOut(length));
+    }
+    match call.unless_stopped(tokio::time::timeout_at(end, work)).await {
+        Some(Ok(result)) => Ok(result),
+        Some(Err(_elapsed)) => Err(Ended::TimedOut(length)),
+        None => Err(Ended::Interrupted),
+    }
+}
+
+/// [`bounded`], with the diagnostics for a user.
 pub(crate) async fn reading<T>(
     call: &Call<Session>,
     limit: Limit,
     work: impl Future<Output = T>,
 ) -> Result<T, Diagnostics> {
-    match call.unless_stopped(tokio::time::timeout_at(limit.end, work)).await {
-        Some(Ok(result)) => Ok(result),
-        Some(Err(_elapsed)) => Err(Diagnostic::error(
-            "Timed out",
-            format!(
-                "The operation took longer than its limit of {} seconds, so it was given up. Raise the limit in the \
-                 `timeouts` block if the KMS is slow, or try again.",
-                limit.length.as_secs_f64()
-            ),
-        )
-        .into()),
-        None => Err(interrupted().into()),
-    }
+    Ok(bounded(call, Some(limit), work).await?)
 }
 
 /// A request that may change something: once sent, its outcome matters even when nobody wants to wait.

@@ -3,7 +3,13 @@
 //!
 //! `cargo bench -- logins` runs one subject; each is a file here.
 
-#![expect(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, reason = "a program for people")]
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a program for people"
+)]
 
 #[path = "../support/kms/mod.rs"]
 mod kms;

@@ -1,6 +1,7 @@
 //! The integration tests, one binary so that they share servers and compile once: real Terraform, real PostgreSQL, real
 //! TLS.
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::disallowed_methods, reason = "tests look at databases in their own way, too")]
 
 mod bad_network;
 mod certificates;

@@ -10,9 +10,11 @@ use crate::support::postgres::quoted;
 use crate::support::scene::{PASSWORD, Scene};
 use crate::support::terraform::Output;
 
+mod guards;
 mod lost;
 #[cfg(unix)]
 mod mark;
+mod newcomer;
 mod replacing;
 
 const PATH: &str = "/api/v1/app-connections/postgres";

@@ -316,3 +316,39 @@ fn every_refusal_that_a_run_can_cure_names_the_ways_out() {
     }
     assert!(recipe.scene.workspace.files_with(PASSWORD).is_empty());
 }
+
+/// In an apply the world changes: a refusal of more than ten seconds ago does not answer for a later resource.
+#[test]
+fn a_refused_login_is_made_again_for_a_later_resource_of_the_apply() {
+    let mut recipe = Recipe::new();
+    recipe.scene.workspace.set("TF_VAR_password", "the-new-password");
+    let (role, database) = (recipe.scene.role.clone(), recipe.scene.database.clone());
+    let sql = format!("SELECT pg_sleep(12); ALTER ROLE {role} PASSWORD '$PASSWORD'");
+    recipe.others("var.password", &[("password", "x", &sql, "")]);
+    let port = recipe.scene.postgres.port();
+    let early = format!(
+        r#"resource "kms_postgres_connection" "early" {{
+  name            = "early"
+  host            = "localhost"
+  port            = {port}
+  database        = {database:?}
+  username        = {role:?}
+  password_wo     = var.password
+  ssl_certificate = file("ca.pem")
+  validation {{
+    mode = "apply"
+  }}
+}}
+"#
+    );
+    recipe.scene.workspace.write("early.tf", &early);
+    recipe
+        .scene
+        .configure_with(&[("depends_on", "[terraform_data.password]")], "validation {\n    mode = \"apply\"\n  }");
+    let apply = recipe.scene.workspace.apply().expect(1);
+    apply.says(&["28P01", "kms_postgres_connection.early"]);
+    assert_eq!(recipe.scene.stored()["name"], "orders-db", "{}", apply.text);
+    assert_eq!(recipe.visitors_as(&role), ["provider", "KMS"]);
+    let refused = format!("password authentication failed for user \"{role}\"");
+    assert_eq!(recipe.scene.postgres.log().matches(&refused).count(), 1);
+}

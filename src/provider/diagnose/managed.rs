@@ -198,6 +198,8 @@ pub(crate) fn turned_on_outside(title: &str, role: &str) -> Diagnostic {
 pub(crate) struct Replacement<'a> {
     /// The connection's name.
     pub(crate) title: &'a str,
+    /// The name of the connection that it replaces.
+    pub(crate) old: &'a str,
     /// Of the new connection.
     pub(crate) role: &'a str,
     /// The argument that gives the password.
@@ -208,7 +210,7 @@ pub(crate) struct Replacement<'a> {
 
 /// A managed connection is to be replaced, and the new one would not come about.
 pub(crate) fn replacement_refused(replacement: &Replacement<'_>, reason: &str) -> Diagnostic {
-    let Replacement { title, role, password_argument, is_destroyed } = replacement;
+    let Replacement { title, old, role, password_argument, is_destroyed } = replacement;
     let so_far = if *is_destroyed {
         "The new connection was not sent to the KMS. This run has destroyed the old one already.".to_owned()
     } else {
@@ -226,8 +228,8 @@ pub(crate) fn replacement_refused(replacement: &Replacement<'_>, reason: &str) -
     Diagnostic::error(
         "A platform-managed connection cannot be replaced like this",
         format!(
-            "`{title}` replaces a connection whose credentials the KMS manages: it gave the role a password that only it knows. \
-             The new connection needs one that works, and the login with the configured one did not succeed.\n{}\n{so_far}\n\n\
+            "`{title}` replaces `{old}`, whose role has a password that only the KMS knows (platform-managed credentials). The \
+             new connection needs a password that works, and the login with the configured one did not succeed.\n{}\n{so_far}\n\n\
              Ways out:\n  - To replace it: give the role the password of the configuration, and run this again. Run as \
              {WHO}:\n      {}{through_the_old}{keep}\n\n{DESTROY}",
             sentence(reason),
@@ -235,6 +237,24 @@ pub(crate) fn replacement_refused(replacement: &Replacement<'_>, reason: &str) -
         ),
     )
     .at(*password_argument)
+}
+
+/// A new connection uses the role of one that the KMS manages.
+pub(crate) fn shares_managed_role(title: &str, role: &Role, other: &Connection) -> Diagnostic {
+    Diagnostic::warning(
+        format!("{title} uses the role of a managed connection"),
+        format!(
+            "The KMS manages the credentials of the connection `{}` ({}), which uses the same role: the KMS gave the role a \
+             password that only it knows.\nRole: `{}`\nServer: `{}`\n\nThe password of this configuration works only if the role \
+             was given it since, and then `{}` cannot log in any more. Use that connection, or give this one a role of its own.",
+            other.name,
+            other.id,
+            role.name,
+            role.endpoint(),
+            other.name
+        ),
+    )
+    .at("username")
 }
 
 /// Why a login says no, in the fewest words.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::postgres::Target;
 use crate::secret::Secret;
 
-use super::{FRESH, Judgement, NotChecked, Verdict};
+use super::{Asker, FRESH, Judgement, NotChecked, Verdict};
 
 /// Connections at a time to an endpoint that has answered.
 const AT_ONCE: usize = 4;
@@ -36,10 +36,23 @@ pub(super) struct Endpoint {
 
 #[derive(Default)]
 struct Role {
-    /// Whether a login is under way whose password may be refused.
+    running: usize,
+    /// Whether a login is under way whose password was not accepted a moment ago.
     judging: bool,
-    accepted: Vec<Secret>,
+    /// Passwords, and when each was accepted last.
+    accepted: Vec<(Secret, Instant)>,
     refused: Vec<Refused>,
+}
+
+impl Role {
+    fn was_accepted(&self, password: &Secret) -> bool {
+        self.accepted.iter().any(|(known, _)| known == password)
+    }
+
+    /// Whether a password was accepted a moment ago, and no request has been sent since that may have changed it.
+    fn is_proven(&self, password: &Secret, now: Instant, asker: Asker<'_>) -> bool {
+        asker != Asker::AfterRequest && self.accepted.iter().any(|(known, at)| known == password && now < *at + FRESH)
+    }
 }
 
 struct Refused {
@@ -64,27 +77,32 @@ pub(super) enum Next {
 #[derive(Clone, Copy)]
 pub(super) struct Ticket {
     proven: bool,
+    was_accepted: bool,
 }
 
 impl Endpoint {
     /// What a login may do now. `tired`: the process has waited long enough for endpoints that never answer.
-    pub(super) fn next(&self, target: &Target, now: Instant, tired: bool) -> Next {
+    pub(super) fn next(&self, target: &Target, now: Instant, tired: bool, asker: Asker<'_>) -> Next {
         if let Some((at, judgement)) = &self.shut
             && now < *at + SHUT
         {
             return Next::Take(judgement.clone());
         }
         let role = self.roles.get(&target.username);
-        if let Some(role) = role
-            && !role.accepted.contains(&target.password)
-        {
-            let many = role.refused.len() >= MOST_REFUSALS;
+        if let Some(role) = role {
+            let left = MOST_REFUSALS.saturating_sub(role.refused.len());
             let same = role.refused.iter().rev().find(|refused| refused.password == target.password);
+            let same = same.filter(|_| asker != Asker::AfterRequest);
             match same {
-                Some(refused) if many || now < refused.at + FRESH => return Next::Take(refused.judgement.clone()),
-                _ if many => return Next::GiveUp(NotChecked::Attempts),
+                _ if role.is_proven(&target.password, now, asker) => {}
+                Some(refused) if left == 0 || now < refused.at + FRESH => return Next::Take(refused.judgement.clone()),
+                _ if left == 0 => return Next::GiveUp(NotChecked::Attempts),
                 _ if role.judging => return Next::Wait,
                 _ => {}
+            }
+            // Each login under way may be refused: even a password that was right a moment ago can have been changed.
+            if role.running >= left.max(1) {
+                return Next::Wait;
             }
         }
         if tired && !self.answered {
@@ -95,26 +113,27 @@ impl Endpoint {
     }
 
     /// A login begins.
-    pub(super) fn begin(&mut self, target: &Target) -> Ticket {
+    pub(super) fn begin(&mut self, target: &Target, now: Instant, asker: Asker<'_>) -> Ticket {
         self.running += 1;
         let role = self.roles.entry(target.username.clone()).or_default();
-        let proven = role.accepted.contains(&target.password);
+        role.running += 1;
+        let proven = role.is_proven(&target.password, now, asker);
         role.judging |= !proven;
-        Ticket { proven }
+        Ticket { proven, was_accepted: role.was_accepted(&target.password) }
     }
 
     /// A login has ended; without a judgement when it was given up.
     pub(super) fn end(&mut self, ticket: Ticket, target: &Target, now: Instant, judgement: Option<&Arc<Judgement>>) {
         self.running = self.running.saturating_sub(1);
         let role = self.roles.entry(target.username.clone()).or_default();
+        role.running = role.running.saturating_sub(1);
         role.judging &= ticket.proven;
         let Some(judgement) = judgement else { return };
         match &judgement.verdict {
             Verdict::Accepted(_) => {
                 (self.answered, self.shut) = (true, None);
-                if !ticket.proven {
-                    role.accepted.push(target.password.clone());
-                }
+                role.accepted.retain(|(password, _)| *password != target.password);
+                role.accepted.push((target.password.clone(), now));
             }
             Verdict::Refused(refusal) if refusal.is_silence() => self.shut = Some((now, judgement.clone())),
             Verdict::Refused(refusal) => {
@@ -123,9 +142,9 @@ impl Endpoint {
                 }
                 self.crowded |= refusal.is_crowding();
                 // A password that was right once and gets no answer now waits for a server under load.
-                let still_proven = ticket.proven && refusal.password_unanswered;
-                if refusal.counts_against_the_role() && !still_proven {
-                    role.accepted.retain(|password| *password != target.password);
+                let is_load = ticket.was_accepted && refusal.password_unanswered;
+                if refusal.counts_against_the_role() && !is_load {
+                    role.accepted.retain(|(password, _)| *password != target.password);
                     let (password, judgement) = (target.password.clone(), judgement.clone());
                     role.refused.push(Refused { at: now, password, judgement });
                 }

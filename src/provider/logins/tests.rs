@@ -1,5 +1,7 @@
 //! Who makes a login and who takes its verdict. The server is a real socket that counts.
 
+#![allow(clippy::disallowed_methods, reason = "the subject of these tests")]
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
@@ -78,7 +80,7 @@ async fn many_at_once_make_one_login() {
     let server = Server::start(false).await;
     let logins = logins();
     let target = server.target("one");
-    let judged = join_all((0..20).map(|_| logins.judge(&target, TIMEOUT, Asker::Plan))).await;
+    let judged = join_all((0..20).map(|_| logins.judge(&target, TIMEOUT, Asker::Plan("orders")))).await;
     assert_eq!(server.connections(), 1);
     assert_eq!(judged.iter().filter(|judged| !judged.shared).count(), 1);
     let first = judged.first().unwrap().verdict.clone();
@@ -100,27 +102,32 @@ async fn whatever_differs_makes_another_login() {
         Target { questions: Questions { own_password: true, ..Questions::default() }, ..one.clone() },
     ];
     for (made, target) in std::iter::once(&one).chain(&others).enumerate() {
-        assert!(!logins.judge(target, TIMEOUT, Asker::Plan).await.shared, "number {made}");
+        assert!(!logins.judge(target, TIMEOUT, Asker::Plan("orders")).await.shared, "number {made}");
         assert_eq!(server.connections(), made + 1);
     }
     // And none of them drove another out.
     for target in std::iter::once(&one).chain(&others) {
-        assert!(logins.judge(target, TIMEOUT, Asker::Plan).await.shared);
+        assert!(logins.judge(target, TIMEOUT, Asker::Plan("orders")).await.shared);
     }
     assert_eq!(server.connections(), 1 + others.len());
 }
 
 #[tokio::test]
-async fn a_plan_takes_a_fresh_verdict_only_and_an_apply_any() {
+async fn an_apply_takes_old_outcomes_of_its_own_plan_only() {
     for (logins, asker, shared) in [
-        (logins(), Asker::Plan, true),
-        (logins(), Asker::Apply, true),
-        (forgetful(), Asker::Plan, false),
-        (forgetful(), Asker::Apply, true),
+        (logins(), Asker::Plan("orders"), true),
+        (logins(), Asker::Apply("orders"), true),
+        (forgetful(), Asker::Plan("orders"), false),
+        (forgetful(), Asker::Apply("orders"), true),
+        // What the plan of another connection found out may have changed since.
+        (forgetful(), Asker::Apply("later"), false),
+        (logins(), Asker::Apply("later"), true),
+        (logins(), Asker::AfterRequest, false),
+        (forgetful(), Asker::AfterRequest, false),
     ] {
         let server = Server::start(false).await;
         let target = server.target("one");
-        logins.judge(&target, TIMEOUT, Asker::Plan).await;
+        logins.judge(&target, TIMEOUT, Asker::Plan("orders")).await;
         let again = logins.judge(&target, TIMEOUT, asker).await;
         assert_eq!(again.shared, shared);
         assert_eq!(server.connections(), if shared { 1 } else { 2 });
@@ -134,14 +141,14 @@ async fn a_login_that_was_given_up_leaves_no_verdict_and_takes_no_place() {
     for given_up in 1..=5 {
         let target = server.target("one");
         tokio::select! {
-            _ = logins.judge(&target, TIMEOUT, Asker::Plan) => panic!("the server said nothing"),
+            _ = logins.judge(&target, TIMEOUT, Asker::Plan("orders")) => panic!("the server said nothing"),
             () = server.accepted.notified() => {}
             () = sleep(TIMEOUT) => panic!("number {given_up} never came: the place of another is lost"),
         }
         assert_eq!(server.connections(), given_up);
     }
     server.silent.store(false, Ordering::SeqCst);
-    let judged = logins.judge(&server.target("one"), TIMEOUT, Asker::Apply).await;
+    let judged = logins.judge(&server.target("one"), TIMEOUT, Asker::Apply("orders")).await;
     assert!(!judged.shared && is_refused(&judged));
     assert_eq!(server.connections(), 6);
 }
@@ -151,8 +158,8 @@ async fn who_waits_for_a_login_that_is_given_up_makes_it() {
     let server = Server::start(true).await;
     let logins = logins();
     let target = server.target("one");
-    let mut first = Box::pin(logins.judge(&target, TIMEOUT, Asker::Plan));
-    let mut second = Box::pin(logins.judge(&target, TIMEOUT, Asker::Plan));
+    let mut first = Box::pin(logins.judge(&target, TIMEOUT, Asker::Plan("orders")));
+    let mut second = Box::pin(logins.judge(&target, TIMEOUT, Asker::Plan("orders")));
     tokio::select! {
         biased;
         _ = &mut first => panic!("the server said nothing"),
@@ -174,13 +181,13 @@ async fn all_addresses_of_a_name_are_known_whichever_answered() {
     let found = tokio::net::lookup_host(("localhost", server.port)).await.unwrap();
     let found: Vec<_> = found.map(|address| address.ip()).collect();
     let target = Target { host: "localhost".to_owned(), ..server.target("one") };
-    let judged = logins.judge(&target, TIMEOUT, Asker::Plan).await;
+    let judged = logins.judge(&target, TIMEOUT, Asker::Plan("orders")).await;
     assert_eq!(judged.addresses(), found);
     let nowhere = Target { host: "db.invalid".to_owned(), ..server.target("one") };
-    assert_eq!(logins.judge(&nowhere, TIMEOUT, Asker::Plan).await.addresses(), &[] as &[IpAddr]);
+    assert_eq!(logins.judge(&nowhere, TIMEOUT, Asker::Plan("orders")).await.addresses(), &[] as &[IpAddr]);
     // Also where nothing may be dialled.
     let elsewhere = Logins::new(Standpoint { place: Place::Elsewhere, allowed: None });
-    let barred = elsewhere.judge(&target, TIMEOUT, Asker::Plan).await;
+    let barred = elsewhere.judge(&target, TIMEOUT, Asker::Plan("orders")).await;
     assert!(matches!(barred.verdict, Verdict::NotChecked(NotChecked::Barred(Barred::Loopback))));
     assert_eq!(barred.addresses(), found);
 }
@@ -193,7 +200,7 @@ async fn three_hundred_logins_to_a_black_hole_cost_one_timeout() {
     let targets: Vec<_> =
         (0..300).map(|number| Target { database: format!("db{number}"), ..server.target("one") }).collect();
     let began = Instant::now();
-    let judged = join_all(targets.iter().map(|target| logins.judge(target, timeout, Asker::Plan))).await;
+    let judged = join_all(targets.iter().map(|target| logins.judge(target, timeout, Asker::Plan("orders")))).await;
     assert!(began.elapsed() <= timeout + Duration::from_secs(2), "{:?}", began.elapsed());
     assert!(server.connections() <= 1);
     for (target, judged) in targets.iter().zip(&judged) {
@@ -216,7 +223,7 @@ async fn a_minute_is_all_that_silent_servers_get() {
     let mut not_checked = 0;
     for _ in 0..20 {
         let server = Server::start(true).await;
-        let judged = logins.judge(&server.target("one"), timeout, Asker::Plan).await;
+        let judged = logins.judge(&server.target("one"), timeout, Asker::Plan("orders")).await;
         not_checked += usize::from(judged.verdict == Verdict::NotChecked(NotChecked::Patience));
     }
     assert_eq!(not_checked, 14);
@@ -230,7 +237,7 @@ async fn a_minute_is_all_that_silent_servers_get_also_side_by_side() {
     let began = Instant::now();
     let judge = |server: &Server, seconds| {
         let (logins, target) = (&logins, server.target("one"));
-        async move { logins.judge(&target, Duration::from_secs(seconds), Asker::Plan).await.verdict }
+        async move { logins.judge(&target, Duration::from_secs(seconds), Asker::Plan("orders")).await.verdict }
     };
     let beside = async {
         sleep(Duration::from_secs(30)).await;
@@ -253,7 +260,7 @@ async fn what_was_given_up_costs_no_patience() {
     for _ in 0..10 {
         let target = server.target("one");
         tokio::select! {
-            _ = logins.judge(&target, TIMEOUT, Asker::Plan) => panic!("the server said nothing"),
+            _ = logins.judge(&target, TIMEOUT, Asker::Plan("orders")) => panic!("the server said nothing"),
             () = sleep(Duration::from_secs(15)) => {}
         }
     }
@@ -265,7 +272,7 @@ async fn a_queue_ends_after_three_timeouts() {
     let server = Server::start(true).await;
     let logins = logins();
     let slow = server.target("one");
-    let mut first = Box::pin(logins.judge(&slow, Duration::from_secs(600), Asker::Plan));
+    let mut first = Box::pin(logins.judge(&slow, Duration::from_secs(600), Asker::Plan("orders")));
     tokio::select! {
         biased;
         _ = &mut first => panic!("the server said nothing"),
@@ -275,7 +282,7 @@ async fn a_queue_ends_after_three_timeouts() {
     let target = Target { database: "other".to_owned(), ..server.target("one") };
     tokio::select! {
         _ = first => panic!("the server said nothing"),
-        judged = logins.judge(&target, Duration::from_secs(10), Asker::Plan) => {
+        judged = logins.judge(&target, Duration::from_secs(10), Asker::Plan("orders")) => {
             assert_eq!(judged.verdict, Verdict::NotChecked(NotChecked::Queue));
         }
     }

@@ -4,44 +4,20 @@ use std::time::Duration;
 
 use crate::postgres;
 use crate::provider::diagnose;
-use crate::provider::logins::{Asker, Judged, NotChecked, Verdict};
+use crate::provider::logins::{Judged, NotChecked, Verdict};
+use crate::provider::managed::Seen;
 use crate::provider::session::Session;
 use crate::provider::standpoint::{Barred, Place};
-use crate::provider::validation::{Mode, Unreachable, Validation};
+use crate::provider::validation::{self, Mode, Unreachable, Validation};
+use crate::provider::wait::Ended;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::terraform::model::Field;
 use crate::terraform::resource::Call;
 
+use super::database_login::{Login, Skipped, log_in};
+pub(super) use super::database_login::{Phase, Purpose, Subject};
 use super::model::Connection;
 use super::rotation;
-
-/// Where in a run the check stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Nothing is sent yet, and values may be unknown.
-    Plan,
-    /// Right before the request to the KMS.
-    Apply,
-}
-
-/// What the check is made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// Credentials are to be stored.
-    Credentials,
-    /// Nothing is to be sent; only the privileges for rotation are in question.
-    Privileges,
-}
-
-/// A planned write of credentials, or a question about roles.
-#[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
-    /// The connection before; `None` for one to be created.
-    pub(super) prior: Option<&'a Connection>,
-    pub(super) planned: &'a Connection,
-    pub(super) config: &'a Connection,
-    pub(super) purpose: Purpose,
-}
 
 /// Logs in with the planned credentials, if the settings and the phase say so.
 ///
@@ -53,34 +29,29 @@ pub(super) async fn check(call: &Call<Session>, subject: Subject<'_>, phase: Pha
         return Ok(());
     };
     let check = Check { call, subject, phase, validation };
-    match check.target() {
-        Err(reason) => {
-            check.skip(reason);
+    match check.log_in().await? {
+        Ok(login) => check.conclude(&login),
+        Err(skipped) => {
+            check.skip(skipped);
             Ok(())
         }
-        Ok(target) => check.log_in(&target).await,
     }
 }
 
-/// Why the settings and values ask for no login.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Skipped {
-    Off,
-    InTheApply,
-    Gateway,
-    NoPassword,
-    Unknown,
-}
-
-impl Skipped {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Off => "`mode` is `off`",
-            Self::InTheApply => "`mode` is `apply`",
-            Self::Gateway => "the KMS connects through a gateway, and `address` is not set",
-            Self::NoPassword => "no password is known",
-            Self::Unknown => "a credential is not known yet",
+/// [`check`] for the privileges alone, where the configuration asks about more roles than before.
+///
+/// # Errors
+/// As [`check`].
+pub(super) async fn check_if_more_roles(
+    call: &Call<Session>,
+    subject: Subject<'_>,
+    phase: Phase,
+) -> Result<(), Diagnostics> {
+    match subject.prior {
+        Some(prior) if validation::asks_about_more_roles(&prior.validation, &subject.planned.validation) => {
+            check(call, subject, phase).await
         }
+        _ => Ok(()),
     }
 }
 
@@ -103,13 +74,9 @@ pub(super) async fn standing(call: &Call<Session>, subject: Subject<'_>) -> Resu
         return Ok(Standing::Unknown("a validation setting is not known yet".to_owned()));
     };
     let check = Check { call, subject, phase: Phase::Plan, validation };
-    let target = match check.target() {
-        Ok(target) => target,
-        Err(reason) => return Ok(Standing::Unknown(reason.words().to_owned())),
-    };
-    let judging = call.session().logins.judge(&target, check.validation.timeout, Asker::Plan);
-    let Some(judged) = call.unless_stopped(judging).await else {
-        return Err(crate::provider::wait::interrupted().into());
+    let judged = match check.log_in().await? {
+        Ok(login) => login.judged,
+        Err(skipped) => return Ok(Standing::Unknown(skipped.words().to_owned())),
     };
     let class = check.class(&judged.verdict);
     subject.note(&judged, class);
@@ -129,38 +96,39 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Whom to log in to, and as whom; or why not.
-    fn target(&self) -> Result<postgres::Target, Skipped> {
+    /// Why `mode` asks for no login in this phase.
+    fn skipped_by_mode(&self) -> Option<Skipped> {
         match (self.validation.mode, self.phase) {
-            (Mode::Off, _) => return Err(Skipped::Off),
-            (Mode::Apply, Phase::Plan) => return Err(Skipped::InTheApply),
-            _ => {}
+            (Mode::Off, _) => Some(Skipped::Off),
+            (Mode::Apply, Phase::Plan) => Some(Skipped::InTheApply),
+            _ => None,
         }
-        if self.subject.planned.has_gateway() && self.validation.address.is_none() {
-            return Err(Skipped::Gateway);
+    }
+
+    /// Logs in, unless the settings or the values ask for none.
+    async fn log_in(&self) -> Result<Result<Login, Skipped>, Ended> {
+        match self.skipped_by_mode() {
+            Some(skipped) => Ok(Err(skipped)),
+            None => log_in(self.call, self.subject, &self.validation, self.phase).await,
         }
-        if self.subject.planned.password.is_null() && self.subject.config.password_wo.is_null() {
-            return Err(Skipped::NoPassword);
-        }
-        self.subject.target(&self.validation).ok_or(Skipped::Unknown)
     }
 
     /// No login. Who wants to hear of unreachable databases hears of this too, once.
     fn skip(&self, reason: Skipped) {
         let validation = &self.validation;
         self.subject.note_not_checked(reason.words());
+        // Said in the phase in which the configuration would have it made.
+        let in_apply = validation.mode == Mode::Apply && validation.lowered_from.is_none();
+        if in_apply == (self.phase == Phase::Plan) {
+            return;
+        }
         match reason {
+            Skipped::Managed => self.rotation_not_checked(rotation::MANAGED),
             Skipped::Gateway => self.rotation_not_checked(rotation::GATEWAY),
             Skipped::NoPassword => self.rotation_not_checked(rotation::NO_PASSWORD),
             _ => {}
         }
-        // The phase in which the configuration would have it made.
-        let first = if validation.mode == Mode::Apply && validation.lowered_from.is_none() {
-            Phase::Apply
-        } else {
-            Phase::Plan
-        };
-        if validation.unreachable != Unreachable::Error || self.phase != first {
+        if validation.unreachable != Unreachable::Error {
             return;
         }
         match (reason, validation.lowered_from) {
@@ -172,14 +140,11 @@ impl Check<'_> {
         }
     }
 
-    async fn log_in(&self, target: &postgres::Target) -> Result<(), Diagnostics> {
-        let asker = if self.phase == Phase::Plan { Asker::Plan } else { Asker::Apply };
-        let judging = self.call.session().logins.judge(target, self.validation.timeout, asker);
-        let Some(judged) = self.call.unless_stopped(judging).await else {
-            return Err(crate::provider::wait::interrupted().into());
-        };
-        self.subject.note(&judged, self.class(&judged.verdict));
-        self.predict(target, &judged);
+    /// What the outcome of the login means for the run.
+    fn conclude(&self, login: &Login) -> Result<(), Diagnostics> {
+        let Login { target, judged } = login;
+        self.subject.note(judged, self.class(&judged.verdict));
+        self.predict(target, judged);
         match &judged.verdict {
             Verdict::Accepted(accepted) => {
                 if self.phase == Phase::Plan || self.validation.mode == Mode::Apply {
@@ -189,10 +154,10 @@ impl Check<'_> {
                     self.check_own_password(accepted)?;
                 }
                 let about = self.about(postgres::Class::Definite, false, None);
-                rotation::report(self.call, &self.validation, accepted, about, self.is_repeated(&judged))
+                rotation::report(self.call, &self.validation, accepted, about, self.is_repeated(judged))
             }
-            Verdict::Refused(refusal) => self.refuse(refusal, &judged),
-            Verdict::NotChecked(why) => self.not_checked(why, target, &judged),
+            Verdict::Refused(refusal) => self.refuse(refusal, judged),
+            Verdict::NotChecked(why) => self.not_checked(why, target, judged),
         }
     }
 
@@ -236,7 +201,7 @@ impl Check<'_> {
     }
 
     fn is_repeated(&self, judged: &Judged) -> bool {
-        self.phase == Phase::Apply && self.validation.mode != Mode::Apply && judged.is_told()
+        self.phase != Phase::Plan && self.validation.mode != Mode::Apply && judged.is_told()
     }
 
     fn refuse(&self, refusal: &postgres::Refusal, judged: &Judged) -> Result<(), Diagnostics> {
@@ -247,6 +212,21 @@ impl Check<'_> {
         let would_stop_the_apply = severity == Severity::Warning
             && self.subject.purpose == Purpose::Credentials
             && (definite || self.validation.unreachable == Unreachable::Error);
+        if severity == Severity::Error
+            && definite
+            && refusal.blame() == postgres::Blame::Password
+            && let Some(old) = self.destroyed_managed_connection()
+        {
+            let Subject { planned, config, .. } = self.subject;
+            let replacement = diagnose::managed::Replacement {
+                title: planned.title(),
+                old: &old.name,
+                role: &old.role.name,
+                password_argument: planned.password_argument(config),
+                is_destroyed: true,
+            };
+            return Err(diagnose::managed::replacement_refused(&replacement, &diagnose::managed::why(refusal)).into());
+        }
         let title = self.subject.planned.title();
         let told_by = Some(judged.told_by(title)).filter(|told_by| *told_by != title);
         let about = self.about(class, would_stop_the_apply, told_by);
@@ -256,6 +236,11 @@ impl Check<'_> {
                 "\n\nThis login was made for `rotation_roles` only: whether these roles can be rotated is not known.";
         }
         self.show(diagnostic, repeated)
+    }
+
+    /// A managed connection of the same role that this run has destroyed: the role has a password that nobody knows.
+    fn destroyed_managed_connection(&self) -> Option<Seen> {
+        self.call.session().managed.destroyed_with(&self.subject.planned.role()?)
     }
 
     /// What a message needs to know of the login.
@@ -298,7 +283,7 @@ impl Check<'_> {
     }
 
     fn rotation_not_checked(&self, why: &str) {
-        rotation::not_checked(self.call, self.subject.planned, &self.validation, self.phase, why);
+        rotation::not_checked(self.call, self.subject.planned, &self.validation, why);
     }
 
     fn not_checked(&self, why: &NotChecked, target: &postgres::Target, judged: &Judged) -> Result<(), Diagnostics> {
@@ -324,7 +309,7 @@ impl Check<'_> {
 
     /// A service in the cloud refuses a host of which any address belongs to an internal network, dialled from here or not.
     fn predict(&self, target: &postgres::Target, judged: &Judged) {
-        if self.phase == Phase::Apply && self.validation.mode != Mode::Apply || self.subject.planned.has_gateway() {
+        if self.phase != Phase::Plan && self.validation.mode != Mode::Apply || self.subject.planned.has_gateway() {
             return;
         }
         if let Verdict::NotChecked(NotChecked::Barred(Barred::Loopback)) = judged.verdict {
@@ -340,34 +325,6 @@ impl Check<'_> {
 }
 
 impl Subject<'_> {
-    /// Whom to log in to, and as whom; `None` while a part of it is unknown.
-    pub(super) fn target(&self, validation: &Validation) -> Option<postgres::Target> {
-        let password = self.planned.password(self.config)?;
-        let credentials = self.planned.credentials(password)?;
-        let tls = match (credentials.ssl_enabled, credentials.ssl_reject_unauthorized, credentials.ssl_certificate) {
-            (false, ..) => postgres::Tls::Off,
-            (true, false, _) => postgres::Tls::Unverified,
-            (true, true, None) => postgres::Tls::Verified { ca: None },
-            (true, true, Some(pem)) => postgres::Tls::Verified { ca: Some(postgres::Certificates::parse(&pem).ok()?) },
-        };
-        Some(postgres::Target {
-            host: credentials.host,
-            port: credentials.port,
-            database: credentials.database,
-            username: credentials.username,
-            password: credentials.password,
-            tls,
-            address: validation
-                .address
-                .clone()
-                .map(|address| postgres::Address { host: address.host, port: address.port }),
-            questions: postgres::Questions {
-                rotation_roles: validation.rotation.names(),
-                own_password: self.planned.is_managed(),
-            },
-        })
-    }
-
     /// The one line per planned write of credentials: silence must mean success.
     fn note(&self, judged: &Judged, class: postgres::Class) {
         let verdict = match (&judged.verdict, class) {

@@ -9,6 +9,7 @@ use crate::kms::{Client, Connection as Remote, Error, NewConnection, Step};
 use crate::postgres;
 use crate::provider::diagnose;
 use crate::provider::diagnose::managed::Fate;
+use crate::provider::logins::Verdict;
 use crate::provider::managed::{Role, Seen};
 use crate::provider::scopes::THIS_WALK;
 use crate::provider::session::Session;
@@ -18,6 +19,7 @@ use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::{Call, PlannedChange};
 use crate::terraform::value::Value;
 
+use super::database_login::log_in;
 use super::model::{CREDENTIALS, Connection};
 use super::replacement::{Password, configured_password};
 use super::{login, names};
@@ -138,7 +140,8 @@ async fn sharing(
     Ok(listed.own().filter(is_other).cloned().collect())
 }
 
-fn remote_role(connection: &Remote) -> Option<Role> {
+/// The role of a connection that the service has, as this crate spells it.
+pub(super) fn remote_role(connection: &Remote) -> Option<Role> {
     let credentials = &connection.credentials;
     let port = (1..=u16::MAX).find(|port| f64::from(*port) == credentials.port)?;
     Some(Role::new(&credentials.host, port, &credentials.username))
@@ -167,6 +170,7 @@ pub(super) async fn explain(
     call: &Call<Session>,
     planned: &Connection,
     config: &Connection,
+    limit: Limit,
     error: &Error,
     messages: Diagnostics,
 ) -> Diagnostics {
@@ -177,7 +181,7 @@ pub(super) async fn explain(
         return messages;
     }
     let role = planned.username.known().map_or("", |role| role.trim());
-    let paragraph = diagnose::managed::fate(role, &fate(call, planned, config).await);
+    let paragraph = diagnose::managed::fate(role, &fate(call, planned, config, limit).await);
     let add = |mut message: crate::terraform::diagnostic::Diagnostic| {
         message.detail = format!("{}\n\n{paragraph}", message.detail);
         message
@@ -185,8 +189,8 @@ pub(super) async fn explain(
     messages.into_iter().map(add).collect()
 }
 
-/// Finds out by a login of its own: verdicts from before the request say nothing about it.
-async fn fate(call: &Call<Session>, planned: &Connection, config: &Connection) -> Fate {
+/// Finds out by a login of its own: outcomes from before the request say nothing about it.
+async fn fate(call: &Call<Session>, planned: &Connection, config: &Connection, limit: Limit) -> Fate {
     let unknown = |reason: &str| Fate::Unknown(reason.to_owned());
     let Some(validation) = call.session().validation.with(&planned.validation) else {
         return unknown("a validation setting is not known.");
@@ -194,21 +198,21 @@ async fn fate(call: &Call<Session>, planned: &Connection, config: &Connection) -
     if validation.mode == Mode::Off {
         return unknown("`mode` is `off`.");
     }
-    if planned.has_gateway() && validation.address.is_none() {
-        return unknown("the KMS connects through a gateway, and `address` is not set.");
-    }
     let subject = login::Subject { prior: None, planned, config, purpose: login::Purpose::Credentials };
-    let Some(target) = subject.target(&validation) else {
-        return unknown("a credential is not known.");
+    let judged = match log_in(call, subject, &validation, login::Phase::AfterRequest(limit)).await {
+        Ok(Ok(login)) => login.judged,
+        Ok(Err(skipped)) => return Fate::Unknown(format!("{}.", skipped.words())),
+        Err(ended) => return Fate::Unknown(ended.reason()),
     };
-    match postgres::login(&target, validation.timeout).await {
-        Ok(_) => Fate::Untouched,
-        Err(refusal)
+    match &judged.verdict {
+        Verdict::Accepted(_) => Fate::Untouched,
+        Verdict::Refused(refusal)
             if refusal.blame() == postgres::Blame::Password && refusal.class() == postgres::Class::Definite =>
         {
             Fate::Changed(refusal.server_said().unwrap_or_else(|| refusal.headline()))
         }
-        Err(refusal) => Fate::Unknown(diagnose::managed::why(&refusal)),
+        Verdict::Refused(refusal) => Fate::Unknown(diagnose::managed::why(refusal)),
+        Verdict::NotChecked(why) => Fate::Unknown(format!("{}.", diagnose::why_not_checked(why))),
     }
 }
 

@@ -28,9 +28,10 @@ use self::timeouts::Operation;
 use self::writes::{Credentials, Written};
 use super::session::Session;
 use super::wait::Limit;
-use super::{diagnose, validation, wait};
+use super::{diagnose, wait};
 
 mod certificate;
+mod database_login;
 mod drift;
 mod host;
 mod import;
@@ -66,7 +67,11 @@ impl Resource<Session> for PostgresConnection {
     }
 
     fn seen(&self, session: &Session, state: &Object) {
-        if let Some(seen) = Connection::from_object(state).seen() {
+        let connection = Connection::from_object(state);
+        if let Some(id) = connection.id.known() {
+            session.managed.note_id(id);
+        }
+        if let Some(seen) = connection.seen() {
             session.managed.note(seen);
         }
     }
@@ -88,7 +93,10 @@ impl Resource<Session> for PostgresConnection {
         let planned = Connection::from_object(&change.planned);
         let replaced = replacement::planned(call, change, prior.as_ref(), &planned);
         if let Some(prior) = prior.as_ref().filter(|prior| prior.is_managed() && replaced.is_none()) {
-            return managed::keep(change, prior);
+            let purpose = Purpose::Privileges;
+            let subject = login::Subject { prior: Some(prior), planned: &planned, config: &config, purpose };
+            managed::keep(change, prior)?;
+            return login::check_if_more_roles(call, subject, login::Phase::Plan).await;
         }
         if !sends_credentials(call, change, &config).await {
             return plan_without_credentials(call, change, prior.as_ref(), &config).await;
@@ -149,9 +157,9 @@ impl Resource<Session> for PostgresConnection {
         };
         let subject = login::Subject { prior: None, planned: &planned, config: &config, purpose: Purpose::Credentials };
         if let Some(replaced) = replacement::noted(&change.private) {
-            wait::reading(call, limit, replacement::judge(call, &replaced, subject, login::Phase::Apply)).await??;
+            replacement::judge(call, &replaced, subject, login::Phase::Apply(limit)).await?;
         } else {
-            wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
+            login::check(call, subject, login::Phase::Apply(limit)).await?;
         }
         let was_free = if request.is_platform_managed {
             wait::reading(call, limit, managed::name_is_free(client, &request)).await??;
@@ -182,7 +190,7 @@ impl Resource<Session> for PostgresConnection {
                 if !request.is_platform_managed {
                     return Err(messages);
                 }
-                Err(managed::explain(call, &planned, &config, &error, messages).await)
+                Err(managed::explain(call, &planned, &config, limit, &error, messages).await)
             }
         }
     }
@@ -233,14 +241,12 @@ impl Resource<Session> for PostgresConnection {
                 config: &config,
                 purpose: Purpose::Credentials,
             };
-            wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
+            login::check(call, subject, login::Phase::Apply(limit)).await?;
             Some(planned.credentials(password).ok_or_else(diagnose::still_unknown)?)
         } else {
-            if planned.asks_about_more_roles(&prior) {
-                let purpose = Purpose::Privileges;
-                let subject = login::Subject { prior: Some(&prior), planned: &planned, config: &config, purpose };
-                wait::reading(call, limit, login::check(call, subject, login::Phase::Apply)).await??;
-            }
+            let purpose = Purpose::Privileges;
+            let subject = login::Subject { prior: Some(&prior), planned: &planned, config: &config, purpose };
+            login::check_if_more_roles(call, subject, login::Phase::Apply(limit)).await?;
             None
         };
         let sends_credentials = credentials.is_some();
@@ -272,7 +278,7 @@ impl Resource<Session> for PostgresConnection {
                 if !request.is_platform_managed {
                     return Err(messages);
                 }
-                return Err(managed::explain(call, &planned, &config, &error, messages).await);
+                return Err(managed::explain(call, &planned, &config, limit, &error, messages).await);
             }
         };
         let hash = remote.credentials_hash.as_deref().filter(|_| sends_credentials);
@@ -354,12 +360,7 @@ async fn plan_without_credentials(
         }
         Some(Drift::Keep) | None => {}
     }
-    match prior {
-        Some(prior) if planned.asks_about_more_roles(prior) => {
-            login::check(call, subject(Purpose::Privileges), login::Phase::Plan).await
-        }
-        _ => Ok(()),
-    }
+    login::check_if_more_roles(call, subject(Purpose::Privileges), login::Phase::Plan).await
 }
 
 /// Whether a plan sends credentials. Where the provider keeps count of write-only passwords, plans their version.
@@ -414,11 +415,6 @@ impl Connection {
     /// The argument that gives the password. (A write-only one is never in a planned state.)
     fn password_argument(&self, config: &Self) -> &'static str {
         if self.password.is_null() || !config.password_wo.is_null() { "password_wo" } else { "password" }
-    }
-
-    /// Whether the rotation privileges are to be looked up although no credential changes.
-    fn asks_about_more_roles(&self, prior: &Self) -> bool {
-        validation::asks_about_more_roles(&prior.validation, &self.validation)
     }
 
     /// Whether the KMS connects through a gateway, or may do so.

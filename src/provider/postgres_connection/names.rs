@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::kms::Client;
+use crate::kms::{Client, Connection as Remote};
 use crate::provider::diagnose;
 use crate::provider::scopes::THIS_WALK;
 use crate::provider::session::Session;
@@ -11,6 +11,7 @@ use crate::provider::wait::{self, Limit};
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::Call;
 
+use super::managed::remote_role;
 use super::model::Connection;
 
 /// How long a plan waits for an answer that it can do without.
@@ -42,8 +43,21 @@ pub(super) async fn check(call: &Call<Session>, planned: &Connection) -> Result<
     match listed {
         Ok(listing) => {
             let name = planned.name.known().map(|name| name.trim());
-            if let Some(taken) = listing.own().find(|connection| Some(connection.name.as_str()) == name) {
+            // One that is in the state is managed here already. A tainted connection holds its own name until it is replaced.
+            let in_state = |connection: &Remote| call.session().managed.is_in_state(&connection.id);
+            let taken = listing.own().find(|connection| Some(connection.name.as_str()) == name);
+            if let Some(taken) = taken.filter(|taken| !in_state(taken)) {
                 call.warn(diagnose::name_exists(&taken.name, &taken.id));
+            }
+            // Where this one is managed too, that is judged by a login.
+            if let Some(role) = planned.role().filter(|_| !planned.is_managed())
+                && let Some(other) = listing.own().find(|other| {
+                    other.is_platform_managed == Some(true)
+                        && Some(other.name.as_str()) != name
+                        && remote_role(other).as_ref() == Some(&role)
+                })
+            {
+                call.warn(diagnose::managed::shares_managed_role(planned.title(), &role, other));
             }
             Ok(())
         }

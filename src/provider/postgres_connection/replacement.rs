@@ -7,14 +7,14 @@
 use serde_json::Value as Json;
 
 use crate::provider::diagnose;
-use crate::provider::logins::{Asker, Verdict};
+use crate::provider::logins::Verdict;
 use crate::provider::managed::Seen;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::private::Private;
 use crate::terraform::resource::{Call, PlannedChange};
 
-use super::login::{Phase, Subject};
+use super::database_login::{Phase, Skipped, Subject, log_in};
 use super::model::Connection;
 
 /// The note of each plan of a managed connection, for the plan of the one that replaces it.
@@ -32,6 +32,7 @@ pub(super) fn planned(
 ) -> Option<Seen> {
     if let Some(prior) = prior {
         let seen = prior.seen()?;
+        call.session().managed.note_planned(&seen.id);
         change.private.plan(MARK, serde_json::to_value(&seen).unwrap_or_default());
         return (!change.replace.is_empty()).then_some(seen);
     }
@@ -39,8 +40,7 @@ pub(super) fn planned(
     // The notes are about the old object; the new one begins without any.
     change.private = Private::default();
     let name = planned.name.known().map(|name| name.trim());
-    let role = planned.role();
-    let replaced = marked.or_else(|| call.session().managed.find(name, planned.project(), role.as_ref()))?;
+    let replaced = marked.or_else(|| call.session().managed.find(name, planned.project()))?;
     change.private.plan(REPLACES, serde_json::to_value(&replaced).unwrap_or_default());
     Some(replaced)
 }
@@ -67,6 +67,7 @@ pub(super) async fn judge(
     };
     let replacement = diagnose::managed::Replacement {
         title: planned.title(),
+        old: &replaced.name,
         role: planned.username.known().map_or("", |role| role.trim()),
         password_argument: planned.password_argument(subject.config),
         is_destroyed: call.session().managed.is_destroyed(&replaced.id),
@@ -94,24 +95,21 @@ pub(super) async fn configured_password(
     subject: Subject<'_>,
     phase: Phase,
 ) -> Result<Password, Diagnostics> {
-    let Subject { planned, config, .. } = subject;
-    let does_not_work = |reason: &str| Ok(Password::DoesNotWork(reason.to_owned()));
-    if planned.password.is_null() && config.password_wo.is_null() {
-        return does_not_work("The configuration gives no password.");
-    }
+    let planned = subject.planned;
     let Some(validation) = call.session().validation.with(&planned.validation) else {
         return Ok(Password::NotKnownYet);
     };
-    if planned.has_gateway() && validation.address.is_none() {
-        return does_not_work(
-            "The KMS connects through a gateway, and `address` of the `validation` block is not set.",
-        );
-    }
-    let Some(target) = subject.target(&validation) else { return Ok(Password::NotKnownYet) };
-    let asker = if phase == Phase::Plan { Asker::Plan } else { Asker::Apply };
-    let judging = call.session().logins.judge(&target, validation.timeout, asker);
-    let Some(judged) = call.unless_stopped(judging).await else {
-        return Err(crate::provider::wait::interrupted().into());
+    let does_not_work = |reason: &str| Ok(Password::DoesNotWork(reason.to_owned()));
+    let judged = match log_in(call, subject, &validation, phase).await? {
+        Ok(login) => login.judged,
+        Err(Skipped::Unknown) => return Ok(Password::NotKnownYet),
+        Err(Skipped::NoPassword) => return does_not_work("The configuration gives no password."),
+        Err(Skipped::Gateway) => {
+            return does_not_work(
+                "The KMS connects through a gateway, and `address` of the `validation` block is not set.",
+            );
+        }
+        Err(skipped) => return does_not_work(&format!("No login was made: {}.", skipped.words())),
     };
     match &judged.verdict {
         Verdict::Accepted(accepted) => {

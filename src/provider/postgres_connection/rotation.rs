@@ -7,12 +7,15 @@ use crate::provider::validation::{Mode, Validation};
 use crate::terraform::diagnostic::{Diagnostics, Severity};
 use crate::terraform::resource::Call;
 
-use super::login::Phase;
 use super::model::Connection;
 
 /// Why nothing was asked: the database is out of reach.
 pub(super) const GATEWAY: &str = "the KMS connects through a gateway, and `validation.address` does not say where this \
     machine reaches the database";
+
+/// Why nothing was asked: the role has another password by now.
+pub(super) const MANAGED: &str =
+    "only the KMS knows the password of the connection's role, so this machine cannot log in as it";
 
 /// Why nothing was asked: there is nothing to log in with.
 pub(super) const NO_PASSWORD: &str = "the configuration gives no password to log in with";
@@ -62,16 +65,10 @@ pub(super) fn report(
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-/// Says that nothing is known, once: a plan comes before every apply.
-pub(super) fn not_checked(
-    call: &Call<Session>,
-    planned: &Connection,
-    validation: &Validation,
-    phase: Phase,
-    why: &str,
-) {
+/// Says that nothing is known.
+pub(super) fn not_checked(call: &Call<Session>, planned: &Connection, validation: &Validation, why: &str) {
     let roles = validation.rotation.names();
-    if phase == Phase::Plan && !roles.is_empty() {
+    if !roles.is_empty() {
         let login = planned.username.known().map(|role| role.trim());
         call.warn(diagnose::privileges_not_checked(planned.title(), login, &roles, why));
     }

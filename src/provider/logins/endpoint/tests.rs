@@ -85,7 +85,7 @@ impl Story {
     fn begin(mut self, who: &str) -> Self {
         assert_eq!(self.asks(who), "go", "{who}");
         let target = of(who);
-        let ticket = self.endpoint.begin(&target);
+        let ticket = self.endpoint.begin(&target, self.now, Asker::Plan("orders"));
         self.running.push((ticket, target));
         self
     }
@@ -108,11 +108,11 @@ impl Story {
     }
 
     fn asks(&self, who: &str) -> &'static str {
-        self.asks_when(who, false)
+        self.asks_when(who, false, Asker::Plan("orders"))
     }
 
-    fn asks_when(&self, who: &str, tired: bool) -> &'static str {
-        match self.endpoint.next(&of(who), self.now, tired) {
+    fn asks_when(&self, who: &str, tired: bool, asker: Asker<'_>) -> &'static str {
+        match self.endpoint.next(&of(who), self.now, tired, asker) {
             Next::Go => "go",
             Next::Wait => "wait",
             Next::Take(_) => "take",
@@ -140,6 +140,14 @@ fn what_the_next_login_may_do() {
         ("five", new().done("a/1", accepted()).begin("b/1").begin("c/1").begin("d/1").begin("e/1"), "f/1", "wait"),
         ("an unproved password of the same role", new().done("b/1", accepted()).begin("a/1"), "a/1", "wait"),
         ("a proved password", new().done("a/1", accepted()).begin("a/1"), "a/1", "go"),
+        ("a proved password beside two more", new().done("a/1", accepted()).begin("a/1").begin("a/1"), "a/1", "wait"),
+        (
+            "a proved password after a refusal",
+            new().done("a/1", accepted()).done("a/2", wrong_password()).begin("a/1"),
+            "a/1",
+            "wait",
+        ),
+        ("a password that was right long ago", new().done("a/1", accepted()).later(10).begin("a/1"), "a/1", "wait"),
         ("a proved one beside one on trial", new().done("a/1", accepted()).begin("a/2"), "a/1", "go"),
         ("refused is an answer", new().done("a/1", no_such_database()).begin("b/1"), "c/1", "go"),
         (
@@ -176,6 +184,12 @@ fn what_the_next_login_may_do() {
             new().done("a/0", accepted()).done("a/1", wrong_password()).done("a/2", wrong_password()),
             "a/0",
             "go",
+        ),
+        (
+            "the right one of long ago after two wrong ones",
+            new().done("a/0", accepted()).done("a/1", wrong_password()).done("a/2", wrong_password()).later(10),
+            "a/0",
+            "refused too often",
         ),
         (
             "twice the same",
@@ -215,7 +229,27 @@ fn what_the_next_login_may_do() {
 
 #[test]
 fn a_process_that_is_tired_asks_only_who_has_answered() {
-    assert_eq!(Story::new().asks_when("a/1", true), "tired");
-    assert_eq!(Story::new().done("a/1", accepted()).asks_when("b/1", true), "go");
-    assert_eq!(Story::new().done("a/1", nobody_there()).asks_when("a/1", true), "take");
+    let asks = |story: Story, who| story.asks_when(who, true, Asker::Plan("orders"));
+    assert_eq!(asks(Story::new(), "a/1"), "tired");
+    assert_eq!(asks(Story::new().done("a/1", accepted()), "b/1"), "go");
+    assert_eq!(asks(Story::new().done("a/1", nobody_there()), "a/1"), "take");
+}
+
+/// What was known before a request says nothing about the password after it, and the limit holds all the same.
+#[test]
+fn looks_again_after_a_request_within_the_limit() {
+    let new = Story::new;
+    for (name, story, expected) in [
+        ("accepted before", new().done("a/1", accepted()), "go"),
+        ("one such look at a time", new().done("a/1", accepted()).begin("a/2"), "wait"),
+        ("refused before", new().done("a/1", wrong_password()), "go"),
+        (
+            "refused twice before",
+            new().done("a/1", wrong_password()).done("a/2", wrong_password()),
+            "refused too often",
+        ),
+        ("nobody there", new().done("a/1", nobody_there()), "take"),
+    ] {
+        assert_eq!(story.asks_when("a/1", false, Asker::AfterRequest), expected, "{name}");
+    }
 }

@@ -16,6 +16,7 @@ use self::archive::Platform;
 
 #[path = "../../examples/dist/archive.rs"]
 mod archive;
+mod registry;
 
 const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-kms");
 

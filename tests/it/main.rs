@@ -35,6 +35,7 @@ mod secrets;
 mod settings;
 mod soak;
 mod standby;
+mod static_root;
 mod tidy;
 mod validation;
 mod way;

@@ -98,7 +98,7 @@ fn scene(state: &Json) -> Scene {
     let scene = Scene::with(Options { log_in: false, ..Options::default() });
     let workspace = &scene.workspace;
     let plugins = workspace.path().join("plugins");
-    symlink(env!("CARGO_BIN_EXE_terraform-provider-kms"), plugins.join("terraform-provider-infisical")).unwrap();
+    symlink(crate::support::provider(), plugins.join("terraform-provider-infisical")).unwrap();
     let overrides =
         ["hanzoai/kms", "hanzokms/kms", "infisical/infisical"].map(|name| format!("    {name:?} = {plugins:?}\n"));
     workspace.write(

@@ -13,8 +13,9 @@ use terraform_provider_kms::terraform::types::Type;
 use terraform_provider_kms::terraform::value::{Object, Value};
 use terraform_provider_kms::terraform::wire;
 
-use crate::process::host::{COOKIE, PROGRAM, Plugin, Session, command};
+use crate::process::host::{COOKIE, Plugin, Session, command};
 use crate::support::kms::{Kms, Options};
+use crate::support::provider;
 use crate::support::scene::Scene;
 
 use self::proto::{DynamicValue, ResourceIdentityData};
@@ -35,7 +36,7 @@ pub(crate) struct Core {
 impl Core {
     /// A configured program.
     pub(crate) async fn new(kms: &Kms) -> Self {
-        let mut command = command(PROGRAM);
+        let mut command = command(provider());
         command.envs([COOKIE]).envs([
             ("KMS_HOST", kms.url().as_str()),
             ("KMS_UNIVERSAL_AUTH_CLIENT_ID", kms.client_id()),

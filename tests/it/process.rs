@@ -11,7 +11,9 @@ use std::process::Stdio;
 use rustix::process::{Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use self::host::{COOKIE, Identity, PROGRAM, Plugin, Session, command, connect, fields, output, soon};
+use crate::support::provider;
+
+use self::host::{COOKIE, Identity, Plugin, Session, command, connect, fields, output, soon};
 
 const SERVING: &[u8] = &[0x08, 0x01];
 
@@ -181,7 +183,7 @@ async fn a_request_to_terminate_is_followed() {
 #[tokio::test]
 async fn it_does_not_outlive_its_host() {
     let mut shell = command("/bin/sh");
-    shell.args(["-c", r#""$0" & wait"#, PROGRAM]).envs([COOKIE]);
+    shell.args(["-c", r#""$0" & wait"#, provider()]).envs([COOKIE]);
     let mut host = Plugin::spawn(shell).await;
     let directory = host.directory();
     // Neither an open connection nor an open stream keeps it.
@@ -263,7 +265,7 @@ async fn the_socket_is_where_the_host_wants_it() {
 
 #[tokio::test]
 async fn debug_mode_serves_many_sessions_until_interrupted() {
-    let mut debug = command(PROGRAM);
+    let mut debug = command(provider());
     debug.arg("-debug").stderr(Stdio::piped());
     let mut plugin = Plugin::spawn(debug).await;
     let setting = loop {

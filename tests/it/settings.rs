@@ -183,7 +183,7 @@ fn a_debugged_provider_serves_the_real_terraform_again_and_again() {
     let block =
         format!("provider \"kms\" {{\n  host = {url:?}\n  client_id = {id:?}\n  client_secret = {secret:?}\n}}\n");
     scene.workspace.write("provider.tf", &block);
-    let provider = Command::new(env!("CARGO_BIN_EXE_terraform-provider-kms"))
+    let provider = Command::new(crate::support::provider())
         .arg("-debug")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -20,7 +20,8 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_rustls::TlsConnector;
 
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_terraform-provider-kms");
+use crate::support::provider;
+
 pub(crate) const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
@@ -87,7 +88,7 @@ pub(crate) struct Plugin {
 impl Plugin {
     /// Starts the program with the cookie and `variables`, and reads the handshake line.
     pub(crate) async fn start(variables: &[(&str, &str)]) -> Self {
-        let mut command = command(PROGRAM);
+        let mut command = command(provider());
         command.envs([COOKIE]).envs(variables.iter().copied());
         Self::spawn(command).await
     }
@@ -173,7 +174,7 @@ pub(crate) async fn connect(socket: &Path) -> UnixStream {
 
 /// What [`command`] printed and how it ended.
 pub(crate) async fn output(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
-    let mut command = command(PROGRAM);
+    let mut command = command(provider());
     command.args(arguments.iter().map(OsString::from)).envs(variables.iter().copied());
     let output = soon(command.output()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

@@ -1,4 +1,4 @@
-//! Rules of the source tree that no compiler checks: who may import whom, how long files are, what may be printed.
+//! Rules of the source tree that no compiler checks: who may import whom, and what may be printed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,9 +68,6 @@ const HOMES: [(&str, &[&str]); 5] = [
     ("tokio_postgres", &["src/postgres"]),
 ];
 
-/// Past this a file hides a concept that wants a name.
-const LONGEST_FILE: usize = 450;
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -135,19 +132,6 @@ fn names(code: &str, name: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     let starts_word = name.starts_with(part);
     code.match_indices(name).any(|(at, _)| !starts_word || !code[..at].ends_with(part))
-}
-
-#[test]
-fn files_are_short_enough_to_read() {
-    let long: Vec<String> = ["src", "tests", "examples"]
-        .iter()
-        .flat_map(|folder| files(folder))
-        .filter_map(|path| {
-            let lines = fs::read_to_string(&path).expect("a readable source file").lines().count();
-            (lines > LONGEST_FILE).then(|| format!("{}: {lines} lines", relative(&path)))
-        })
-        .collect();
-    assert!(long.is_empty(), "files that are too long:\n{}", long.join("\n"));
 }
 
 /// A `tests.rs` says it by its place.

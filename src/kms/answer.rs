@@ -129,6 +129,11 @@ impl Answer {
         })
     }
 
+    /// The error for a success that is about another object. `difference` says which one.
+    pub(super) fn about_another_object(&self, difference: &str) -> Error {
+        Error::NotTheService { foreign: self.foreign(Oddity::OtherObject(self.redactor.text(difference))) }
+    }
+
     /// The words of the service, for an error.
     pub(super) fn reply(&self) -> Reply {
         let fault = self.fault.as_ref();
@@ -141,7 +146,7 @@ impl Answer {
         }
     }
 
-    fn error(&self) -> Error {
+    pub(super) fn error(&self) -> Error {
         let reply = || Box::new(self.reply());
         match self.status {
             300..400 => self.redirected(),

@@ -3,10 +3,13 @@
 //! Requests hold only what is set: to the service an absent key, `null` and `""` are three different things. Answers
 //! are read leniently: unknown keys are ignored, and what some version of the service leaves out is optional.
 
+use std::collections::HashMap;
+
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{Client, Error, http::Request};
+use super::{Client, Error, answer::Answer, http::Request};
 use crate::secret::Secret;
 
 /// A connection to be made.
@@ -160,6 +163,15 @@ pub struct Credentials {
     pub ssl_certificate: Option<String>,
 }
 
+/// The connections of a list.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct List {
+    /// Those that could be read, in the order of the service.
+    pub connections: Vec<Connection>,
+    /// How many rows are left out, because they could not be read or because their id stands in several of them.
+    pub unreadable: usize,
+}
+
 /// What became of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {
@@ -175,13 +187,14 @@ impl Client {
     /// Never to be repeated blindly: see [`Error::may_have_run`].
     pub async fn create(&self, new: &NewConnection) -> Result<Connection, Error> {
         let request = Request::post(FAMILY).json(new).with_secret(Some(&new.credentials.password));
-        Ok(self.call(request).await?.decode::<One>()?.app_connection)
+        let asked = Asked::Name { name: &new.name, project: new.project_id.as_deref() };
+        asked.decode(&self.call(request).await?)
     }
 
     /// A connection by its id; none if, and only if, the service itself says that there is none.
     pub async fn read(&self, id: &str) -> Result<Option<Connection>, Error> {
         let id = parse_id(id)?;
-        self.find(Request::get(with_id(&id))).await
+        self.find(Request::get(with_id(&id)), Asked::Id(&id)).await
     }
 
     /// A connection by its exact name in one project, or in none: the organisation's own.
@@ -193,7 +206,8 @@ impl Client {
             return Ok(None); // no slug, and no path segment
         }
         let [family, app] = FAMILY;
-        self.find(Request::get([family, app, "connection-name", name]).in_project(project)).await
+        let request = Request::get([family, app, "connection-name", name]).in_project(project);
+        self.find(request, Asked::Name { name, project }).await
     }
 
     /// Changes a connection. With credentials in it the service logs in to the database first.
@@ -201,7 +215,7 @@ impl Client {
         let id = parse_id(id)?;
         let password = change.credentials.as_ref().map(|credentials| &credentials.password);
         let request = Request::patch(with_id(&id)).json(change).with_secret(password);
-        Ok(self.call(request).await?.decode::<One>()?.app_connection)
+        Asked::Id(&id).decode(&self.call(request).await?)
     }
 
     /// Deletes a connection. The database is not touched.
@@ -211,23 +225,24 @@ impl Client {
         if answer.is_no_such_connection() {
             return Ok(Deleted::WasGone);
         }
-        answer.decode::<Gone>()?;
+        let gone = answer.decode::<Gone>()?.app_connection;
+        Asked::Id(&id).check_id(&gone.id).map_err(|difference| answer.about_another_object(&difference))?;
         Ok(Deleted::Deleted)
     }
 
     /// All PostgreSQL connections of one project; without a project all of the organisation that this login may see,
     /// those of its projects included. Ordered by name.
-    pub async fn list(&self, project: Option<&str>) -> Result<Vec<Connection>, Error> {
+    pub async fn list(&self, project: Option<&str>) -> Result<List, Error> {
         let request = Request::get(FAMILY).in_project(project).with_long_answer();
-        Ok(self.call(request).await?.decode::<Many>()?.app_connections)
+        Ok(self.call(request).await?.decode::<Many>()?.into())
     }
 
-    async fn find(&self, request: Request) -> Result<Option<Connection>, Error> {
+    async fn find(&self, request: Request, asked: Asked<'_>) -> Result<Option<Connection>, Error> {
         let answer = self.call(request).await?;
         if answer.is_no_such_connection() {
             return Ok(None);
         }
-        Ok(Some(answer.decode::<One>()?.app_connection))
+        asked.decode(&answer).map(Some)
     }
 }
 
@@ -240,21 +255,96 @@ struct One {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Many {
-    app_connections: Vec<Connection>,
+    app_connections: Vec<Row>,
 }
 
-/// Of a deleted connection nothing matters but that it is the service who speaks.
+/// A row that cannot be read must not hide the others.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Row {
+    Readable(Box<Connection>),
+    Unreadable(IgnoredAny),
+}
+
+impl From<Many> for List {
+    fn from(many: Many) -> Self {
+        let rows = many.app_connections.len();
+        let mut by_id = HashMap::<String, Vec<Connection>>::new();
+        let mut order = Vec::new();
+        for row in many.app_connections {
+            if let Row::Readable(mut connection) = row
+                && let Ok(id) = parse_id(&connection.id)
+            {
+                connection.id.clone_from(&id);
+                order.push(id.clone());
+                by_id.entry(id).or_default().push(*connection);
+            }
+        }
+        let unique = |id: String| by_id.remove(&id).filter(|rows| rows.len() == 1)?.pop();
+        let connections: Vec<_> = order.into_iter().filter_map(unique).collect();
+        Self { unreadable: rows - connections.len(), connections }
+    }
+}
+
+/// Of a deleted connection only the id matters.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Gone {
-    #[expect(dead_code, reason = "being there is all that is asked of it")]
     app_connection: GoneConnection,
 }
 
 #[derive(Deserialize)]
 struct GoneConnection {
-    #[expect(dead_code, reason = "being there is all that is asked of it")]
     id: String,
+}
+
+/// What a request was about. A response about anything else is not the service's response: a cache that ignores the path, or
+/// a routing error, must not lead to the deletion of another connection.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    Id(&'a str),
+    /// Old versions of the service do not report the project.
+    Name {
+        name: &'a str,
+        project: Option<&'a str>,
+    },
+}
+
+impl Asked<'_> {
+    fn decode(self, answer: &Answer) -> Result<Connection, Error> {
+        let mut connection = answer.decode::<One>()?.app_connection;
+        match self.check(&connection) {
+            Ok(id) => {
+                connection.id = id;
+                Ok(connection)
+            }
+            Err(difference) => Err(answer.about_another_object(&difference)),
+        }
+    }
+
+    /// The id in its one spelling, or the difference.
+    fn check(self, connection: &Connection) -> Result<String, String> {
+        let id = self.check_id(&connection.id)?;
+        let Self::Name { name, project } = self else { return Ok(id) };
+        if !connection.name.trim().eq_ignore_ascii_case(name.trim()) {
+            return Err(format!("its name is `{}` instead of `{name}`", connection.name));
+        }
+        match (connection.project_id.as_deref(), project) {
+            (Some(found), Some(asked)) if found.eq_ignore_ascii_case(asked) => Ok(id),
+            (None, _) => Ok(id),
+            (Some(found), asked) => {
+                Err(format!("its project is `{found}` instead of `{}`", asked.unwrap_or("the organisation")))
+            }
+        }
+    }
+
+    fn check_id(self, found: &str) -> Result<String, String> {
+        let id = parse_id(found).map_err(|_| format!("its id `{found}` is not a UUID"))?;
+        match self {
+            Self::Id(asked) if asked != id => Err(format!("its id is `{id}` instead of `{asked}`")),
+            _ => Ok(id),
+        }
+    }
 }
 
 const FAMILY: [&str; 2] = ["app-connections", "postgres"];

@@ -162,21 +162,57 @@ pub enum Error {
     /// The request was never sent, because its turn would have come too late.
     #[error("the request was not sent: {0}")]
     Unsent(Impatience),
+    /// The caller's own limit ended the repetitions. The last failure was one that may be repeated, so a write that ends
+    /// so was not run.
+    #[error("{last}")]
+    GaveUp {
+        /// How the last try failed.
+        last: Box<Self>,
+        /// Why there is no further one.
+        impatience: Impatience,
+    },
+    /// The request was never sent, because the login before it failed in a way that leaves the login's own effect open.
+    #[error("the request was not sent, because the login before it failed: {cause}")]
+    LoginFailed {
+        /// How the login failed.
+        cause: Box<Self>,
+    },
     /// The caller dropped the call and says so with this; the client never makes it.
     #[error("the call to the KMS was cancelled")]
     Cancelled,
 }
 
 impl Error {
-    /// Whether a write that ended so may have been run by the service all the same. It must then not be repeated
-    /// before somebody looked.
+    /// Whether a write that ended so may have been run by the service. It must not be repeated before the object was
+    /// looked up.
+    ///
+    /// The service's own 5xx counts: it changes the role and stores the row before it builds the response (contract,
+    /// section 2).
     pub fn may_have_run(&self) -> bool {
         match self {
             Self::NoAnswer { sent, .. } => *sent,
-            Self::Gateway { .. } | Self::Cancelled => true,
+            Self::Gateway { .. } | Self::Unavailable { .. } | Self::Cancelled => true,
             Self::NotTheService { foreign } => (200..300).contains(&foreign.status),
             _ => false,
         }
+    }
+
+    /// Whether the caller's own limit ended the call, which says nothing about the service or about other callers.
+    pub fn is_impatience(&self) -> bool {
+        matches!(self, Self::Unsent(_) | Self::GaveUp { .. })
+    }
+
+    /// The failure below [`Error::GaveUp`] and [`Error::LoginFailed`], which messages are about.
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::GaveUp { last: cause, .. } | Self::LoginFailed { cause } => cause.cause(),
+            error => error,
+        }
+    }
+
+    /// A failure of the login as that of the request which needed it: the request was not sent.
+    pub(super) fn before_request(self) -> Self {
+        if self.may_have_run() { Self::LoginFailed { cause: Box::new(self) } } else { self }
     }
 
     /// Whether nobody logs in any more: each call ends so from now on.
@@ -213,6 +249,7 @@ impl Error {
             | Self::Refused { reply }
             | Self::Limited { reply, .. }
             | Self::Unavailable { reply } => Some(reply),
+            Self::GaveUp { last: cause, .. } | Self::LoginFailed { cause } => cause.reply(),
             _ => None,
         }
     }
@@ -335,6 +372,8 @@ pub enum Oddity {
     Status,
     /// Success, but not the JSON that belongs to this call.
     Body(String),
+    /// Success, with the JSON of another object than the one asked for.
+    OtherObject(String),
     /// Longer than any answer of the service, in bytes.
     TooLong(usize),
 }
@@ -344,6 +383,7 @@ impl fmt::Display for Oddity {
         match self {
             Self::Status => formatter.write_str("without the service's error body"),
             Self::Body(reason) => write!(formatter, "but not with the JSON that belongs to it ({reason})"),
+            Self::OtherObject(difference) => write!(formatter, "but about another object ({difference})"),
             Self::TooLong(limit) => write!(formatter, "with more than {limit} bytes"),
         }
     }
@@ -383,6 +423,9 @@ pub enum Failure {
     /// Something came that is not HTTP.
     #[error("the other side does not speak HTTP")]
     NotHttp,
+    /// HTTP/2 reports that the request was not processed (RFC 9113, sections 6.8 and 8.7).
+    #[error("the server closed the connection before it processed the request")]
+    NotProcessed,
 }
 
 /// A field that breaks a rule of the service.

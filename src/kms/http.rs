@@ -248,7 +248,8 @@ fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
 
 /// Why no answer came, and whether the request may have arrived all the same.
 fn no_answer(call: &Call, error: &reqwest::Error, failure: Failure) -> Error {
-    Error::NoAnswer { call: Box::new(call.clone()), failure, sent: !error.is_connect() }
+    let sent = !error.is_connect() && failure != Failure::NotProcessed;
+    Error::NoAnswer { call: Box::new(call.clone()), failure, sent }
 }
 
 /// Why no answer came, with the proxy named where the fault is at it. `way` is the proxy and where it was to lead.
@@ -279,6 +280,9 @@ fn failure(error: &reqwest::Error, redactor: &Redactor) -> Failure {
             };
         }
     }
+    if causes(error).filter_map(|cause| cause.downcast_ref()).any(is_not_processed) {
+        return Failure::NotProcessed;
+    }
     if error.is_timeout() {
         return Failure::Timeout;
     }
@@ -301,6 +305,13 @@ fn failure(error: &reqwest::Error, redactor: &Redactor) -> Failure {
         return Failure::Connect(redactor.text(&root_cause(error)));
     }
     Failure::Cut
+}
+
+/// Whether HTTP/2 says that a request was not processed. The library gives the error of a GOAWAY only to the streams above
+/// the last one that the server names; a stream below it ends with the connection.
+fn is_not_processed(error: &h2::Error) -> bool {
+    let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    error.is_remote() && (is_refused || error.is_go_away())
 }
 
 /// An error and what is below it. An [`io::Error`] does not show what it was made from among its causes, so that is

@@ -24,7 +24,9 @@ mod retry;
 mod settings;
 mod transport;
 
-pub use app_connection::{Change, Connection, Credentials, Deleted, Method, NewConnection, NewCredentials, Patch};
+pub use app_connection::{
+    Change, Connection, Credentials, Deleted, List, Method, NewConnection, NewCredentials, Patch,
+};
 pub use auth::{AZURE_METADATA, Aws, GOOGLE_METADATA, Login, LoginMethod, Proof, ServerProblem, SourceError};
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use error::{Call, Error, Failure, Foreign, Issue, LoginFailure, Oddity, Permission, Reply, Step};
@@ -58,6 +60,11 @@ impl Client {
         Self { transport: self.transport.within(patience), session: Arc::clone(&self.session) }
     }
 
+    /// Whether a request of this caller may have changed something: one was sent, and no response says that it was not run.
+    pub fn may_have_written(&self) -> bool {
+        self.transport.may_have_written()
+    }
+
     /// The host, and the port where it is not the usual one, for messages.
     pub fn host(&self) -> &str {
         self.transport.host()
@@ -65,15 +72,16 @@ impl Client {
 
     /// One call with a token. A token that the service no longer takes is replaced once.
     async fn call(&self, request: Request) -> Result<Answer, Error> {
-        let token = self.session.token(&self.transport).await?;
+        let token = self.session.token(&self.transport).await.map_err(Error::before_request)?;
         let answer = self.transport.send(&request, Some(&token.secret)).await?;
         if !answer.refuses_token() {
             return Ok(answer);
         }
-        let token = self.session.replacement(&token, &answer, &self.transport).await?;
+        let replacement = self.session.replacement(&token, &answer, &self.transport).await;
+        let token = replacement.map_err(Error::before_request)?;
         let answer = self.transport.send(&request, Some(&token.secret)).await?;
         if answer.refuses_token() {
-            return Err(self.session.refusal(&answer));
+            return Err(self.session.refused(&token, &answer).await);
         }
         Ok(answer)
     }

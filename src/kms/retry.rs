@@ -40,6 +40,7 @@ pub(super) fn again(request: &Request, outcome: &Result<Answer, Error>, is_known
             Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) | Failure::Proxy(_) => {
                 Some(Again { at_most: if is_known { u32::MAX } else { 2 }, ..again("the KMS cannot be reached") })
             }
+            Failure::NotProcessed => Some(again("the KMS did not process the request")),
             Failure::Reset | Failure::Cut => Some(again("the connection to the KMS broke")),
         },
         _ => None,

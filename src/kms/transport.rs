@@ -9,7 +9,7 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::Instant;
 
 use super::{
-    Error, Patience, Settings,
+    Error, Impatience, Patience, Settings,
     answer::Answer,
     http::{Http, Request},
     pace::Pace,
@@ -29,6 +29,8 @@ const OUTAGE: Duration = Duration::from_secs(30);
 pub(super) struct Transport {
     line: Arc<Line>,
     patience: Patience,
+    /// Whether a write of this caller is on its way, or ended without a proof that it was not run.
+    has_written: Arc<AtomicBool>,
 }
 
 /// What all callers share.
@@ -56,15 +58,19 @@ impl Transport {
             is_known: AtomicBool::new(false),
             gave_up: Mutex::default(),
         };
-        Self { line: Arc::new(line), patience: Patience::default() }
+        Self { line: Arc::new(line), patience: Patience::default(), has_written: Arc::default() }
     }
 
     pub(super) fn within(&self, patience: Patience) -> Self {
-        Self { line: Arc::clone(&self.line), patience }
+        Self { line: Arc::clone(&self.line), patience, has_written: Arc::default() }
     }
 
     pub(super) fn host(&self) -> &str {
         self.line.http.host()
+    }
+
+    pub(super) fn may_have_written(&self) -> bool {
+        self.has_written.load(Ordering::Relaxed)
     }
 
     /// The last answer, or why there is none.
@@ -77,18 +83,25 @@ impl Transport {
             attempt += 1;
             let turn = match line.pace.turn(request.class(), &self.patience).await {
                 Ok(turn) => turn,
-                Err(impatience) => return last.unwrap_or(Err(Error::Unsent(impatience))),
+                Err(impatience) => return Err(gave_up(last, impatience)),
             };
+            self.has_written.fetch_or(!request.is_repeatable(), Ordering::Relaxed);
             let outcome = line.http.exchange(request, token, attempt).await;
             if let Some(allowance) = outcome.as_ref().ok().and_then(Answer::allowance) {
                 turn.learn(allowance);
             }
             let Some(again) = retry::again(request, &outcome, line.is_known.load(Ordering::Relaxed)) else {
-                if outcome.is_ok() {
+                if let Ok(answer) = &outcome
+                    && answer.status() < 500
+                {
                     line.is_there();
+                    let has_run = (200..300).contains(&answer.status());
+                    self.has_written.fetch_and(has_run, Ordering::Relaxed);
                 }
                 return outcome;
             };
+            // A write is repeated only when it was not run.
+            self.has_written.fetch_and(request.is_repeatable(), Ordering::Relaxed);
             if let Some(wait) = again.not_before.filter(|_| !again.is_outage) {
                 turn.refused(wait);
             }
@@ -102,10 +115,21 @@ impl Transport {
             };
             // After a 429 everybody waits for the turn that the service has named.
             let pause = pause.max(again.not_before.filter(|_| again.is_outage).unwrap_or_default());
-            if self.patience.wait(pause, again.why).await.is_err() {
-                return outcome;
+            if let Err(impatience) = self.patience.wait(pause, again.why).await {
+                return Err(gave_up(Some(outcome), impatience));
             }
             last = Some(outcome);
+        }
+    }
+}
+
+/// The error of a caller that does not wait for another try.
+fn gave_up(last: Option<Result<Answer, Error>>, impatience: Impatience) -> Error {
+    match last {
+        None => Error::Unsent(impatience),
+        Some(outcome) => {
+            let last = Box::new(outcome.map_or_else(|error| error, |answer| answer.error()));
+            Error::GaveUp { last, impatience }
         }
     }
 }

@@ -31,6 +31,7 @@ pub(crate) struct Scopes {
 pub(crate) struct Listing {
     project: Option<String>,
     connections: Arc<Vec<Connection>>,
+    unreadable: usize,
 }
 
 #[derive(Default)]
@@ -58,6 +59,11 @@ impl Listing {
         &self.connections
     }
 
+    /// How many connections of the list could not be read. Their names are not known.
+    pub(crate) fn unreadable(&self) -> usize {
+        self.unreadable
+    }
+
     /// The connections of the scope itself.
     pub(crate) fn own(&self) -> impl Iterator<Item = &Connection> {
         self.connections.iter().filter(|connection| connection.project_id == self.project)
@@ -71,10 +77,11 @@ impl Scopes {
         let listed = asked.list.get_or_try_init(|| async {
             match client.list(project).await {
                 // That was about the one who asked: the next one may have more time.
-                Err(error @ kms::Error::Unsent(_)) => Err(error),
-                listed => Ok(listed.map(|connections| Listing {
+                Err(error) if error.is_impatience() => Err(error),
+                listed => Ok(listed.map(|list| Listing {
                     project: project.map(ToOwned::to_owned),
-                    connections: Arc::new(connections),
+                    connections: Arc::new(list.connections),
+                    unreadable: list.unreadable,
                 })),
             }
         });

@@ -15,6 +15,9 @@ use super::session::Session;
 /// leave a connection that no state knows.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long a look-up goes on after an interrupt.
+const LOOK_GRACE: Duration = Duration::from_secs(1);
+
 /// The time that an operation may take in all, from its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
@@ -106,28 +109,48 @@ pub(crate) async fn reading<T>(
     Ok(bounded(call, Some(limit), work).await?)
 }
 
-/// A request that may change something: once sent, its outcome matters even when nobody wants to wait.
+/// Looks up what became of a request. Ends soon after an interrupt, with `None`: the next run finds the object, too.
+pub(crate) async fn looking<T>(call: &Call<Session>, work: impl Future<Output = T>) -> Option<T> {
+    let stopped = async {
+        call.stopped().await;
+        tokio::time::sleep(LOOK_GRACE).await;
+    };
+    tokio::select! {
+        found = work => Some(found),
+        () = stopped => None,
+    }
+}
+
+/// A request of `client` that may change something: once sent, its outcome matters even when nobody wants to wait. Until then
+/// it can be given up like any other work.
 ///
 /// # Errors
-/// Only when the run was interrupted before it was sent.
+/// Only when the run was interrupted, or the operation reached its limit, before the request was sent.
 pub(crate) async fn writing<T>(
     call: &Call<Session>,
     limit: Limit,
+    client: &kms::Client,
     request: impl Future<Output = Result<T, kms::Error>>,
 ) -> Result<Result<T, kms::Error>, Diagnostics> {
     if call.is_stopped() {
-        return Err(interrupted().into());
+        return Err(Ended::Interrupted.into());
     }
-    let patience = async {
+    if Instant::now() >= limit.end {
+        return Err(Ended::TimedOut(limit.length).into());
+    }
+    let stopped = async {
         call.stopped().await;
-        tokio::time::sleep(GRACE).await;
+        if client.may_have_written() {
+            tokio::time::sleep(GRACE).await;
+        }
     };
-    Ok(tokio::select! {
+    let not_sent = tokio::select! {
         biased;
-        result = request => result,
-        () = tokio::time::sleep_until(limit.end) => Err(kms::Error::Cancelled),
-        () = patience => Err(kms::Error::Cancelled),
-    })
+        result = request => return Ok(result),
+        () = tokio::time::sleep_until(limit.end) => Ended::TimedOut(limit.length),
+        () = stopped => Ended::Interrupted,
+    };
+    if client.may_have_written() { Ok(Err(kms::Error::Cancelled)) } else { Err(not_sent.into()) }
 }
 
 /// How long a database is left alone that had no place for the service.
@@ -141,18 +164,19 @@ const CROWDED: Duration = Duration::from_secs(2);
 pub(crate) async fn writing_twice_if_crowded<T, F>(
     call: &Call<Session>,
     limit: Limit,
+    client: &kms::Client,
     request: impl Fn() -> F,
 ) -> Result<Result<T, kms::Error>, Diagnostics>
 where
     F: Future<Output = Result<T, kms::Error>>,
 {
-    let first = writing(call, limit, request()).await?;
+    let first = writing(call, limit, client, request()).await?;
     match &first {
         Err(error) if error.is_crowded_database() => {}
         _ => return Ok(first),
     }
     match reading(call, limit, tokio::time::sleep(CROWDED)).await {
-        Ok(()) => writing(call, limit, request()).await,
+        Ok(()) => writing(call, limit, client, request()).await,
         Err(_no_time_for_it) => Ok(first),
     }
 }

@@ -1,6 +1,7 @@
 //! The client of the KMS against servers that answer, fail and lie by script. They know nothing of a KMS: each test
 //! writes down the bytes that it wants back.
 
+mod certainty;
 mod login;
 mod proxies;
 mod retries;
@@ -91,7 +92,11 @@ fn is_login(request: &str) -> bool {
 async fn requests_are_what_the_contract_says() {
     let server = Server::start(|request, _| match request.split(' ').next() {
         Some("GET") if request.starts_with("GET /api/v1/app-connections/postgres?") => {
-            json(200, &format!(r#"{{"appConnections":[{},{}]}}"#, connection(), connection()))
+            let other = connection().replace(ID, "11111111-1111-4111-8111-111111111111");
+            json(200, &format!(r#"{{"appConnections":[{},{other}]}}"#, connection()))
+        }
+        Some("GET") if request.contains("a%2Fb%3Fc") => {
+            json(200, &format!(r#"{{"appConnection":{}}}"#, connection().replace("main", "a/b?c")))
         }
         _ => one(),
     })
@@ -108,7 +113,7 @@ async fn requests_are_what_the_contract_says() {
     client.find_by_name("main", None).await.unwrap();
     client.update(ID, &change).await.unwrap();
     assert_eq!(client.delete(ID).await.unwrap(), Deleted::Deleted);
-    assert_eq!(client.list(Some("p1")).await.unwrap().len(), 2);
+    assert_eq!(client.list(Some("p1")).await.unwrap().connections.len(), 2);
     assert!(client.find_by_name("..", None).await.unwrap().is_none());
     assert!(matches!(client.read("../x").await, Err(Error::NotAnId(_))));
 

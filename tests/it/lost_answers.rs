@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::kills::{providers, signal};
+use crate::kills::{eventually, providers, signal};
 use crate::support::kms::{Fault, Options};
 use crate::support::scene::Scene;
 use crate::support::terraform::finish;
@@ -80,7 +80,14 @@ fn of_two_lost_updates_the_second_one_is_seen() {
     scene.workspace.apply().expect(0);
     scene.configure(&[("password_wo_version", "2")]);
     scene.kms.fail("PATCH", PATH, 1, Fault::Garbage);
-    scene.workspace.apply().expect(1).says(&["This is not the KMS"]);
+    // Nor may it be read what became of it.
+    let denied = json!({ "reqId": "req-0", "statusCode": 403, "message": "no", "error": "PermissionDenied" });
+    scene.kms.fail("GET", &format!("{PATH}/"), 1, Fault::Status(403, denied));
+    scene
+        .workspace
+        .run(&["apply", "-no-color", "-auto-approve", "-refresh=false"])
+        .expect(1)
+        .says(&["This is not the KMS"]);
     scene.kms.fail("PATCH", PATH, 1, Fault::LostAfter);
     scene.kms.fail("GET", &format!("{PATH}/"), 1, Fault::Lagging);
     scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-refresh=false"]).expect(0);
@@ -246,4 +253,118 @@ fn a_connection_that_another_resource_of_the_run_may_have_made_is_not_taken_over
     apply.says(&["import {", &format!("id = \"{}\"", scene.id())]);
     assert_eq!(scene.workspace.objects().len(), 1);
     assert_eq!(scene.bodies("POST", PATH).len(), 2);
+}
+
+/// The service's own 500 may come after the insert. It is a response, so nothing is adopted.
+#[test]
+fn own_500_after_create_names_the_connection_and_is_not_adopted() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.kms.fail("POST", PATH, 1, own_500_after());
+    let apply = scene.workspace.apply().expect(1);
+    let id = scene.id();
+    apply.says(&["The KMS failed", "There is a connection `orders-db` now", "import {", &format!("id = \"{id}\"")]);
+    assert_eq!(scene.workspace.object("kms_postgres_connection.orders"), Json::Null);
+    let block = format!("import {{\n  to = kms_postgres_connection.orders\n  id = \"{id}\"\n}}\n");
+    scene.workspace.write("import.tf", &block);
+    scene.workspace.apply().expect(0).says(&["1 imported"]);
+    assert_eq!(scene.bodies("POST", PATH).len(), 1);
+    scene.is_settled();
+}
+
+#[test]
+fn own_500_after_update_and_delete_is_settled_by_reading() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.kms.fail("PATCH", PATH, 1, own_500_after());
+    scene.configure(&[("name", "\"renamed\""), ("password_wo_version", "2")]);
+    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.is_settled();
+    assert_eq!(scene.bodies("PATCH", PATH).len(), 1);
+    scene.kms.fail("DELETE", PATH, 1, own_500_after());
+    scene.workspace.destroy().expect(0).says(&["1 destroyed"]);
+    assert!(scene.kms.connections().is_empty());
+}
+
+fn own_500_after() -> Fault {
+    let body = json!({
+        "reqId": "req-00000000000000", "statusCode": 500, "message": "Something went wrong", "error": "InternalServerError"
+    });
+    Fault::StatusAfter(500, body)
+}
+
+/// A cache that ignores the path, or a routing error, must not lead to the other connection.
+#[test]
+fn an_answer_about_another_connection_is_not_believed() {
+    const ORDERS: &str = "kms_postgres_connection.orders";
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    let own = scene.stored();
+    let id = own["id"].as_str().unwrap();
+    let mut other = own.clone();
+    other.as_object_mut().unwrap().remove("id");
+    other["name"] = json!("somebody-elses");
+    let other_id = scene.kms.insert(other.clone());
+    other["id"] = json!(other_id);
+    other["credentials"].as_object_mut().unwrap().remove("password");
+    let foreign = json!({ "appConnection": other });
+
+    scene.kms.fail("GET", &format!("{PATH}/{id}"), 1, Fault::Status(200, foreign.clone()));
+    scene.workspace.plan().expect(1).says(&["This is not the KMS", "about another object", id, &other_id]);
+    scene.kms.stop_failing();
+    assert_eq!(scene.workspace.object(ORDERS)["id"], id);
+
+    scene.kms.fail("DELETE", &format!("{PATH}/{id}"), 1, Fault::Status(200, foreign.clone()));
+    scene.workspace.destroy().expect(1).says(&["This is not the KMS", "about another object"]);
+    assert_eq!(scene.workspace.object(ORDERS)["id"], id);
+    scene.workspace.destroy().expect(0);
+    let left = scene.kms.connections();
+    assert_eq!((left.len(), &left[0]["id"]), (1, &json!(other_id)));
+
+    scene.kms.fail("POST", PATH, 1, Fault::StatusAfter(200, foreign));
+    let apply = scene.workspace.apply().expect(1);
+    let created = scene.kms.connections().into_iter().find(|connection| connection["name"] == "orders-db").unwrap();
+    apply.says(&["about another object", "import {", &format!("id = {}", created["id"])]);
+    assert_eq!(scene.workspace.object(ORDERS), Json::Null);
+}
+
+/// The lost create is being looked for, and the look-up hangs: Ctrl-C ends it without waiting for that.
+#[test]
+fn an_interrupt_ends_the_search_for_a_lost_create() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.kms.fail("POST", PATH, 1, Fault::LostAfter);
+    let by_name = format!("{PATH}/connection-name");
+    scene.kms.fail("GET", &by_name, 9, Fault::Delay(Duration::from_secs(60)));
+    let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
+    let looks_up = || scene.kms.requests().iter().any(|request| request.path.starts_with(&by_name));
+    eventually("the look-up", looks_up);
+    signal("INT", run.id());
+    finish(run).says(&["Whether there is a connection of that name now is not known", "Nothing is created twice"]);
+}
+
+#[test]
+fn a_lost_login_never_looks_like_a_lost_create() {
+    let mut scene = Scene::new();
+    scene.configure_with(&[], "validation {\n    mode = \"off\"\n  }");
+    scene.workspace.set("KMS_MAX_RETRIES", "0");
+    scene.kms.fail("POST", "/api/v1/auth", 9, Fault::LostBefore);
+    let apply = scene.workspace.apply().expect(1);
+    assert!(!apply.text.contains("import {") && !apply.words().contains("created twice"), "{}", apply.text);
+    apply.says(&["The request itself was not sent"]);
+    assert!(scene.bodies("POST", PATH).is_empty());
+}
+
+/// Before the create the provider asks whether the name is free. When that takes the whole time, nothing was sent.
+#[test]
+fn a_slow_name_check_ends_with_the_timeout_of_the_create() {
+    let scene = Scene::new();
+    scene.configure_with(&[], "validation {\n    mode = \"off\"\n  }\n  timeouts {\n    create = \"2s\"\n  }");
+    scene.kms.fail("GET", &format!("{PATH}$"), 9, Fault::Delay(Duration::from_secs(60)));
+    let apply = scene.workspace.apply().expect(1);
+    apply.says(&["Timed out", "limit of 2 seconds"]);
+    assert!(!apply.text.contains("import {") && !apply.words().contains("created twice"), "{}", apply.text);
+    assert!(scene.bodies("POST", PATH).is_empty());
 }

@@ -199,7 +199,7 @@ impl<'a> Fetch<'a> {
 /// machine than its settings say.
 fn is_passing(failure: &Failure, has_answered: bool) -> bool {
     match failure {
-        Failure::Reset | Failure::Cut => true,
+        Failure::Reset | Failure::Cut | Failure::NotProcessed => true,
         Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) | Failure::Timeout => has_answered,
         Failure::Proxy(proxy) => has_answered && proxy.problem.is_passing(),
         Failure::Tls(_) | Failure::UnknownAuthority | Failure::NotHttp => false,

@@ -123,6 +123,17 @@ impl Session {
         Error::LoginRefused { login: Arc::clone(&self.failure), reply: Box::new(answer.reply()) }
     }
 
+    /// The error for an answer that refuses a token which replaced another one. No other is to be had, so the login is over
+    /// for all who would get the same token.
+    pub(super) async fn refused(&self, token: &Token, answer: &Answer) -> Error {
+        let error = self.refusal(answer);
+        let mut state = self.state.lock().await;
+        if matches!(&*state, State::Open(current) if current.attempt == token.attempt) {
+            *state = State::Over(error.clone());
+        }
+        error
+    }
+
     async fn token_other_than(&self, stale: Option<u64>, transport: &Transport) -> Result<Token, Error> {
         let seen = self.attempts.load(Ordering::Acquire);
         let mut state = self.state.lock().await;
@@ -142,6 +153,8 @@ impl Session {
                 let token = Token { secret, attempt, renew_at };
                 (State::Open(token.clone()), Ok(token))
             }
+            // The next caller may wait longer.
+            Err(error) if error.is_impatience() => return Err(error),
             Err(error) if error.is_login_over() => (State::Over(error.clone()), Err(error)),
             Err(error) => {
                 // The source has been asked several times already: a thousand connections must not each wait for it.

@@ -21,7 +21,9 @@ pub(crate) use elsewhere::{
 pub(crate) use existing::{Wanted, import_form, moved_incomplete, not_movable, nothing_to_import, several_to_import};
 pub(crate) use incomplete::{password_missing, still_unknown};
 pub(crate) use privileges::{missing_privileges, privileges_not_checked};
-pub(crate) use service::{Attempt, adopted, create, gone, name_exists, not_asked, service, stops_a_plan, update};
+pub(crate) use service::{
+    Attempt, adopted, create, gone, name_exists, not_asked, service, stops_a_plan, unreadable_rows, update,
+};
 
 /// How every refusal in a plan can be passed by to destroy what is there.
 const DESTROY: &str = "To destroy this configuration as it is: `terraform destroy -refresh=false`.";

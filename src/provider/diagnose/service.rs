@@ -1,7 +1,5 @@
 //! What the KMS said to a request, or did not say, for a person.
 
-use std::time::Duration;
-
 use time::OffsetDateTime;
 
 use crate::kms::{
@@ -66,6 +64,14 @@ impl Attempt<'_> {
 
 /// An error of the service, or on the way to it.
 pub(crate) fn service(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
+    if let Error::LoginFailed { cause } = error {
+        let not_sent = |mut diagnostic: Diagnostic| {
+            diagnostic.detail.push_str("\n\nThe request itself was not sent: the login before it failed.");
+            diagnostic
+        };
+        return service(attempt, cause).into_iter().map(not_sent).collect();
+    }
+    let error = error.cause();
     if let Error::Invalid { issues, reply } = error
         && !issues.is_empty()
     {
@@ -111,27 +117,20 @@ pub(crate) fn update(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
     diagnostics.into_iter().map(add).collect()
 }
 
-/// How long a failed create looks for what it may have made.
-const LOOK: Duration = Duration::from_secs(10);
-
-/// A create that failed. Where the object may exist it is looked for, so that nothing is lost: the next run could not
-/// know that it is ours.
-pub(crate) async fn create(
+/// A create that failed. `found` is the result of looking for the object, where it may exist: the next run could not know
+/// that this one has made it.
+pub(crate) fn create(
     attempt: Attempt<'_>,
-    client: &Client,
     request: &NewConnection,
     error: &Error,
+    found: Option<&Result<Option<Connection>, Error>>,
 ) -> Diagnostics {
     let diagnostics = service(attempt, error);
+    let Some(found) = found else { return diagnostics };
     let taken = matches!(error, Error::NameTaken { .. });
-    if !taken && !error.may_have_run() {
-        return diagnostics;
-    }
-    let looking = client.find_by_name(&request.name, request.project_id.as_deref());
-    let found = tokio::time::timeout(LOOK, looking).await.unwrap_or(Err(Error::Cancelled));
     let add = |mut diagnostic: Diagnostic| {
         diagnostic.detail.push_str("\n\n");
-        diagnostic.detail.push_str(&outcome(taken, &request.name, &found));
+        diagnostic.detail.push_str(&outcome(taken, &request.name, found));
         diagnostic
     };
     diagnostics.into_iter().map(add).collect()
@@ -167,6 +166,9 @@ pub(super) fn outcome(taken: bool, name: &str, found: &Result<Option<Connection>
              Choose another `name`."
                 .to_owned()
         }
+        Err(Error::Cancelled) => "Whether there is a connection of that name now is not known. Run `terraform apply` again: if it \
+             exists by then, the message names it and the way to import it. Nothing is created twice."
+            .to_owned(),
         Err(error) => format!(
             "Whether there is a connection of that name now could not be found out ({error}). Run `terraform apply` again: if it \
              exists by then, the message names it and the way to import it. Nothing is created twice."
@@ -219,6 +221,18 @@ pub(crate) fn name_exists(name: &str, id: &str) -> Diagnostic {
 /// Whether an answer of the KMS is a reason to stop a plan: it will not be another one in the apply.
 pub(crate) fn stops_a_plan(error: &Error) -> bool {
     matches!(error, Error::LoginRefused { .. } | Error::ProjectNotFound { .. } | Error::Settings(_))
+}
+
+/// Rows of a list that are left out.
+pub(crate) fn unreadable_rows(count: usize, client: &Client) -> Diagnostic {
+    Diagnostic::warning(
+        "The KMS listed connections that cannot be read",
+        format!(
+            "{count} connections in the list of the KMS at `{}` have a form that this provider cannot read, or an id that occurs \
+             more than once. They are left out of the result. Compare the version of the KMS with that of the provider.",
+            client.host()
+        ),
+    )
 }
 
 /// A connection that somebody deleted in the KMS.
@@ -380,6 +394,8 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
              in front of the KMS needs its own `headers`. No token was sent there.",
         ),
         Error::NotTheService { foreign } => ("This is not the KMS", not_the_service(foreign), None),
+        // The caller gets to see what is below these two.
+        Error::GaveUp { last: cause, .. } | Error::LoginFailed { cause } => words(attempt, cause),
         Error::Cancelled => say(
             "Given up while waiting for the KMS",
             "The run was interrupted, or the operation reached its limit in the `timeouts` block.",

@@ -44,6 +44,9 @@ pub(super) async fn list(call: &Call<Session>, config: &Object) -> Result<Vec<Li
     };
     let found = wait::reading(call, limit, call.session().scopes.list(&client, project, THIS_WALK)).await?;
     let found = found.map_err(|error| diagnose::service(attempt, &error))?;
+    if found.unreadable() > 0 {
+        call.warn(diagnose::unreadable_rows(found.unreadable(), &client));
+    }
     let prefix = prefix.unwrap_or_default();
     let listed = found.all().iter().filter(|connection| connection.name.starts_with(prefix)).cloned().map(|remote| {
         let title = remote.name.clone();

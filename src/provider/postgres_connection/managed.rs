@@ -136,6 +136,9 @@ async fn sharing(
     let listing = call.session().scopes.list(&client, planned.project(), THIS_WALK);
     let listed = call.unless_stopped(listing).await.ok_or_else(|| "the run was interrupted".to_owned())?;
     let listed = listed.map_err(|error| error.to_string())?;
+    if listed.unreadable() > 0 {
+        return Err("the KMS lists connections that this provider cannot read".to_owned());
+    }
     let is_other = |other: &&Remote| !known.contains(&other.id.as_str()) && remote_role(other).as_ref() == Some(role);
     Ok(listed.own().filter(is_other).cloned().collect())
 }

@@ -165,13 +165,14 @@ impl Resource<Session> for PostgresConnection {
             wait::reading(call, limit, managed::name_is_free(client, &request)).await??;
             true
         } else {
-            names::was_free(call, client, &planned).await
+            names::was_free(call, limit, client, &planned).await?
         };
         call.session().scopes.creates(planned.project(), planned.title());
-        let answered = wait::writing_twice_if_crowded(call, limit, || client.create(&request)).await?;
+        let answered = wait::writing_twice_if_crowded(call, limit, client, || client.create(&request)).await?;
         let settled = match answered {
             Err(error) if was_free && settle::is_lost(&error) => {
-                let found = settle::created(&call.session().scopes, client, &request).await;
+                let looking = settle::created(&call.session().scopes, client, &request);
+                let found = wait::looking(call, looking).await.flatten();
                 found.inspect(|_| call.warn(diagnose::adopted(planned.title(), &error))).ok_or(error)
             }
             answered => answered,
@@ -186,7 +187,9 @@ impl Resource<Session> for PostgresConnection {
             Err(error) => {
                 let attempt =
                     diagnose::Attempt { credentials: Some(&request.credentials), ..planned.attempt("create") };
-                let messages = diagnose::create(attempt, client, &request, &error).await;
+                let looking = settle::after_create(client, &request, &error);
+                let found = wait::looking(call, looking).await.unwrap_or(Some(Err(kms::Error::Cancelled)));
+                let messages = diagnose::create(attempt, &request, &error, found.as_ref());
                 if !request.is_platform_managed {
                     return Err(messages);
                 }
@@ -260,11 +263,12 @@ impl Resource<Session> for PostgresConnection {
         let client = &wait::client(call, limit)?;
         let id = prior.id.known().cloned().ok_or_else(diagnose::still_unknown)?;
         call.session().scopes.changes(&id);
-        let answered = wait::writing_twice_if_crowded(call, limit, || client.update(&id, &request)).await?;
+        let answered = wait::writing_twice_if_crowded(call, limit, client, || client.update(&id, &request)).await?;
         let settled = match answered {
-            Err(error) if settle::is_lost(&error) => {
+            Err(error) if error.may_have_run() => {
                 let before = prior.credentials_hash.known().map(String::as_str);
-                settle::updated(client, &id, &request, before).await.ok_or(error)
+                let looking = settle::updated(client, &id, &request, before, &error);
+                wait::looking(call, looking).await.flatten().ok_or(error)
             }
             answered => answered,
         };
@@ -293,9 +297,11 @@ impl Resource<Session> for PostgresConnection {
         let client = &wait::client(call, limit)?;
         let Some(id) = known.id.known() else { return Ok(()) };
         call.session().scopes.changes(id);
-        let deleted = wait::writing(call, limit, client.delete(id)).await?;
+        let deleted = wait::writing(call, limit, client, client.delete(id)).await?;
         match deleted {
-            Err(error) if settle::is_lost(&error) && settle::deleted(client, id).await => {}
+            Err(error)
+                if error.may_have_run()
+                    && wait::looking(call, settle::deleted(client, id, &error)).await.unwrap_or(false) => {}
             Err(error) => return Err(diagnose::service(known.attempt("delete"), &error)),
             Ok(_) => {}
         }

@@ -69,11 +69,18 @@ pub(super) async fn check(call: &Call<Session>, planned: &Connection) -> Result<
     }
 }
 
-/// Whether the name of a connection that is about to be created was free just before. Not knowing is "no".
-pub(super) async fn was_free(call: &Call<Session>, client: &Client, planned: &Connection) -> bool {
+/// Returns whether the name of a connection that is about to be created was free just before. Not knowing is "no".
+///
+/// # Errors
+/// When the run was interrupted or the operation reached its limit. Nothing was sent then.
+pub(super) async fn was_free(
+    call: &Call<Session>,
+    limit: Limit,
+    client: &Client,
+    planned: &Connection,
+) -> Result<bool, Diagnostics> {
     let listing = call.session().scopes.list(client, planned.project(), JUST_BEFORE);
-    match call.unless_stopped(listing).await {
-        Some(Ok(listing)) => !listing.own().any(|connection| connection.name == planned.title().trim()),
-        _ => false,
-    }
+    Ok(wait::reading(call, limit, listing).await?.is_ok_and(|listing| {
+        listing.unreadable() == 0 && !listing.own().any(|connection| connection.name == planned.title().trim())
+    }))
 }

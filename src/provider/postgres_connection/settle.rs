@@ -7,13 +7,20 @@ use tokio::time::{Instant, sleep};
 use crate::kms::{Change, Client, Connection, Error, NewConnection, NewCredentials, Patch};
 use crate::provider::scopes::Scopes;
 
-/// How long the service is given to show what it has done.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the service is given to finish a request whose response was lost.
+const LOST: Duration = Duration::from_secs(5);
+
+/// How long its replicas are given after a response: the request has ended.
+const ANSWERED: Duration = Duration::from_secs(2);
+
+/// How long a failed create looks for the object that it may have made.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether nobody answered. An answer that cannot be read is an answer: it forbids to take the object for ours.
+/// Returns whether no response to the request came. Only then may an object that appears be adopted: the service's own 5xx,
+/// and a response that cannot be read, are responses.
 pub(super) fn is_lost(error: &Error) -> bool {
     match error {
         Error::NoAnswer { sent, .. } => *sent,
@@ -29,27 +36,42 @@ pub(super) fn is_lost(error: &Error) -> bool {
 /// another request of this process may have made.
 pub(super) async fn created(scopes: &Scopes, client: &Client, request: &NewConnection) -> Option<Connection> {
     let project = request.project_id.as_deref();
-    let found = look(|| client.find_by_name(&request.name, project)).await?;
+    let found = look(LOST, || client.find_by_name(&request.name, project)).await?;
     (is_what_was_asked(&found, request) && scopes.creates_once(project, &request.name)).then_some(found)
 }
 
-/// The connection after an update whose answer was lost, if it shows what was asked for.
+/// Looks for the connection that a failed create may have made, or that has its name, for the message. `None` when the
+/// failure leaves nothing to look for.
+pub(super) async fn after_create(
+    client: &Client,
+    request: &NewConnection,
+    error: &Error,
+) -> Option<Result<Option<Connection>, Error>> {
+    if !matches!(error, Error::NameTaken { .. }) && !error.may_have_run() {
+        return None;
+    }
+    let looking = client.find_by_name(&request.name, request.project_id.as_deref());
+    Some(tokio::time::timeout(LOOK, looking).await.unwrap_or(Err(Error::Cancelled)))
+}
+
+/// The connection after an update that may have run, if it shows what was asked for.
 pub(super) async fn updated(
     client: &Client,
     id: &str,
     change: &Change,
     hash_before: Option<&str>,
+    error: &Error,
 ) -> Option<Connection> {
     let shown = |found: &Connection| shows_change(found, change, hash_before);
-    let found = look(|| async { client.read(id).await.map(|found| found.filter(shown)) }).await?;
+    let found = look(patience(error), || async { client.read(id).await.map(|found| found.filter(shown)) }).await?;
     // An earlier update of which nobody heard shows the same, and its fingerprint on a replica that lags behind.
     sleep(PAUSE).await;
     Some(client.read(id).await.ok().flatten().filter(shown).unwrap_or(found))
 }
 
-/// Whether the connection of a delete whose answer was lost is gone.
-pub(super) async fn deleted(client: &Client, id: &str) -> bool {
-    look(|| async { client.read(id).await.map(|found| found.is_none().then_some(())) }).await.is_some()
+/// Whether the connection of a delete that may have run is gone.
+pub(super) async fn deleted(client: &Client, id: &str, error: &Error) -> bool {
+    look(patience(error), || async { client.read(id).await.map(|found| found.is_none().then_some(())) }).await.is_some()
 }
 
 /// Reads a connection that the state knows, together with others of its scope. The service's replicas lag: "gone" is asked
@@ -116,12 +138,16 @@ fn shows_change(found: &Connection, change: &Change, hash_before: Option<&str>) 
         && change.credentials.as_ref().is_none_or(written)
 }
 
-/// Looks until there is something to see, or patience ends.
-async fn look<T, F>(question: impl Fn() -> F) -> Option<T>
+fn patience(error: &Error) -> Duration {
+    if is_lost(error) { LOST } else { ANSWERED }
+}
+
+/// Looks until there is something to see, for that long at most.
+async fn look<T, F>(patience: Duration, question: impl Fn() -> F) -> Option<T>
 where
     F: Future<Output = Result<Option<T>, Error>>,
 {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience;
     loop {
         let left = end.saturating_duration_since(Instant::now());
         match tokio::time::timeout(left, question()).await {

@@ -131,7 +131,7 @@ async fn a_wait_ends_with_the_run_and_with_the_operation() {
     server.saw(1).await;
     stop.cancel();
     let error = create.await.unwrap();
-    assert!(matches!(error, Error::Limited { retry_after: Some(_), .. }), "{error:?}");
+    assert!(matches!(error.cause(), Error::Limited { retry_after: Some(_), .. }), "{error:?}");
 
     // Whoever comes next has to wait for the same turn, and knows at once that it comes too late.
     let hurried = client.within(Patience::new((begin + Duration::from_secs(60)).into(), CancellationToken::new()));
@@ -155,7 +155,7 @@ async fn a_repetition_that_would_come_too_late_is_not_made() {
     let client = Client::new(eager(&server.base()));
     let hurried = client.within(Patience::new((Instant::now() + Duration::from_secs(60)).into(), Default::default()));
     let error = hurried.read(ID).await.unwrap_err();
-    assert!(matches!(error, Error::Gateway { .. }), "{error:?}");
+    assert!(matches!(error.cause(), Error::Gateway { .. }), "{error:?}");
     assert_eq!(server.requests().len(), 1);
 }
 

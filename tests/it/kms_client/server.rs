@@ -4,7 +4,10 @@
 use std::{
     fmt::Write,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -226,8 +229,51 @@ pub(crate) struct Http2 {
     _tasks: JoinSet<()>,
 }
 
+/// A way in which HTTP/2 says that a request was not processed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refuse {
+    /// RST_STREAM with REFUSED_STREAM.
+    Stream,
+    /// GOAWAY with a last stream below the request's.
+    GoAway,
+}
+
+/// An empty SETTINGS frame, and a GOAWAY frame with NO_ERROR for which no stream was processed.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+const GO_AWAY: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+async fn go_away(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    let _ = stream.write_all(SETTINGS).await;
+    let mut received = Vec::new();
+    // The type of a frame is its fourth byte; 1 is HEADERS. The preface of the client has 24 bytes.
+    let has_headers = |bytes: &[u8]| {
+        let mut rest = bytes.get(24..).unwrap_or_default();
+        while let [a, b, c, kind, _, _, _, _, _, payload @ ..] = rest {
+            if *kind == 1 {
+                return true;
+            }
+            let length = usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c);
+            rest = payload.get(length..).unwrap_or_default();
+        }
+        false
+    };
+    while !has_headers(&received) {
+        if stream.read_buf(&mut received).await.unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    let _ = stream.write_all(GO_AWAY).await;
+    let _ = stream.flush().await;
+    while stream.read_buf(&mut received).await.unwrap_or(0) > 0 {}
+}
+
 impl Http2 {
     pub(crate) async fn start(body: &str) -> Self {
+        Self::start_refusing(body, Refuse::Stream, 0).await
+    }
+
+    /// The first requests are not processed.
+    pub(crate) async fn start_refusing(body: &str, refuse: Refuse, count: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (mut config, ca) = certified("localhost");
@@ -235,15 +281,28 @@ impl Http2 {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let counts = Arc::new(Mutex::new((0, 0)));
         let (counted, body) = (Arc::clone(&counts), bytes::Bytes::from(body.to_owned()));
+        let left = Arc::new(AtomicUsize::new(count));
+        let refuses = move |left: &AtomicUsize| {
+            left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+        };
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 counted.lock().unwrap().0 += 1;
                 let (acceptor, counted, body) = (acceptor.clone(), Arc::clone(&counted), body.clone());
+                let left = Arc::clone(&left);
                 connections.spawn(async move {
-                    let mut connection = h2::server::handshake(acceptor.accept(stream).await.unwrap()).await.unwrap();
+                    let mut stream = acceptor.accept(stream).await.unwrap();
+                    if matches!(refuse, Refuse::GoAway) && refuses(&left) {
+                        return go_away(&mut stream).await;
+                    }
+                    let mut connection = h2::server::handshake(stream).await.unwrap();
                     while let Some(Ok((_, mut respond))) = connection.accept().await {
+                        if matches!(refuse, Refuse::Stream) && refuses(&left) {
+                            respond.send_reset(h2::Reason::REFUSED_STREAM);
+                            continue;
+                        }
                         counted.lock().unwrap().1 += 1;
                         let mut stream = respond.send_response(http::Response::new(()), false).unwrap();
                         stream.send_data(body.clone(), true).unwrap();

@@ -295,7 +295,7 @@ async fn a_key_of_aws_signs_who_somebody_is() {
         settings(&kms.url(), Login::identity(LoginMethod::AwsIam, kms.identity_id(), aws(&other)));
     without_repetitions.max_retries = 0;
     let error = Client::new(without_repetitions).read(ID).await.unwrap_err();
-    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert!(matches!(error.cause(), Error::Unavailable { .. }), "{error:?}");
     assert!(!format!("{error:?}").contains(MARK));
 }
 

@@ -187,3 +187,17 @@ fn a_provider_that_is_killed_during_a_later_hand_over_finds_it_done() {
     assert_eq!(scene.workspace.object(ADDRESS)[super::FLAG], true);
     scene.is_settled();
 }
+
+/// The service changes the role and stores the row, and then fails: both are told.
+#[test]
+fn own_500_after_a_create_reports_role_and_connection() {
+    let scene = scene();
+    let body = json!({
+        "reqId": "req-00000000000000", "statusCode": 500, "message": "Something went wrong", "error": "InternalServerError"
+    });
+    scene.kms.fail("POST", PATH, 1, Fault::StatusAfter(500, body));
+    let apply = scene.workspace.apply().expect(1);
+    apply.says(&[CHANGED, "import {", &format!("id = \"{}\"", scene.id()), "ALTER ROLE"]);
+    assert!(!takes(&scene, PASSWORD));
+    import_and_settle(&scene);
+}

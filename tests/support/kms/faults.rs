@@ -18,6 +18,8 @@ use self::text::Line;
 pub(crate) enum Fault {
     /// Answers with this status and body; nothing is done.
     Status(u16, Value),
+    /// Does what was asked, and answers with this status and body.
+    StatusAfter(u16, Value),
     /// Answers with this status and a page in HTML; nothing is done.
     Page(u16),
     /// Sends the client to another address; nothing is done.

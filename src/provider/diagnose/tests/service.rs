@@ -394,6 +394,7 @@ fn an_update_says_so_only_when_it_may_have_taken_effect() {
         (no_answer(Failure::Dns, false), false),
         (Error::Cancelled, true),
         (Error::Gateway { foreign: foreign(504, Oddity::Status) }, true),
+        (Error::Unavailable { reply: reply(500, "InternalServerError", "Something went wrong") }, true),
         (Error::Refused { reply: reply(400, "BadRequest", "no") }, false),
     ] {
         let text = all(&update(ATTEMPT, &error));

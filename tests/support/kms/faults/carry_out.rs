@@ -44,6 +44,10 @@ impl Fault {
         });
         Some(match self {
             Self::Status(status, body) => answer(status, JSON, body.to_string()),
+            Self::StatusAfter(status, body) => {
+                done.await;
+                answer(status, JSON, body.to_string())
+            }
             Self::Page(status) => answer(status, "text/html", PAGE),
             Self::Redirect(target) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, target)]).into_response(),
             Self::ExpiredToken => refusal(&Refusal::expired_token()),

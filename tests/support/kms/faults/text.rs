@@ -13,12 +13,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::super::refusal::Refusal;
 use super::{Fault, Faults, Order, Storm};
 
 /// What a storm brings when nobody says.
 const USUAL_STORM: &str = "status=503 page=404 expired-token rate-limit=1 rate-limit-until=1 maintenance lost-before \
-                           lost-after cut gateway=502 delay=100ms stall=3s lagging garbage empty truncated wrong-types";
+                           status-after=500 lost-after cut gateway=502 delay=100ms stall=3s lagging garbage empty truncated wrong-types";
 
 /// One line.
 pub(super) enum Line {
@@ -54,6 +56,17 @@ fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("`{text}` is no number that fits here"))
 }
 
+/// `500`, with the service's own error body, or `200:{"some":"JSON"}`.
+fn status(text: &str) -> Result<(u16, Value), String> {
+    match text.split_once(':') {
+        Some((code, body)) => Ok((number(code)?, serde_json::from_str(body).map_err(|error| error.to_string())?)),
+        None => {
+            let code = number(text)?;
+            Ok((code, Refusal::new(code, "InternalServerError", "Something went wrong").body()))
+        }
+    }
+}
+
 /// `2s` or `200ms`.
 fn duration(text: &str) -> Result<Duration, String> {
     match (text.strip_suffix("ms"), text.strip_suffix('s')) {
@@ -74,7 +87,7 @@ impl Storm {
 impl Fault {
     /// What can be written for a fault, for people.
     pub(crate) const WORDS: &str = "\
-status=CODE[:JSON] page=CODE redirect=URL expired-token rate-limit=SECONDS rate-limit-until=SECONDS maintenance
+status=CODE[:JSON] status-after=CODE[:JSON] page=CODE redirect=URL expired-token rate-limit=SECONDS rate-limit-until=SECONDS maintenance
 lost-before lost-after cut gateway=CODE delay=TIME stall=TIME drip=TIME lagging
 garbage empty truncated wrong-types nested endless bomb";
 }
@@ -85,15 +98,14 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
         Ok(match (name, value) {
-            ("status", Some(value)) => match value.split_once(':') {
-                Some((code, body)) => {
-                    Self::Status(number(code)?, serde_json::from_str(body).map_err(|error| error.to_string())?)
-                }
-                None => {
-                    let code = number(value)?;
-                    Self::Status(code, Refusal::new(code, "InternalServerError", "Something went wrong").body())
-                }
-            },
+            ("status", Some(value)) => {
+                let (code, body) = status(value)?;
+                Self::Status(code, body)
+            }
+            ("status-after", Some(value)) => {
+                let (code, body) = status(value)?;
+                Self::StatusAfter(code, body)
+            }
             ("page", Some(code)) => Self::Page(number(code)?),
             ("redirect", Some(url)) => Self::Redirect(url.to_owned()),
             ("expired-token", None) => Self::ExpiredToken,
@@ -125,6 +137,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
             Self::Status(code, _) => return write!(formatter, "status={code}"),
+            Self::StatusAfter(code, _) => return write!(formatter, "status-after={code}"),
             Self::Page(code) => return write!(formatter, "page={code}"),
             Self::Redirect(url) => return write!(formatter, "redirect={url}"),
             Self::RateLimit(seconds) => return write!(formatter, "rate-limit={seconds}"),

@@ -140,6 +140,7 @@ fn a_place() -> impl Strategy<Value = (&'static str, &'static str, &'static str)
     let addresses = [
         "https://me:SECRET@kms.test",
         "https://SECRET@kms.test/api",
+        "http://SECRET@kms.test",
         "http://me:SECRET@kms.test?x",
         "SECRET",
         "postgres://me:SECRET@db.test:5432/app",

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use terraform_provider_kms::plugin::{self, Mode, Program};
 use terraform_provider_kms::provider::{self, Kms};
 use terraform_provider_kms::terraform;
+use tokio_util::sync::CancellationToken;
 
 const PROGRAM: Program = Program {
     name: env!("CARGO_PKG_NAME"),
@@ -48,7 +49,8 @@ fn main() -> ExitCode {
 }
 
 fn serve(mode: Mode) -> ExitCode {
-    match plugin::serve(&PROGRAM, terraform::server::service(Kms), mode) {
+    let stop = CancellationToken::new();
+    match plugin::serve(&PROGRAM, terraform::server::service(Kms, stop.clone()), mode, stop) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error.to_string());

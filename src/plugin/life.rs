@@ -4,6 +4,10 @@
 //! A terminal sends its signals (Ctrl-C, hang-up) to host and plugin alike. The host decides what becomes of a running
 //! apply; a plugin that went by itself would lose its result. So they are ignored in plugin mode. They are caught,
 //! not blocked: where the host dies of one, we see that it is gone.
+//!
+//! SIGTERM often goes to a whole process group (a CI system that cancels a job, systemd). The host then waits for the calls
+//! that run, and stores what they answer. So here it is a Stop: no call waits for anything any more but the answer to a
+//! write that was sent, and the process ends when all calls are answered.
 
 pub(super) use self::system::{forbid_core_dumps, watch};
 
@@ -16,6 +20,8 @@ mod system {
     use tokio::signal::unix::{SignalKind, signal};
     use tokio::time::MissedTickBehavior;
 
+    use tokio_util::sync::CancellationToken;
+
     use crate::plugin::Mode;
 
     /// How often to look whether the host is still there.
@@ -26,8 +32,13 @@ mod system {
         let _nothing_to_do_about_it = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
 
-    /// Takes over the signals at once; the future ends when the process shall.
-    pub(in crate::plugin) fn watch(mode: Mode) -> io::Result<impl Future<Output = ()>> {
+    /// Takes over the signals at once; the future ends when the process shall. SIGTERM cancels `stop`, and after that the
+    /// process lives until `answered` ends.
+    pub(in crate::plugin) fn watch(
+        mode: Mode,
+        stop: CancellationToken,
+        answered: impl Future<Output = ()>,
+    ) -> io::Result<impl Future<Output = ()>> {
         let parent = getppid();
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -38,10 +49,18 @@ mod system {
         }
         Ok(async move {
             match mode {
-                Mode::Plugin => tokio::select! {
-                    _ = terminate.recv() => tracing::debug!("ends: asked to terminate"),
-                    () = loss_of(parent) => tracing::debug!("ends: the host is gone"),
-                },
+                Mode::Plugin => {
+                    let terminated = async {
+                        terminate.recv().await;
+                        tracing::info!("stopping what runs: asked to terminate");
+                        stop.cancel();
+                        answered.await;
+                    };
+                    tokio::select! {
+                        () = terminated => tracing::debug!("ends: asked to terminate"),
+                        () = loss_of(parent) => tracing::debug!("ends: the host is gone"),
+                    }
+                }
                 Mode::Debug => tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
@@ -68,13 +87,19 @@ mod system {
 
     use tokio::signal::windows::ctrl_c;
 
+    use tokio_util::sync::CancellationToken;
+
     use crate::plugin::Mode;
 
     /// There are none to forbid.
     pub(in crate::plugin) fn forbid_core_dumps() {}
 
     /// Takes over Ctrl-C at once; the future ends when the process shall. The loss of the parent is not noticed here.
-    pub(in crate::plugin) fn watch(mode: Mode) -> io::Result<impl Future<Output = ()>> {
+    pub(in crate::plugin) fn watch(
+        mode: Mode,
+        _stop: CancellationToken,
+        _answered: impl Future<Output = ()>,
+    ) -> io::Result<impl Future<Output = ()>> {
         let mut interrupt = ctrl_c()?;
         Ok(async move {
             while interrupt.recv().await.is_some() {

@@ -28,6 +28,7 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
@@ -39,6 +40,13 @@ use crate::crash;
 
 /// How long open calls may delay the exit after the host asked for it. The host itself kills after two seconds.
 const PARTING: Duration = Duration::from_millis(500);
+
+/// After a request to terminate: how long to stay without a call, so that the last answer is sent and the host can say
+/// goodbye itself.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How long calls may delay the exit after a request to terminate. A call that is stopped ends far earlier.
+const TERMINATION_GRACE: Duration = Duration::from_secs(45);
 
 /// What this program says of itself.
 #[derive(Clone, Copy, Debug)]
@@ -103,8 +111,10 @@ pub enum Error {
 
 /// Serves until the host, a signal or Ctrl-C ends it. To be called once, from `main`, outside any async runtime.
 ///
+/// `stop` is cancelled when the process is asked to terminate: the calls of `service` must end soon after that.
+///
 /// Standard output belongs to the handshake from here on. When this returns, the socket is gone.
-pub fn serve<S>(program: &Program, service: S, mode: Mode) -> Result<(), Error>
+pub fn serve<S>(program: &Program, service: S, mode: Mode, stop: CancellationToken) -> Result<(), Error>
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
         + NamedService
@@ -125,7 +135,12 @@ where
     log::install();
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run(program, Routes::new(service), mode, client_certificate));
+    let outcome = runtime.block_on(async {
+        let calls = TaskTracker::new();
+        let service = Routes::new(services::Counted::new(service, calls.clone()));
+        let over = life::watch(mode, stop, answered(calls))?;
+        run(program, service, mode, client_certificate, over).await
+    });
     // A blocking call that hangs (a name lookup) must not keep a process alive that the host has dismissed.
     runtime.shutdown_background();
     outcome
@@ -137,8 +152,8 @@ async fn run(
     service: Routes,
     mode: Mode,
     client_certificate: Option<rustls::pki_types::CertificateDer<'static>>,
+    over: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let over = life::watch(mode)?;
     let listener = Listener::bind()?;
     let tls = client_certificate.map(mtls::Tls::new).transpose()?;
     let certificate = tls.as_ref().map(|tls| &tls.certificate);
@@ -168,4 +183,19 @@ async fn run(
         () = over => {}
     }
     Ok(())
+}
+
+/// Ends when no call has run for a while, or calls do not end.
+async fn answered(calls: TaskTracker) {
+    let quiet = async {
+        loop {
+            calls.close();
+            calls.wait().await;
+            tokio::time::sleep(LINGER).await;
+            if calls.is_empty() {
+                break;
+            }
+        }
+    };
+    let _too_long = tokio::time::timeout(TERMINATION_GRACE, quiet).await;
 }

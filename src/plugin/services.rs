@@ -1,11 +1,17 @@
 //! The services that a host expects of every plugin, whatever it serves: shutdown, printed output, broker, health. Knows
 //! nothing of connections.
 
+use std::convert::Infallible;
 use std::future::ready;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use futures_util::{Stream, StreamExt, stream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::body::Body;
+use tonic::codegen::{Service, http};
+use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -28,6 +34,41 @@ pub(super) fn add(service: Routes, mode: Mode, end: &CancellationToken) -> Route
         .add_service(GrpcStdioServer::new(session.clone()))
         .add_service(GrpcBrokerServer::new(session.clone()))
         .add_service(HealthServer::new(session))
+}
+
+/// A service whose calls are counted until they are answered.
+#[derive(Clone)]
+pub(super) struct Counted<S> {
+    service: S,
+    calls: TaskTracker,
+}
+
+impl<S> Counted<S> {
+    pub(super) fn new(service: S, calls: TaskTracker) -> Self {
+        Self { service, calls }
+    }
+}
+
+impl<S: NamedService> NamedService for Counted<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S> Service<http::Request<Body>> for Counted<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        Box::pin(self.calls.track_future(self.service.call(request)))
+    }
 }
 
 #[derive(Clone)]

@@ -1,6 +1,7 @@
 //! Killing Terraform, the provider or the service at any moment leaves no process and no lost object behind.
 
-use std::process::Command;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::kms::{Fault, Kms, Options};
@@ -116,4 +117,40 @@ fn an_interrupt_ends_a_hanging_login_and_poisons_nothing() {
     finish(run).says(&["Interrupt"]);
     eventually("the end of the provider", || providers(&scene).is_empty());
     assert!(scene.kms.connections().is_empty());
+}
+
+/// What a CI system does that cancels a job: everybody gets SIGTERM at once.
+#[test]
+fn terminated_process_group_keeps_created_connection() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    // The KMS has created the connection and takes its time to answer.
+    let slow = Fault::Stall(Duration::from_secs(3));
+    scene.kms.fail("POST", "/api/v1/app-connections", 1, slow);
+    let mut command = scene.workspace.command(["apply", "-no-color", "-auto-approve"]);
+    let run = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("terraform starts");
+    eventually("the create", || posted(&scene));
+    // A negative number is a group.
+    let _sent = Command::new("kill").args(["-TERM", "--", &format!("-{}", run.id())]).status();
+    let output = finish(run);
+    assert!(!output.text.contains("did not respond"), "{}", output.text);
+    eventually("the end of the provider", || providers(&scene).is_empty());
+    assert_eq!(scene.workspace.objects().len(), 1, "{}", output.text);
+    assert_eq!(scene.kms.connections().len(), 1);
+    scene.is_settled();
+}
+
+#[test]
+fn terminated_provider_ends_its_waits() {
+    let scene = Scene::new();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port().to_string();
+    scene.configure_with(&[("port", &port)], "validation {\n    timeout = \"10m\"\n  }");
+    let run = scene.workspace.start(&["plan", "-no-color"]);
+    let _waiting = silent.accept().expect("the login");
+    for pid in providers(&scene) {
+        signal("TERM", pid);
+    }
+    finish(run).expect(1).says(&["Interrupted"]);
+    eventually("the end of the provider", || providers(&scene).is_empty());
 }

@@ -31,11 +31,11 @@ mod response;
 /// The limit of the Go implementations. The library's default is 4 MiB.
 const MAX_MESSAGE_SIZE: usize = 256 << 20;
 
-/// Creates the gRPC service for a provider.
-pub fn service<P: Provider>(provider: P) -> ProviderServer<Server<P>> {
-    ProviderServer::new(Server::new(provider))
-        .max_decoding_message_size(MAX_MESSAGE_SIZE)
-        .max_encoding_message_size(MAX_MESSAGE_SIZE)
+/// Creates the gRPC service for a provider. Cancelling `stop` ends the work of all calls, later ones included, as a core's
+/// `Stop` ends those that run.
+pub fn service<P: Provider>(provider: P, stop: CancellationToken) -> ProviderServer<Server<P>> {
+    let server = Server { stop: Mutex::new(stop.child_token()), stop_for_good: stop, ..Server::new(provider) };
+    ProviderServer::new(server).max_decoding_message_size(MAX_MESSAGE_SIZE).max_encoding_message_size(MAX_MESSAGE_SIZE)
 }
 
 /// A provider as an implementation of the protocol's service.
@@ -47,6 +47,8 @@ pub struct Server<P: Provider> {
     session: RwLock<Option<Arc<P::Session>>>,
     /// Cancelled by `Stop` and replaced at once, so that later calls run.
     stop: Mutex<CancellationToken>,
+    /// The parent of these.
+    stop_for_good: CancellationToken,
 }
 
 /// A resource with the values derived from its schema.
@@ -68,7 +70,14 @@ impl<P: Provider> Server<P> {
             (resource.name(), Arc::new(RegisteredResource { resource, schema, ty, identity }))
         });
         let resources = resources.collect();
-        Self { provider, schema, resources, session: RwLock::default(), stop: Mutex::default() }
+        Self {
+            provider,
+            schema,
+            resources,
+            session: RwLock::default(),
+            stop: Mutex::default(),
+            stop_for_good: CancellationToken::new(),
+        }
     }
 
     fn kind(&self, name: &str) -> Result<&Arc<RegisteredResource<P::Session>>, Diagnostics> {
@@ -204,7 +213,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     async fn stop(&self, _: Request<proto::stop::Request>) -> Result<Response<proto::stop::Response>, Status> {
         let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
         stop.cancel();
-        *stop = CancellationToken::new();
+        *stop = self.stop_for_good.child_token();
         tracing::info!(rpc = "Stop", "stopping what runs");
         Ok(Response::new(proto::stop::Response::default()))
     }

@@ -2,9 +2,9 @@
 //! does, once its own handshake is over. Knows nothing of the host.
 
 use std::fs::{self, DirEntry};
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,9 +16,10 @@ const AGE: Duration = Duration::from_secs(60);
 /// Removes the directories in `place` that are ours, and whose socket nobody listens on any more.
 pub(super) fn remove(place: &Path) {
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {
-        if is_ours(&entry) && nobody_listens(&entry.path().join(SOCKET)) {
+        let socket = entry.path().join(SOCKET);
+        if is_ours(&entry) && (is_absent(&socket) || is_dead_socket(&socket)) {
+            let _may_be_gone = fs::remove_file(&socket);
             // Only what is empty now can be removed: a directory with anything else in it is none of ours.
-            let _may_be_gone = fs::remove_file(entry.path().join(SOCKET));
             let _may_be_gone = fs::remove_dir(entry.path());
         }
     }
@@ -34,10 +35,14 @@ fn is_ours(entry: &DirEntry) -> bool {
         })
 }
 
-/// The system itself knows: a socket outlives its process, and refuses.
-fn nobody_listens(socket: &Path) -> bool {
-    match UnixStream::connect(socket) {
-        Ok(_) => false,
-        Err(error) => matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound),
-    }
+fn is_absent(socket: &Path) -> bool {
+    fs::symlink_metadata(socket).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+/// Whether this is a socket that outlived its process. A datagram socket cannot connect to a listening one, so the system
+/// tells the two cases apart ("wrong type", "refused") and a listener never hears of the question.
+fn is_dead_socket(socket: &Path) -> bool {
+    let is_socket = fs::symlink_metadata(socket).is_ok_and(|found| found.file_type().is_socket());
+    let connected = || -> io::Result<()> { UnixDatagram::unbound()?.connect(socket) };
+    is_socket && connected().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }

@@ -212,10 +212,15 @@ async fn what_a_killed_one_leaves_is_removed_by_a_later_one() {
         directory
     };
     let (dead, just_dead, empty, strange) = (killed().await, killed().await, killed().await, killed().await);
+    let (file, link) = (killed().await, killed().await);
+    std::fs::remove_file(file.join("socket")).unwrap();
+    std::fs::write(file.join("socket"), "no socket").unwrap();
+    std::fs::rename(link.join("socket"), link.join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(link.join("elsewhere"), link.join("socket")).unwrap();
     std::fs::remove_file(empty.join("socket")).unwrap();
     std::fs::write(strange.join("file"), "of somebody").unwrap();
     let alive = Plugin::start(&here).await;
-    for old in [&dead, &empty, &strange, &alive.directory()] {
+    for old in [&dead, &empty, &strange, &file, &link, &alive.directory()] {
         age(old, 10);
     }
     let _later = Plugin::start(&here).await;
@@ -227,7 +232,12 @@ async fn what_a_killed_one_leaves_is_removed_by_a_later_one() {
     soon(gone).await;
     assert!(just_dead.join("socket").exists());
     assert!(strange.join("file").exists());
-    assert_eq!(alive.plain().await.unwrap().health("plugin").await.unwrap(), SERVING);
+    assert!(file.join("socket").exists() && link.join("socket").is_symlink() && link.join("elsewhere").exists());
+    let session = alive.plain().await.unwrap();
+    assert_eq!(session.health("plugin").await.unwrap(), SERVING);
+    session.shut_down().await.unwrap();
+    let (_, log) = alive.end().await;
+    assert!(!log.contains("connection was refused"), "the other one was heard of: {log}");
 }
 
 #[tokio::test]
@@ -370,6 +380,7 @@ fn a_panic_is_reported_without_its_message() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     let first = stderr.lines().find(|line| line.starts_with("panic: program ")).expect(&stderr);
     assert!(first.contains("tests/it/process.rs:"), "{first}");
-    assert!(stderr.contains("a_panic_is_reported_without_its_message"), "no backtrace: {stderr}");
+    // A backtrace without symbols, as of a released program, would be noise.
+    assert!(!stderr.contains("   0: ") && !stderr.contains("these:"), "{stderr}");
     assert!(!stderr.contains("hunter2"), "{stderr}");
 }

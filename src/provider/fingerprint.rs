@@ -6,7 +6,7 @@
 //! connection with `password_wo_version` has no fingerprint at all.
 
 use std::num::NonZero;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
@@ -31,10 +31,10 @@ const KEPT: usize = 3;
 
 /// Takes fingerprints, each on a thread of its own and at most one per core at a time.
 pub(crate) struct Fingerprints {
-    cores: Semaphore,
+    cores: Arc<Semaphore>,
     /// Memory of those that are done, for those to come: a new piece for each would stay with the thread that it was
     /// allocated on, and a plan of a thousand passwords would hold a quarter of a gigabyte.
-    memory: Mutex<Vec<Memory>>,
+    memory: Arc<Mutex<Vec<Memory>>>,
 }
 
 /// What one Argon2id works in.
@@ -43,7 +43,7 @@ type Memory = Vec<Block>;
 impl Default for Fingerprints {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { cores: Semaphore::new(cores), memory: Mutex::default() }
+        Self { cores: Arc::new(Semaphore::new(cores)), memory: Arc::default() }
     }
 }
 
@@ -63,14 +63,19 @@ impl Fingerprints {
 
     async fn digest(&self, password: &Secret, salt: [u8; SALT]) -> Option<[u8; KEPT]> {
         // The semaphore is never closed.
-        let _core = self.cores.acquire().await;
-        let spare = || self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut memory = spare().pop().unwrap_or_default();
-        let password = password.trimmed();
-        let work = move || (digest(&password, salt, &mut memory), memory);
-        let (digest, memory) = tokio::task::spawn_blocking(work).await.ok()?;
-        spare().push(memory);
-        digest
+        let core = Arc::clone(&self.cores).acquire_owned().await;
+        let (password, spare) = (password.clone(), Arc::clone(&self.memory));
+        let work = move || {
+            let mut memory = spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+            let digest = digest(&password.trimmed(), salt, &mut memory);
+            // What is made of a password does not wait in memory for the next one.
+            memory.fill(Block::new());
+            spare.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+            // Held until here: a caller that is dropped makes no room for another one while its thread runs.
+            drop(core);
+            digest
+        };
+        tokio::task::spawn_blocking(work).await.ok()?
     }
 }
 
@@ -123,6 +128,21 @@ mod tests {
             assert!(!fingerprints.matches(one, &secrets[(index + 1) % 12]).await);
         }
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        assert!((1..=cores).contains(&fingerprints.memory.lock().unwrap().len()));
+        let memory = fingerprints.memory.lock().unwrap();
+        assert!((1..=cores).contains(&memory.len()));
+        let is_clear = |block: &Block| block.as_ref().iter().all(|word| *word == 0);
+        assert!(memory.iter().flatten().all(is_clear), "nothing of a password stays");
+    }
+
+    #[tokio::test]
+    async fn dropped_caller_makes_no_room_while_its_thread_runs() {
+        let fingerprints = Fingerprints::default();
+        let cores = fingerprints.cores.available_permits();
+        let secret = Secret::new("correct horse");
+        let taking = fingerprints.take(&secret);
+        // Polled once, so that the thread has begun, and dropped.
+        assert!(futures_util::FutureExt::now_or_never(taking).is_none());
+        assert_eq!(fingerprints.cores.available_permits(), cores - 1);
+        let _all = fingerprints.cores.acquire_many(u32::try_from(cores).unwrap()).await.unwrap();
     }
 }

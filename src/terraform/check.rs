@@ -14,6 +14,23 @@ pub fn planned(block: &Block, prior: Option<&Object>, config: &Object, planned: 
     mistakes
 }
 
+/// Everything in a configuration that only the provider may set. A core passes it on without a word, and the value would be
+/// dropped in silence. `is_refused` tells which values count: a variable that is unknown may still be null.
+pub fn read_only(block: &Block, config: &Object, is_refused: impl Fn(&Value) -> bool) -> Diagnostics {
+    let set = block.values_where(config, |attribute| attribute.presence == Presence::Computed).into_iter();
+    set.filter(|(_, value)| is_refused(value))
+        .map(|(path, _)| {
+            Diagnostic::error(
+                "Read-only attribute in the configuration",
+                format!(
+                    "The provider sets `{path}`; a configuration cannot. Nothing was changed. Remove the line. Other                      resources can refer to the attribute."
+                ),
+            )
+            .at(path)
+        })
+        .collect()
+}
+
 fn check_block(
     block: &Block,
     prior: Option<&Object>,

@@ -252,13 +252,28 @@ impl Block {
 
     /// Returns the write-only values of an object that are not null, with their paths.
     pub fn write_only_values<'a>(&self, object: &'a Object) -> Vec<(Path, &'a Value)> {
+        self.values_where(object, |attribute| attribute.write_only)
+    }
+
+    /// The values in an object that are not null and whose attribute is one of these, and where they are.
+    pub fn values_where<'a>(
+        &self,
+        object: &'a Object,
+        is_wanted: impl Fn(&Attribute) -> bool,
+    ) -> Vec<(Path, &'a Value)> {
         let mut found = Vec::new();
-        self.find_write_only(object, &Path::root(), &mut found);
+        self.find_values(object, &is_wanted, &Path::root(), &mut found);
         found
     }
 
-    fn find_write_only<'a>(&self, object: &'a Object, path: &Path, found: &mut Vec<(Path, &'a Value)>) {
-        for attribute in self.attributes.iter().filter(|attribute| attribute.write_only) {
+    fn find_values<'a>(
+        &self,
+        object: &'a Object,
+        is_wanted: &dyn Fn(&Attribute) -> bool,
+        path: &Path,
+        found: &mut Vec<(Path, &'a Value)>,
+    ) {
+        for attribute in self.attributes.iter().filter(|attribute| is_wanted(attribute)) {
             let value = object.get(attribute.name);
             if !value.is_null() {
                 found.push((path.attribute(attribute.name), value));
@@ -266,7 +281,7 @@ impl Block {
         }
         for nested in &self.blocks {
             if let Some(object) = object.get(nested.name).as_object() {
-                nested.block.find_write_only(object, &path.attribute(nested.name), found);
+                nested.block.find_values(object, is_wanted, &path.attribute(nested.name), found);
             }
         }
     }

@@ -260,6 +260,17 @@ fn a_password_is_demanded_only_when_one_must_be_sent() {
 }
 
 #[test]
+fn rejects_read_only_attributes_in_the_configuration() {
+    let scene = Scene::new();
+    for attribute in ["id", "org_id", "created_at", "credentials_hash"] {
+        scene.configure_with(&[], &format!("{attribute} = \"mine\""));
+        let plan = scene.workspace.plan().expect(1);
+        plan.says(&["Error: Read-only attribute in the configuration", &format!("The provider sets `{attribute}`")]);
+    }
+    assert!(scene.kms.requests().is_empty());
+}
+
+#[test]
 fn blocks_alone_change_only_the_state() {
     let scene = Scene::new();
     scene.configure(&[]);

@@ -67,6 +67,7 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
             self.refuse_write_only(&config, |value| !value.is_null()).into_result()?;
         }
         let block = &self.schema.block;
+        check::read_only(block, &config, |_| true).into_result()?;
         let proposal = plan::propose(block, prior.as_ref(), proposed, &config, &self.same());
         let (planned, replace) = (proposal.state, proposal.replace);
         let mut change = PlannedChange { prior, config, planned, replace, private };

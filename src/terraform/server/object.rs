@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::{RegisteredResource, Server, convert, response};
+use crate::terraform::check;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::plan;
 use crate::terraform::private::Private;
@@ -55,7 +56,8 @@ impl<P: Provider> Server<P> {
         let config = config.unwrap_or_else(|| self.schema.empty_object());
         let response =
             proto::prepare_provider_config::Response { prepared_config: request.config, ..Default::default() };
-        Ok(response.and(self.provider.validate(&config)))
+        let read_only = check::read_only(&self.schema.block, &config, |value| !value.is_unknown());
+        Ok(response.and(read_only).and(self.provider.validate(&config)))
     }
 
     pub(super) fn configure_provider(
@@ -77,6 +79,7 @@ impl<P: Provider> Server<P> {
         let Some(config) = convert::decode_object(request.config, &kind.ty)? else { return Ok(Default::default()) };
         let allowed = request.client_capabilities.is_some_and(|client| client.write_only_attributes_allowed);
         let mut diagnostics = kind.resource.validate(&config);
+        diagnostics.extend(check::read_only(&kind.schema.block, &config, |value| !value.is_unknown()));
         if !allowed {
             // In older cores each variable is unknown here: only a known value is rejected. The plan rejects the rest.
             diagnostics.extend(kind.refuse_write_only(&config, |value| !value.is_unknown()));

@@ -99,6 +99,22 @@ async fn write_only_values_are_refused_on_older_cores() {
 }
 
 #[tokio::test]
+async fn rejects_read_only_attributes_that_a_configuration_sets() {
+    const REFUSED: &str = "error: Read-only attribute in the configuration";
+    let core = Core::configured().await;
+    for (config, in_validate, in_plan) in [
+        ("id=1", " @ id", " @ id"),
+        // A variable may still be null when it is unknown.
+        ("id=?", "", " @ id"),
+        ("id=null", "", ""),
+    ] {
+        let expected = |at: &str| if at.is_empty() { String::new() } else { format!("{REFUSED}{at}") };
+        assert_eq!(core.validate("toy_trouble", config).await, expected(in_validate), "{config}");
+        assert_eq!(core.plan("toy_trouble", "-", config, b"").await.said, expected(in_plan), "{config}");
+    }
+}
+
+#[tokio::test]
 async fn write_only_values_are_in_no_answer() {
     let core = Core::configured().await;
     let of = "toy_trouble";

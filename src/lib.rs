@@ -28,8 +28,10 @@
 //! * [`kms`]: the client of the app-connections API. JSON and status codes.
 //! * [`postgres`]: one login at a PostgreSQL server, in stages that each have their own error. SQLSTATE and TLS.
 //! * [`provider`]: the only folder that sees both sides. The settings, the resource, the diagnostics.
-//! * [`secret`], [`mod@env`], [`os`], [`tls`], [`crash`]: the one type of a secret, every environment variable by name,
-//!   files within bounds, the crypto provider, what a panic leaves behind.
+//! * [`secret`], [`redact`], [`text`]: the one type of a secret, the one function that hides secrets in foreign texts, the
+//!   one that makes foreign texts fit to be shown.
+//! * [`mod@env`], [`os`], [`tls`], [`crash`]: every environment variable by name, files within bounds, the crypto provider,
+//!   the panic hook.
 //!
 //! A second resource is a file in `provider`, a line in its list of resources, a folder of examples and a module of
 //! tests. An attribute is named three times: in the schema, in the model, in the API's type.
@@ -39,6 +41,9 @@
 //! * A person's mistake is a diagnostic with the argument's path, never a gRPC status. A panic in one call is one, too.
 //! * From the moment the service has answered a create with an id, an apply ends without an error: a core taints
 //!   whatever comes back with one. An apply returns the plan, with its unknown values filled.
+//! * A text from outside (a value of a connection, a word of a server) stands in a message, log line or printed
+//!   configuration only as [`text`] shows it: on one line, without control, bidirectional or invisible characters. Every
+//!   diagnostic passes it once more on its way out.
 //! * A secret exists only as [`secret::Secret`], or inside a [`terraform::value::Value`], which prints kinds and sizes.
 //! * Nothing happens before the handshake but the handshake. `Configure` makes no call; the login waits for its first use.
 //! * Every wait has an end and ends when the run is interrupted. Only a write that was sent is waited for a little longer.
@@ -60,8 +65,10 @@ pub mod os;
 pub mod plugin;
 pub mod postgres;
 pub mod provider;
+pub mod redact;
 pub mod secret;
 pub mod terraform;
+pub mod text;
 pub mod tls;
 
 /// The version of this build: that of the crate, marked as `-dev` unless it is a release build.

@@ -7,9 +7,8 @@ use reqwest::{Url, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{
-    Call, Error, Foreign, Issue, Oddity, Permission, Reply, Step, http::header, pace::Allowance, redact::Redactor,
-};
+use super::{Call, Error, Foreign, Issue, Oddity, Permission, Reply, Step, http::header, pace::Allowance};
+use crate::redact::Redactor;
 
 /// A whole answer, or the beginning of one that is too long.
 pub(super) struct Answer {

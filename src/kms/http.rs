@@ -15,11 +15,8 @@ use reqwest::{
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use super::{
-    Call, Error, Failure, ProxyError, ProxyProblem, Settings, answer::Answer, pace::Class, proxy::Proxy,
-    redact::Redactor,
-};
-use crate::{env, os, secret::Secret, tls};
+use super::{Call, Error, Failure, ProxyError, ProxyProblem, Settings, answer::Answer, pace::Class, proxy::Proxy};
+use crate::{env, os, redact::Redactor, secret::Secret, tls};
 
 /// What is asked. Paths are below `/api/v1`.
 pub(super) struct Request {

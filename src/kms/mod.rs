@@ -19,7 +19,6 @@ mod patience;
 #[cfg(test)]
 mod properties;
 mod proxy;
-mod redact;
 mod retry;
 mod settings;
 mod transport;

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::{Address, Blame, Class, Reason, ServerError, Stage, Statement, Target, Trust};
+use crate::text::shown;
 
 /// Which server was asked, as far as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +93,8 @@ impl Refusal {
 
     /// Who was asked as which role for which database.
     pub fn asked(&self) -> String {
-        format!("Asked: {} as role `{}` for database `{}`.", self.endpoint, self.username, self.database)
+        let (role, database) = (shown(&self.username), shown(&self.database));
+        format!("Asked: {} as role `{role}` for database `{database}`.", self.endpoint)
     }
 
     /// The same answer to another login that would get it too.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::{Certificates, Questions};
 use crate::secret::Secret;
+use crate::text::shown;
 
 /// One login to be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct Address {
 impl fmt::Display for Address {
     /// `host:port`, with brackets around IPv6.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port } = self;
+        let (host, port) = (shown(&self.host), self.port);
         if host.contains(':') { write!(formatter, "[{host}]:{port}") } else { write!(formatter, "{host}:{port}") }
     }
 }

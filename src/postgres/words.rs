@@ -7,6 +7,7 @@ use super::reason::Blame::{Address, Database, Host, Password, Port, SslCertifica
 use super::reason::Class::{Definite, Unreachable};
 use super::text::hex;
 use super::{Blame, Class, Insecure, Reason, Refusal, Scope, Stage};
+use crate::text::shown;
 
 /// SQL that cures a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,13 +44,13 @@ impl Reason {
     /// The table.
     fn words(&self, about: &Refusal) -> Row {
         let server = format!("`{}`", about.endpoint.name());
-        let (role, database) = (&about.username, &about.database);
+        let (role, database) = (&*shown(&about.username), &*shown(&about.database));
         // What is wrong with the network is wrong with what was dialled.
         let overridden = about.endpoint.overridden.is_some();
         let (host, port) = if overridden { (Address, Address) } else { (Host, Port) };
         let dialled = match &about.endpoint.overridden {
-            Some(address) => address.host.clone(),
-            None => about.endpoint.host.clone(),
+            Some(address) => shown(&address.host).into_owned(),
+            None => shown(&about.endpoint.host).into_owned(),
         };
         let by_pooler = about.said.as_ref().is_some_and(|said| said.by_pooler);
         match self {
@@ -343,7 +344,7 @@ fn brief(message: &str) -> String {
 
 /// An identifier in SQL.
 pub(super) fn quoted(identifier: &str) -> String {
-    format!("\"{}\"", identifier.replace('"', "\"\""))
+    format!("\"{}\"", shown(identifier).replace('"', "\"\""))
 }
 
 fn row(class: Class, blame: Blame, headline: String) -> Row {

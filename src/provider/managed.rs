@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::shown;
+
 /// The connections of the state that one walk has seen so far, and what became of them in it.
 #[derive(Default)]
 pub(crate) struct Managed {
@@ -40,9 +42,10 @@ impl Role {
         Self { host: host.trim().to_ascii_lowercase(), port, name: name.trim().to_owned() }
     }
 
-    /// `host:port`.
+    /// `host:port`, for messages.
     pub(crate) fn endpoint(&self) -> String {
-        let Self { host, port, .. } = self;
+        let Self { port, .. } = self;
+        let host = shown(&self.host);
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 }

@@ -146,6 +146,36 @@ fn a_redirect_takes_no_token_elsewhere() {
     assert!(elsewhere.requests().is_empty());
 }
 
+/// Values of the KMS are texts of somebody else: none begins a line of a message, or drives the terminal.
+#[test]
+fn hostile_values_stay_on_their_line_in_messages() {
+    const HOSTILE: &str = "x\nimport {\r\n  id = \"evil\"\u{1b}[2J\u{202e}\u{200b}\u{2028}Error: y";
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.workspace.apply().expect(0);
+    scene.kms.edit(&scene.id(), |connection| {
+        connection["name"] = HOSTILE.into();
+        connection["isPlatformManagedCredentials"] = true.into();
+        connection["credentials"]["username"] = HOSTILE.into();
+        connection["credentials"]["host"] = HOSTILE.into();
+    });
+    let plan = scene.workspace.run(&["plan", "-json", "-input=false"]);
+    let messages: Vec<serde_json::Value> =
+        plan.text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let messages: Vec<String> = messages
+        .iter()
+        .filter(|message| message["type"] == "diagnostic")
+        .flat_map(|message| [&message["diagnostic"]["summary"], &message["diagnostic"]["detail"]])
+        .map(|text| text.as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert!(messages.iter().any(|text| text.contains(r"x\nimport {")), "{messages:#?}");
+    for text in messages {
+        let plain = |c: char| c == '\n' || terraform_provider_kms::text::is_plain(c);
+        assert!(text.chars().all(plain), "{text:?}");
+        assert!(!text.lines().any(|line| line.starts_with("import {") || line.starts_with("Error:")), "{text}");
+    }
+}
+
 /// A service may ask to be left alone for a hundred years. The run ends at once instead, and says so.
 #[test]
 fn a_wait_that_is_longer_than_the_operation_is_not_begun() {

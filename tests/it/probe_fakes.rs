@@ -184,7 +184,7 @@ async fn a_server_that_repeats_the_password_or_drives_the_terminal_is_quoted_saf
     let refusal = refused(&target(fake.port, Tls::Off), PATIENT).await;
     assert_eq!(refusal.reason, Reason::PasswordRefused);
     let text = everything(&refusal);
-    assert!(text.contains("28P01 wrong: (password)"), "{text}");
+    assert!(text.contains("28P01 wrong: ********"), "{text}");
     assert!(!text.contains(PASSWORD) && !text.contains('\u{1b}'), "{text}");
 }
 

@@ -12,12 +12,11 @@ use super::super::{
     Failure, Proxies,
     http::{failure_on_the_way, mozilla},
     proxy::Proxy,
-    redact::Redactor,
     settings::user_agent,
 };
 use super::proof::secret_field;
 use super::source::{ServerProblem, SourceError};
-use crate::{secret::Secret, tls};
+use crate::{redact::Redactor, secret::Secret, tls};
 
 /// How far a question goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

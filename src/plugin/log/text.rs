@@ -2,10 +2,12 @@
 
 use std::fmt::{self, Write};
 
+use crate::text::{is_plain, push_escape};
+
 /// The most bytes that one text takes between its quotes.
 pub(super) const LONGEST_TEXT: usize = 4 * 1024;
 
-/// Appends a JSON text. Control characters become visible escapes *in the text*: a host decodes the JSON and writes the
+/// Appends a JSON text. Characters that do not show as themselves become visible escapes *in the text*: a host decodes the JSON and writes the
 /// text to a terminal or file, where a line break would forge a line.
 pub(super) fn text(out: &mut String, value: fmt::Arguments<'_>) {
     out.push('"');
@@ -27,11 +29,12 @@ impl Write for Cut<'_> {
             let before = self.out.len();
             match character {
                 '"' | '\\' => self.out.extend(['\\', character]),
-                _ if character.is_control() => {
+                _ if is_plain(character) => self.out.push(character),
+                _ => {
+                    // The text's own backslash, escaped for JSON.
                     self.out.push('\\');
-                    self.out.extend(character.escape_default());
+                    push_escape(self.out, character);
                 }
-                _ => self.out.push(character),
             }
             let taken = self.out.len() - before;
             if taken > self.room {
@@ -58,6 +61,7 @@ mod tests {
             ("line\nbreak\r\t", r"line\nbreak\r\t"),
             ("\u{1b}[31mred\u{7f}\u{9b}\0", r"\u{1b}[31mred\u{7f}\u{9b}\u{0}"),
             ("größer … 𝄞", "größer … 𝄞"),
+            ("x\u{202e}y\u{200b}z\u{2028}", r"x\u{202e}y\u{200b}z\u{2028}"),
         ] {
             assert_eq!(serde_json::from_str::<Value>(&encoded(value)).unwrap(), expected);
         }

@@ -4,6 +4,7 @@ use super::facts::{Facts, Role};
 use super::rules::{Obstacle, Rotation};
 use crate::postgres::Statement;
 use crate::postgres::words::{WHO_ALTERS_ROLES, WHO_OWNS_THE_DATABASE, quoted};
+use crate::text::shown;
 
 const WHO_CREATES: &str = "a superuser, or as a role with CREATEROLE";
 const WHO_GRANTS: &str = "a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked";
@@ -13,7 +14,7 @@ impl Rotation {
     /// One sentence that tells the case on its own; `None` when nothing is in the way.
     pub fn headline(&self, facts: &Facts) -> Option<String> {
         let first = self.obstacles.first()?;
-        let (login, role) = (&facts.session.role, &self.role.name);
+        let (login, role) = (&facts.session.role, shown(&self.role.name));
         let why = first.because(facts, &self.role);
         Some(if first.comes_afterwards() {
             format!("a rotation logs in as role `{role}` at the end, which fails: {why}")
@@ -52,7 +53,7 @@ pub fn without_facts(login: &str, roles: &[String]) -> Vec<Statement> {
 
 impl Obstacle {
     fn because(&self, facts: &Facts, target: &Role) -> String {
-        let (login, role, database) = (&facts.session.role, &target.name, &facts.database);
+        let (login, role, database) = (&facts.session.role, shown(&target.name), &facts.database);
         match self {
             Self::Missing => format!("there is no role `{role}`"),
             Self::Reserved => "names that begin with `pg_` belong to PostgreSQL itself".to_owned(),

@@ -7,6 +7,7 @@ use super::super::{CertificateProblem, Fault, Link, Presented, Refusal, Trust};
 use super::{Row, row};
 use crate::postgres::reason::Blame::{Host, SslCertificate};
 use crate::postgres::reason::Class::{Definite, Unreachable};
+use crate::text;
 
 /// The row of a problem.
 pub(super) fn certificate(problem: &CertificateProblem, server: &str, about: &Refusal) -> Row {
@@ -63,7 +64,7 @@ fn what(problem: &CertificateProblem, about: &Refusal) -> String {
         Fault::WeakHash(hash) => format!("is signed over {hash}, which is refused"),
         Fault::WeakKey { bits, .. } => format!("has a key of {bits} bits, which is too short"),
         Fault::WrongName => {
-            format!("is not for `{}` but for {}", about.endpoint.host, names(shown))
+            format!("is not for `{}` but for {}", text::shown(&about.endpoint.host), names(shown))
         }
         Fault::Expired => format!("has expired ({})", shown.map(|shown| day(shown.not_after)).unwrap_or_default()),
         Fault::NotYetValid => {
@@ -108,7 +109,7 @@ fn advice(problem: &CertificateProblem, about: &Refusal) -> Vec<String> {
         )],
         Fault::UnknownCritical(_) => &[format!("A new certificate of `{subject}` without that extension.")],
         Fault::NameNotPermitted => {
-            &[format!("A certificate from an authority that may vouch for `{}`.", about.endpoint.host)]
+            &[format!("A certificate from an authority that may vouch for `{}`.", text::shown(&about.endpoint.host))]
         }
         Fault::WeakHash(_) => &["A new certificate, signed over SHA-256.".to_owned()],
         Fault::WeakKey { everywhere, .. } => &[

@@ -3,6 +3,7 @@
 use crate::postgres::{Blame, Class, Reason, Refusal, Statement, is_private};
 use crate::provider::validation::Mode;
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
+use crate::text::shown;
 
 use super::{DESTROY, NOTHING_SENT, sentence};
 
@@ -54,7 +55,7 @@ fn in_short(severity: Severity, refusal: &Refusal, login: &Login<'_>, first: &st
     lines.extend(moved(login));
     lines.push(so_far(login.class, severity));
     let destroy = if severity == Severity::Error && login.in_plan { format!(" {DESTROY}") } else { String::new() };
-    lines.push(format!("What to check and how to go on says the message of `{first}`.{destroy}"));
+    lines.push(format!("What to check and how to go on says the message of `{}`.{destroy}", shown(first)));
     lines.join("\n")
 }
 
@@ -103,7 +104,9 @@ pub(super) fn to_be_run(statements: &[Statement]) -> String {
 /// One constant summary per class, so that many alike fold into one; but what will happen to one connection is named.
 fn summary(login: &Login<'_>) -> String {
     match login.class {
-        _ if login.would_stop_the_apply => format!("This would stop the apply: {} cannot log in", login.connection),
+        _ if login.would_stop_the_apply => {
+            format!("This would stop the apply: {} cannot log in", shown(login.connection))
+        }
         Class::Definite => "The database refused the login".to_owned(),
         Class::Unreachable => "The credentials could not be checked from this machine".to_owned(),
     }
@@ -111,7 +114,8 @@ fn summary(login: &Login<'_>) -> String {
 
 fn password(login: &Login<'_>) -> String {
     let trimmed = if login.password_was_trimmed { "; white space around it was cut off, as the KMS does" } else { "" };
-    format!("Connection: `{}`, with the password from `{}`{trimmed}.", login.connection, login.password_argument)
+    let connection = shown(login.connection);
+    format!("Connection: `{connection}`, with the password from `{}`{trimmed}.", login.password_argument)
 }
 
 fn so_far(class: Class, severity: Severity) -> String {
@@ -125,6 +129,7 @@ fn so_far(class: Class, severity: Severity) -> String {
 
 fn moved(login: &Login<'_>) -> Option<String> {
     let Moved { from, to } = login.moved.as_ref()?;
+    let (from, to) = (shown(from), shown(to));
     Some(format!("This update moves the connection from {from} to {to} and keeps the password."))
 }
 

@@ -2,6 +2,7 @@
 //! fold equal summaries.
 
 use crate::terraform::diagnostic::Diagnostic;
+use crate::text::shown;
 
 use super::database::capitalized;
 use super::sentence;
@@ -98,7 +99,7 @@ pub(crate) fn without_password(title: &str) -> Diagnostic {
 /// The first password that the configuration gives since the connection was imported.
 pub(crate) fn first_password(title: &str) -> Diagnostic {
     Diagnostic::warning(
-        format!("The password will be sent to the KMS for {title}"),
+        format!("The password will be sent to the KMS for {}", shown(title)),
         "This is the first password in the configuration since the connection was imported. Whether the KMS has the same one \
          cannot be told, so it is sent once. To take the connection over without sending anything, leave both password arguments \
          out.",
@@ -106,5 +107,6 @@ pub(crate) fn first_password(title: &str) -> Diagnostic {
 }
 
 fn summary(title: &str) -> String {
+    let title = shown(title);
     format!("Credentials of {title} changed outside Terraform")
 }

@@ -8,6 +8,7 @@ use crate::provider::logins::NotChecked;
 use crate::provider::standpoint::Barred;
 use crate::provider::validation::Mode;
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
+use crate::text::shown;
 
 use super::{DESTROY, NOTHING_SENT};
 
@@ -24,8 +25,9 @@ pub(crate) fn not_checked(
     target: &Target,
     in_plan: bool,
 ) -> Diagnostic {
-    let server = format!("`{}`", target.dialled());
-    let (host, role) = (&target.host, &target.username);
+    let connection = shown(connection);
+    let server = format!("`{}`", shown(&target.dialled().to_string()));
+    let (host, role) = (shown(&target.host), shown(&target.username));
     let (what, next, path) = match why {
         NotChecked::Attempts => (
             format!(
@@ -104,6 +106,7 @@ pub(crate) fn why_not_checked(why: &NotChecked) -> &'static str {
 
 /// A gateway, where the settings ask to hear of every login that is not made.
 pub(crate) fn behind_gateway(connection: &str) -> Diagnostic {
+    let connection = shown(connection);
     let detail = format!(
         "The login for `{connection}` was not made: the KMS connects through a gateway, and this machine has no known way to \
          the database.\n{JUDGES_ITSELF}\n\nIf there is one, set it: `validation {{ address = \"host:port\" }}`. This is said \
@@ -114,6 +117,7 @@ pub(crate) fn behind_gateway(connection: &str) -> Diagnostic {
 
 /// A mode that was lowered, likewise.
 pub(crate) fn mode_lowered(connection: &str, configured: Mode, mode: Mode) -> Diagnostic {
+    let connection = shown(connection);
     let when = if mode == Mode::Apply { "in this plan" } else { "in this run" };
     let detail = format!(
         "The login for `{connection}` is not made {when}: `KMS_VALIDATION` lowered `mode` from `{configured}` to \
@@ -125,6 +129,7 @@ pub(crate) fn mode_lowered(connection: &str, configured: Mode, mode: Mode) -> Di
 
 /// A login that came about only at a later address of the name.
 pub(crate) fn later_address(connection: &str, accepted: &Accepted) -> Diagnostic {
+    let connection = shown(connection);
     let passed_over: Vec<_> = accepted.passed_over.iter().map(|(address, said)| format!("{address}: {said}")).collect();
     let answered = accepted.endpoint.address.map(|address| address.to_string()).unwrap_or_default();
     Diagnostic::warning(
@@ -142,6 +147,7 @@ pub(crate) fn later_address(connection: &str, accepted: &Accepted) -> Diagnostic
 
 /// A host that a KMS in the cloud will refuse.
 pub(crate) fn internal_address(connection: &str, host: &str, address: IpAddr) -> Diagnostic {
+    let (connection, host) = (shown(connection), shown(host));
     let what = if host.parse() == Ok(address) {
         format!("`{address}` is an address of an internal network")
     } else {
@@ -160,6 +166,7 @@ pub(crate) fn internal_address(connection: &str, host: &str, address: IpAddr) ->
 
 /// Given certificates that soon vouch for nobody any more. `left` is what their time still is.
 pub(crate) fn certificate_expires(connection: &str, day: &str, left: Option<Duration>) -> Diagnostic {
+    let connection = shown(connection);
     let (summary, verb) = match left {
         Some(_) => (format!("The `ssl_certificate` of {connection} expires soon"), "expires"),
         None => (format!("The `ssl_certificate` of {connection} has expired"), "expired"),

@@ -4,6 +4,7 @@ use crate::kms::Client;
 use crate::secret::is_quotable;
 use crate::terraform::diagnostic::Diagnostic;
 use crate::terraform::moving::MoveSource;
+use crate::text::shown;
 
 /// The three forms.
 const FORMS: &str = "An import takes one of three forms:\n\
@@ -37,12 +38,14 @@ pub(crate) enum Wanted<'a> {
 /// There is no such connection. `elsewhere` are the scopes that have one of that name: projects, or the organisation.
 pub(crate) fn nothing_to_import(wanted: Wanted<'_>, elsewhere: &[Option<&str>], client: &Client) -> Diagnostic {
     let (what, name) = match wanted {
-        Wanted::Id(id) => (format!("with the id `{id}`"), id),
-        Wanted::Name(None, name) => (format!("`{name}` of the organisation"), name),
-        Wanted::Name(Some(project), name) => (format!("`{name}` in the project `{project}`"), name),
+        Wanted::Id(id) => (format!("with the id `{}`", shown(id)), shown(id)),
+        Wanted::Name(None, name) => (format!("`{}` of the organisation", shown(name)), shown(name)),
+        Wanted::Name(Some(project), name) => {
+            (format!("`{}` in the project `{}`", shown(name), shown(project)), shown(name))
+        }
     };
     let form = |scope: &Option<&str>| match scope {
-        Some(project) => format!("`{project}/{name}`"),
+        Some(project) => format!("`{}/{name}`", shown(project)),
         None => format!("`{name}`"),
     };
     let found: Vec<String> = elsewhere.iter().map(form).collect();
@@ -62,13 +65,14 @@ pub(crate) fn nothing_to_import(wanted: Wanted<'_>, elsewhere: &[Option<&str>], 
 
 /// The service holds several of that name.
 pub(crate) fn several_to_import(name: &str, ids: &[&str], client: &Client) -> Diagnostic {
+    let name = shown(name);
     Diagnostic::error(
         "There are several such connections",
         format!(
             "The KMS at `{}` holds {} connections `{name}` in the same scope. Import one of them by its UUID: {}.\n\n{FORMS}",
             client.host(),
             ids.len(),
-            ids.join(", ")
+            shown(&ids.join(", "))
         ),
     )
 }
@@ -82,8 +86,8 @@ pub(crate) fn not_movable(source: &MoveSource, accepted: &[(&str, &str)]) -> Dia
         format!(
             "A `{}` of the provider `{}` cannot become a `kms_postgres_connection`. Nothing was changed. These can:\n{}\n\nFor \
              anything else leave the old object with a `removed` block and import the connection.",
-            source.type_name,
-            source.provider,
+            shown(&source.type_name),
+            shown(&source.provider),
             accepted.join("\n")
         ),
     )
@@ -96,7 +100,8 @@ pub(crate) fn moved_incomplete(source: &MoveSource, attribute: &str) -> Diagnost
         format!(
             "The state holds a `{}` of the provider `{}` without `{attribute}`. Nothing was changed. Leave the old object with a \
              `removed` block and import the connection by its UUID instead.",
-            source.type_name, source.provider
+            shown(&source.type_name),
+            shown(&source.provider)
         ),
     )
 }

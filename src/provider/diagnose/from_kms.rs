@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use crate::kms::{NewCredentials, Reply};
 use crate::postgres::{Reason, Refusal, Statement, reason_of_driver};
 use crate::terraform::diagnostic::{Diagnostic, Path};
+use crate::text::shown;
 
 use super::database::{argument, capitalized, cured_by_this_run, to_be_run};
 use super::sentence;
@@ -42,7 +43,7 @@ pub(super) fn refusal(
         sentence(&format!("The KMS said: {message}")),
         about.asked(),
         format!("{}, from the KMS at `{}`.", about.when_and_where().trim_end_matches('.'), reply.call.host),
-        format!("Connection: `{}`, with the password from `{}`.", attempt.title, attempt.password_argument),
+        format!("Connection: `{}`, with the password from `{}`.", shown(attempt.title), attempt.password_argument),
         format!("Nothing was stored: {}", sentence(&answer.to_string())),
     ];
     let mut paragraphs = vec![first.join("\n")];
@@ -84,14 +85,18 @@ fn from_its_place(message: &str, sent: &NewCredentials, server: &str) -> Finding
     let says = |parts: &[&str]| parts.iter().any(|part| plain.contains(part));
     let (argument, headline, check) = if says(&["ENOTFOUND", "EAI_AGAIN"]) {
         let check = ["The spelling of the name.", "A DNS zone that only your own network knows.", PUBLIC];
-        ("host", format!("the KMS finds no address for `{}`", sent.host), check.to_vec())
+        ("host", format!("the KMS finds no address for `{}`", shown(&sent.host)), check.to_vec())
     } else if says(&["IP addresses (", "IPs not allowed"]) {
         let own =
             "A KMS of your own can be told to allow them: `ALLOW_INTERNAL_IP_CONNECTIONS=true` in its environment.";
-        ("host", format!("the KMS does not connect to the internal address of `{}`", sent.host), vec![PUBLIC, own])
+        (
+            "host",
+            format!("the KMS does not connect to the internal address of `{}`", shown(&sent.host)),
+            vec![PUBLIC, own],
+        )
     } else if says(&["belongs to a service"]) {
         let check = ["The name: it leads to the database or the cache of the KMS itself, which it never connects to."];
-        ("host", format!("`{}` is a host of the KMS itself", sent.host), check.to_vec())
+        ("host", format!("`{}` is a host of the KMS itself", shown(&sent.host)), check.to_vec())
     } else if says(&["ECONNREFUSED"]) {
         let check = ["The port, and whether the server runs.", LET_IN];
         ("port", format!("nothing accepts connections at {server}, seen from the KMS"), check.to_vec())
@@ -108,10 +113,10 @@ fn from_its_place(message: &str, sent: &NewCredentials, server: &str) -> Finding
     } else if says(&["pg_hba.conf"]) {
         let check =
             ["`pg_hba.conf` of the server: it needs a rule for this role and database from the address of the KMS."];
-        ("host", format!("{server} has no access rule for the KMS as role `{}`", sent.username), check.to_vec())
+        ("host", format!("{server} has no access rule for the KMS as role `{}`", shown(&sent.username)), check.to_vec())
     } else if says(&["altnames"]) {
         let check = ["Connect by a name that the certificate has.", "Or give the server a certificate for this name."];
-        ("host", format!("the certificate of {server} is not for `{}`", sent.host), check.to_vec())
+        ("host", format!("the certificate of {server} is not for `{}`", shown(&sent.host)), check.to_vec())
     } else if says(&["certificate has expired", "certificate is not yet valid"]) {
         let check = ["The dates of the server's certificate and of those that it was issued with."];
         ("ssl_certificate", format!("the time of a certificate of {server} is over, or has not come"), check.to_vec())

@@ -4,6 +4,7 @@ use crate::kms::{Client, Connection, Error};
 use crate::postgres::{OwnPassword, Refusal};
 use crate::provider::managed::Role;
 use crate::terraform::diagnostic::Diagnostic;
+use crate::text::shown;
 
 use super::service::{import_block, outcome};
 use super::{DESTROY, NOTHING_SENT, sentence};
@@ -14,11 +15,12 @@ const WHO: &str = "a superuser, or as a role that may administer this role";
 
 /// The statement that gives a role a password. The password itself is for the person to fill in.
 fn set_password(role: &str) -> String {
-    format!("ALTER ROLE \"{}\" PASSWORD '…';", role.replace('"', "\"\""))
+    format!("ALTER ROLE \"{}\" PASSWORD '…';", shown(role).replace('"', "\"\""))
 }
 
 /// What the catalogs say against a hand-over of this role.
 pub(crate) fn own_password(title: &str, role: &str, found: &OwnPassword) -> Diagnostic {
+    let (title, role) = (shown(title), shown(role));
     let (what, next) = match found {
         OwnPassword::AnotherName { role: real } => (
             format!(
@@ -63,16 +65,17 @@ pub(crate) fn own_password(title: &str, role: &str, found: &OwnPassword) -> Diag
 
 /// The password of a role is handed over to the service. `others` use the same role; an error is why they are unknown.
 pub(crate) fn handed_over(title: &str, role: Option<&Role>, others: &Result<Vec<String>, String>) -> Diagnostic {
+    let title = shown(title);
     let (named, place) = role.map_or_else(
         || ("its role".to_owned(), String::new()),
-        |role| (format!("the role `{}`", role.name), format!(" at `{}`", role.endpoint())),
+        |role| (format!("the role `{}`", shown(&role.name)), format!(" at `{}`", role.endpoint())),
     );
     let affected = match others {
         Ok(names) if names.is_empty() => "No other connection of this scope uses that role.".to_owned(),
         Ok(names) => format!(
             "Other connections of this scope use the same role, and the passwords stored in them do not work any more from then \
              on: {}.",
-            names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            names.iter().map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ")
         ),
         Err(reason) => {
             format!("Whether other connections use that role could not be found out: {}", sentence(reason))
@@ -92,6 +95,7 @@ pub(crate) fn handed_over(title: &str, role: Option<&Role>, others: &Result<Vec<
 
 /// The password of the role belongs to another connection already.
 pub(crate) fn managed_by_another(title: &str, role: &Role, other: &Connection, reason: &str) -> Diagnostic {
+    let title = shown(title);
     Diagnostic::error(
         "The KMS manages the password of this role already",
         format!(
@@ -99,10 +103,10 @@ pub(crate) fn managed_by_another(title: &str, role: &Role, other: &Connection, r
              stop working. The login with the configured password did not succeed, as is to be expected then: {}\n{NOTHING_SENT}\n\n\
              Use that connection, or give this one a role of its own. If this one is to replace it, give the role the configured \
              password, and run this again; run as {WHO}:\n  {}\n\n{DESTROY}",
-            role.name,
+            shown(&role.name),
             role.endpoint(),
-            other.name,
-            other.id,
+            shown(&other.name),
+            shown(&other.id),
             sentence(reason),
             set_password(&role.name)
         ),
@@ -112,6 +116,7 @@ pub(crate) fn managed_by_another(title: &str, role: &Role, other: &Connection, r
 
 /// A connection of this name has taken over the password of this role: made, most likely, by a run that was killed.
 pub(crate) fn exists_managed(title: &str, role: &Role, id: &str, reason: &str) -> Diagnostic {
+    let title = shown(title);
     Diagnostic::error(
         "The KMS has this connection already",
         format!(
@@ -120,7 +125,7 @@ pub(crate) fn exists_managed(title: &str, role: &Role, id: &str, reason: &str) -
              The login with the configured password did not succeed, as is to be expected then: {}\n{NOTHING_SENT}\n\nNothing is \
              lost. Unless another configuration has it, manage that connection here, and remove this block after the \
              apply:\n\n{}\n\n{DESTROY}",
-            role.name,
+            shown(&role.name),
             role.endpoint(),
             sentence(reason),
             import_block(id)
@@ -131,6 +136,7 @@ pub(crate) fn exists_managed(title: &str, role: &Role, id: &str, reason: &str) -
 
 /// The service builds a statement with the name, and makes a wrong one of this.
 pub(crate) fn cannot_be_quoted(role: &str) -> Diagnostic {
+    let role = shown(role);
     Diagnostic::error(
         "The KMS cannot take over the password of this role",
         format!(
@@ -144,6 +150,7 @@ pub(crate) fn cannot_be_quoted(role: &str) -> Diagnostic {
 
 /// An argument that cannot be changed any more. `was` is the value to put back, where it can be shown.
 pub(crate) fn cannot_change(title: &str, role: &str, argument: &str, was: Option<&str>) -> Diagnostic {
+    let (title, role) = (shown(title), shown(role));
     let back = match was {
         Some(was) => format!("put it back: `{argument} = {was}`"),
         None => format!("take the change of `{argument}` back"),
@@ -153,7 +160,7 @@ pub(crate) fn cannot_change(title: &str, role: &str, argument: &str, was: Option
         format!(
             "The KMS manages the credentials of `{title}`: only it knows the password of `{role}`, and it accepts no change of \
              `{argument}`. {NOTHING_SENT}\n\nEither {back}. {}",
-            start_anew(role)
+            start_anew(&role)
         ),
     )
     .at(argument)
@@ -161,12 +168,13 @@ pub(crate) fn cannot_change(title: &str, role: &str, argument: &str, was: Option
 
 /// There is no way back.
 pub(crate) fn cannot_be_turned_off(title: &str, role: &str) -> Diagnostic {
+    let (title, role) = (shown(title), shown(role));
     Diagnostic::error(
         "Platform-managed credentials cannot be turned off",
         format!(
             "The KMS manages the credentials of `{title}`: only it knows the password of `{role}`, and it does not give it back. \
              {NOTHING_SENT}\n\nEither remove the line `{FLAG} = false`, or set it to `true`. {}",
-            start_anew(role)
+            start_anew(&role)
         ),
     )
     .at(FLAG)
@@ -184,6 +192,7 @@ fn start_anew(role: &str) -> String {
 
 /// Somebody has turned it on in the KMS.
 pub(crate) fn turned_on_outside(title: &str, role: &str) -> Diagnostic {
+    let (title, role) = (shown(title), shown(role));
     Diagnostic::warning(
         format!("The KMS manages the credentials of {title} now"),
         format!(
@@ -211,6 +220,7 @@ pub(crate) struct Replacement<'a> {
 /// A managed connection is to be replaced, and the new one would not come about.
 pub(crate) fn replacement_refused(replacement: &Replacement<'_>, reason: &str) -> Diagnostic {
     let Replacement { title, old, role, password_argument, is_destroyed } = replacement;
+    let (title, old) = (shown(title), shown(old));
     let so_far = if *is_destroyed {
         "The new connection was not sent to the KMS. This run has destroyed the old one already.".to_owned()
     } else {
@@ -241,17 +251,18 @@ pub(crate) fn replacement_refused(replacement: &Replacement<'_>, reason: &str) -
 
 /// A new connection uses the role of one that the KMS manages.
 pub(crate) fn shares_managed_role(title: &str, role: &Role, other: &Connection) -> Diagnostic {
+    let (title, name) = (shown(title), shown(&other.name));
     Diagnostic::warning(
         format!("{title} uses the role of a managed connection"),
         format!(
             "The KMS manages the credentials of the connection `{}` ({}), which uses the same role: the KMS gave the role a \
              password that only it knows.\nRole: `{}`\nServer: `{}`\n\nThe password of this configuration works only if the role \
              was given it since, and then `{}` cannot log in any more. Use that connection, or give this one a role of its own.",
-            other.name,
-            other.id,
-            role.name,
+            name,
+            shown(&other.id),
+            shown(&role.name),
             role.endpoint(),
-            other.name
+            name
         ),
     )
     .at("username")
@@ -268,26 +279,28 @@ pub(crate) fn why(refusal: &Refusal) -> String {
 
 /// What stays behind in the database.
 pub(crate) fn destroyed(title: &str, role: &str) -> Diagnostic {
+    let (title, role) = (shown(title), shown(role));
     Diagnostic::warning(
         format!("The role of {title} keeps a password that nobody knows"),
         format!(
             "The KMS manages the credentials of this connection, and destroying it does not touch the database: the role \
              `{role}` keeps the password that only the KMS knew. To log in as that role again, give it a new one; run as \
              {WHO}:\n  {}",
-            set_password(role)
+            set_password(&role)
         ),
     )
 }
 
 /// The name is not free, or nobody can tell. Found before the role was touched.
 pub(crate) fn name_not_free(name: &str, found: &Result<Option<Connection>, Error>, client: &Client) -> Diagnostic {
+    let name = shown(name);
     let untouched = "Nothing was created, and the password of the role is as it was.";
     match found {
         Ok(_) | Err(Error::OtherApp { .. }) => Diagnostic::error(
             "The name is taken",
             format!(
                 "`{name}` could not be created: the scope has an app connection of that name. {untouched}\n\n{}",
-                outcome(true, name, found)
+                outcome(true, &name, found)
             ),
         )
         .at("name"),
@@ -315,6 +328,7 @@ pub(crate) enum Fate {
 
 /// What became of the role, as a paragraph for the error.
 pub(crate) fn fate(role: &str, fate: &Fate) -> String {
+    let role = shown(role);
     match fate {
         Fate::Untouched => format!(
             "The role `{role}` still takes the configured password: the KMS has not changed it. It is safe to apply again."
@@ -324,14 +338,14 @@ pub(crate) fn fate(role: &str, fate: &Fate) -> String {
              connection of this name, import it; nothing else has to be done. If it has none, nobody knows the password: give \
              the role the configured one again, and apply again. Run as {WHO}:\n  {}",
             sentence(said),
-            set_password(role)
+            set_password(&role)
         ),
         Fate::Unknown(reason) => format!(
             "Whether the KMS has changed the password of the role `{role}` could not be found out: {} Log in as that role with \
              the configured password. If that works, nothing was changed. If not, and the KMS has no connection of this name, \
              give the role the configured password again. Run as {WHO}:\n  {}",
             sentence(reason),
-            set_password(role)
+            set_password(&role)
         ),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::postgres::{Accepted, Class, Facts, Rotation, without_facts};
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
+use crate::text::shown;
 
 use super::database::{Login, capitalized, cure_of, to_be_run, way_on};
 use super::{NOTHING_SENT, sentence};
@@ -24,7 +25,7 @@ pub(crate) fn missing_privileges(
         facts.database,
         facts.version()
     ));
-    lines.push(format!("Connection: `{}`.", login.connection));
+    lines.push(format!("Connection: `{}`.", shown(login.connection)));
     lines.push(NOTHING_SENT.to_owned());
     let mut paragraphs = vec![lines.join("\n")];
     paragraphs.extend(rotation.advice().into_iter().map(str::to_owned));
@@ -48,14 +49,15 @@ pub(crate) fn missing_privileges(
 /// That nothing was found out, with the statements that would be needed at most. `login` is the role that logs in, where
 /// nobody has looked.
 pub(crate) fn privileges_not_checked(connection: &str, login: Option<&str>, roles: &[String], why: &str) -> Diagnostic {
-    let names: Vec<String> = roles.iter().map(|role| format!("`{role}`")).collect();
+    let names: Vec<String> = roles.iter().map(|role| format!("`{}`", shown(role))).collect();
     let mut paragraphs = vec![format!(
-        "Whether connection `{connection}` can rotate {} was not checked: {}",
+        "Whether connection `{}` can rotate {} was not checked: {}",
+        shown(connection),
         names.join(", "),
         sentence(why)
     )];
     let statements = login.map(|login| without_facts(login, roles)).unwrap_or_default();
-    if let Some(login) = login.filter(|_| !statements.is_empty()) {
+    if let Some(login) = login.filter(|_| !statements.is_empty()).map(shown) {
         paragraphs.push(format!("If role `{login}` has no rights yet, these are enough."));
         paragraphs.push(to_be_run(&statements));
         paragraphs.push("Before PostgreSQL 16 CREATEROLE alone is enough, without the grants.".to_owned());
@@ -71,7 +73,7 @@ const ORDER: &str = "refer to the resource that does it (`rotation_roles = [post
 
 /// Cores fold equal summaries: each warning is about another role.
 fn summary(severity: Severity, role: &str, login: &Login<'_>) -> String {
-    let connection = login.connection;
+    let (connection, role) = (shown(login.connection), shown(role));
     match severity {
         _ if login.would_stop_the_apply => format!("This would stop the apply: {connection} cannot rotate {role}"),
         Severity::Error => "A role cannot be rotated through this connection".to_owned(),

@@ -6,6 +6,7 @@ use crate::kms::{
     Client, Connection, Error, Failure, Foreign, Impatience, Issue, NewConnection, NewCredentials, Reply, Step,
 };
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
+use crate::text::{hcl_string, shown};
 
 use super::database::capitalized;
 use super::{from_kms, login, sentence};
@@ -58,7 +59,7 @@ impl Attempt<'_> {
             "plan" => "planned",
             _ => "deleted",
         };
-        format!("`{}` could not be {done}", self.title)
+        format!("`{}` could not be {done}", shown(self.title))
     }
 }
 
@@ -85,9 +86,10 @@ pub(crate) fn service(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
         let told_by = login.told_by(attempt.title);
         if told_by != attempt.title {
             let detail = format!(
-                "{}: the {login} at `{}` failed. Why, and what to check, says the message of `{told_by}`.",
+                "{}: the {login} at `{}` failed. Why, and what to check, says the message of `{}`.",
                 attempt.could_not_be_done(),
-                login.host
+                login.host,
+                shown(told_by)
             );
             return Diagnostic::error(summary, detail).into();
         }
@@ -137,18 +139,19 @@ pub(crate) fn create(
 }
 
 pub(super) fn outcome(taken: bool, name: &str, found: &Result<Option<Connection>, Error>) -> String {
+    let name = shown(name);
     match found {
         Ok(Some(connection)) if taken => format!(
             "Connection {} of the same scope already uses this name. The provider does not adopt it automatically. Either choose \
              another `name`, or manage that connection here:\n\n{}\n\nIf this run was to replace it, its name is free only once it is gone: \
              `create_before_destroy` needs a new `name`.",
-            connection.id,
+            shown(&connection.id),
             import_block(&connection.id)
         ),
         Ok(Some(connection)) => format!(
             "There is a connection `{name}` now, with the id {}. Whether it is the one that this run asked for cannot be told. \
              Look at it in the KMS, and if it is, manage it here:\n\n{}",
-            connection.id,
+            shown(&connection.id),
             import_block(&connection.id)
         ),
         Ok(None) if taken => {
@@ -177,12 +180,13 @@ pub(super) fn outcome(taken: bool, name: &str, found: &Result<Option<Connection>
 }
 
 pub(super) fn import_block(id: &str) -> String {
-    format!("import {{\n  to = kms_postgres_connection.<label>\n  id = \"{id}\"\n}}")
+    format!("import {{\n  to = kms_postgres_connection.<label>\n  id = {}\n}}", hcl_string(id))
 }
 
 /// An answer was lost, and the connection is there: the name was free just before, and everything that can be read is
 /// what was asked for.
 pub(crate) fn adopted(title: &str, error: &Error) -> Diagnostic {
+    let title = shown(title);
     Diagnostic::warning(
         format!("The answer to the creation of {title} was lost"),
         format!(
@@ -207,12 +211,13 @@ pub(crate) fn not_asked(reason: &str) -> Diagnostic {
 
 /// A name of a planned create that something else has. It may be renamed or destroyed in the same run.
 pub(crate) fn name_exists(name: &str, id: &str) -> Diagnostic {
+    let (name, block, id) = (shown(name), import_block(id), shown(id));
     Diagnostic::warning(
         format!("The KMS has a connection {name} already"),
         format!(
             "Names must be unique within a project (or the organisation), and connection {id} already uses this one. The apply \
              will fail unless this run destroys or renames that connection. To manage the existing connection instead:\n\n{}",
-            import_block(id)
+            block
         ),
     )
     .at("name")
@@ -237,6 +242,7 @@ pub(crate) fn unreadable_rows(count: usize, client: &Client) -> Diagnostic {
 
 /// A connection that somebody deleted in the KMS.
 pub(crate) fn gone(title: &str, id: &str, client: &Client) -> Diagnostic {
+    let (title, id) = (shown(title), shown(id));
     Diagnostic::warning(
         format!("The connection {title} is gone"),
         format!(
@@ -305,7 +311,9 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
                 "The machine identity needs a role that may {} app connections in {}. Give it that role in the KMS under Access \
                  Control, and try again.",
                 permission(attempt.verb),
-                attempt.project.map_or_else(|| "the organisation".to_owned(), |id| format!("the project `{id}`"))
+                attempt
+                    .project
+                    .map_or_else(|| "the organisation".to_owned(), |id| format!("the project `{}`", shown(id)))
             ),
             None,
         ),

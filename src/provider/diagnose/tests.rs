@@ -9,6 +9,7 @@ mod drift;
 mod elsewhere;
 mod existing;
 mod first_lines;
+mod foreign;
 mod kms_login;
 mod privileges;
 mod service;

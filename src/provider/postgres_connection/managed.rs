@@ -18,6 +18,7 @@ use crate::provider::wait::{self, Limit};
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::{Call, PlannedChange};
 use crate::terraform::value::Value;
+use crate::text::hcl_string;
 
 use super::database_login::log_in;
 use super::model::{CREDENTIALS, Connection};
@@ -69,7 +70,7 @@ pub(super) fn keep(change: &mut PlannedChange, prior: &Connection) -> Result<(),
 /// A value as it is written in a configuration, where it is short and no secret.
 fn shown(name: &str, value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if matches!(name, "host" | "database" | "username") => Some(format!("{text:?}")),
+        Value::String(text) if matches!(name, "host" | "database" | "username") => Some(hcl_string(text)),
         Value::Number(number) => number.as_i64().map(|number| number.to_string()),
         Value::Bool(on) => Some(on.to_string()),
         _ => None,

@@ -8,6 +8,7 @@ use crate::terraform::schema::{Attribute, Block, NestedBlock, Presence, Schema};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 use crate::terraform::wire;
+use crate::text;
 
 /// Decodes a value of a request. An absent value is null.
 pub(super) fn decode(value: Option<proto::DynamicValue>, ty: &Type) -> Result<Value, Diagnostics> {
@@ -65,7 +66,7 @@ pub(super) fn undecodable(error: &wire::Error) -> Diagnostic {
     )
 }
 
-/// Converts a diagnostic.
+/// Converts a diagnostic. Escapes control and invisible characters, whatever texts it was made of.
 pub(super) fn diagnostic(diagnostic: Diagnostic) -> proto::Diagnostic {
     let severity = match diagnostic.severity {
         Severity::Error => proto::diagnostic::Severity::Error,
@@ -73,8 +74,8 @@ pub(super) fn diagnostic(diagnostic: Diagnostic) -> proto::Diagnostic {
     };
     proto::Diagnostic {
         severity: severity.into(),
-        summary: diagnostic.summary,
-        detail: diagnostic.detail,
+        summary: text::shown(&diagnostic.summary).into_owned(),
+        detail: text::lines(&diagnostic.detail).into_owned(),
         attribute: diagnostic.path.as_ref().map(path),
     }
 }

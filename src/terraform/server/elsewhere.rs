@@ -11,6 +11,7 @@ use crate::terraform::provider::Provider;
 use crate::terraform::resource::{Call, ImportTarget, Listed};
 use crate::terraform::schema::Schema;
 use crate::terraform::value::{Object, Value};
+use crate::text;
 
 impl<P: Provider> Server<P> {
     pub(super) async fn import(
@@ -129,7 +130,12 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
         let Listed { object, title } = listed;
         let (object, identity) = self.stored(object)?;
         let resource_object = with_object.then_some(object);
-        Ok(proto::list_resource::Event { identity, display_name: title, resource_object, diagnostic: Vec::new() })
+        Ok(proto::list_resource::Event {
+            identity,
+            display_name: text::shown(&title).into_owned(),
+            resource_object,
+            diagnostic: Vec::new(),
+        })
     }
 }
 

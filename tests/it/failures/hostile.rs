@@ -155,7 +155,7 @@ fn harmful_texts() {
         expect![[r#"
         error: The database refused the login, at password_wo
         `localhost:PORT` refused the password of role `echo` (28P01).
-        The server said: 28P01 wrong: (password) (it was (password))
+        The server said: 28P01 wrong: ******** (it was ********)
         Check, likeliest first:
           - The password.
           - Whether role `echo` exists: the answer is the same when it does not.
@@ -173,7 +173,7 @@ fn harmful_texts() {
         vec![Read, Send(error(driving))],
         expect![[r#"
         warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` refused the login: [2J ]0;owned clear Error: all is well (XX000).
+        `localhost:PORT` refused the login: \u{1b}[2J\u{1b}]0;owned\u{7}clear Error: all is well\u{202e} (XX000).
         Check:
           - The server's log at that time.
     "#]],

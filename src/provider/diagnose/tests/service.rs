@@ -27,6 +27,10 @@ pub(super) fn reply(status: u16, name: &str, message: &str) -> Box<Reply> {
     })
 }
 
+pub(super) fn page() -> Box<Foreign> {
+    foreign(200, Oddity::Status)
+}
+
 fn foreign(status: u16, oddity: Oddity) -> Box<Foreign> {
     Box::new(Foreign {
         call: call(),

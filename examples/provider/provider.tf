@@ -1,7 +1,8 @@
 terraform {
   required_providers {
     kms = {
-      source = "hanzoai/kms"
+      source  = "hanzoai/kms"
+      version = "~> 0.1"
     }
   }
 }

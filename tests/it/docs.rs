@@ -26,8 +26,15 @@ fn read(path: &str) -> String {
 fn pages() -> Vec<(PathBuf, String)> {
     let schema = Kms.schema();
     let example = read("examples/provider/provider.tf");
-    let provider =
-        Page { title: "kms Provider", heading: "kms Provider", schema: &schema, example: &example, import: None };
+    let installation = read("examples/provider/installation.md");
+    let provider = Page {
+        title: "kms Provider",
+        heading: "kms Provider",
+        schema: &schema,
+        example: &example,
+        installation: Some(&installation),
+        import: None,
+    };
     let mut pages = vec![(root().join("docs/index.md"), provider.render())];
     for resource in Kms.resources() {
         let name = resource.name();
@@ -37,6 +44,7 @@ fn pages() -> Vec<(PathBuf, String)> {
             heading: &format!("{name} (Resource)"),
             schema: &schema,
             example: &read(&format!("examples/resources/{name}/resource.tf")),
+            installation: None,
             import: Some(&read(&format!("examples/resources/{name}/import.sh"))),
         };
         let file = name.strip_prefix("kms_").expect("the prefix of the provider");

@@ -16,7 +16,7 @@ const ADDRESS: &str = "kms_postgres_connection.orders";
 /// `recipes` do what it tells. That on authentication is followed by the module `logins`; of that on CI Terraform finds the
 /// configurations valid, and its workflows run only where they belong.
 const FOLLOWED: [&str; 3] = ["importing-and-moving.md", "managed-credentials.md", "write-only-passwords.md"];
-const ELSEWHERE: [&str; 3] = ["authentication.md", "ci.md", "validation.md"];
+const ELSEWHERE: [&str; 4] = ["authentication.md", "ci.md", "installation.md", "validation.md"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guides")

@@ -15,6 +15,8 @@ pub(crate) struct Page<'a> {
     pub(crate) schema: &'a Schema,
     /// The example, in HCL.
     pub(crate) example: &'a str,
+    /// How to install what the page describes, in Markdown, if that stands here.
+    pub(crate) installation: Option<&'a str>,
     /// The import commands, if it can be imported.
     pub(crate) import: Option<&'a str>,
 }
@@ -25,11 +27,15 @@ impl Page<'_> {
         let description = &self.schema.block.description;
         let mut page = format!(
             "---\npage_title: \"{}\"\nsubcategory: \"\"\ndescription: |-\n  {description}\n---\n\n# {}\n\n{description}\n\n\
-             ## Example Usage\n\n```terraform\n{}\n```\n\n## Schema\n",
+             ## Example Usage\n\n```terraform\n{}\n```\n",
             self.title,
             self.heading,
             self.example.trim_end()
         );
+        if let Some(installation) = self.installation {
+            write!(page, "\n## Installation\n\n{}\n", installation.trim_end()).expect("a String takes everything");
+        }
+        page.push_str("\n## Schema\n");
         content(&self.schema.block, &mut page);
         for nested in &self.schema.block.blocks {
             let NestedBlock { name, block, .. } = nested;

@@ -15,7 +15,7 @@ use crate::support::terraform::{self, SETTINGS};
 use self::archive::Platform;
 
 #[path = "../../examples/dist/archive.rs"]
-mod archive;
+pub(crate) mod archive;
 mod registry;
 
 const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-kms");

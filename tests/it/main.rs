@@ -13,6 +13,7 @@ mod features;
 mod guides;
 mod hostile_answers;
 mod import;
+mod installation;
 mod kills;
 mod kms_client;
 mod kms_server;

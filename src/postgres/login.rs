@@ -181,22 +181,30 @@ impl Attempt {
         if found.is_empty() { Err(failed("it has no address")) } else { Ok(found) }
     }
 
-    /// Connects to the first address that can be reached. An answer of whatever kind ends the search.
+    /// Connects to the first address that can be reached. An answer of whatever kind ends the search. The time that is left
+    /// is shared by the addresses that are left: a silent one does not use up the time of the next.
     async fn dial(&mut self, addresses: Vec<SocketAddr>) -> Result<TcpStream, Failure> {
         let mut last = Stage::Tcp.failed(Reason::DnsFailed { detail: "it has no address".to_owned() });
-        for address in addresses {
+        let count = addresses.len();
+        for (tried, address) in addresses.into_iter().enumerate() {
             self.endpoint.address = Some(address);
             if let Some(kind) = address::forbidden(address.ip()) {
                 return Err(Stage::Tcp.failed(Reason::ForbiddenAddress { address: address.ip(), kind }));
             }
-            match self.wait(Stage::Tcp, TcpStream::connect(address)).await? {
-                Ok(socket) => {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let share = left / u32::try_from(count - tried).unwrap_or(u32::MAX);
+            match timeout(share, TcpStream::connect(address)).await {
+                Err(_elapsed) => {
+                    self.passed_over.push((address, "connection timed out".to_owned()));
+                    last = Stage::Tcp.failed(Reason::TimedOut { stage: Stage::Tcp });
+                }
+                Ok(Ok(socket)) => {
                     self.endpoint.local = socket.local_addr().ok();
                     // Only speed: without it some answers come 40 ms later.
                     let _ignored = socket.set_nodelay(true);
                     return Ok(socket);
                 }
-                Err(error) => {
+                Ok(Err(error)) => {
                     self.passed_over.push((address, printable(&error.to_string())));
                     last = Stage::Tcp.broken(&error);
                 }

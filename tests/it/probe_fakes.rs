@@ -1,14 +1,16 @@
 //! The login probe against everything that is not a PostgreSQL server, or a hostile one.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use terraform_provider_kms::postgres::{
     Address, Blame, Certificates, Class, Insecure, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
+    resolve,
 };
 use terraform_provider_kms::secret::Secret;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::probe::everything;
 use crate::support::fakes::{
@@ -186,6 +188,33 @@ async fn a_server_that_repeats_the_password_or_drives_the_terminal_is_quoted_saf
     let text = everything(&refusal);
     assert!(text.contains("28P01 wrong: ********"), "{text}");
     assert!(!text.contains(PASSWORD) && !text.contains('\u{1b}'), "{text}");
+}
+
+/// The first address of a name drops every connection, as a firewall does; the second answers.
+#[tokio::test]
+async fn a_silent_address_leaves_time_for_the_next() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let silent = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    while let Ok(connected) = tokio::time::timeout(Duration::from_millis(500), TcpStream::connect(silent)).await {
+        queue.push(connected.unwrap());
+    }
+    let fake = Fake::start(lets_in()).await;
+    let answering = SocketAddr::from(([127, 0, 0, 1], fake.port));
+
+    let target = target(fake.port, Tls::Off);
+    let found = resolve(&target, Duration::from_secs(4)).await.unwrap();
+    let accepted = found.only(vec![silent, silent, answering]).login().await.unwrap();
+    assert_eq!(accepted.endpoint.address, Some(answering));
+    let timed_out = (silent, "connection timed out".to_owned());
+    assert_eq!(accepted.passed_over, [timed_out.clone(), timed_out]);
+
+    let found = resolve(&target, SHORT).await.unwrap();
+    let refusal = found.only(vec![silent, silent]).login().await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::TimedOut { stage: Stage::Tcp });
+    assert_eq!(refusal.passed_over.len(), 2);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Certificates as a person gives them (PEM). The reading is OpenSSL's, which the service uses; what that would pass over
-//! in silence is an error here. Knows nothing of connections.
+//! Certificates as a person gives them (PEM), read as OpenSSL reads them, which the service uses. What OpenSSL ignores in
+//! silence is reported here. Knows nothing of connections.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,37 +9,47 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::Presented;
 use super::judgement::Certificate;
+use super::not_pem::NotPem;
 use super::text::day;
 
 /// The certificates that are trusted in place of the public ones: at least one, each readable, at least one of them a
 /// root whose time is not over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificates(Vec<CertificateDer<'static>>);
+pub struct Certificates {
+    trusted: Vec<CertificateDer<'static>>,
+    damage: Option<Damage>,
+}
+
+/// A block of a bundle that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its block number {block} is damaged: {problem}")]
+pub struct Damage {
+    /// Which block, from 1.
+    pub block: usize,
+    /// What is wrong with it.
+    pub problem: &'static str,
+    /// Whether OpenSSL reads nothing after it. It skips a block that it does not recognise as one.
+    pub ends_reading: bool,
+}
 
 /// Why a text is not a set of certificates to trust. Each text is the end of a sentence that begins with its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
     /// No block of the right kind. The service would then trust nothing.
-    #[error("it has no `-----BEGIN CERTIFICATE-----` block")]
-    NoCertificate,
+    #[error(transparent)]
+    NoCertificate(#[from] NotPem),
     /// A key among the certificates would be stored where everybody who may read the connection reads it.
     #[error("it contains a private key, which must never leave its machine: give certificates only")]
     PrivateKey,
-    /// A block that ends nowhere, is not base64, or is no certificate. The service would pass over it and all that
-    /// follows without a word.
-    #[error("its block number {block} is damaged: {problem}")]
-    Broken {
-        /// Which block, from 1.
-        block: usize,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// A certificate that others vouch for is trusted only through theirs.
+    /// A block that cannot be read, and no root before it that can be trusted.
+    #[error(transparent)]
+    Broken(#[from] Damage),
+    /// A certificate that another one signed is trusted only through that one.
     #[error(
         "`{subject}` is {}, not a root: it was issued by `{issuer}`. Give the certificate of the authority that signed \
          itself: `{issuer}`, or one above it",
-        if *.authority { "an intermediate authority" } else { "the own certificate of a server" }
+        if *.authority { "an intermediate authority" } else { "a server's own certificate" }
     )]
     NoRoot {
         /// Whom the first certificate is for.
@@ -50,7 +60,7 @@ pub enum CertificateError {
         authority: bool,
     },
     /// The time of every root is over.
-    #[error("the root `{subject}` expired on {}. Give its successor", day(*.ended))]
+    #[error("the root `{subject}` expired on {}. Use the current bundle", day(*.ended))]
     Expired {
         /// The root that expired last.
         subject: String,
@@ -69,9 +79,12 @@ impl Certificates {
     }
 
     fn parse_at(pem: &str, now: OffsetDateTime) -> Result<Self, CertificateError> {
-        let mut found = Vec::new();
         // The service trims the value, a byte order mark included.
         let pem = pem.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        if pem.lines().any(|line| line.contains("-----BEGIN ") && line.contains("PRIVATE KEY-----")) {
+            return Err(CertificateError::PrivateKey);
+        }
+        let (mut trusted, mut damage, mut other) = (Vec::new(), None, None);
         let mut lines = pem.lines().map(|line| line.trim_end_matches(|c: char| c <= ' '));
         let mut block = 0;
         while let Some(line) = lines.next() {
@@ -79,31 +92,44 @@ impl Certificates {
                 continue;
             }
             block += 1;
-            let label = label(line).map_err(|problem| CertificateError::Broken { block, problem })?;
-            if label.contains("PRIVATE KEY") {
-                return Err(CertificateError::PrivateKey);
-            }
-            let broken = |problem| CertificateError::Broken { block, problem };
-            let end = format!("-----END {label}-----");
-            let mut base64 = String::new();
-            loop {
-                match lines.next() {
-                    Some(line) if line == end => break,
-                    Some(line) if line.trim_start() == end => return Err(broken(INDENTED)),
-                    Some(line) if !line.contains("-----") => base64.extend(line.split_whitespace()),
-                    _ => return Err(broken("its `-----END` line is missing")),
+            let read =
+                label(line).map_err(|problem| Damage { block, problem, ends_reading: false }).and_then(|label| {
+                    let damaged = |problem| Damage { block, problem, ends_reading: true };
+                    let der = body(&mut lines, label).map_err(damaged)?;
+                    if matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE") {
+                        // A "trusted" certificate has notes of OpenSSL behind it.
+                        let (notes, _) =
+                            X509Certificate::from_der(&der).map_err(|_| damaged("it is not an X.509 certificate"))?;
+                        Ok(der.get(..der.len() - notes.len()).map(<[u8]>::to_vec))
+                    } else {
+                        other.get_or_insert_with(|| label.to_owned());
+                        Ok(None)
+                    }
+                });
+            match read {
+                Ok(der) => trusted.extend(der.map(CertificateDer::from)),
+                Err(found) => {
+                    let ends = found.ends_reading;
+                    damage.get_or_insert(found);
+                    if ends {
+                        break;
+                    }
                 }
             }
-            let der = STANDARD.decode(base64).map_err(|_| broken("it is not base64"))?;
-            if matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE") {
-                // A "trusted" certificate has notes of OpenSSL behind it.
-                let (notes, _) =
-                    X509Certificate::from_der(&der).map_err(|_| broken("it is not an X.509 certificate"))?;
-                let der = der.get(..der.len() - notes.len()).unwrap_or_default();
-                found.push(CertificateDer::from(der.to_vec()));
-            }
         }
-        Self(found).with_a_root(now)
+        let damaged = damage.clone();
+        match (Self { trusted, damage }.with_a_root(now), damaged) {
+            (Ok(Some(read)), _) => Ok(read),
+            // What was lost may be the root.
+            (_, Some(damage)) => Err(damage.into()),
+            (Ok(None), None) => Err(NotPem::of(pem, other).into()),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// The first block that could not be read, where certificates before it are trusted.
+    pub fn damage(&self) -> Option<&Damage> {
+        self.damage.as_ref()
     }
 
     /// The end of the last root to expire, when that is known.
@@ -112,49 +138,88 @@ impl Certificates {
     }
 
     pub(super) fn as_slice(&self) -> &[CertificateDer<'static>] {
-        &self.0
+        &self.trusted
     }
 
-    fn with_a_root(self, now: OffsetDateTime) -> Result<Self, CertificateError> {
-        let Some(first) = self.0.first().and_then(|der| Presented::read(der)) else {
-            return Err(CertificateError::NoCertificate);
-        };
+    /// How many certificates are trusted.
+    pub fn count(&self) -> usize {
+        self.trusted.len()
+    }
+
+    /// Nothing when there is no certificate at all.
+    fn with_a_root(self, now: OffsetDateTime) -> Result<Option<Self>, CertificateError> {
+        let Some(first) = self.trusted.first() else { return Ok(None) };
         match self.last_root() {
             Some(root) if root.not_after < now => {
                 Err(CertificateError::Expired { subject: root.subject, ended: root.not_after })
             }
-            Some(_) => Ok(self),
-            None => Err(CertificateError::NoRoot {
-                subject: first.subject,
-                issuer: first.issuer,
-                authority: self
-                    .0
-                    .first()
-                    .and_then(|der| Certificate::read(der))
-                    .is_some_and(|first| first.is_authority()),
-            }),
+            Some(_) => Ok(Some(self)),
+            None => {
+                let presented = Presented::read(first);
+                let (subject, issuer) = presented.map(|first| (first.subject, first.issuer)).unwrap_or_default();
+                let authority = Certificate::read(first).is_some_and(|first| first.is_authority());
+                Err(CertificateError::NoRoot { subject, issuer, authority })
+            }
         }
     }
 
     /// The root that expires last.
     fn last_root(&self) -> Option<Presented> {
-        let roots = self.0.iter().filter(|der| Certificate::read(der).is_some_and(|root| root.is_self_signed()));
+        let roots = self.trusted.iter().filter(|der| Certificate::read(der).is_some_and(|root| root.is_self_signed()));
         roots.filter_map(|der| Presented::read(der)).max_by_key(|root| root.not_after)
     }
 }
 
 const INDENTED: &str = "its first and last line must begin at the start of a line (a heredoc needs `<<-`)";
 
+const EMPTY_LINE: &str = "there is an empty line in it";
+
 /// What the first line of a block announces.
 fn label(line: &str) -> Result<&str, &'static str> {
     if line.contains("\\n") {
         return Err("it is one line with `\\n` in it instead of real line ends");
+    }
+    if line.contains('\r') {
+        return Err("its line ends are carriage returns alone: save it with line feeds");
+    }
+    if line.contains("----- ") && line.contains("-----END ") {
+        return Err(
+            "it is one line: its line ends became spaces. Give it as the file has it, for example with `file(\"ca.pem\")`",
+        );
     }
     let Some(label) = line.strip_prefix("-----BEGIN ") else {
         return Err(INDENTED);
     };
     let label = label.strip_suffix("-----").filter(|label| !label.contains("-----"));
     label.ok_or("its first line does not end in `-----`")
+}
+
+/// The bytes of a block of which the first line is read.
+fn body<'l>(lines: &mut impl Iterator<Item = &'l str>, label: &str) -> Result<Vec<u8>, &'static str> {
+    /// OpenSSL's, for blocks with headers, which an empty line ends.
+    const LONGEST_LINE: usize = 64;
+    let end = format!("-----END {label}-----");
+    let mut base64 = String::new();
+    let (mut after_headers, mut short) = (false, false);
+    for line in lines {
+        if line == end {
+            return STANDARD.decode(base64).map_err(|_| "it is not base64");
+        } else if line.trim_start() == end {
+            return Err(INDENTED);
+        } else if line.starts_with(&end) {
+            return Err("something else follows on the line of its `-----END`: begin a new line there");
+        } else if line.contains("-----") {
+            break;
+        } else if line.is_empty() && base64.is_empty() && !after_headers {
+            after_headers = true;
+        } else if line.is_empty() || after_headers && (short || line.len() > LONGEST_LINE) {
+            return Err(EMPTY_LINE);
+        } else {
+            short = line.len() < LONGEST_LINE;
+            base64.extend(line.split_whitespace());
+        }
+    }
+    Err("its `-----END` line is missing")
 }
 
 #[cfg(test)]
@@ -189,30 +254,58 @@ mod tests {
 
     #[test]
     fn each_mistake_has_its_own_error() {
-        use CertificateError::{Broken, NoCertificate, PrivateKey};
+        use CertificateError::PrivateKey;
+        let broken = |block, problem| Damage { block, problem, ends_reading: true }.into();
         let root = pem_of(&rcgen::CertificateParams::new(vec!["db.test".to_owned()]).unwrap());
         let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
         let cases = [
-            ("nothing", String::new(), NoCertificate),
-            ("base64 alone", "MIIB".to_owned(), NoCertificate),
+            ("nothing", String::new(), NotPem::Empty.into()),
+            ("base64 alone", "MIIB".to_owned(), NotPem::Text.into()),
+            (
+                "another kind",
+                "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----".to_owned(),
+                NotPem::Block("X509 CRL".to_owned()).into(),
+            ),
+            ("key after damage", format!("{}{key}", root.replacen("MII", "!!!", 1)), PrivateKey),
+            (
+                "spaces for line ends",
+                root.trim().replace('\n', " "),
+                Damage { block: 1, problem: label(&root.replace('\n', " ")).unwrap_err(), ends_reading: false }.into(),
+            ),
+            ("empty line", root.replacen('\n', "\n\n", 3), broken(1, EMPTY_LINE)),
             ("key after", format!("{root}{key}"), PrivateKey),
             ("key before", format!("{key}{root}"), PrivateKey),
             ("old kind of key", key.replace("PRIVATE", "RSA PRIVATE"), PrivateKey),
-            (
-                "cut off",
-                format!("{root}{}", &root[..60]),
-                Broken { block: 2, problem: "its `-----END` line is missing" },
-            ),
-            ("not base64", root.replacen("MII", "!!!", 1), Broken { block: 1, problem: "it is not base64" }),
+            ("cut off", root[..60].to_owned(), broken(1, "its `-----END` line is missing")),
+            ("not base64", root.replacen("MII", "!!!", 1), broken(1, "it is not base64")),
             (
                 "not a certificate",
                 "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----".to_owned(),
-                Broken { block: 1, problem: "it is not an X.509 certificate" },
+                broken(1, "it is not an X.509 certificate"),
             ),
         ];
         for (name, pem, error) in cases {
             assert_eq!(Certificates::parse(&pem), Err(error), "{name}");
         }
+    }
+
+    #[test]
+    fn what_stands_before_a_damaged_block_is_trusted() {
+        let root = pem_of(&rcgen::CertificateParams::new(vec!["db.test".to_owned()]).unwrap());
+        let indented = root.replace("-----BEGIN", "  -----BEGIN");
+        for (name, pem, count, damage) in [
+            ("not base64", format!("{root}{}{root}", root.replacen("MII", "!!!", 1)), 1, (2, "it is not base64", true)),
+            ("cut off", format!("{root}{}", &root[..60]), 1, (2, "its `-----END` line is missing", true)),
+            ("indented", format!("{root}{indented}{root}"), 2, (2, INDENTED, false)),
+        ] {
+            let read = Certificates::parse(&pem).unwrap();
+            let (block, problem, ends_reading) = damage;
+            assert_eq!(read.count(), count, "{name}");
+            assert_eq!(read.damage(), Some(&Damage { block, problem, ends_reading }), "{name}");
+        }
+        // Nothing usable before it.
+        let leading = format!("{}{root}", root.replacen("MII", "!!!", 1));
+        assert!(matches!(Certificates::parse(&leading), Err(CertificateError::Broken(_))));
     }
 
     #[test]

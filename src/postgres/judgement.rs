@@ -24,7 +24,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 pub(super) use self::certificate::Certificate;
 use self::certificate::When;
 pub(super) use self::purpose::may_sign_handshake;
-pub(super) use self::signature::is_signed_by;
+pub(super) use self::signature::{has_checkable_key, is_signed_by};
 use super::{Fault, Trust};
 
 /// What is wrong with which certificate of a chain.

@@ -12,6 +12,7 @@
 //! | `tls` | the settings of an encrypted connection |
 //! | `judgement` | whether a server's certificate is good, as the service sees it |
 //! | `certificates`, `presented`, `certificate_problem` | what a person gives, what a server shows, what is wrong with it |
+//! | `not_pem` | what people give in place of a certificate |
 //! | `address`, `network` | what is never contacted, and what belongs to somebody's own network |
 //! | `privileges` | what a login may change, as the catalogs say |
 //! | `failure`, `server_error` | what libraries report, and what servers say, turned into a reason |
@@ -30,6 +31,7 @@ mod guard;
 mod judgement;
 mod login;
 mod network;
+mod not_pem;
 mod presented;
 mod privileges;
 #[cfg(test)]
@@ -44,10 +46,11 @@ mod words;
 
 pub use self::address::{is_internal, is_loopback, is_private};
 pub use self::certificate_problem::{CertificateProblem, Fault, Link, Trust};
-pub use self::certificates::{CertificateError, Certificates};
+pub use self::certificates::{CertificateError, Certificates, Damage};
 pub use self::driver::reason_of_driver;
 pub use self::login::{Accepted, Resolved, login, resolve};
 pub use self::network::{Network, NotANetwork};
+pub use self::not_pem::NotPem;
 pub use self::presented::Presented;
 pub use self::privileges::{
     Attributes, Door, Facts, Obstacle, OwnPassword, Questions, Role, Rotation, Session, Unanswered, without_facts,

@@ -8,9 +8,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, NamedGroup, OtherError, SignatureScheme};
-use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::judgement::{Case, Certificate, Finding, is_signed_by, may_sign_handshake};
+use super::judgement::{Case, Certificate, Finding, has_checkable_key, is_signed_by, may_sign_handshake};
 use super::{CertificateProblem, Certificates, Fault, Link, Presented, Trust};
 use crate::tls::crypto_provider;
 
@@ -83,15 +82,7 @@ impl ServerCertVerifier for Judge {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let certificate = Certificate::read(leaf).ok_or(CertificateError::BadEncoding)?;
-        let ways = self.algorithms().mapping.iter().find(|(scheme, _)| *scheme == signed.scheme).map(|(_, ways)| *ways);
-        if !may_sign_handshake(&certificate) {
-            let finding = Finding { fault: Fault::WrongPurpose, at: 0, der: leaf.to_vec() };
-            return Err(refused(finding, self.trusted().0, leaf));
-        }
-        match is_signed_by(&certificate, message, signed.signature(), ways.unwrap_or_default()) {
-            true => Ok(HandshakeSignatureValid::assertion()),
-            false => Err(CertificateError::BadSignature.into()),
-        }
+        verify_tls12(&certificate, message, signed, self.algorithms(), self.trusted().0)
     }
 
     fn verify_tls13_signature(
@@ -100,15 +91,45 @@ impl ServerCertVerifier for Judge {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        // The key alone: the library reads no certificate of version 1.
-        let (_, leaf) = X509Certificate::from_der(leaf).map_err(|_| CertificateError::BadEncoding)?;
-        let key = SubjectPublicKeyInfoDer::from(leaf.public_key().raw);
-        verify_tls13_signature_with_raw_key(message, &key, signed, self.algorithms())
+        let certificate = Certificate::read(leaf).ok_or(CertificateError::BadEncoding)?;
+        verify_tls13(&certificate, message, signed, self.algorithms())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms().supported_schemes()
     }
+}
+
+/// Checks that a TLS 1.2 handshake is signed with the key of its certificate.
+fn verify_tls12(
+    certificate: &Certificate<'_>,
+    message: &[u8],
+    signed: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+    trust: Trust,
+) -> Result<HandshakeSignatureValid, rustls::Error> {
+    let leaf = CertificateDer::from(certificate.der);
+    if !may_sign_handshake(certificate) {
+        let finding = Finding { fault: Fault::WrongPurpose, at: 0, der: leaf.to_vec() };
+        return Err(refused(finding, trust, &leaf));
+    }
+    let ways = algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme).map(|(_, ways)| *ways);
+    match is_signed_by(certificate, message, signed.signature(), ways.unwrap_or_default()) {
+        true => Ok(HandshakeSignatureValid::assertion()),
+        false => Err(CertificateError::BadSignature.into()),
+    }
+}
+
+/// Checks that a TLS 1.3 handshake is signed with the key of its certificate.
+fn verify_tls13(
+    certificate: &Certificate<'_>,
+    message: &[u8],
+    signed: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, rustls::Error> {
+    // The key alone: the library reads no certificate of version 1.
+    let key = SubjectPublicKeyInfoDer::from(certificate.x509.public_key().raw);
+    verify_tls13_signature_with_raw_key(message, &key, signed, algorithms)
 }
 
 fn refused(finding: Finding, trust: Trust, leaf: &CertificateDer<'_>) -> rustls::Error {
@@ -123,10 +144,19 @@ fn refused(finding: Finding, trust: Trust, leaf: &CertificateDer<'_>) -> rustls:
     CertificateError::Other(OtherError(Arc::new(problem))).into()
 }
 
-/// `ssl_reject_unauthorized = false`: the service looks at nothing, not even the signature of the handshake.
+/// `ssl_reject_unauthorized = false`: any certificate is accepted. The handshake must be signed with its key all the same:
+/// Node, which the service runs on, checks that too.
 #[derive(Debug)]
 struct Anything {
     provider: Arc<CryptoProvider>,
+}
+
+impl Anything {
+    /// The certificate, when its key is one that the algorithms of this process can check. OpenSSL checks others too; they
+    /// are accepted unchecked, as their certificates are.
+    fn checkable<'c>(leaf: &'c CertificateDer<'_>) -> Option<Certificate<'c>> {
+        Certificate::read(leaf).filter(has_checkable_key)
+    }
 }
 
 impl ServerCertVerifier for Anything {
@@ -143,20 +173,29 @@ impl ServerCertVerifier for Anything {
 
     fn verify_tls12_signature(
         &self,
-        _message: &[u8],
-        _leaf: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
+        let algorithms = &self.provider.signature_verification_algorithms;
+        match Self::checkable(leaf) {
+            Some(certificate) => verify_tls12(&certificate, message, signed, algorithms, Trust::Given),
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
     }
 
     fn verify_tls13_signature(
         &self,
-        _message: &[u8],
-        _leaf: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
+        match Self::checkable(leaf) {
+            Some(certificate) => {
+                verify_tls13(&certificate, message, signed, &self.provider.signature_verification_algorithms)
+            }
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -7,8 +7,8 @@ use x509_parser::prelude::{FromDer, X509Certificate, X509Name, X509Version};
 
 /// A certificate, read.
 pub(in crate::postgres) struct Certificate<'a> {
-    pub(super) der: &'a [u8],
-    pub(super) x509: X509Certificate<'a>,
+    pub(in crate::postgres) der: &'a [u8],
+    pub(in crate::postgres) x509: X509Certificate<'a>,
     pub(super) subject: Name,
     pub(super) issuer: Name,
 }

@@ -37,6 +37,11 @@ pub(super) fn check(
     if is_signed { Ok(()) } else { Err(Fault::NotSignedByIssuer) }
 }
 
+/// Whether the algorithms of this process can check signatures of the certificate's key.
+pub(in crate::postgres) fn has_checkable_key(certificate: &Certificate<'_>) -> bool {
+    purpose::rsa_bits(certificate).is_none_or(|bits| RSA_BITS.contains(&bits))
+}
+
 /// Whether a message is signed by the key of a certificate, in one of these ways.
 pub(in crate::postgres) fn is_signed_by(
     certificate: &Certificate<'_>,

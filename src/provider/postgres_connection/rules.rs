@@ -3,7 +3,7 @@
 //! The limits are the service's, or PostgreSQL's where the service has none. Values that are unknown are checked again
 //! when they are known.
 
-use crate::postgres::Certificates;
+use crate::postgres::{Certificates, Damage};
 use crate::provider::validation;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 use crate::terraform::model::{Field, Model as _};
@@ -189,16 +189,19 @@ fn password_arguments(config: &Object, connection: &Connection) -> Diagnostics {
 
 fn certificate_rule(connection: &Connection) -> Option<Diagnostic> {
     let pem = connection.ssl_certificate.known()?;
-    if let Err(error) = Certificates::parse(pem) {
-        let detail = format!("`ssl_certificate` cannot be used: {error}.");
-        return Some(Diagnostic::error("Invalid certificate", detail).at("ssl_certificate"));
-    }
+    let certificates = match Certificates::parse(pem) {
+        Ok(certificates) => certificates,
+        Err(error) => {
+            let detail = format!("`ssl_certificate` cannot be used: {error}.");
+            return Some(Diagnostic::error("Invalid certificate", detail).at("ssl_certificate"));
+        }
+    };
     let (argument, means) = if connection.ssl_enabled.known() == Some(&false) {
         ("ssl_enabled", "the connection uses no TLS at all")
     } else if connection.ssl_reject_unauthorized.known() == Some(&false) {
         ("ssl_reject_unauthorized", "any certificate is accepted")
     } else {
-        return None;
+        return certificates.damage().map(|damage| damaged(damage, certificates.count()));
     };
     Some(
         Diagnostic::warning(
@@ -209,6 +212,20 @@ fn certificate_rule(connection: &Connection) -> Option<Diagnostic> {
         )
         .at("ssl_certificate"),
     )
+}
+
+/// A bundle that the KMS uses in part.
+fn damaged(damage: &Damage, count: usize) -> Diagnostic {
+    let certificates = if count == 1 { "1 usable certificate" } else { &format!("{count} usable certificates") };
+    let ignored = if damage.ends_reading { "that block and everything after it" } else { "that block" };
+    Diagnostic::warning(
+        "Part of `ssl_certificate` is ignored",
+        format!(
+            "`ssl_certificate` has {certificates}, but {damage}. The KMS ignores {ignored} without an error, and so does the \
+             login check.\n\nGet the bundle again, or remove the block if no server needs it."
+        ),
+    )
+    .at("ssl_certificate")
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ struct Text {
     name: &'static str,
     pem: String,
     error: Option<&'static str>,
+    /// What is said of the part of it that Node ignores.
+    damage: Option<&'static str>,
     node_accepts: bool,
 }
 
@@ -29,7 +31,12 @@ fn texts(root: &Made) -> Vec<Text> {
     let trusted = armour("TRUSTED CERTIFICATE", &[&root.der[..], &[0x30, 0]].concat());
     let list = armour("X509 CRL", &[0x30, 0]);
     let past = pem(&[&Made::root("Past", |params| (params.not_before, params.not_after) = days(-10, -1))]);
-    let text = |name, pem: String, error, node_accepts| Text { name, pem, error, node_accepts };
+    let text = |name, pem: String, error, node_accepts| Text { name, pem, error, damage: None, node_accepts };
+    let in_part =
+        |name, pem: String, damage, node_accepts| Text { name, pem, error: None, damage: Some(damage), node_accepts };
+    let spaced = good.trim().replace('\n', " ");
+    let sparse: String = good.lines().map(|line| format!("{line}\n\n")).collect();
+    let list_not_base64 = armour("X509 CRL", b"x").replace("eA==", "!!!!");
     let broken = |problem| Some(problem);
     vec![
         text("one", good.clone(), None, true),
@@ -46,15 +53,27 @@ fn texts(root: &Made) -> Vec<Text> {
         text("label of OpenSSL, with notes", trusted, None, true),
         text("label of OpenSSL, without notes", good.replace("CERTIFICATE", "TRUSTED CERTIFICATE"), None, true),
         text("a list before it", format!("{list}{good}"), None, true),
-        text("nothing", " ".to_owned(), broken("has no `-----BEGIN"), false),
-        text("base64 alone", body, broken("has no `-----BEGIN"), false),
+        text("nothing", " ".to_owned(), broken("it is empty"), false),
+        text("base64 alone", body, broken("without its first and last line"), false),
+        text("a path", "/etc/ssl/ca.pem".to_owned(), broken("path of a file"), false),
+        text("a URL", "https://example.com/ca.pem".to_owned(), broken("it is a URL"), false),
+        text("a web page", "<!DOCTYPE html><html></html>".to_owned(), broken("HTML page"), false),
+        text("spaces for line ends", spaced.clone(), broken("line ends became spaces"), false),
+        text("carriage returns alone", good.replace('\n', "\r"), broken("carriage returns alone"), false),
+        text("empty lines within", sparse, broken("an empty line in it"), false),
+        text("empty line after the first", good.replacen('\n', "\n\n", 1), None, true),
+        text("two on one line", format!("{}{good}", good.trim()), broken("something else follows"), false),
+        text("a damaged list before it", format!("{list_not_base64}{good}"), broken("not base64"), false),
+        in_part("a damaged list after it", format!("{good}{list_not_base64}"), "not base64", true),
+        in_part("spaces for line ends, then it", format!("{other}{spaced}\n{good}"), "became spaces", true),
         text("indented and trimmed", indented.trim().to_owned(), broken("start of a line"), false),
-        text(
+        in_part(
             "indented, another first",
             format!("{other}{indented}"),
-            broken("block number 2 is damaged: its first and last"),
+            "block number 2 is damaged: its first and last",
             false,
         ),
+        in_part("indented between two", format!("{other}{indented}{good}"), "its first and last", true),
         text("indented", format!("#\n{indented}"), broken("start of a line"), false),
         text("text on its first line", format!("ca: {good}"), broken("start of a line"), false),
         text("escaped line ends", good.replace('\n', "\\n"), broken("instead of real line ends"), false),
@@ -66,9 +85,10 @@ fn texts(root: &Made) -> Vec<Text> {
             broken("block number 1 is damaged: it is not base64"),
             false,
         ),
-        text("broken block after it", format!("{good}{not_base64}"), broken("block number 2 is damaged"), true),
+        in_part("broken block after it", format!("{good}{not_base64}"), "block number 2 is damaged", true),
+        in_part("broken block between", format!("{other}{not_base64}{good}"), "block number 2 is damaged", false),
         text("cut block before it", format!("{cut}{good}"), broken("its `-----END` line is missing"), false),
-        text("cut block after it", format!("{good}{cut}"), broken("its `-----END` line is missing"), true),
+        in_part("cut block after it", format!("{good}{cut}"), "its `-----END` line is missing", true),
         text(
             "something else before it",
             format!("{}{good}", armour("CERTIFICATE", &[0x30, 0])),
@@ -100,16 +120,22 @@ async fn pem_is_read_as_node_reads_it() {
         let name = text.name;
         match (Certificates::parse(&text.pem), text.error) {
             (Ok(ca), None) => {
+                let damage = ca.damage().map(ToString::to_string);
+                match (&damage, text.damage) {
+                    (None, None) => {}
+                    (Some(damage), Some(part)) => assert!(damage.contains(part), "{name}: {damage}"),
+                    (found, expected) => panic!("{name}: {found:?}, expected {expected:?}"),
+                }
                 let tls = Tls::Verified { ca: Some(ca) };
                 let refusal = login(&target("db.test", port, tls), PATIENT).await.unwrap_err();
-                assert_eq!(refusal.stage, Stage::Login, "{name}: {:?}", refusal.reason);
+                assert_eq!(refusal.stage == Stage::Login, text.node_accepts, "{name}: {:?}", refusal.reason);
             }
             (Err(error), Some(part)) => assert!(error.to_string().contains(part), "{name}: {error}"),
             (read, expected) => panic!("{name}: {read:?}, expected {expected:?}"),
         }
     }
     let questions: Vec<_> =
-        texts.iter().map(|text| Question { port, host: "db.test", given: Some(&text.pem) }).collect();
+        texts.iter().map(|text| Question { port, host: "db.test", given: Some(&text.pem), verified: true }).collect();
     let Some(answers) = tokio::task::block_in_place(|| node::ask(&questions)) else {
         eprintln!("no `node` on PATH: the readings were not compared with it");
         return;
@@ -137,7 +163,7 @@ fn a_bundle_needs_a_root() {
     assert_eq!(error(&[&leaf]), no_root("db.test", "One", false));
     assert_eq!(error(&[&leaf, &one]), no_root("db.test", "One", false));
     assert_eq!(error(&[&one]), no_root("One", "Root", true));
-    assert!(error(&[&leaf]).to_string().contains("the own certificate of a server"));
+    assert!(error(&[&leaf]).to_string().contains("a server's own certificate"));
     assert!(error(&[&one]).to_string().contains("an intermediate authority"));
     assert!(Certificates::parse(&pem(&[&leaf, &one, &root])).is_ok());
 }

@@ -130,8 +130,11 @@ fn each_broken_rule_is_said_once_at_its_own_argument() {
         ("password_wo_version", number("-1"), "0 or more"),
         ("password_wo_version", number("1.5"), "0 or more"),
         ("password_wo_version", number("1e30"), "0 or more"),
-        ("ssl_certificate", "".into(), "it has no `-----BEGIN CERTIFICATE-----` block"),
-        ("ssl_certificate", "/etc/ca.pem".into(), "it has no `-----BEGIN CERTIFICATE-----` block"),
+        ("ssl_certificate", "".into(), "it is empty. Remove the line"),
+        ("ssl_certificate", "/etc/ca.pem".into(), "the path of a file"),
+        ("ssl_certificate", "<!DOCTYPE html><html></html>".into(), "an HTML page"),
+        ("ssl_certificate", "https://example.com/ca.pem".into(), "it is a URL"),
+        ("ssl_certificate", pem().replace('\n', " ").into(), "its line ends became spaces"),
         ("ssl_certificate", format!("{}{key}", pem()).into(), "it contains a private key"),
         ("ssl_certificate", damaged.into(), "block number 1 is damaged: it is not base64"),
     ] {
@@ -196,6 +199,16 @@ fn one_password_and_its_version() {
         let found = check(&config);
         let places: Vec<_> = found.iter().map(|one| one.path.clone().unwrap().to_string()).collect();
         assert_eq!(places, expected.into_iter().collect::<Vec<_>>(), "{config:?}");
+    }
+}
+
+#[test]
+fn a_damaged_block_after_a_usable_one_is_a_warning() {
+    let damaged = format!("{}{}", pem(), pem().replacen("MII", "!!!", 1));
+    let (severity, place, text) = only(&with(&[("ssl_certificate", damaged.into())]));
+    assert_eq!((severity, place.as_str()), (Severity::Warning, "ssl_certificate"));
+    for part in ["1 usable certificate,", "block number 2 is damaged: it is not base64", "everything after it"] {
+        assert!(text.contains(part), "{text}");
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `judgement` | whether a server's certificate is good, as the service sees it |
 //! | `certificates`, `presented`, `certificate_problem` | what a person gives, what a server shows, what is wrong with it |
 //! | `not_pem` | what people give in place of a certificate |
+//! | `saslprep` | passwords that clients rewrite |
 //! | `address`, `network` | what is never contacted, and what belongs to somebody's own network |
 //! | `privileges` | what a login may change, as the catalogs say |
 //! | `failure`, `server_error` | what libraries report, and what servers say, turned into a reason |
@@ -38,6 +39,7 @@ mod privileges;
 mod properties;
 mod reason;
 mod refusal;
+mod saslprep;
 mod server_error;
 mod target;
 mod text;
@@ -57,6 +59,7 @@ pub use self::privileges::{
 };
 pub use self::reason::{Blame, Class, Insecure, Reason, Scope, Stage};
 pub use self::refusal::{Endpoint, Refusal};
+pub use self::saslprep::is_changed_by_saslprep;
 pub use self::server_error::ServerError;
 pub use self::target::{Address, Target, Tls};
 pub use self::words::Statement;

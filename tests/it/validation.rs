@@ -124,6 +124,40 @@ fn unreachable_decides_what_it_means() {
 }
 
 #[test]
+fn warns_of_a_password_that_saslprep_changes() {
+    const CHANGED: &str = "hunter2\u{a0}wait…";
+    let mut scene = Scene::new();
+    scene.postgres.sql(&format!("ALTER ROLE \"{}\" PASSWORD '{CHANGED}'", scene.role));
+    scene.workspace.set("TF_VAR_password", CHANGED);
+    scene.configure(&[]);
+    let plan = scene.workspace.plan().expect(2);
+    plan.says(&["Warning: The KMS may fail with the password of orders-db", "SASLprep"]);
+    assert!(!plan.text.contains("hunter2"), "{}", plan.text);
+    assert_eq!(scene.logins(), 1, "PostgreSQL itself replaces them");
+
+    // Without credentials to be sent nothing is said.
+    scene.workspace.apply().expect(0);
+    scene.configure(&[("description", "\"another\"")]);
+    let plan = scene.workspace.plan().expect(2);
+    assert!(!plan.text.contains("SASLprep"), "{}", plan.text);
+}
+
+#[test]
+fn a_bundle_with_a_damaged_block_is_used_in_part() {
+    let scene = Scene::new();
+    let good = scene.postgres.ca_pem().trim();
+    let cut = good.lines().take(3).collect::<Vec<_>>().join("\n");
+    scene.configure(&[("ssl_certificate", "file(\"bundle.pem\")")]);
+    scene.workspace.write("bundle.pem", &format!("{good}\n{cut}\n"));
+    scene.workspace.plan().expect(2).says(&[
+        "Warning: Part of `ssl_certificate` is ignored",
+        "1 usable certificate, but its block number 2 is damaged",
+    ]);
+    scene.workspace.write("bundle.pem", &format!("{cut}\n{good}\n"));
+    scene.workspace.plan().expect(1).says(&["Error: Invalid certificate", "its block number 1 is damaged"]);
+}
+
+#[test]
 fn modes_decide_when_and_how_hard() {
     let scene = Scene::new();
     let wrong = [("password_wo", "\"wrong\"")];

@@ -181,3 +181,16 @@ pub(crate) fn certificate_expires(connection: &str, day: &str, left: Option<Dura
     )
     .at("ssl_certificate")
 }
+
+/// A password of characters that PostgreSQL's clients replace, and older versions of the KMS's driver do not.
+pub(crate) fn changed_by_saslprep(connection: &str, argument: &'static str) -> Diagnostic {
+    Diagnostic::warning(
+        format!("The KMS may fail with the password of {connection}"),
+        "The password has characters that PostgreSQL and its clients replace before they use it (SASLprep): no-break spaces \
+         and hyphens, ellipses, or accents as characters of their own. The login check replaces them, too. Older versions of \
+         the KMS's driver (Node's `pg`: 8.11.3 for example, unlike 8.23.1) do not, and PostgreSQL rejects their password \
+         (28P01). Which version the KMS uses is not known from here.\n\nUse a password of ASCII characters."
+            .to_owned(),
+    )
+    .at(argument)
+}

@@ -3,13 +3,16 @@
 use time::OffsetDateTime;
 
 use crate::kms::{NewCredentials, Reply};
-use crate::postgres::{Reason, Refusal, Statement, reason_of_driver};
+use crate::postgres::{Reason, Refusal, Statement, is_changed_by_saslprep, reason_of_driver};
 use crate::terraform::diagnostic::{Diagnostic, Path};
 use crate::text::shown;
 
 use super::database::{argument, capitalized, cured_by_this_run, to_be_run};
 use super::sentence;
 use super::service::Attempt;
+
+const SASLPREP: &str = "The characters of the password: it has some that PostgreSQL and its clients replace (SASLprep: no-break \
+                        spaces and hyphens, ellipses, accents) and older drivers of the KMS do not. Use ASCII characters.";
 
 /// What is to be told of it.
 struct Finding {
@@ -34,7 +37,13 @@ pub(super) fn refusal(
     let other = || Reason::OtherServerError { sqlstate: String::new(), message: message.to_owned() };
     let about = told(reason.clone().unwrap_or_else(other));
     let finding = match reason {
-        Some(_) => everywhere(&about, attempt),
+        Some(reason) => {
+            let mut finding = everywhere(&about, attempt);
+            if reason == Reason::PasswordRefused && is_changed_by_saslprep(sent.password.trimmed().expose()) {
+                finding.check.insert(0, SASLPREP.to_owned());
+            }
+            finding
+        }
         None => from_its_place(message, sent, &format!("`{}`", about.endpoint.name())),
     };
     let answer = Reply { message: String::new(), ..reply.clone() };

@@ -16,7 +16,8 @@ mod service;
 
 pub(crate) use database::{Login, Moved, refusal};
 pub(crate) use elsewhere::{
-    behind_gateway, certificate_expires, internal_address, later_address, mode_lowered, not_checked, why_not_checked,
+    behind_gateway, certificate_expires, changed_by_saslprep, internal_address, later_address, mode_lowered,
+    not_checked, why_not_checked,
 };
 pub(crate) use existing::{Wanted, import_form, moved_incomplete, not_movable, nothing_to_import, several_to_import};
 pub(crate) use incomplete::{password_missing, still_unknown};

@@ -24,6 +24,7 @@ use super::rotation;
 /// # Errors
 /// When the run must stop. Everything else that a person should see is a warning of the call, or a line in the log.
 pub(super) async fn check(call: &Call<Session>, subject: Subject<'_>, phase: Phase) -> Result<(), Diagnostics> {
+    subject.warn_of_saslprep(call, phase);
     let Some(validation) = call.session().validation.with(&subject.planned.validation) else {
         subject.note_not_checked("a validation setting is not known yet");
         return Ok(());
@@ -325,6 +326,16 @@ impl Check<'_> {
 }
 
 impl Subject<'_> {
+    /// A password that this login and the KMS may send in different forms.
+    fn warn_of_saslprep(&self, call: &Call<Session>, phase: Phase) {
+        let password = self.planned.password.known().or_else(|| self.config.password_wo.known());
+        let changed = password.is_some_and(|password| postgres::is_changed_by_saslprep(password.trim()));
+        if changed && phase == Phase::Plan && self.purpose == Purpose::Credentials {
+            let argument = self.planned.password_argument(self.config);
+            call.warn(diagnose::changed_by_saslprep(self.planned.title(), argument));
+        }
+    }
+
     /// The one line per planned write of credentials: silence must mean success.
     fn note(&self, judged: &Judged, class: postgres::Class) {
         let verdict = match (&judged.verdict, class) {

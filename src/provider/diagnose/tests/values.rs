@@ -35,6 +35,23 @@ fn told(message: &str, expected: Expect) {
     expected.assert_eq(&shown(&from_kms::refusal(sending(&credentials), &credentials, message, &reply, at)));
 }
 
+#[test]
+fn a_password_that_drivers_send_in_two_forms() {
+    let message = "password authentication failed for user \"kms_role\"";
+    let first_cause = |password: &str| {
+        let credentials = NewCredentials { password: Secret::new(password), ..credentials() };
+        let reply = reply(400, "BadRequest", "");
+        let at = datetime!(2026-01-02 03:04:05 UTC);
+        let text = shown(&from_kms::refusal(sending(&credentials), &credentials, message, &reply, at));
+        let cause = text.lines().find_map(|line| line.trim().strip_prefix("- ")).unwrap().to_owned();
+        (cause.contains("SASLprep"), text.contains("hunter2"))
+    };
+    assert_eq!(first_cause("hunter2\u{a0}hunter2"), (true, false));
+    // The KMS trims it.
+    assert_eq!(first_cause("hunter2\u{a0}"), (false, false));
+    assert_eq!(first_cause("hünter2"), (false, false));
+}
+
 fn database_refused(message: &str) -> Error {
     let reply = reply(400, "BadRequest", &format!("Unable to validate connection: {message}"));
     Error::DatabaseRefused { step: Step::Login, message: message.to_owned(), reply }

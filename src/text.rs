@@ -34,7 +34,7 @@ pub fn sentence(text: &str, max: usize) -> String {
 /// Returns the text, or its first `max` characters and an ellipsis.
 pub fn shortened(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
         None => text.to_owned(),
     }
 }
@@ -146,6 +146,7 @@ mod tests {
         }
         assert_eq!(lines("a\nb\rc\u{1b}"), "a\nb\\rc\\u{1b}");
         assert_eq!(sentence(" a\r\n  b\tc\u{200b} ", 100), r"a b c\u{200b}");
+        assert_eq!(sentence("much much", 5), "much…");
         assert_eq!(sentence(&"é".repeat(500), 400).chars().count(), 401);
     }
 

@@ -27,10 +27,24 @@ const MIN_ENCODED: usize = 6;
 /// Knows the secrets that a server was told and could send back.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    /// Longest first, so that a secret that holds another one goes as a whole.
-    secrets: Vec<Secret>,
-    /// What stands for a secret as a whole in an encoding that hides where its characters are; longest first.
-    encoded: Vec<Secret>,
+    /// Longest first, so that what holds another secret goes as a whole.
+    needles: Vec<Needle>,
+}
+
+/// What is looked for.
+#[derive(Clone)]
+enum Needle {
+    /// A secret, whose characters may each have another spelling.
+    Characters(Secret),
+    /// A secret in an encoding that hides where its characters are.
+    Encoded(Secret),
+}
+
+impl Needle {
+    fn text(&self) -> &str {
+        let (Self::Characters(text) | Self::Encoded(text)) = self;
+        text.expose()
+    }
 }
 
 impl Redactor {
@@ -43,18 +57,15 @@ impl Redactor {
             if secret.is_empty() {
                 continue;
             }
-            redactor.encoded.extend(encodings(&secret));
+            redactor.needles.extend(encodings(&secret).map(Needle::Encoded));
             // In a text that is not UTF-8 elsewhere, and so is read as Latin-1.
             if !secret.expose().is_ascii() {
                 let by_bytes: String = secret.expose().bytes().map(char::from).collect();
-                redactor.secrets.push(Secret::new(by_bytes));
+                redactor.needles.push(Needle::Characters(Secret::new(by_bytes)));
             }
-            redactor.secrets.push(secret);
+            redactor.needles.push(Needle::Characters(secret));
         }
-        for needles in [&mut redactor.secrets, &mut redactor.encoded] {
-            needles.sort_by_key(|needle| std::cmp::Reverse(needle.expose().len()));
-            needles.dedup();
-        }
+        redactor.needles.sort_by_key(|needle| std::cmp::Reverse(needle.text().len()));
         redactor
     }
 
@@ -78,15 +89,17 @@ impl Redactor {
         let cut = raw.get(..LOOK_AT);
         let masked = self.masked(&String::from_utf8_lossy(cut.unwrap_or(raw)));
         // The cut may go through a secret, whose beginning would then stand at the end.
-        let longest = self.secrets.first().map_or(0, |secret| secret.expose().len());
+        let longest = self.needles.first().map_or(0, |needle| needle.text().len());
         let doubtful = cut.map_or(0, |_| longest * MAX_SPELLING);
         let safe = masked.chars().count().saturating_sub(doubtful);
         text::sentence(&masked.chars().take(safe).collect::<String>(), MAX_BEGINNING)
     }
 
     fn masked(&self, raw: &str) -> String {
-        let text = self.encoded.iter().fold(raw.to_owned(), |text, needle| text.replace(needle.expose(), MASK));
-        self.secrets.iter().fold(text, |text, secret| masked(&text, secret.expose()))
+        self.needles.iter().fold(raw.to_owned(), |text, needle| match needle {
+            Needle::Characters(secret) => masked(&text, secret.expose()),
+            Needle::Encoded(encoded) => text.replace(encoded.expose(), MASK),
+        })
     }
 }
 
@@ -233,7 +246,7 @@ fn json(text: &str, character: char) -> Option<usize> {
 }
 
 /// A secret in hex, and in base64 as a part of something longer: there it begins at one of three places of a group.
-fn encodings(secret: &Secret) -> Vec<Secret> {
+fn encodings(secret: &Secret) -> impl Iterator<Item = Secret> {
     let bytes = secret.expose().as_bytes();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut found = vec![hex.to_uppercase(), hex];
@@ -246,7 +259,7 @@ fn encodings(secret: &Secret) -> Vec<Secret> {
         }
     }
     found.retain(|text| text.len() >= MIN_ENCODED);
-    found.into_iter().map(Secret::new).collect()
+    found.into_iter().map(Secret::new)
 }
 
 #[cfg(test)]
@@ -287,6 +300,13 @@ mod tests {
         ] {
             assert_eq!(redactor(secret).text(raw), expected, "{raw}");
         }
+    }
+
+    #[test]
+    fn masks_a_secret_that_encodes_another_as_a_whole() {
+        let encoded = STANDARD.encode("token=hunter2; more");
+        let redactor = Redactor::new(&[Secret::new("hunter2"), Secret::new(&encoded)]);
+        assert_eq!(redactor.text(&format!("{encoded} and hunter2")), "******** and ********");
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn answers() -> Vec<(Fault, Vec<&'static str>)> {
         (Fault::WrongTypes, vec![wrong, "invalid type", json, "begins with `{\"appConnection"]),
         (Fault::Nested, vec![wrong, json, "begins with `[[[[[["]),
         (Fault::Endless, vec!["answered 200, with more than", "bytes", json]),
-        (Fault::Bomb, vec![wrong, json, "begins with `\u{fffd}"]),
+        (Fault::Bomb, vec![wrong, json, "begins with `\\u{1f}\u{fffd}"]),
     ]
 }
 

@@ -237,11 +237,11 @@ fn harmful_texts() {
         "sqlstate_of_its_own",
         vec![Read, Send(error("SFATAL|VFATAL|C\x1b[1m|Modd|"))],
         expect![[r#"
-        error: The database refused the login, at host
-        `localhost:PORT` refused the login: odd ([1m).
-        Check:
-          - The server's log at that time.
-    "#]],
+            error: The database refused the login, at host
+            `localhost:PORT` refused the login: odd (\u{1b}[1m).
+            Check:
+              - The server's log at that time.
+        "#]],
     );
     row(
         "empty_error",

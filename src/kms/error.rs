@@ -228,9 +228,16 @@ impl Error {
     /// words tell.
     pub fn is_crowded_database(&self) -> bool {
         let Self::DatabaseRefused { step: Step::Login, message, .. } = self else { return false };
-        ["too many connections", "too many clients", "remaining connection slots", "no more connections allowed"]
-            .iter()
-            .any(|text| message.contains(text))
+        [
+            "too many connections",
+            "too many clients",
+            "remaining connection slots",
+            "no more connections allowed",
+            "Max client connections reached",
+            "max clients reached",
+        ]
+        .iter()
+        .any(|text| message.contains(text))
     }
 
     /// What the service itself said, if it said something.

@@ -51,6 +51,21 @@ const fn v6(segments: [u16; 8], bits: u8) -> Network {
     Network::new(IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)), bits)
 }
 
+/// Returns a host name in the form that DNS and certificates carry: an international name in ASCII (`xn--…`), as Node converts
+/// it (UTS 46), and any other host unchanged.
+pub fn ascii_host(host: &str) -> String {
+    if host.is_ascii() {
+        return host.to_owned();
+    }
+    idna::domain_to_ascii(host).unwrap_or_else(|_| host.to_owned())
+}
+
+/// Returns a host name in the form that a user writes: the opposite of [`ascii_host`].
+pub(super) fn written_host(host: &str) -> String {
+    let (written, valid) = idna::domain_to_unicode(host);
+    if valid.is_ok() && host.to_ascii_lowercase().contains("xn--") { written } else { host.to_owned() }
+}
+
 /// Whether a service refuses to connect there unless it is told to allow its own network.
 pub fn is_internal(address: IpAddr) -> bool {
     INTERNAL.iter().any(|network| network.contains(address))

@@ -100,7 +100,7 @@ fn violation_reason(violation: &Violation, encrypted: bool) -> Reason {
         Violation::Insecure(how) => Reason::InsecureAuthentication { how: *how, encrypted },
         Violation::Unsupported(method) => Reason::UnsupportedAuthentication { method: printable(method) },
         Violation::Unknown(number) => Reason::UnknownAuthentication { number: *number },
-        Violation::Unreadable(_) => Reason::Protocol { detail: violation.to_string() },
+        Violation::Unreadable(_) | Violation::Truncated(_) => Reason::Protocol { detail: violation.to_string() },
         Violation::TooManyIterations(count) => Reason::TooManyIterations { count: *count },
         Violation::TooMuch => Reason::Protocol { detail: "more data than any login takes".to_owned() },
     }

@@ -37,6 +37,9 @@ pub(super) enum Violation {
     /// in its own encoding.
     #[error("an error that is not UTF-8 or not complete")]
     Unreadable(Vec<u8>),
+    /// An authentication request without the data that belongs to it. Named as in the protocol's documentation.
+    #[error("a truncated `{0}` message")]
+    Truncated(&'static str),
     #[error("{0} SCRAM iterations")]
     TooManyIterations(u32),
     #[error("too much data")]
@@ -180,8 +183,8 @@ impl Scan {
 
     /// Judges an authentication request; `true` when the server lets us in.
     fn authentication(&mut self, body: &[u8]) -> Result<bool, Violation> {
-        let (code, data) =
-            body.split_first_chunk().map_or((u32::MAX, body), |(code, data)| (u32::from_be_bytes(*code), data));
+        let (code, data) = body.split_first_chunk().ok_or(Violation::Truncated("Authentication"))?;
+        let code = u32::from_be_bytes(*code);
         self.asked |= code != 0;
         let verdict = self.answerable(code, data);
         // These are answered with the password or a proof of it.
@@ -194,6 +197,10 @@ impl Scan {
         let refuse = |insecure| if self.safe { Ok(false) } else { Err(Violation::Insecure(insecure)) };
         match code {
             0 => Ok(true),
+            5 if data.len() < 4 => Err(Violation::Truncated("AuthenticationMD5Password")),
+            10 if data.iter().all(|byte| *byte == 0) => Err(Violation::Truncated("AuthenticationSASL")),
+            11 if data.is_empty() => Err(Violation::Truncated("AuthenticationSASLContinue")),
+            12 if data.is_empty() => Err(Violation::Truncated("AuthenticationSASLFinal")),
             3 => refuse(Insecure::ClearText),
             5 => refuse(Insecure::Md5),
             10 => {
@@ -322,7 +329,12 @@ mod tests {
         for (bytes, expected) in [
             (request(7, ""), unsupported("GSSAPI")),
             (request(13, ""), Err(Violation::Unknown(13))),
-            (message(b'R', b""), Err(Violation::Unknown(u32::MAX))),
+            (message(b'R', b""), Err(Violation::Truncated("Authentication"))),
+            (message(b'R', b"\0\0\0"), Err(Violation::Truncated("Authentication"))),
+            (request(5, "sal"), Err(Violation::Truncated("AuthenticationMD5Password"))),
+            (request(10, "\0"), Err(Violation::Truncated("AuthenticationSASL"))),
+            (request(11, ""), Err(Violation::Truncated("AuthenticationSASLContinue"))),
+            (request(12, ""), Err(Violation::Truncated("AuthenticationSASLFinal"))),
             (request(10, "OAUTHBEARER\0\0"), unsupported("OAUTHBEARER")),
             (request(10, "SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"), Ok(())),
             (request(11, "r=a,s=b,i=100000"), Ok(())),

@@ -23,7 +23,7 @@ use super::failure::{Failure, client_failure, foreign, tls_failure};
 use super::guard::Guard;
 use super::privileges;
 use super::text::printable;
-use super::{Endpoint, Facts, Reason, Refusal, ServerError, Stage, Target, Tls, Unanswered, address, tls};
+use super::{Endpoint, Facts, Reason, Refusal, Stage, Target, Tls, Unanswered, address, tls};
 
 /// A login that came about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +172,9 @@ impl Attempt {
         if let Ok(ip) = dialled.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, dialled.port)]);
         }
-        if dialled.host.is_empty() || dialled.host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
+        if dialled.host.is_empty()
+            || dialled.host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/' || !c.is_ascii())
+        {
             return Err(Stage::Dns.failed(Reason::UnusableHost));
         }
         let failed = |detail: &str| Stage::Dns.failed(Reason::DnsFailed { detail: printable(detail) });
@@ -335,27 +337,16 @@ async fn ask_for_tls(socket: &mut TcpStream) -> Result<(), Failure> {
     }
 }
 
-/// A server that is too old or too busy to answer the question sends an error at once.
+/// A server that is too old or too busy to answer the question sends an error at once. So may anybody in between: what it
+/// says is not the server's word.
 async fn error_instead_of_answer(socket: &mut TcpStream) -> Failure {
-    const LONGEST: usize = 32 * 1024;
+    const MAX_ERROR_SIZE: u32 = 32 * 1024;
     let stage = Stage::SslRequest;
-    let length = match socket.read_u32().await {
-        Ok(length) => length,
-        Err(error) => return stage.broken(&error),
-    };
-    let said = match (length as usize).checked_sub(4) {
-        Some(body) if body <= LONGEST => {
-            let mut body = vec![0; body];
-            match socket.read_exact(&mut body).await {
-                Ok(_) => ServerError::from_body(&body, ""),
-                Err(error) => return stage.broken(&error),
-            }
-        }
-        _ => None,
-    };
-    match said {
-        Some(error) => stage.said(error, false),
-        None => foreign_answer(stage, [&b"E"[..], &length.to_be_bytes()].concat(), socket).await,
+    match socket.read_u32().await {
+        Ok(4..=MAX_ERROR_SIZE) => stage.failed(Reason::TlsNotNegotiated),
+        // Not the length of a message: another protocol, such as one that says `ERROR`.
+        Ok(other) => foreign_answer(stage, [&b"E"[..], &other.to_be_bytes()].concat(), socket).await,
+        Err(error) => stage.broken(&error),
     }
 }
 

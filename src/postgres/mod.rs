@@ -46,7 +46,7 @@ mod text;
 mod tls;
 mod words;
 
-pub use self::address::{is_internal, is_loopback, is_private};
+pub use self::address::{ascii_host, is_internal, is_loopback, is_private};
 pub use self::certificate_problem::{CertificateProblem, Fault, Link, Trust};
 pub use self::certificates::{CertificateError, Certificates, Damage};
 pub use self::driver::reason_of_driver;

@@ -106,6 +106,9 @@ pub enum Reason {
     Closed { stage: Stage, reset: bool },
     /// The server answered that it has no TLS.
     TlsNotOffered,
+    /// An error came in place of the answer to the request for TLS. Nobody has proved to be the server by then, so its text
+    /// is not kept (CVE-2024-10977).
+    TlsNotNegotiated,
     /// The other side does not speak PostgreSQL.
     NotPostgres { protocol: Option<&'static str>, first: Vec<u8> },
     /// The server's certificate.
@@ -136,7 +139,15 @@ pub enum Reason {
     NoSuchTenant,
     /// A proxy that logs in with passwords of its own (Amazon RDS Proxy) has none for this role.
     UnknownToProxy,
-    /// A service that finds its customers by the name that TLS asks for (Neon) was not told one.
+    /// A managed service has reached a quota of the account, or its endpoint is disabled.
+    ServiceSuspended,
+    /// A pooler (pgcat, Odyssey) has no pool for this role and database.
+    NoPool,
+    /// The account of the role has expired or is locked.
+    AccountExpired,
+    /// A service wants the name of the server behind that of the role (Azure Database, single server).
+    RoleWithoutServer,
+    /// A service that finds its customers by the name that TLS asks for (Neon, CockroachDB) was not told one.
     HostNotTold { encrypted: bool },
     /// The server lets nobody from here try for a while, after failed logins.
     Throttled,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::address::written_host;
 use super::{Address, Blame, Class, Reason, ServerError, Stage, Statement, Target, Trust};
 use crate::text::shown;
 
@@ -173,9 +174,9 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Endpoint {
-    /// `host:port`, with brackets around IPv6.
+    /// `host:port`, with brackets around IPv6. An international name stands as a user writes it.
     pub fn name(&self) -> String {
-        Address { host: self.host.clone(), port: self.port }.to_string()
+        Address { host: written_host(&self.host), port: self.port }.to_string()
     }
 }
 
@@ -183,6 +184,9 @@ impl fmt::Display for Endpoint {
     /// The name, what was dialled instead, and the address.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "`{}`", self.name())?;
+        if written_host(&self.host) != self.host {
+            write!(formatter, ", in DNS and certificates `{}`", shown(&self.host))?;
+        }
         if let Some(dialled) = &self.overridden {
             write!(formatter, ", dialled as `{dialled}`")?;
         }

@@ -153,15 +153,70 @@ fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
     let says = |parts: &[&str]| parts.iter().any(|part| low.contains(part));
     if says(&["tenant or user not found", "tenant/user ", "(enotfound)", "(enoidentifier)", "no tenant identifier"]) {
         Some(Reason::NoSuchTenant)
-    } else if says(&["endpoint id is not specified"]) {
+    } else if says(&["endpoint id is not specified", "missing cluster"])
+        || says(&["codeparamsroutingfailed"]) && !says(&["requires encryption"])
+    {
         Some(Reason::HostNotTold { encrypted })
+    } else if says(&[
+        "time quota",
+        "transfer quota",
+        "exceeded the quota",
+        "endpoint is disabled",
+        "endpoint has been disabled",
+    ]) {
+        Some(Reason::ServiceSuspended)
+    } else if says(&[
+        "max client connections reached",
+        "max clients reached",
+        "emaxconn",
+        "number of client connections to the proxy exceeded",
+        "too many active clients",
+    ]) || low.contains("odyssey") && low.contains("too many")
+    {
+        Some(Reason::TooManyConnections(Scope::Pooler))
+    } else if says(&["no pool configured"]) || says(&["route for"]) && says(&["not found"]) {
+        Some(Reason::NoPool)
+    } else if says(&[
+        "could not get connection from the pool",
+        "failed to get remote server",
+        "timed-out waiting to acquire database connection",
+    ]) {
+        Some(Reason::PoolerWithoutServer)
+    } else if says(&["iam authentication", "iam is allowed", "only iam"]) {
+        Some(Reason::UnsupportedAuthentication { method: "an IAM token".to_owned() })
+    } else if says(&["access token", "user token for role", "aadsts"]) {
+        Some(Reason::UnsupportedAuthentication { method: "a Microsoft Entra token".to_owned() })
+    } else if says(&["username should be in"]) {
+        Some(Reason::RoleWithoutServer)
+    } else if says(&[
+        "account has expired",
+        "account is expired",
+        "account expired",
+        "password has expired",
+        "account is locked",
+    ]) {
+        Some(Reason::AccountExpired)
+    } else if says(&["password that was provided for the role"]) {
+        Some(Reason::PasswordRefused)
     } else if says(&["has no credentials for the role"]) {
         Some(Reason::UnknownToProxy)
-    } else if says(&["connection throttled", "too many login attempts", "too many authentication"]) {
+    } else if says(&[
+        "connection throttled",
+        "too many login attempts",
+        "too many authentication",
+        "circuit breaker",
+        "rate of connection to proxy",
+    ]) {
         Some(Reason::Throttled)
     } else if !encrypted
         && (text.starts_with("SSL required")
-            || says(&["ssl connection required", "ssl connection is required", "requires tls connections"]))
+            || says(&[
+                "ssl connection required",
+                "ssl connection is required",
+                "requires tls connections",
+                "connection is insecure",
+                "server requires encryption",
+            ]))
     {
         Some(Reason::TlsRequired)
     } else {
@@ -271,6 +326,62 @@ mod tests {
             ("08006", "(ENOIDENTIFIER) no tenant identifier provided", Reason::NoSuchTenant),
             ("XX000", "The endpoint ID is not specified. Either upgrade", Reason::HostNotTold { encrypted: false }),
             ("53300", "connection throttled from IP address \"192.0.2.1\": too many login attempts", Reason::Throttled),
+            ("28000", "connection is insecure (try using `sslmode=require`)", Reason::TlsRequired),
+            ("XX000", "Max client connections reached", Reason::TooManyConnections(Scope::Pooler)),
+            (
+                "XX000",
+                "MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size",
+                Reason::TooManyConnections(Scope::Pooler),
+            ),
+            ("08P01", "codeParamsRoutingFailed: missing cluster identifier", Reason::HostNotTold { encrypted: false }),
+            (
+                "XX000",
+                "Your account or project has exceeded the compute time quota. Upgrade your plan to increase limits.",
+                Reason::ServiceSuspended,
+            ),
+            ("XX000", "The endpoint has been disabled. Enable it using Neon API and retry.", Reason::ServiceSuspended),
+            (
+                "28000",
+                "IAM authentication failed for user x. Check the IAM token for this user and try again.",
+                Reason::UnsupportedAuthentication { method: "an IAM token".to_owned() },
+            ),
+            ("08P01", "Timed-out waiting to acquire database connection", Reason::PoolerWithoutServer),
+            (
+                "28000",
+                "Invalid Username specified. The Username should be in <username@hostname> format.",
+                Reason::RoleWithoutServer,
+            ),
+            (
+                "28P01",
+                "The access token has an invalid signature.",
+                Reason::UnsupportedAuthentication { method: "a Microsoft Entra token".to_owned() },
+            ),
+            ("58000", "No pool configured for database: \"a\", user: \"x\"", Reason::NoPool),
+            (
+                "28000",
+                "IAM is allowed only with SSL connections.",
+                Reason::UnsupportedAuthentication { method: "an IAM token".to_owned() },
+            ),
+            ("28P01", "The password that was provided for the role x is wrong.", Reason::PasswordRefused),
+            (
+                "53300",
+                "The maximum number of client connections to the proxy exceeded the limit",
+                Reason::TooManyConnections(Scope::Pooler),
+            ),
+            ("53300", "Rate of connection to proxy exceeded the limit", Reason::Throttled),
+            (
+                "28P01",
+                "Azure AD user token for role[x] is neither an AAD_AUTH_TOKENTYPE_APP_USER",
+                Reason::UnsupportedAuthentication { method: "a Microsoft Entra token".to_owned() },
+            ),
+            ("XX000", "(ECIRCUITBREAKER) too many authentication failures", Reason::Throttled),
+            ("08004", "codeParamsRoutingFailed: server requires encryption", Reason::TlsRequired),
+            ("58000", "could not get connection from the pool", Reason::PoolerWithoutServer),
+            ("08006", "odyssey: ce91d23e: route for 'a.x' is not found", Reason::NoPool),
+            ("53300", "odyssey: c1: too many tcp connections", Reason::TooManyConnections(Scope::Pooler)),
+            ("28000", "the account has expired", Reason::AccountExpired),
+            ("XX000", "Circuit breaker open: Failed to retrieve database credentials", Reason::Throttled),
+            ("28P01", "password authentication failed for user \"access token\"", Reason::PasswordRefused),
             ("XX000", "disk failed", error("XX000", "disk failed").other()),
             ("22023", "odd", error("22023", "odd").other()),
         ] {

@@ -95,6 +95,11 @@ impl Reason {
             Self::TlsNotOffered => row(Definite, SslEnabled, format!("{server} does not offer TLS"))
                 .check("Turn TLS on there: `ssl = on` with a certificate and a key; PgBouncer: `client_tls_sslmode`.")
                 .check("Or set `ssl_enabled = false`, if everybody on the way may read the data."),
+            Self::TlsNotNegotiated => {
+                row(Unreachable, SslEnabled, format!("TLS could not be negotiated with {server}: it sent an error instead"))
+                    .check("The server's log at that time. Its error came before TLS, so it proves nothing and is left out.")
+                    .check("A server with too many connections or too little memory answers so: try again.")
+            }
             Self::NotPostgres { protocol, first } => {
                 let answer = match protocol {
                     Some(protocol) => format!("it speaks {protocol}"),
@@ -168,7 +173,7 @@ impl Reason {
             .check("On Amazon RDS a member of `rds_iam` logs in with short-lived tokens, never with a password.")
             .check("A role whose password the database itself keeps, let in by `scram-sha-256` in `pg_hba.conf`."),
             Self::RoleRefused => row(Definite, Username, format!("{server} refused role `{role}`"))
-                .check("What the server said, and its log at that time: rules of its own let this role in or not."),
+                .check("The server's message above and its log at that time: the service has its own rules about who may log in."),
             Self::NoSuchTenant => {
                 row(Definite, Username, format!("the pooler at {server} knows no project behind role `{role}`"))
                     .check("The form of the name: Supabase wants `role.project`, such as `postgres.abcdefgh`.")
@@ -180,18 +185,42 @@ impl Reason {
                     .check("Or the database's own endpoint as `host`, where the role's password counts.")
             }
             Self::HostNotTold { encrypted } => {
-                let headline = format!("{server} was not told the name of the host and needs it to find the database");
+                let headline = format!("{server} picks the database by host name, and the connection did not carry one");
                 if *encrypted {
                     row(Definite, host, headline)
-                        .check("The DNS name of the endpoint as `host` (Neon): an IP address does not say it.")
+                        .check("The DNS name of the endpoint as `host` (Neon, CockroachDB): an IP address does not carry it.")
                 } else {
                     row(Definite, SslEnabled, headline)
                         .check("Set `ssl_enabled = true`: this service (Neon) reads the name from the TLS handshake.")
                 }
             }
-            Self::Throttled => row(Unreachable, host, format!("{server} lets nobody from here try for a while"))
-                .check("Too many logins have failed, from this address or as this role: wait some minutes.")
-                .check("Who else tries with an old password; each failure lengthens the wait."),
+            Self::ServiceSuspended => {
+                row(Unreachable, host, format!("the service at {server} has suspended this database"))
+                    .check("The server's message above: a quota of the account, or a disabled endpoint.")
+                    .check("The console of the service: raise the limit or enable the endpoint.")
+            }
+            Self::NoPool => row(
+                Definite,
+                Username,
+                format!("the pooler at {server} has no pool for role `{role}` and database `{database}`"),
+            )
+            .check("The pooler's configuration: its pools (pgcat) or routes (Odyssey) name databases and roles.")
+            .check("The names of role and database, which are case-sensitive."),
+            Self::AccountExpired => {
+                row(Definite, Username, format!("the account of role `{role}` at {server} has expired or is locked"))
+                    .check("The server's message above, and the account in the service's console or directory.")
+            }
+            Self::RoleWithoutServer => {
+                row(Definite, Username, format!("{server} wants the server's name behind role `{role}`"))
+                    .check("The form `role@server` (Azure Database for PostgreSQL, single server).")
+            }
+            Self::Throttled => row(
+                Unreachable,
+                host,
+                format!("{server} is blocking logins for now, after too many failed attempts"),
+            )
+            .check("Failed logins from this address or as this role: wait some minutes.")
+            .check("Other clients with an old password; each failure lengthens the wait."),
             Self::NoSuchDatabase => row(Definite, Database, format!("{server} has no database `{database}`"))
                 .check("The name of the database, upper and lower case included.")
                 .check_if(by_pooler, "The pooler's own list of databases, and the server behind it.")
@@ -285,7 +314,7 @@ impl Reason {
                 let passing = ["08", "53", "57", "58", "XX"].iter().any(|class| sqlstate.starts_with(class));
                 let class = if passing { Unreachable } else { Definite };
                 row(class, host, format!("{server} refused the login: {}", brief(message)))
-                    .check("The server's log at that time.")
+                    .check("The server's message above; the service's status page or the server's log at that time.")
             }
             Self::Protocol { detail } => {
                 row(Unreachable, host, format!("{server} gave an answer that makes no sense in a login: {detail}"))
@@ -308,25 +337,29 @@ fn dns_failed(detail: &str, dialled: &str, host: Blame) -> Row {
         .check("Whether the name exists only in a private zone or VPN that this machine does not see.")
 }
 
+const ACCEPTED_FIRST: &str = "The password was accepted: PostgreSQL checks it before it counts connections.";
+
 fn too_many_connections(scope: Scope, server: &str, host: Blame, about: &Refusal) -> Row {
     let (role, database) = (&about.username, &about.database);
     match scope {
-        Scope::Role => row(Unreachable, Username, format!("role `{role}` has no connection left at {server}"))
-            .check("Who holds the role's connections, and its `CONNECTION LIMIT`; 0 lets nobody in.")
-            .check("The password is right: the server judges it first.")
-            .statement(format!("ALTER ROLE {} CONNECTION LIMIT -1;", quoted(role)), WHO_ALTERS_ROLES),
+        Scope::Role => {
+            row(Unreachable, Username, format!("role `{role}` has reached its connection limit at {server}"))
+                .check("Which sessions the role has open, and its `CONNECTION LIMIT` (0 allows none).")
+                .check(ACCEPTED_FIRST)
+                .statement(format!("ALTER ROLE {} CONNECTION LIMIT -1;", quoted(role)), WHO_ALTERS_ROLES)
+        }
         Scope::Database => {
-            row(Unreachable, Database, format!("database `{database}` has no connection left at {server}"))
-                .check("Who holds its connections, and its `CONNECTION LIMIT`; 0 lets nobody in.")
-                .check("The password is right: the server judges it first.")
+            row(Unreachable, Database, format!("database `{database}` has reached its connection limit at {server}"))
+                .check("Which sessions are open in it, and its `CONNECTION LIMIT` (0 allows none).")
+                .check(ACCEPTED_FIRST)
                 .statement(format!("ALTER DATABASE {} CONNECTION LIMIT -1;", quoted(database)), WHO_OWNS_THE_DATABASE)
         }
         Scope::Server => row(Unreachable, host, format!("{server} has no connection left"))
             .check("`max_connections` of the server, and who is connected: try again when fewer are.")
             .check("Whether the password is right is not known: the server did not come to that."),
-        Scope::Ordinary => row(Unreachable, host, format!("{server} keeps its last connections for administrators"))
-            .check("`max_connections` of the server, and who is connected: try again when fewer are.")
-            .check("The password is right: the server judges it first."),
+        Scope::Ordinary => row(Unreachable, host, format!("{server} has only its reserved connection slots left"))
+            .check("`max_connections` of the server, and which sessions are open: try again when there are fewer.")
+            .check(ACCEPTED_FIRST),
         Scope::Pooler => row(Unreachable, host, format!("the pooler at {server} has no connection left"))
             .check("Try again, or raise the pooler's limits (`max_client_conn`).")
             .check("Whether the password is right is not known: the pooler did not come to that."),

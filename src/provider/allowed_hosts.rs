@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use crate::env;
-use crate::postgres::Network;
+use crate::postgres::{Network, ascii_host};
 use crate::terraform::diagnostic::Diagnostic;
 
 /// What may be contacted.
@@ -76,9 +76,11 @@ impl Entry {
     }
 }
 
-/// Names are the same in upper and lower case, with and without the dot of the root.
+/// Names are the same in upper and lower case, with and without the dot of the root, and in both forms of an international
+/// name.
 fn plain(name: &str) -> String {
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    let name = ascii_host(name);
+    name.strip_suffix('.').unwrap_or(&name).to_ascii_lowercase()
 }
 
 /// What is all digits and dots was meant to be an address.
@@ -86,7 +88,8 @@ fn is_name(text: &str) -> bool {
     let good = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
-    plain(text).split('.').all(good) && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+    let name = plain(text);
+    name.split('.').all(good) && name.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 /// Whether an entry may be repeated: a URL may hold a password, which a space or comma in it would have cut in two.
@@ -138,6 +141,18 @@ mod tests {
             [("10.9.9.9", true), ("::ffff:10.9.9.9", true), ("192.0.2.7", true), ("192.0.2.8", false), ("::2", false)]
         {
             assert_eq!(hosts.has_address(address.parse().unwrap()), found, "{address}");
+        }
+    }
+
+    #[test]
+    fn finds_both_forms_of_an_international_name() {
+        for list in ["bücher.test *.Größe.test", "xn--bcher-kva.test *.xn--gre-6ka8i.test"] {
+            let hosts = read(list).unwrap().unwrap();
+            for host in ["bücher.test", "BÜCHER.test.", "xn--bcher-kva.test", "a.größe.test", "a.xn--gre-6ka8i.test"]
+            {
+                assert!(hosts.has_host(host), "{host} in {list}");
+            }
+            assert!(!hosts.has_host("bucher.test"), "{list}");
         }
     }
 

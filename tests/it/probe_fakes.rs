@@ -120,7 +120,9 @@ async fn what_a_broken_server_does_has_a_name() {
         ("S and closed", vec![Read, send("S")], Tls::Unverified, closed(Stage::Tls, false), Blame::Host),
         ("S and garbage", vec![Read, send("S"), Read, send("garbage, not TLS")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"S".to_vec() }, Blame::Port),
         ("S and garbage together", vec![Read, send("Sgarbage")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"Sgarbage".to_vec() }, Blame::Port),
-        ("error instead of S", vec![Read, Send(sorry.clone())], Tls::Unverified, too_many.clone(), Blame::Host),
+        ("error instead of S", vec![Read, Send(sorry.clone())], Tls::Unverified, Reason::TlsNotNegotiated, Blame::SslEnabled),
+        ("ERROR instead of S", vec![Read, send("ERROR\r\nnext")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"ERROR\r\nnext".to_vec() }, Blame::Port),
+        ("half a request", vec![Read, Send(authentication(5, b"sa"))], Tls::Off, no_sense("a truncated `AuthenticationMD5Password` message"), Blame::Host),
         ("error", vec![Read, Send(sorry.clone())], Tls::Off, too_many, Blame::Host),
         ("old error", vec![Read, send("EFATAL: unsupported frontend protocol\0")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"EFATAL: unsupported frontend pro".to_vec() }, Blame::Port),
         ("pooler", vec![Read, Send(error("SFATAL|C08P01|Mno such database: shop|"))], Tls::Off, Reason::NoSuchDatabase, Blame::Database),
@@ -136,6 +138,9 @@ async fn what_a_broken_server_does_has_a_name() {
         let refusal = refused(&target(fake.port, tls), PATIENT).await;
         assert_eq!((&refusal.reason, refusal.blame()), (&reason, blame), "{name}");
         assert!(!refusal.what_to_check().is_empty(), "{name}");
+        // What comes before TLS is nobody's word.
+        let has_text = refusal.said.is_some() || refusal.headline().contains("sorry");
+        assert!(!(has_text && refusal.reason == Reason::TlsNotNegotiated), "{name}");
         assert!(!fake.heard(PASSWORD.as_bytes()), "{name}");
         assert_eq!(fake.connections(), 1, "{name}");
     }

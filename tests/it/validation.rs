@@ -254,3 +254,33 @@ fn the_role_is_known_to_the_server_by_the_name_of_the_provider() {
         .find(|line| line.contains(&scene.role) && line.contains("application_name=terraform-provider-kms"))
         .expect("a line of the login");
 }
+
+/// Node converts the name for DNS and for the certificate. The user wrote the other form, and each message has both.
+#[test]
+fn international_host_names_are_converted_and_shown_in_both_forms() {
+    let mut scene = Scene::new();
+    let address = format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", scene.postgres.port());
+    scene.configure_with(&[("host", "\"bücher.test\""), ("port", "1")], &address);
+    let both = ["bücher.test:1", "in DNS and certificates `xn--bcher-kva.test`"];
+    scene.workspace.plan().expect(1).says(&[&both[..], &["certificate", "localhost"]].concat());
+
+    let unverified = [("host", "\"bücher.test\""), ("port", "1"), ("ssl_reject_unauthorized", "false")];
+    scene.configure_with(&unverified, &address);
+    let logins = scene.logins();
+    for list in ["bücher.test,127.0.0.1", "xn--bcher-kva.test 127.0.0.1"] {
+        scene.workspace.set("KMS_VALIDATION_HOSTS", list);
+        scene.workspace.plan().expect(2);
+    }
+    assert_eq!(scene.logins(), logins + 2);
+    let wrong = [&unverified[..], &[("password_wo", "\"wrong\"")]].concat();
+    scene.configure_with(&wrong, &address);
+    scene.workspace.plan().expect(1).says(&both);
+}
+
+/// The limit is that of a PostgreSQL server for a message with a password.
+#[test]
+fn password_longer_than_any_server_reads_is_an_offline_error() {
+    let scene = Scene::new();
+    scene.configure(&[("password_wo", &format!("join(\"\", [for i in range(1000) : {:?}])", "x".repeat(66)))]);
+    scene.workspace.run(&["validate", "-no-color"]).expect(1).says(&["longer than 65534 bytes"]);
+}

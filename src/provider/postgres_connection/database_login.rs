@@ -130,7 +130,7 @@ impl Subject<'_> {
             }
         };
         Ok(postgres::Target {
-            host: credentials.host,
+            host: postgres::ascii_host(&credentials.host),
             port: credentials.port,
             database: credentials.database,
             username: credentials.username,
@@ -139,7 +139,7 @@ impl Subject<'_> {
             address: validation
                 .address
                 .clone()
-                .map(|address| postgres::Address { host: address.host, port: address.port }),
+                .map(|address| postgres::Address { host: postgres::ascii_host(&address.host), port: address.port }),
             questions: postgres::Questions {
                 rotation_roles: validation.rotation.names(),
                 own_password: planned.is_managed(),

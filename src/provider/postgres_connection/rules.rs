@@ -19,6 +19,10 @@ const LONGEST_NAME: usize = 64;
 /// The service accepts 256 characters, of which its database stores 255.
 const LONGEST_DESCRIPTION: usize = 255;
 
+/// A server reads a message with a password up to `PG_MAX_AUTH_TOKEN_LENGTH` (65535 bytes, `src/backend/libpq/auth.c`), the
+/// zero byte at its end included. The KMS has no limit of its own.
+const MAX_PASSWORD_LENGTH: usize = 65_534;
+
 /// PostgreSQL cuts longer names off without a word.
 const LONGEST_IDENTIFIER: usize = 63;
 
@@ -115,6 +119,8 @@ fn password_rule(password: &str) -> Option<String> {
         "it is empty, and the KMS refuses empty passwords"
     } else if password.contains('\0') {
         "it contains a NUL character, which PostgreSQL cannot take"
+    } else if password.trim().len() > MAX_PASSWORD_LENGTH {
+        "it is longer than 65534 bytes, the most that a PostgreSQL server reads"
     } else {
         return None;
     };

@@ -222,13 +222,13 @@ fn full_servers() {
         almost.port(),
         &[role, ("ssl_certificate", "file(\"almost.pem\")")],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` keeps its last connections for administrators (53300).
-        The server said: 53300 remaining connection slots are reserved for non-replication superuser connections
-        Check, likeliest first:
-          - `max_connections` of the server, and who is connected: try again when fewer are.
-          - The password is right: the server judges it first.
-    "#]],
+            warning: The credentials could not be checked from this machine, at host
+            `localhost:PORT` has only its reserved connection slots left (53300).
+            The server said: 53300 remaining connection slots are reserved for non-replication superuser connections
+            Check, likeliest first:
+              - `max_connections` of the server, and which sessions are open: try again when there are fewer.
+              - The password was accepted: PostgreSQL checks it before it counts connections.
+        "#]],
     );
     rows.row(
         "full",

@@ -36,7 +36,7 @@ fn false_proofs() {
         scram(GOOD, &last("")),
         expect![[r#"
             warning: The credentials could not be checked from this machine, at host
-            `localhost:PORT` gave an answer that makes no sense in a login: a false SCRAM message, unexpected EOF.
+            `localhost:PORT` gave an answer that makes no sense in a login: a truncated `AuthenticationSASLFinal` message.
             Check:
               - What stands between here and the server: a proxy, a pooler, or another product.
         "#]],
@@ -172,23 +172,23 @@ fn harmful_texts() {
         "drives_the_terminal",
         vec![Read, Send(error(driving))],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` refused the login: \u{1b}[2J\u{1b}]0;owned\u{7}clear Error: all is well\u{202e} (XX000).
-        Check:
-          - The server's log at that time.
-    "#]],
+            warning: The credentials could not be checked from this machine, at host
+            `localhost:PORT` refused the login: \u{1b}[2J\u{1b}]0;owned\u{7}clear Error: all is well\u{202e} (XX000).
+            Check:
+              - The server's message above; the service's status page or the server's log at that time.
+        "#]],
     );
     let long = format!("SFATAL|VFATAL|CXX000|M{}|", "much ".repeat(5000));
     row(
         "long_text",
         vec![Read, Send(error(&long))],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` refused the login: much much much much much much much much much much much much much much much much much much much much … (XX000).
-        The server said: XX000 much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much…
-        Check:
-          - The server's log at that time.
-    "#]],
+            warning: The credentials could not be checked from this machine, at host
+            `localhost:PORT` refused the login: much much much much much much much much much much much much much much much much much much much much … (XX000).
+            The server said: XX000 much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much much…
+            Check:
+              - The server's message above; the service's status page or the server's log at that time.
+        "#]],
     );
     row(
         "huge_message",
@@ -240,7 +240,7 @@ fn harmful_texts() {
             error: The database refused the login, at host
             `localhost:PORT` refused the login: odd (\u{1b}[1m).
             Check:
-              - The server's log at that time.
+              - The server's message above; the service's status page or the server's log at that time.
         "#]],
     );
     row(

@@ -231,30 +231,30 @@ fn roles_passwords_and_databases() {
         port,
         &[tls],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at username
-        Role `role_limit` has no connection left at `localhost:PORT` (53300).
-        The server said: 53300 too many connections for role "role_limit"
-        Check, likeliest first:
-          - Who holds the role's connections, and its `CONNECTION LIMIT`; 0 lets nobody in.
-          - The password is right: the server judges it first.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "role_limit" CONNECTION LIMIT -1;
-    "#]],
+            warning: The credentials could not be checked from this machine, at username
+            Role `role_limit` has reached its connection limit at `localhost:PORT` (53300).
+            The server said: 53300 too many connections for role "role_limit"
+            Check, likeliest first:
+              - Which sessions the role has open, and its `CONNECTION LIMIT` (0 allows none).
+              - The password was accepted: PostgreSQL checks it before it counts connections.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "role_limit" CONNECTION LIMIT -1;
+        "#]],
     );
     rows.row(
         "database_limit",
         port,
         &[tls, ("database", "\"crowded\"")],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at database
-        Database `crowded` has no connection left at `localhost:PORT` (53300).
-        The server said: 53300 too many connections for database "crowded"
-        Check, likeliest first:
-          - Who holds its connections, and its `CONNECTION LIMIT`; 0 lets nobody in.
-          - The password is right: the server judges it first.
-        Run as the owner of the database or a superuser:
-          ALTER DATABASE "crowded" CONNECTION LIMIT -1;
-    "#]],
+            warning: The credentials could not be checked from this machine, at database
+            Database `crowded` has reached its connection limit at `localhost:PORT` (53300).
+            The server said: 53300 too many connections for database "crowded"
+            Check, likeliest first:
+              - Which sessions are open in it, and its `CONNECTION LIMIT` (0 allows none).
+              - The password was accepted: PostgreSQL checks it before it counts connections.
+            Run as the owner of the database or a superuser:
+              ALTER DATABASE "crowded" CONNECTION LIMIT -1;
+        "#]],
     );
     rows.check();
 }

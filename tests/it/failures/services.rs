@@ -81,13 +81,13 @@ fn managed_services() {
         "azure_throttled",
         says("28000", throttled),
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` lets nobody from here try for a while (28000).
-        The server said: 28000 connection throttled from IP address "192.0.2.7": too many login attempts
-        Check, likeliest first:
-          - Too many logins have failed, from this address or as this role: wait some minutes.
-          - Who else tries with an old password; each failure lengthens the wait.
-    "#]],
+            warning: The credentials could not be checked from this machine, at host
+            `localhost:PORT` is blocking logins for now, after too many failed attempts (28000).
+            The server said: 28000 connection throttled from IP address "192.0.2.7": too many login attempts
+            Check, likeliest first:
+              - Failed logins from this address or as this role: wait some minutes.
+              - Other clients with an old password; each failure lengthens the wait.
+        "#]],
     );
     row(
         "supabase_tenant",
@@ -133,12 +133,12 @@ fn managed_services() {
         "neon_without_tls",
         says("08P01", endpoint),
         expect![[r#"
-        error: The database refused the login, at ssl_enabled
-        `localhost:PORT` was not told the name of the host and needs it to find the database (08P01).
-        The server said: 08P01 The endpoint ID is not specified. Either upgrade the client library for SNI support or pass the endpoint ID.
-        Check:
-          - Set `ssl_enabled = true`: this service (Neon) reads the name from the TLS handshake.
-    "#]],
+            error: The database refused the login, at ssl_enabled
+            `localhost:PORT` picks the database by host name, and the connection did not carry one (08P01).
+            The server said: 08P01 The endpoint ID is not specified. Either upgrade the client library for SNI support or pass the endpoint ID.
+            Check:
+              - Set `ssl_enabled = true`: this service (Neon) reads the name from the TLS handshake.
+        "#]],
     );
     row(
         "redshift",
@@ -168,10 +168,10 @@ fn managed_services() {
         &[("ssl_reject_unauthorized", "false"), ("host", "\"127.0.0.1\"")],
         expect![[r#"
             error: The database refused the login, at host
-            `127.0.0.1:PORT` was not told the name of the host and needs it to find the database (08P01).
+            `127.0.0.1:PORT` picks the database by host name, and the connection did not carry one (08P01).
             The server said: 08P01 The endpoint ID is not specified. Either upgrade the client library for SNI support or pass the endpoint ID.
             Check:
-              - The DNS name of the endpoint as `host` (Neon): an IP address does not say it.
+              - The DNS name of the endpoint as `host` (Neon, CockroachDB): an IP address does not carry it.
         "#]],
     );
     rows.check();
@@ -237,21 +237,21 @@ fn seldom_words() {
         "out_of_memory",
         says("53200", "out of memory"),
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` refused the login: out of memory (53200).
-        Check:
-          - The server's log at that time.
-    "#]],
+            warning: The credentials could not be checked from this machine, at host
+            `localhost:PORT` refused the login: out of memory (53200).
+            Check:
+              - The server's message above; the service's status page or the server's log at that time.
+        "#]],
     );
     row(
         "odd",
         says("22023", "this server has an opinion of its own."),
         expect![[r#"
-        error: The database refused the login, at host
-        `localhost:PORT` refused the login: this server has an opinion of its own (22023).
-        Check:
-          - The server's log at that time.
-    "#]],
+            error: The database refused the login, at host
+            `localhost:PORT` refused the login: this server has an opinion of its own (22023).
+            Check:
+              - The server's message above; the service's status page or the server's log at that time.
+        "#]],
     );
     row(
         "radius",
@@ -328,11 +328,11 @@ fn seldom_words() {
         "our_fault",
         pooler_says("08P01", "unsupported startup parameter: x"),
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` refused the login: unsupported startup parameter: x (08P01).
-        Check:
-          - The server's log at that time.
-    "#]],
+            warning: The credentials could not be checked from this machine, at host
+            `localhost:PORT` refused the login: unsupported startup parameter: x (08P01).
+            Check:
+              - The server's message above; the service's status page or the server's log at that time.
+        "#]],
     );
     let german = b"SFATAL\0VFATAL\0C28P01\0MPasswort-Authentifizierung f\xfcr Benutzer \xbbx\xab fehlgeschlagen\0\0";
     row(

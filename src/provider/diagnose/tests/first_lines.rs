@@ -28,6 +28,7 @@ fn first_lines() {
         Reason::Closed { stage: Stage::SslRequest, reset: true },
         Reason::Closed { stage: Stage::Login, reset: false },
         Reason::TlsNotOffered,
+        Reason::TlsNotNegotiated,
         Reason::NotPostgres { protocol: Some("HTTP"), first: b"HTTP/1.1".to_vec() },
         Reason::NotPostgres { protocol: None, first: vec![1, 2, 3] },
         certificate(Fault::UnknownIssuer, Trust::Given).reason,
@@ -49,6 +50,10 @@ fn first_lines() {
         Reason::ClientCertificateNeeded,
         Reason::RoleRefused,
         Reason::NoSuchTenant,
+        Reason::ServiceSuspended,
+        Reason::NoPool,
+        Reason::AccountExpired,
+        Reason::RoleWithoutServer,
         Reason::NoSuchDatabase,
         Reason::NoConnectPrivilege,
         Reason::DatabaseNotAccepting,
@@ -102,6 +107,7 @@ fn first_lines() {
         host: `db.example.com:5432` reset the connection without a word (asking for TLS).
         host: `db.example.com:5432` closed the connection without a word (the login).
         ssl_enabled: `db.example.com:5432` does not offer TLS.
+        ssl_enabled: TLS could not be negotiated with `db.example.com:5432`: it sent an error instead.
         port: What answers at `db.example.com:5432` is not a PostgreSQL server: it speaks HTTP.
         port: What answers at `db.example.com:5432` is not a PostgreSQL server: its answer begins with the bytes 01 02 03.
         ssl_certificate: The certificate of `db.example.com:5432` is not trusted: its issuer `CN=Example Root CA` is not among the given certificates.
@@ -123,11 +129,15 @@ fn first_lines() {
         username: `db.example.com:5432` wants a client certificate for role `kms_role`, which the KMS cannot show.
         username: `db.example.com:5432` refused role `kms_role`.
         username: The pooler at `db.example.com:5432` knows no project behind role `kms_role`.
+        host: The service at `db.example.com:5432` has suspended this database.
+        username: The pooler at `db.example.com:5432` has no pool for role `kms_role` and database `orders`.
+        username: The account of role `kms_role` at `db.example.com:5432` has expired or is locked.
+        username: `db.example.com:5432` wants the server's name behind role `kms_role`.
         database: `db.example.com:5432` has no database `orders`.
         database: Role `kms_role` may not connect to database `orders`.
         database: Database `orders` accepts no connections.
-        username: Role `kms_role` has no connection left at `db.example.com:5432`.
-        database: Database `orders` has no connection left at `db.example.com:5432`.
+        username: Role `kms_role` has reached its connection limit at `db.example.com:5432`.
+        database: Database `orders` has reached its connection limit at `db.example.com:5432`.
         host: `db.example.com:5432` has no connection left.
         host: The pooler at `db.example.com:5432` has no connection left.
         host: `db.example.com:5432` takes no logins right now.
@@ -136,11 +146,11 @@ fn first_lines() {
         username: The pooler at `db.example.com:5432` refused role `kms_role` by rules of its own.
         password_wo: `db.example.com:5432` refused the password of role `kms_role`, which PAM judges, not the database.
         username: The proxy at `db.example.com:5432` has no password for role `kms_role`.
-        host: `db.example.com:5432` was not told the name of the host and needs it to find the database.
-        ssl_enabled: `db.example.com:5432` was not told the name of the host and needs it to find the database.
-        host: `db.example.com:5432` lets nobody from here try for a while.
+        host: `db.example.com:5432` picks the database by host name, and the connection did not carry one.
+        ssl_enabled: `db.example.com:5432` picks the database by host name, and the connection did not carry one.
+        host: `db.example.com:5432` is blocking logins for now, after too many failed attempts.
         database: Database `orders` is broken: a `DROP DATABASE` was interrupted.
-        host: `db.example.com:5432` keeps its last connections for administrators.
+        host: `db.example.com:5432` has only its reserved connection slots left.
         host: `db.example.com:5432` asks for login method 13, which no PostgreSQL has.
         host: This machine's DNS gave no answer about `db.example.com`: Temporary failure in name resolution.
         host: The pooler at `db.example.com:5432` gets no connection to the server behind it.

@@ -65,7 +65,7 @@ fn good_values() {
         ("host", vec!["db.example.com", "::1", "10.0.0.1", " db.example.com "]),
         ("database", vec!["orders", "Orders DB", "ü", &"x".repeat(63)]),
         ("username", vec!["kms_role", "role.project", "Ünï \"quoted\"", &"x".repeat(63)]),
-        ("password_wo", vec![" hunter2 ", "ü", "a\nb", &"x".repeat(5000)]),
+        ("password_wo", vec![" hunter2 ", "ü", "a\nb", &"x".repeat(65_534)]),
         ("gateway_id", vec![GATEWAY, &GATEWAY.to_uppercase()]),
         ("ssl_certificate", vec![&pem(), &format!("{}\n\n", pem().replace('\n', "\r\n"))]),
     ] {
@@ -118,6 +118,7 @@ fn each_broken_rule_is_said_once_at_its_own_argument() {
         ("password_wo", "".into(), "it is empty"),
         ("password_wo", " \n".into(), "it is empty"),
         ("password_wo", "hunter2\0".into(), "NUL"),
+        ("password_wo", "x".repeat(65_535).into(), "longer than 65534 bytes"),
         ("gateway_id", "".into(), "UUID of a gateway"),
         ("gateway_id", "gateway-1".into(), "UUID of a gateway"),
         ("gateway_id", GATEWAY.replace('-', "").into(), "UUID of a gateway"),

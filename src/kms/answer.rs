@@ -74,6 +74,11 @@ impl Answer {
         self.fault.as_ref()?.request_id.as_deref()
     }
 
+    /// Whether this may be the service's own answer, and not that of something in front of it which stands in for it.
+    pub(super) fn is_of_the_service(&self) -> bool {
+        self.fault.is_some() || (200..300).contains(&self.status)
+    }
+
     /// What the answer says about the rate limit; none where there is none.
     pub(super) fn allowance(&self) -> Option<Allowance> {
         self.allowance
@@ -107,7 +112,12 @@ impl Answer {
 
     /// Whether the service itself says that it has no such connection. Any other 404 comes from a wrong address.
     pub(super) fn is_no_such_connection(&self) -> bool {
-        self.is_own_not_found() && self.message().starts_with("Could not find App Connection")
+        self.missing_connection().is_some()
+    }
+
+    /// Which connection the service says that it does not have: `ID <id>`, or `name <name>` and the scope.
+    pub(super) fn missing_connection(&self) -> Option<&str> {
+        self.message().strip_prefix("Could not find App Connection with ").filter(|_| self.is_own_not_found())
     }
 
     /// What was asked for, or the error that the answer is.
@@ -128,7 +138,7 @@ impl Answer {
         })
     }
 
-    /// The error for a success that is about another object. `difference` says which one.
+    /// The error for an answer that is about another object. `difference` says which one.
     pub(super) fn about_another_object(&self, difference: &str) -> Error {
         Error::NotTheService { foreign: self.foreign(Oddity::OtherObject(self.redactor.text(difference))) }
     }

@@ -168,8 +168,18 @@ pub struct Credentials {
 pub struct List {
     /// Those that could be read, in the order of the service.
     pub connections: Vec<Connection>,
-    /// How many rows are left out, because they could not be read or because their id stands in several of them.
+    /// How many rows are left out: they could not be read, their id stands in several of them, or they are of another
+    /// project than the one asked for.
     pub unreadable: usize,
+}
+
+impl Connection {
+    fn is_in(&self, project: Option<&str>) -> bool {
+        match (self.project_id.as_deref(), project) {
+            (Some(found), Some(asked)) => found.eq_ignore_ascii_case(asked),
+            (found, asked) => found == asked,
+        }
+    }
 }
 
 /// What became of a deletion.
@@ -194,7 +204,7 @@ impl Client {
     /// A connection by its id; none if, and only if, the service itself says that there is none.
     pub async fn read(&self, id: &str) -> Result<Option<Connection>, Error> {
         let id = parse_id(id)?;
-        self.find(Request::get(with_id(&id)), Asked::Id(&id)).await
+        Asked::Id(&id).found(&self.call(Request::get(with_id(&id))).await?)
     }
 
     /// A connection by its exact name in one project, or in none: the organisation's own.
@@ -207,7 +217,7 @@ impl Client {
         }
         let [family, app] = FAMILY;
         let request = Request::get([family, app, "connection-name", name]).in_project(project);
-        self.find(request, Asked::Name { name, project }).await
+        Asked::Name { name, project }.found(&self.call(request).await?)
     }
 
     /// Changes a connection. With credentials in it the service logs in to the database first.
@@ -222,11 +232,12 @@ impl Client {
     pub async fn delete(&self, id: &str) -> Result<Deleted, Error> {
         let id = parse_id(id)?;
         let answer = self.call(Request::delete(with_id(&id))).await?;
-        if answer.is_no_such_connection() {
+        let asked = Asked::Id(&id);
+        if asked.is_missing(&answer)? {
             return Ok(Deleted::WasGone);
         }
         let gone = answer.decode::<Gone>()?.app_connection;
-        Asked::Id(&id).check_id(&gone.id).map_err(|difference| answer.about_another_object(&difference))?;
+        asked.check_id(&gone.id).map_err(|difference| answer.about_another_object(&difference))?;
         Ok(Deleted::Deleted)
     }
 
@@ -234,15 +245,7 @@ impl Client {
     /// those of its projects included. Ordered by name.
     pub async fn list(&self, project: Option<&str>) -> Result<List, Error> {
         let request = Request::get(FAMILY).in_project(project).with_long_answer();
-        Ok(self.call(request).await?.decode::<Many>()?.into())
-    }
-
-    async fn find(&self, request: Request, asked: Asked<'_>) -> Result<Option<Connection>, Error> {
-        let answer = self.call(request).await?;
-        if answer.is_no_such_connection() {
-            return Ok(None);
-        }
-        asked.decode(&answer).map(Some)
+        Ok(self.call(request).await?.decode::<Many>()?.of(project))
     }
 }
 
@@ -266,13 +269,14 @@ enum Row {
     Unreadable(IgnoredAny),
 }
 
-impl From<Many> for List {
-    fn from(many: Many) -> Self {
-        let rows = many.app_connections.len();
+impl Many {
+    fn of(self, project: Option<&str>) -> List {
+        let rows = self.app_connections.len();
         let mut by_id = HashMap::<String, Vec<Connection>>::new();
         let mut order = Vec::new();
-        for row in many.app_connections {
+        for row in self.app_connections {
             if let Row::Readable(mut connection) = row
+                && (project.is_none() || connection.is_in(project))
                 && let Ok(id) = parse_id(&connection.id)
             {
                 connection.id.clone_from(&id);
@@ -282,7 +286,7 @@ impl From<Many> for List {
         }
         let unique = |id: String| by_id.remove(&id).filter(|rows| rows.len() == 1)?.pop();
         let connections: Vec<_> = order.into_iter().filter_map(unique).collect();
-        Self { unreadable: rows - connections.len(), connections }
+        List { unreadable: rows - connections.len(), connections }
     }
 }
 
@@ -303,7 +307,7 @@ struct GoneConnection {
 #[derive(Clone, Copy)]
 enum Asked<'a> {
     Id(&'a str),
-    /// Old versions of the service do not report the project.
+    /// A version of the service that does not report projects has none: what it made is the organisation's.
     Name {
         name: &'a str,
         project: Option<&'a str>,
@@ -311,7 +315,34 @@ enum Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// The connection; none if, and only if, the service itself says that there is none.
+    fn found(self, answer: &Answer) -> Result<Option<Connection>, Error> {
+        match self.decode(answer) {
+            Err(Error::NoSuchConnection { .. }) => Ok(None),
+            decoded => decoded.map(Some),
+        }
+    }
+
+    /// Whether the service itself says that it has no such connection. It names the one that it was asked for.
+    fn is_missing(self, answer: &Answer) -> Result<bool, Error> {
+        let Some(missing) = answer.missing_connection() else { return Ok(false) };
+        let is_ours = match self {
+            Self::Id(id) => missing.strip_prefix("ID ").is_some_and(|found| found.eq_ignore_ascii_case(id)),
+            // The oldest versions end after the name.
+            Self::Name { name, .. } => missing
+                .strip_prefix("name ")
+                .and_then(|found| found.strip_prefix(name.trim()))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')),
+        };
+        if is_ours {
+            Ok(true)
+        } else {
+            Err(answer.about_another_object(&format!("it says that there is none with {missing}")))
+        }
+    }
+
     fn decode(self, answer: &Answer) -> Result<Connection, Error> {
+        self.is_missing(answer)?;
         let mut connection = answer.decode::<One>()?.app_connection;
         match self.check(&connection) {
             Ok(id) => {
@@ -329,13 +360,12 @@ impl Asked<'_> {
         if !connection.name.trim().eq_ignore_ascii_case(name.trim()) {
             return Err(format!("its name is `{}` instead of `{name}`", connection.name));
         }
-        match (connection.project_id.as_deref(), project) {
-            (Some(found), Some(asked)) if found.eq_ignore_ascii_case(asked) => Ok(id),
-            (None, _) => Ok(id),
-            (Some(found), asked) => {
-                Err(format!("its project is `{found}` instead of `{}`", asked.unwrap_or("the organisation")))
-            }
+        if !connection.is_in(project) {
+            let scope = |project: Option<&str>| project.map_or("none".to_owned(), |id| format!("`{id}`"));
+            let (found, asked) = (scope(connection.project_id.as_deref()), scope(project));
+            return Err(format!("its project is {found} instead of {asked}"));
         }
+        Ok(id)
     }
 
     fn check_id(self, found: &str) -> Result<String, String> {

@@ -379,7 +379,7 @@ pub enum Oddity {
     Status,
     /// Success, but not the JSON that belongs to this call.
     Body(String),
-    /// Success, with the JSON of another object than the one asked for.
+    /// The service's form, about another object than the one asked for.
     OtherObject(String),
     /// Longer than any answer of the service, in bytes.
     TooLong(usize),

@@ -94,7 +94,9 @@ impl Transport {
                 if let Ok(answer) = &outcome
                     && answer.status() < 500
                 {
-                    line.is_there();
+                    if answer.is_of_the_service() {
+                        line.is_there();
+                    }
                     let has_run = (200..300).contains(&answer.status());
                     self.has_written.fetch_and(has_run, Ordering::Relaxed);
                 }

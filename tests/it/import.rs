@@ -135,3 +135,15 @@ fn a_generated_configuration_is_valid_and_its_plan_is_empty() {
     scene.workspace.apply().expect(0).says(&["1 imported, 0 added, 0 changed, 0 destroyed"]);
     scene.is_settled();
 }
+
+/// A row that cannot be read costs a read of its own, and hides no connection.
+#[test]
+fn a_name_whose_row_is_left_out_of_the_list_is_read_alone() {
+    let scene = Scene::new();
+    let id = scene.kms.insert(connection(&scene, "orders-db", None));
+    configure(&scene, "orders-db", None);
+    let list = json!({ "appConnections": [{ "id": id, "name": 7 }] });
+    scene.kms.fail("GET", "/api/v1/app-connections/postgres$", 1, Fault::Status(200, list));
+    import(&scene, "orders-db").expect(0);
+    assert_eq!(scene.workspace.object(ADDRESS)["id"], id);
+}

@@ -71,6 +71,13 @@ fn connection() -> String {
     )
 }
 
+/// With a project, which may be null.
+fn connection_in(project: Option<&str>) -> String {
+    let mut connection: serde_json::Value = serde_json::from_str(&connection()).unwrap();
+    connection["projectId"] = serde_json::json!(project);
+    connection.to_string()
+}
+
 fn one() -> Act {
     json(200, &format!(r#"{{"appConnection":{}}}"#, connection()))
 }
@@ -92,11 +99,13 @@ fn is_login(request: &str) -> bool {
 async fn requests_are_what_the_contract_says() {
     let server = Server::start(|request, _| match request.split(' ').next() {
         Some("GET") if request.starts_with("GET /api/v1/app-connections/postgres?") => {
-            let other = connection().replace(ID, "11111111-1111-4111-8111-111111111111");
-            json(200, &format!(r#"{{"appConnections":[{},{other}]}}"#, connection()))
+            let row = connection_in(Some("p1"));
+            let other = row.replace(ID, "11111111-1111-4111-8111-111111111111");
+            json(200, &format!(r#"{{"appConnections":[{row},{other}]}}"#))
         }
         Some("GET") if request.contains("a%2Fb%3Fc") => {
-            json(200, &format!(r#"{{"appConnection":{}}}"#, connection().replace("main", "a/b?c")))
+            let row = connection_in(Some("p 1&x=y")).replace("main", "a/b?c");
+            json(200, &format!(r#"{{"appConnection":{row}}}"#))
         }
         _ => one(),
     })
@@ -146,17 +155,27 @@ async fn requests_are_what_the_contract_says() {
 
 #[tokio::test]
 async fn only_the_service_itself_can_say_that_something_is_gone() {
-    let missing = |text: &'static str| move || own(404, "NotFound", text);
+    let missing = |id: &'static str, name: &'static str| {
+        move |request: &str| {
+            let text = if request.contains("connection-name") { format!("name {name}") } else { format!("ID {id}") };
+            own(404, "NotFound", &format!("Could not find App Connection with {text}"))
+        }
+    };
+    const OTHER: &str = "11111111-1111-4111-8111-111111111111";
     for (answer, gone) in [
-        (Box::new(missing("Could not find App Connection with ID x")) as Box<dyn Fn() -> Act + Send>, true),
-        (Box::new(missing("Project with x not found")), false),
-        (Box::new(|| html(404, "<h1>not here</h1>")), false),
-        (Box::new(|| json(404, r#"{"message":"Route not found","error":"Not Found","statusCode":404}"#)), false),
-        (Box::new(|| html(200, "<h1>log in to the hotel's network</h1>")), false),
-        (Box::new(|| json(200, "{}")), false),
-        (Box::new(|| json(200, "[[[")), false),
+        (Box::new(missing(ID, "x in project scope.")) as Box<dyn Fn(&str) -> Act + Send>, true),
+        (Box::new(missing(ID, "x")), true),
+        // A cache that ignores the path.
+        (Box::new(missing(OTHER, "xy in project scope.")), false),
+        (Box::new(missing("", "")), false),
+        (Box::new(|_| own(404, "NotFound", "Project with x not found")), false),
+        (Box::new(|_| html(404, "<h1>not here</h1>")), false),
+        (Box::new(|_| json(404, r#"{"message":"Route not found","error":"Not Found","statusCode":404}"#)), false),
+        (Box::new(|_| html(200, "<h1>log in to the hotel's network</h1>")), false),
+        (Box::new(|_| json(200, "{}")), false),
+        (Box::new(|_| json(200, "[[[")), false),
     ] {
-        let server = Server::start(move |_, _| answer()).await;
+        let server = Server::start(move |request, _| answer(request)).await;
         let client = client(&server, token());
         assert_eq!(matches!(client.read(ID).await, Ok(None)), gone);
         assert_eq!(matches!(client.find_by_name("x", None).await, Ok(None)), gone);

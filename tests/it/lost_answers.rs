@@ -303,31 +303,64 @@ fn an_answer_about_another_connection_is_not_believed() {
     scene.workspace.apply().expect(0);
     let own = scene.stored();
     let id = own["id"].as_str().unwrap();
+    let one = format!("{PATH}/{id}");
+    let ids = |scene: &Scene| -> Vec<Json> {
+        scene.kms.connections().into_iter().map(|mut connection| connection["id"].take()).collect()
+    };
+
+    scene.kms.fail("GET", &one, 1, Fault::Foreign);
+    scene.workspace.plan().expect(1).says(&["This is not the KMS", "about another object", id]);
+    assert_eq!(scene.workspace.object(ORDERS)["id"], id);
+
+    // An update that took effect is found by reading.
+    scene.kms.fail("PATCH", &one, 1, Fault::Foreign);
+    scene.configure(&[("name", "\"renamed\"")]);
+    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    assert_eq!(scene.workspace.object(ORDERS)["id"], id);
+    assert_eq!(scene.bodies("PATCH", PATH).len(), 1);
+
+    // A deletion that did not take effect is none, whatever is deleted elsewhere.
     let mut other = own.clone();
     other.as_object_mut().unwrap().remove("id");
     other["name"] = json!("somebody-elses");
     let other_id = scene.kms.insert(other.clone());
     other["id"] = json!(other_id);
     other["credentials"].as_object_mut().unwrap().remove("password");
-    let foreign = json!({ "appConnection": other });
-
-    scene.kms.fail("GET", &format!("{PATH}/{id}"), 1, Fault::Status(200, foreign.clone()));
-    scene.workspace.plan().expect(1).says(&["This is not the KMS", "about another object", id, &other_id]);
+    scene.kms.fail("DELETE", &one, 1, Fault::Status(200, json!({ "appConnection": other })));
+    scene.workspace.destroy().expect(1).says(&["This is not the KMS", "about another object", "It stays in the state"]);
+    assert_eq!(scene.workspace.object(ORDERS)["id"], id);
+    // Nor is that another one is missing.
+    let missing = json!({
+        "reqId": "req-00000000000000",
+        "statusCode": 404,
+        "message": format!("Could not find App Connection with ID {other_id}"),
+        "error": "NotFound"
+    });
+    scene.kms.fail("GET", &one, 9, Fault::Status(404, missing));
+    scene.workspace.plan().expect(1).says(&["about another object", &other_id]);
     scene.kms.stop_failing();
     assert_eq!(scene.workspace.object(ORDERS)["id"], id);
+    scene.workspace.destroy().expect(0).says(&["1 destroyed"]);
+    assert_eq!(ids(&scene), [json!(other_id)]);
 
-    scene.kms.fail("DELETE", &format!("{PATH}/{id}"), 1, Fault::Status(200, foreign.clone()));
-    scene.workspace.destroy().expect(1).says(&["This is not the KMS", "about another object"]);
-    assert_eq!(scene.workspace.object(ORDERS)["id"], id);
-    scene.workspace.destroy().expect(0);
-    let left = scene.kms.connections();
-    assert_eq!((left.len(), &left[0]["id"]), (1, &json!(other_id)));
-
-    scene.kms.fail("POST", PATH, 1, Fault::StatusAfter(200, foreign));
+    // A create is looked up by name, and not adopted.
+    scene.configure(&[]);
+    scene.kms.fail("POST", PATH, 1, Fault::Foreign);
     let apply = scene.workspace.apply().expect(1);
-    let created = scene.kms.connections().into_iter().find(|connection| connection["name"] == "orders-db").unwrap();
-    apply.says(&["about another object", "import {", &format!("id = {}", created["id"])]);
+    let created = ids(&scene).into_iter().find(|id| *id != json!(other_id)).unwrap();
+    apply.says(&["about another object", "import {", &format!("id = {created}")]);
     assert_eq!(scene.workspace.object(ORDERS), Json::Null);
+}
+
+/// A replica that lags behind does not know the connection at the first look.
+#[test]
+fn own_500_after_create_is_looked_up_again() {
+    let scene = Scene::new();
+    scene.configure(&[]);
+    scene.kms.fail("POST", PATH, 1, own_500_after());
+    scene.kms.fail("GET", &format!("{PATH}/connection-name"), 1, Fault::Lagging);
+    let apply = scene.workspace.apply().expect(1);
+    apply.says(&["The KMS failed", "import {", &format!("id = \"{}\"", scene.id())]);
 }
 
 /// The lost create is being looked for, and the look-up hangs: Ctrl-C ends it without waiting for that.

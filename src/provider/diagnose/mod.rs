@@ -23,7 +23,7 @@ pub(crate) use existing::{Wanted, import_form, moved_incomplete, not_movable, no
 pub(crate) use incomplete::{password_missing, still_unknown};
 pub(crate) use privileges::{missing_privileges, privileges_not_checked};
 pub(crate) use service::{
-    Attempt, adopted, create, gone, name_exists, not_asked, service, stops_a_plan, unreadable_rows, update,
+    Attempt, adopted, create, delete, gone, name_exists, not_asked, service, stops_a_plan, unreadable_rows, update,
 };
 
 /// How every refusal in a plan can be passed by to destroy what is there.

@@ -105,18 +105,34 @@ pub(crate) fn service(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
 
 /// An update that failed. The state stays as it was; what may have been changed all the same shows in the next plan.
 pub(crate) fn update(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
-    let diagnostics = service(attempt, error);
-    if !error.may_have_run() {
-        return diagnostics;
-    }
+    with_doubt(
+        attempt,
+        error,
+        "The change may have taken effect all the same. Run `terraform plan`: it reads what the KMS holds and plans what is \
+         still missing.",
+    )
+}
+
+/// A deletion that failed. The connection stays in the state.
+pub(crate) fn delete(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
+    with_doubt(
+        attempt,
+        error,
+        "The connection may have been deleted all the same. It stays in the state: run the command again, which reads what the \
+         KMS holds.",
+    )
+}
+
+/// The error of a write, with what to say when it may have run.
+fn with_doubt(attempt: Attempt<'_>, error: &Error, doubt: &str) -> Diagnostics {
     let add = |mut diagnostic: Diagnostic| {
-        diagnostic.detail.push_str(
-            "\n\nThe change may have taken effect all the same. Run `terraform plan`: it reads what the KMS holds and plans \
-             what is still missing.",
-        );
+        if error.may_have_run() {
+            diagnostic.detail.push_str("\n\n");
+            diagnostic.detail.push_str(doubt);
+        }
         diagnostic
     };
-    diagnostics.into_iter().map(add).collect()
+    service(attempt, error).into_iter().map(add).collect()
 }
 
 /// A create that failed. `found` is the result of looking for the object, where it may exist: the next run could not know
@@ -233,8 +249,8 @@ pub(crate) fn unreadable_rows(count: usize, client: &Client) -> Diagnostic {
     Diagnostic::warning(
         "The KMS listed connections that cannot be read",
         format!(
-            "{count} connections in the list of the KMS at `{}` have a form that this provider cannot read, or an id that occurs \
-             more than once. They are left out of the result. Compare the version of the KMS with that of the provider.",
+            "{count} connections in the list of the KMS at `{}` have a form that this provider cannot read, an id that occurs \
+             more than once, or another project than the one asked for. They are left out of the result. Compare the version of the KMS with that of the provider.",
             client.host()
         ),
     )

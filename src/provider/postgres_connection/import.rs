@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::kms;
 use crate::provider::diagnose::{self, Attempt, Wanted};
-use crate::provider::scopes::THIS_WALK;
+use crate::provider::scopes::{Listing, THIS_WALK};
 use crate::provider::session::Session;
 use crate::provider::wait::{self, Limit};
 use crate::terraform::diagnostic::Diagnostics;
@@ -82,11 +82,28 @@ impl Search<'_> {
                 Err(diagnose::several_to_import(name, &ids, self.client).into())
             }
             (None, _) => {
+                if let Some(connection) = self.unreadable_in(&listed, project, name).await? {
+                    return Ok(connection);
+                }
                 let elsewhere = if project.is_some() { self.anywhere(name).await } else { elsewhere };
                 let scopes: Vec<_> = elsewhere.iter().map(|connection| connection.project_id.as_deref()).collect();
                 Err(diagnose::nothing_to_import(wanted, &scopes, self.client).into())
             }
         }
+    }
+
+    /// Reads alone what may be among the rows of a list that are left out.
+    async fn unreadable_in(
+        &self,
+        listed: &Listing,
+        project: Option<&str>,
+        name: &str,
+    ) -> Result<Option<kms::Connection>, Diagnostics> {
+        if listed.unreadable() == 0 {
+            return Ok(None);
+        }
+        let found = wait::reading(self.call, self.limit, self.client.find_by_name(name, project)).await?;
+        found.map_err(|error| diagnose::service(attempt(name, project), &error))
     }
 
     /// What has a name in whatever scope, for a hint: a failure to find that out is none of its own.

@@ -170,12 +170,18 @@ impl Resource<Session> for PostgresConnection {
         call.session().scopes.creates(planned.project(), planned.title());
         let answered = wait::writing_twice_if_crowded(call, limit, client, || client.create(&request)).await?;
         let settled = match answered {
-            Err(error) if was_free && settle::is_lost(&error) => {
-                let looking = settle::created(&call.session().scopes, client, &request);
-                let found = wait::looking(call, looking).await.flatten();
-                found.inspect(|_| call.warn(diagnose::adopted(planned.title(), &error))).ok_or(error)
+            Ok(remote) => Ok(remote),
+            Err(error) => {
+                let settling = settle::created(&call.session().scopes, client, &request, &error, was_free);
+                let cancelled = Err(Some(Err(kms::Error::Cancelled)));
+                match wait::looking(call, settling).await.unwrap_or(cancelled) {
+                    Ok(ours) => {
+                        call.warn(diagnose::adopted(planned.title(), &error));
+                        Ok(ours)
+                    }
+                    Err(found) => Err((error, found)),
+                }
             }
-            answered => answered,
         };
         match settled {
             Ok(remote) => {
@@ -184,11 +190,9 @@ impl Resource<Session> for PostgresConnection {
                 written.note(&mut change.private, &call.session().fingerprints).await;
                 Ok(Connection::read(remote, planned).into_object())
             }
-            Err(error) => {
+            Err((error, found)) => {
                 let attempt =
                     diagnose::Attempt { credentials: Some(&request.credentials), ..planned.attempt("create") };
-                let looking = settle::after_create(client, &request, &error);
-                let found = wait::looking(call, looking).await.unwrap_or(Some(Err(kms::Error::Cancelled)));
                 let messages = diagnose::create(attempt, &request, &error, found.as_ref());
                 if !request.is_platform_managed {
                     return Err(messages);
@@ -302,7 +306,7 @@ impl Resource<Session> for PostgresConnection {
             Err(error)
                 if error.may_have_run()
                     && wait::looking(call, settle::deleted(client, id, &error)).await.unwrap_or(false) => {}
-            Err(error) => return Err(diagnose::service(known.attempt("delete"), &error)),
+            Err(error) => return Err(diagnose::delete(known.attempt("delete"), &error)),
             Ok(_) => {}
         }
         call.session().managed.note_destroyed(id);

@@ -13,7 +13,7 @@ const LOST: Duration = Duration::from_secs(5);
 /// How long its replicas are given after a response: the request has ended.
 const ANSWERED: Duration = Duration::from_secs(2);
 
-/// How long a failed create looks for the object that it may have made.
+/// How long one look at what a failed create may have made may take.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Between two looks.
@@ -30,28 +30,52 @@ pub(super) fn is_lost(error: &Error) -> bool {
     }
 }
 
-/// The connection that a create made whose answer was lost, if every readable field of it is what was asked for.
+/// What the KMS has of the name of a failed create. `None` when the failure leaves nothing to look for.
+pub(super) type Found = Option<Result<Option<Connection>, Error>>;
+
+/// Settles a create that failed: with the connection that it made, or else with what the message is to tell.
 ///
 /// Only for a name that was seen free just before: an object that existed is never taken over, however equal. Nor is one that
 /// another request of this process may have made.
-pub(super) async fn created(scopes: &Scopes, client: &Client, request: &NewConnection) -> Option<Connection> {
+pub(super) async fn created(
+    scopes: &Scopes,
+    client: &Client,
+    request: &NewConnection,
+    error: &Error,
+    was_free: bool,
+) -> Result<Connection, Found> {
+    if was_free
+        && is_lost(error)
+        && let Some(ours) = lost(scopes, client, request).await
+    {
+        return Ok(ours);
+    }
+    Err(after_create(client, request, error).await)
+}
+
+/// The connection that a create made whose answer was lost, if every readable field of it is what was asked for.
+async fn lost(scopes: &Scopes, client: &Client, request: &NewConnection) -> Option<Connection> {
     let project = request.project_id.as_deref();
     let found = look(LOST, || client.find_by_name(&request.name, project)).await?;
     (is_what_was_asked(&found, request) && scopes.creates_once(project, &request.name)).then_some(found)
 }
 
-/// Looks for the connection that a failed create may have made, or that has its name, for the message. `None` when the
-/// failure leaves nothing to look for.
-pub(super) async fn after_create(
-    client: &Client,
-    request: &NewConnection,
-    error: &Error,
-) -> Option<Result<Option<Connection>, Error>> {
+/// Looks for the connection that a failed create may have made, or that has its name, for the message.
+async fn after_create(client: &Client, request: &NewConnection, error: &Error) -> Found {
     if !matches!(error, Error::NameTaken { .. }) && !error.may_have_run() {
         return None;
     }
-    let looking = client.find_by_name(&request.name, request.project_id.as_deref());
-    Some(tokio::time::timeout(LOOK, looking).await.unwrap_or(Err(Error::Cancelled)))
+    let patience = if error.may_have_run() && !is_lost(error) { ANSWERED } else { Duration::ZERO };
+    let end = Instant::now() + patience;
+    loop {
+        let looking = client.find_by_name(&request.name, request.project_id.as_deref());
+        let found = tokio::time::timeout(LOOK, looking).await.unwrap_or(Err(Error::Cancelled));
+        // A replica that lags behind does not know it yet.
+        if !matches!(found, Ok(None)) || Instant::now() + PAUSE > end {
+            return Some(found);
+        }
+        sleep(PAUSE).await;
+    }
 }
 
 /// The connection after an update that may have run, if it shows what was asked for.

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::server::{Act, Http2, Refuse, Server, html, json};
-use super::{ID, client, connection, is_login, logged_in, new_connection, one, own, settings, token, universal};
+use super::{
+    ID, client, connection, connection_in, is_login, logged_in, new_connection, one, own, settings, token, universal,
+};
 
 const OTHER: &str = "11111111-1111-4111-8111-111111111111";
 
@@ -30,6 +32,11 @@ async fn rejects_an_answer_about_another_object() {
         connection[field] = value!(new);
         value!({ "appConnection": connection }).to_string()
     };
+    let in_project = |project: &str| {
+        let mut new = new_connection();
+        new.project_id = Some(project.to_owned());
+        new
+    };
     let server = |body: String| Server::start(move |_, _| json(200, &body));
     for id in [OTHER, "1", "", "not-a-uuid"] {
         let server = server(other("id", id)).await;
@@ -47,10 +54,18 @@ async fn rejects_an_answer_about_another_object() {
         let error = client.create(&new_connection()).await.unwrap_err();
         assert!(about_another(&error) && error.may_have_run(), "{field}");
     }
-    // One spelling of an id, and a service that does not report projects.
-    let server = server(other("id", &ID.to_uppercase())).await;
-    assert_eq!(client(&server, token()).read(ID).await.unwrap().unwrap().id, ID);
-    assert!(client(&server, token()).find_by_name("main", Some("p")).await.unwrap().is_some());
+    // A connection of the organisation is none of a project; an old service that knows no projects makes all of them there.
+    for row in [connection_in(None), connection()] {
+        let server = server(format!(r#"{{"appConnection":{row}}}"#)).await;
+        let client = client(&server, token());
+        assert!(about_another(&client.find_by_name("main", Some(OTHER)).await.unwrap_err()));
+        assert!(about_another(&client.create(&in_project(OTHER)).await.unwrap_err()));
+    }
+    // One spelling of an id.
+    let upper = server(other("id", &ID.to_uppercase())).await;
+    assert_eq!(client(&upper, token()).read(ID).await.unwrap().unwrap().id, ID);
+    let upper = server(other("projectId", &OTHER.to_uppercase())).await;
+    assert!(client(&upper, token()).find_by_name("main", Some(OTHER)).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -61,6 +76,14 @@ async fn leaves_out_rows_of_a_list_that_cannot_be_trusted() {
     let list = client(&server, token()).list(None).await.unwrap();
     let ids: Vec<_> = list.connections.iter().map(|connection| connection.id.as_str()).collect();
     assert_eq!((ids.as_slice(), list.unreadable), (&[ID][..], 4));
+
+    // The list of another scope, from a cache that ignores the query.
+    let own = connection_in(Some("p1")).replace(ID, OTHER);
+    let body = format!(r#"{{"appConnections":[{},{own}]}}"#, connection_in(None));
+    let server = Server::start(move |_, _| json(200, &body)).await;
+    let list = client(&server, token()).list(Some("p1")).await.unwrap();
+    let ids: Vec<_> = list.connections.iter().map(|connection| connection.id.as_str()).collect();
+    assert_eq!((ids.as_slice(), list.unreadable), (&[OTHER][..], 1));
 }
 
 #[tokio::test]
@@ -130,15 +153,22 @@ async fn the_limit_of_one_caller_is_not_the_answer_for_another() {
 
 #[tokio::test]
 async fn a_failed_write_does_not_end_an_outage() {
-    let server = Server::start(|_, _| own(503, "X", "Something went wrong")).await;
-    let settings =
-        Settings { max_retries: 3, first_pause: Duration::from_millis(1), ..settings(&server.base(), token()) };
-    let client = Client::new(settings);
-    client.read(ID).await.unwrap_err();
-    assert_eq!(server.requests().len(), 4);
-    client.create(&new_connection()).await.unwrap_err();
-    client.read(ID).await.unwrap_err();
-    assert_eq!(server.requests().len(), 6, "one try each, while the service is away");
+    let acts: [fn() -> Act; 3] =
+        [|| own(503, "X", "Something went wrong"), || html(502, "proxy"), || html(403, "proxy: not now")];
+    for act in acts {
+        let of_write = move |request: &str, _| {
+            if request.starts_with("POST") { act() } else { own(503, "X", "Something went wrong") }
+        };
+        let server = Server::start(of_write).await;
+        let settings =
+            Settings { max_retries: 3, first_pause: Duration::from_millis(1), ..settings(&server.base(), token()) };
+        let client = Client::new(settings);
+        client.read(ID).await.unwrap_err();
+        assert_eq!(server.requests().len(), 4);
+        client.create(&new_connection()).await.unwrap_err();
+        client.read(ID).await.unwrap_err();
+        assert_eq!(server.requests().len(), 6, "one try each, while the service is away");
+    }
 }
 
 #[tokio::test]
@@ -160,5 +190,19 @@ async fn http_2_says_which_request_was_not_processed() {
             matches!(error, Error::NoAnswer { failure: Failure::NotProcessed, sent: false, .. }),
             "{refuse:?}: {error:?}"
         );
+    }
+}
+
+/// What ends otherwise may have been run: the stream was reset for another reason, or the GOAWAY names it as processed.
+#[tokio::test]
+async fn http_2_leaves_open_whether_other_requests_were_run() {
+    for refuse in [Refuse::Internal, Refuse::GoAwayAfter] {
+        let server = Http2::start_refusing("{}", refuse, 100).await;
+        let mut settings = Settings { max_retries: 3, ..settings(&server.base(), token()) };
+        settings.first_pause = Duration::from_millis(1);
+        settings.ca_certificates = Some(terraform_provider_kms::kms::CaCertificates::parse(&server.ca).unwrap());
+        let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
+        assert!(matches!(error, Error::NoAnswer { sent: true, .. }), "{refuse:?}: {error:?}");
+        assert_eq!(server.counts().0, 1, "{refuse:?}: not repeated");
     }
 }

@@ -229,20 +229,36 @@ pub(crate) struct Http2 {
     _tasks: JoinSet<()>,
 }
 
-/// A way in which HTTP/2 says that a request was not processed.
+/// A way in which a stream of HTTP/2 ends without a response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Refuse {
     /// RST_STREAM with REFUSED_STREAM.
     Stream,
     /// GOAWAY with a last stream below the request's.
     GoAway,
+    /// RST_STREAM with INTERNAL_ERROR.
+    Internal,
+    /// GOAWAY with the request's stream as the last one, and the end of the connection.
+    GoAwayAfter,
 }
 
-/// An empty SETTINGS frame, and a GOAWAY frame with NO_ERROR for which no stream was processed.
-const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
-const GO_AWAY: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+impl Refuse {
+    fn reason(self) -> Option<h2::Reason> {
+        match self {
+            Self::Stream => Some(h2::Reason::REFUSED_STREAM),
+            Self::Internal => Some(h2::Reason::INTERNAL_ERROR),
+            Self::GoAway | Self::GoAwayAfter => None,
+        }
+    }
+}
 
-async fn go_away(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+/// An empty SETTINGS frame, and a GOAWAY frame with NO_ERROR up to the last stream.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+const fn go_away_frame(last: u8) -> [u8; 17] {
+    [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last, 0, 0, 0, 0]
+}
+
+async fn go_away(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), after: bool) {
     let _ = stream.write_all(SETTINGS).await;
     let mut received = Vec::new();
     // The type of a frame is its fourth byte; 1 is HEADERS. The preface of the client has 24 bytes.
@@ -262,8 +278,11 @@ async fn go_away(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
             return;
         }
     }
-    let _ = stream.write_all(GO_AWAY).await;
+    let _ = stream.write_all(&go_away_frame(u8::from(after))).await;
     let _ = stream.flush().await;
+    if after {
+        let _ = stream.shutdown().await;
+    }
     while stream.read_buf(&mut received).await.unwrap_or(0) > 0 {}
 }
 
@@ -294,13 +313,14 @@ impl Http2 {
                 let left = Arc::clone(&left);
                 connections.spawn(async move {
                     let mut stream = acceptor.accept(stream).await.unwrap();
-                    if matches!(refuse, Refuse::GoAway) && refuses(&left) {
-                        return go_away(&mut stream).await;
+                    let reason = refuse.reason();
+                    if reason.is_none() && refuses(&left) {
+                        return go_away(&mut stream, matches!(refuse, Refuse::GoAwayAfter)).await;
                     }
                     let mut connection = h2::server::handshake(stream).await.unwrap();
                     while let Some(Ok((_, mut respond))) = connection.accept().await {
-                        if matches!(refuse, Refuse::Stream) && refuses(&left) {
-                            respond.send_reset(h2::Reason::REFUSED_STREAM);
+                        if let Some(reason) = reason.filter(|_| refuses(&left)) {
+                            respond.send_reset(reason);
                             continue;
                         }
                         counted.lock().unwrap().1 += 1;

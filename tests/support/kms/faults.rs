@@ -56,6 +56,8 @@ pub(crate) enum Fault {
     Truncated,
     /// Answers with a number for each text, and a text for each number.
     WrongTypes,
+    /// Answers about other connections: with their ids and names.
+    Foreign,
     /// Answers 200 with a million brackets, one within the other.
     Nested,
     /// Answers 200 with a body that never ends.

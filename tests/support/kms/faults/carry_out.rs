@@ -96,6 +96,13 @@ impl Fault {
                 })
                 .await
             }
+            Self::Foreign => {
+                with_body(done.await, |body| {
+                    let right = serde_json::from_slice(&body).unwrap_or_default();
+                    foreign(right).to_string().into()
+                })
+                .await
+            }
             Self::Nested => {
                 done.await;
                 answer(200, JSON, "[".repeat(NESTING))
@@ -168,6 +175,33 @@ fn wrong(value: Value) -> Value {
         Value::Array(items) => items.into_iter().map(wrong).collect(),
         Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, wrong(value))).collect(),
     }
+}
+
+/// The same about other connections. That there is none is said of another one, too.
+fn foreign(mut answer: Value) -> Value {
+    const MISSING: &str = "Could not find App Connection with ";
+    // Each digit of a UUID becomes another one.
+    let other = |id: &str| -> String {
+        let digit = |c: char| c.to_digit(16).and_then(|digit| char::from_digit(15 - digit, 16)).unwrap_or(c);
+        id.chars().map(digit).collect()
+    };
+    let rename = |connection: &mut Value| {
+        if let Some(id) = connection["id"].as_str() {
+            connection["id"] = other(id).into();
+            connection["name"] = "somebody-elses".into();
+        }
+    };
+    let Some(fields) = answer.as_object_mut() else { return answer };
+    fields.get_mut("appConnection").into_iter().for_each(rename);
+    fields.get_mut("appConnections").and_then(Value::as_array_mut).into_iter().flatten().for_each(rename);
+    if let Some(missing) = fields.get("message").and_then(|text| text.as_str()?.strip_prefix(MISSING)) {
+        let missing = match missing.strip_prefix("ID ") {
+            Some(id) => format!("ID {}", other(id)),
+            None => missing.replacen("name ", "name somebody-elses-", 1),
+        };
+        fields.insert("message".to_owned(), format!("{MISSING}{missing}").into());
+    }
+    answer
 }
 
 /// The beginning of a gzip stream of zeros: one of them, and then the order to repeat the last byte 258 times, over and

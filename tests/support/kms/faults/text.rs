@@ -20,7 +20,7 @@ use super::{Fault, Faults, Order, Storm};
 
 /// What a storm brings when nobody says.
 const USUAL_STORM: &str = "status=503 page=404 expired-token rate-limit=1 rate-limit-until=1 maintenance lost-before \
-                           status-after=500 lost-after cut gateway=502 delay=100ms stall=3s lagging garbage empty truncated wrong-types";
+                           status-after=500 lost-after cut gateway=502 delay=100ms stall=3s lagging garbage empty truncated wrong-types foreign";
 
 /// One line.
 pub(super) enum Line {
@@ -89,7 +89,7 @@ impl Fault {
     pub(crate) const WORDS: &str = "\
 status=CODE[:JSON] status-after=CODE[:JSON] page=CODE redirect=URL expired-token rate-limit=SECONDS rate-limit-until=SECONDS maintenance
 lost-before lost-after cut gateway=CODE delay=TIME stall=TIME drip=TIME lagging
-garbage empty truncated wrong-types nested endless bomb";
+garbage empty truncated wrong-types foreign nested endless bomb";
 }
 
 impl FromStr for Fault {
@@ -124,6 +124,7 @@ impl FromStr for Fault {
             ("empty", None) => Self::Empty,
             ("truncated", None) => Self::Truncated,
             ("wrong-types", None) => Self::WrongTypes,
+            ("foreign", None) => Self::Foreign,
             ("nested", None) => Self::Nested,
             ("endless", None) => Self::Endless,
             ("bomb", None) => Self::Bomb,
@@ -156,6 +157,7 @@ impl fmt::Display for Fault {
             Self::Empty => "empty",
             Self::Truncated => "truncated",
             Self::WrongTypes => "wrong-types",
+            Self::Foreign => "foreign",
             Self::Nested => "nested",
             Self::Endless => "endless",
             Self::Bomb => "bomb",

@@ -9,7 +9,9 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{Client, Error, answer::Answer, http::Request};
+use super::{Client, Error};
+use crate::kms::http::Request;
+use crate::kms::response::Answer;
 use crate::secret::Secret;
 
 /// A connection to be made.

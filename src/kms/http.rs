@@ -15,8 +15,13 @@ use reqwest::{
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use super::{Call, Error, Failure, ProxyError, ProxyProblem, Settings, answer::Answer, pace::Class, proxy::Proxy};
-use crate::{env, os, redact::Redactor, secret::Secret, tls};
+use super::{Call, Error, Failure, ProxyError, ProxyProblem, Settings};
+use crate::kms::proxy::Proxy;
+use crate::kms::rate_limit::Class;
+use crate::kms::response::Answer;
+use crate::redact::Redactor;
+use crate::secret::Secret;
+use crate::{crypto, env, os};
 
 /// What is asked. Paths are below `/api/v1`.
 pub(super) struct Request {
@@ -162,7 +167,7 @@ impl Http {
     }
 
     fn http_client(&self) -> Result<reqwest::Client, Error> {
-        tls::install_default();
+        crypto::install_default();
         let (settings, own) = (&self.settings, self.own_certificates());
         if let Some(file) = env::path(env::SSL_CERT_FILE).filter(|_| !settings.base.never_needs_tls()) {
             let wrong = |error| Error::Settings(format!("the environment variable `{}`: {error}", env::SSL_CERT_FILE));

@@ -1,24 +1,23 @@
-//! Client of the app-connections HTTP API of the KMS. Knows JSON and status codes; knows nothing of Terraform or
-//! PostgreSQL.
+//! Client of the app-connections HTTP API of the KMS. Does not depend on Terraform or PostgreSQL.
 //!
-//! The way of one call, top-down: `app_connection` says what is asked and what the answer looks like, `Client` adds
-//! a token and replaces it once (`auth`), `transport` waits for its turn (`pace`) and repeats what may be repeated (`retry`),
-//! `http` does the one exchange that there is, `answer` tells a result, a refusal of the service and something that is not
-//! the service apart, `error` says it to a person.
+//! The steps of one call, top-down: `app_connection` has the requests and responses, `Client` adds a token and replaces it
+//! once (`auth`), `transport` waits for the rate limit (`rate_limit`) and repeats what may be repeated (`retry`), `http` does
+//! the exchange, `response` tells a result, an error of the service and the response of something else apart, `error` has
+//! the typed errors.
 //!
 //! Every call may be cancelled by dropping its future. Between requests it waits no longer than its [`Patience`].
 
-mod answer;
 mod app_connection;
 mod auth;
 mod base_url;
+mod deadline;
 mod error;
 mod http;
-mod pace;
-mod patience;
 #[cfg(test)]
 mod properties;
 mod proxy;
+mod rate_limit;
+mod response;
 mod retry;
 mod settings;
 mod transport;
@@ -28,16 +27,16 @@ pub use app_connection::{
 };
 pub use auth::{AZURE_METADATA, Aws, GOOGLE_METADATA, Login, LoginMethod, Proof, ServerProblem, SourceError};
 pub use base_url::{BaseUrl, BaseUrlError};
+pub use deadline::{Impatience, Patience};
 pub use error::{Call, Error, Failure, Foreign, Issue, LoginFailure, Oddity, Permission, Reply, Step};
-pub use patience::{Impatience, Patience};
 pub use proxy::{Proxies, ProxyError, ProxyFailure, ProxyProblem};
 pub use settings::{CaCertificates, CaCertificatesError, Header, HeaderError, Settings};
 
 use std::sync::Arc;
 
-use answer::Answer;
 use auth::Session;
 use http::Request;
+use response::Answer;
 use transport::Transport;
 
 /// A client of one KMS with one login; made once, shared, and cheap to clone.

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Error, Failure, answer::Answer, http::Request};
+use super::{Error, Failure};
+use crate::kms::http::Request;
+use crate::kms::response::Answer;
 
 /// A reason to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

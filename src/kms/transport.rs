@@ -8,13 +8,10 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::Instant;
 
-use super::{
-    Error, Impatience, Patience, Settings,
-    answer::Answer,
-    http::{Http, Request},
-    pace::Pace,
-    retry,
-};
+use super::{Error, Impatience, Patience, Settings, retry};
+use crate::kms::http::{Http, Request};
+use crate::kms::rate_limit::Pace;
+use crate::kms::response::Answer;
 use crate::secret::Secret;
 
 /// The longest wait between two tries, before chance is added.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tonic::transport::server::Connected;
 
-use super::listener::{Listener, Stream};
+use crate::plugin::listener::{Listener, Stream};
 
 /// How long a peer may take to prove who it is.
 const INTRODUCTION: Duration = Duration::from_secs(10);

@@ -17,7 +17,7 @@ mod system {
     use crate::env;
     use crate::plugin::Error;
     use crate::plugin::handshake::Address;
-    use crate::plugin::leftovers;
+    use crate::plugin::stale_sockets;
 
     pub(in crate::plugin) type Stream = UnixStream;
 
@@ -60,7 +60,7 @@ mod system {
         /// Tidies up behind others that could not, in a thread that nobody waits for.
         pub(in crate::plugin) fn remove_leftovers(&self) {
             if let Some(place) = self.directory.path().parent().map(Path::to_owned) {
-                tokio::task::spawn_blocking(move || leftovers::remove(&place));
+                tokio::task::spawn_blocking(move || stale_sockets::remove(&place));
             }
         }
     }

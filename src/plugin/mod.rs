@@ -11,14 +11,14 @@
 
 mod connection;
 mod handshake;
-#[cfg(unix)]
-mod leftovers;
-mod life;
 mod listener;
 mod log;
 mod mtls;
 mod proto;
 mod services;
+mod shutdown;
+#[cfg(unix)]
+mod stale_sockets;
 
 use std::convert::Infallible;
 use std::io;
@@ -35,8 +35,8 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
-use self::listener::Listener;
-use crate::crash;
+use crate::panic_hook;
+use crate::plugin::listener::Listener;
 
 /// How long open calls may delay the exit after the host asked for it. The host itself kills after two seconds.
 const PARTING: Duration = Duration::from_millis(500);
@@ -126,19 +126,19 @@ where
 {
     let client_certificate = match mode {
         Mode::Plugin => {
-            life::forbid_core_dumps();
+            shutdown::forbid_core_dumps();
             handshake::accept_invitation()?
         }
         Mode::Debug => None,
     };
-    crash::report_panics(program.name);
+    panic_hook::report_panics(program.name);
     log::install();
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         let calls = TaskTracker::new();
         let service = Routes::new(services::Counted::new(service, calls.clone()));
-        let over = life::watch(mode, stop, answered(calls))?;
+        let over = shutdown::watch(mode, stop, answered(calls))?;
         run(program, service, mode, client_certificate, over).await
     });
     // A blocking call that hangs (a name lookup) must not keep a process alive that the host has dismissed.

@@ -19,7 +19,7 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, ServerC
 use tokio_rustls::TlsAcceptor;
 
 use super::Error;
-use crate::tls::crypto_provider;
+use crate::crypto::crypto_provider;
 
 /// Our side of the connection.
 pub(super) struct Tls {

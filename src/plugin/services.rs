@@ -16,13 +16,13 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Mode;
-use super::proto::health::health_check_response::ServingStatus;
-use super::proto::health::health_server::{Health, HealthServer};
-use super::proto::health::{HealthCheckRequest, HealthCheckResponse};
-use super::proto::host::grpc_broker_server::{GrpcBroker, GrpcBrokerServer};
-use super::proto::host::grpc_controller_server::{GrpcController, GrpcControllerServer};
-use super::proto::host::grpc_stdio_server::{GrpcStdio, GrpcStdioServer};
-use super::proto::host::{ConnInfo, Empty, StdioData};
+use crate::plugin::proto::health::health_check_response::ServingStatus;
+use crate::plugin::proto::health::health_server::{Health, HealthServer};
+use crate::plugin::proto::health::{HealthCheckRequest, HealthCheckResponse};
+use crate::plugin::proto::host::grpc_broker_server::{GrpcBroker, GrpcBrokerServer};
+use crate::plugin::proto::host::grpc_controller_server::{GrpcController, GrpcControllerServer};
+use crate::plugin::proto::host::grpc_stdio_server::{GrpcStdio, GrpcStdioServer};
+use crate::plugin::proto::host::{ConnInfo, Empty, StdioData};
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 

@@ -2,8 +2,8 @@
 //! Only reasons that do not depend on where one stands are read from it; what it says about networks and certificates is a
 //! matter of that other place.
 
-use super::reason::Reason;
-use super::server_error::{ServerError, without_names};
+use crate::postgres::reason::Reason;
+use crate::postgres::server_error::{ServerError, without_names};
 
 /// What the texts would have come with, the first one that fits. Names stand in quotes and are left out.
 const SQLSTATES: [(&str, &str); 14] = [
@@ -49,8 +49,8 @@ pub fn reason_of_driver(text: &str, encrypted: bool) -> Option<Reason> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reason::Scope;
     use super::*;
+    use crate::postgres::reason::Scope;
 
     #[test]
     fn texts_of_the_driver_are_the_reasons_of_our_own_logins() {

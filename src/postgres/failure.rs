@@ -3,9 +3,9 @@
 use std::error::Error as _;
 use std::io;
 
-use super::guard::Violation;
-use super::text::printable;
 use super::{CertificateProblem, Reason, ServerError, Stage, Target, Tls};
+use crate::postgres::guard::Violation;
+use crate::postgres::text::printable;
 
 /// A reason, and the stage that it came in.
 pub(super) struct Failure {

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::reason::Insecure;
+use crate::postgres::reason::Insecure;
 
 /// A login and one small query take far less.
 const MOST_BYTES: usize = 256 * 1024;

@@ -19,11 +19,11 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_rustls::TlsConnector;
 
-use super::failure::{Failure, client_failure, foreign, tls_failure};
-use super::guard::Guard;
 use super::privileges;
-use super::text::printable;
 use super::{Endpoint, Facts, Reason, Refusal, Stage, Target, Tls, Unanswered, address, tls};
+use crate::postgres::failure::{Failure, client_failure, foreign, tls_failure};
+use crate::postgres::guard::Guard;
+use crate::postgres::text::printable;
 
 /// A login that came about.
 #[derive(Clone, Debug, PartialEq, Eq)]

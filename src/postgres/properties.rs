@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::certificates::Certificates;
-use super::guard::{Guard, Violation};
-use super::judgement::Certificate;
-use super::presented::Presented;
-use super::server_error::ServerError;
+use crate::postgres::guard::{Guard, Violation};
+use crate::postgres::server_error::ServerError;
+use crate::postgres::tls::pem::Certificates;
+use crate::postgres::tls::presented::Presented;
+use crate::postgres::tls::verify::Certificate;
 
 const PASSWORD: &str = "hünter2";
 const CA: &str = include_str!("../../tests/support/ca.pem");

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::address::written_host;
 use super::{Address, Blame, Class, Reason, ServerError, Stage, Statement, Target, Trust};
+use crate::postgres::address::written_host;
 use crate::text::shown;
 
 /// Which server was asked, as far as it was found.

@@ -3,8 +3,8 @@
 //! The SQLSTATE decides, because texts follow the language of the server. Texts decide only for poolers, which have one
 //! SQLSTATE for everything and English texts, and between cases of equal SQLSTATE.
 
-use super::reason::{Reason, Scope};
-use super::text::{decoded, masked};
+use crate::postgres::reason::{Reason, Scope};
+use crate::postgres::text::{decoded, masked};
 
 /// An ErrorResponse, its texts fit to be printed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use tokio::sync::Semaphore;
 
+use crate::crypto;
 use crate::secret::Secret;
-use crate::tls;
 
 /// In front of each fingerprint. Another number is another recipe, and compares as "another password".
 const FORMAT: &str = "1";
@@ -50,7 +50,7 @@ impl Default for Fingerprints {
 impl Fingerprints {
     /// The fingerprint of a password, with a new salt. `None` where the system has no memory or no randomness left.
     pub(crate) async fn take(&self, password: &Secret) -> Option<String> {
-        let salt = tls::random::<SALT>()?;
+        let salt = crypto::random::<SALT>()?;
         let digest = self.digest(password, salt).await?;
         Some(format!("{FORMAT}${}${}", BASE64.encode(salt), BASE64.encode(digest)))
     }

@@ -1,24 +1,28 @@
-//! The KMS provider: the only folder that sees both Terraform and the two services.
+//! The KMS provider: the only folder that depends on Terraform, on the KMS and on PostgreSQL.
 //!
-//! [`settings`] and [`validation`] turn the provider block into a [`session`]; [`postgres_connection`] is the resource;
-//! [`logins`] shares verdicts of database logins between connections, and [`standpoint`] (with [`allowed_hosts`]) says
-//! which make sense from here; [`diagnose`] is the only place where errors of
-//! the KMS and refusals of databases become diagnostics.
+//! | module | content |
+//! |---|---|
+//! | [`config`] | the provider block: settings, authentication, limits, defaults of the login check |
+//! | [`session`] | the result of one `Configure`: client, caches, outcomes of logins |
+//! | [`login_check`] | scheduling and sharing of database logins, allowed hosts, the location of the KMS |
+//! | [`connections`] | cached lists, name checks and lost responses of app connections |
+//! | [`resources`] | the resources, one folder each |
+//! | [`messages`] | diagnostics for errors of the KMS and of databases |
+//! | [`deadline`], [`timeouts`] | limits of operations and the `timeouts` block |
+//! | [`fingerprint`] | Argon2id fingerprints of write-only passwords |
 
-mod allowed_hosts;
-mod diagnose;
+mod connections;
+mod resources;
+pub(crate) mod timeouts;
+
+mod config;
+mod deadline;
 mod fingerprint;
-mod logins;
-mod managed;
-mod postgres_connection;
+mod login_check;
+mod messages;
 #[cfg(test)]
 mod properties;
-mod scopes;
 mod session;
-mod settings;
-mod standpoint;
-mod validation;
-mod wait;
 
 use crate::env;
 use crate::terraform::diagnostic::Diagnostics;
@@ -27,8 +31,8 @@ use crate::terraform::resource::Resource;
 use crate::terraform::schema::Schema;
 use crate::terraform::value::Object;
 
-use self::postgres_connection::PostgresConnection;
-pub use self::session::Session;
+use crate::provider::resources::postgres_connection::PostgresConnection;
+pub use crate::provider::session::Session;
 
 /// The source address, under which debug mode offers the provider.
 pub const ADDRESS: &str = "registry.terraform.io/hanzoai/kms";
@@ -40,15 +44,15 @@ impl Provider for Kms {
     type Session = Session;
 
     fn schema(&self) -> Schema {
-        settings::schema()
+        config::schema()
     }
 
     fn validate(&self, config: &Object) -> Diagnostics {
-        settings::validate(config)
+        config::validate(config)
     }
 
     fn configure(&self, config: &Object, core_version: &str) -> Result<Configured<Session>, Diagnostics> {
-        let resolved = settings::resolve(config, &env::text)?;
+        let resolved = config::resolve(config, &env::text)?;
         let session = Session::new(resolved, core_version);
         Ok(Configured { session, warnings: Diagnostics::new() })
     }

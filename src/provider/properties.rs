@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use proptest::prelude::*;
 
-use super::postgres_connection::PostgresConnection;
-use super::{diagnose, settings};
+use super::{config, messages};
 use crate::env;
+use crate::provider::resources::postgres_connection::PostgresConnection;
 use crate::terraform::resource::Resource as _;
 use crate::terraform::value::{Object, Value};
 
@@ -61,10 +61,10 @@ fn messages(input: &str) -> Vec<String> {
     }
     note(PostgresConnection.validate(&object([("timeouts", Value::Object(object([("create", text())])))])));
     for argument in PROVIDER {
-        note(settings::resolve(&object([(argument, text())]), &|_| None).err().unwrap_or_default());
+        note(config::resolve(&object([(argument, text())]), &|_| None).err().unwrap_or_default());
     }
     let headers = [(input.to_owned(), Value::from("x"))].into_iter().collect();
-    note(settings::validate(&object([("headers", Value::Object(headers))])));
+    note(config::validate(&object([("headers", Value::Object(headers))])));
     let variables = [
         &env::HOST[..],
         &env::AUTH_METHOD,
@@ -76,9 +76,9 @@ fn messages(input: &str) -> Vec<String> {
     ];
     for variable in variables.concat() {
         let lookup = |name: &str| (name == variable.name).then(|| input.to_owned());
-        note(settings::resolve(&Object::new(), &lookup).err().unwrap_or_default());
+        note(config::resolve(&Object::new(), &lookup).err().unwrap_or_default());
     }
-    note(diagnose::import_form(input).into());
+    note(messages::import_form(input).into());
     found
 }
 

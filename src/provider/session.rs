@@ -3,13 +3,13 @@
 use crate::kms;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 
-use super::fingerprint::Fingerprints;
-use super::logins::Logins;
-use super::managed::Managed;
-use super::scopes::Scopes;
-use super::settings::{NoClient, Resolved};
-use super::standpoint::Standpoint;
-use super::validation::Defaults;
+use crate::provider::config::validation::Defaults;
+use crate::provider::config::{NoClient, Resolved};
+use crate::provider::connections::cache::Scopes;
+use crate::provider::fingerprint::Fingerprints;
+use crate::provider::login_check::Logins;
+use crate::provider::login_check::kms_location::Standpoint;
+use crate::provider::resources::postgres_connection::managed::registry::Managed;
 
 /// The configured provider. Goes, with everything it remembers, at the next `Configure`.
 pub struct Session {

@@ -3,9 +3,9 @@
 //! A core that finds a violation reports "Provider produced invalid plan" without a cause. This check names the attribute
 //! and the rule. An apply needs no check: [`super::plan::resolve_unknowns`] returns the plan by construction.
 
-use super::diagnostic::{Diagnostic, Diagnostics, Path};
-use super::schema::{Attribute, Block, NestedBlock, Presence};
-use super::value::{Object, Value};
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
+use crate::terraform::schema::{Attribute, Block, NestedBlock, Presence};
+use crate::terraform::value::{Object, Value};
 
 /// Returns an error for each value of a planned state that a core would reject.
 pub fn planned(block: &Block, prior: Option<&Object>, config: &Object, planned: &Object) -> Diagnostics {

@@ -1,7 +1,7 @@
 //! Generates the configuration that a user would write for an object.
 
-use super::schema::{Attribute, Block, Presence};
-use super::value::{Object, Value};
+use crate::terraform::schema::{Attribute, Block, Presence};
+use crate::terraform::value::{Object, Value};
 
 /// Returns the arguments that describe an object. Computed attributes, secrets and defaults are null; blocks are absent.
 ///

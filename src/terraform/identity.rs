@@ -1,8 +1,8 @@
 //! Resource identities: the attributes that identify an object without a state.
 
-use super::schema::Block;
-use super::types::Type;
-use super::value::{Object, Value};
+use crate::terraform::schema::Block;
+use crate::terraform::types::Type;
+use crate::terraform::value::{Object, Value};
 
 /// The schema of an identity: some attributes of the object, under their own names and types.
 ///

@@ -10,7 +10,7 @@ pub mod duration;
 pub mod generate;
 pub mod identity;
 pub mod model;
-pub mod moving;
+pub mod move_state;
 #[cfg(test)]
 mod notation;
 pub mod number;

@@ -19,8 +19,8 @@
 //! assert!(matches!(toy.size, Field::Null));
 //! ```
 
-use super::number::Number;
-use super::value::{Object, Value};
+use crate::terraform::number::Number;
+use crate::terraform::value::{Object, Value};
 
 /// The value of an attribute, which may be null or unknown.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]

@@ -9,9 +9,9 @@
 use std::iter::Peekable;
 use std::str::SplitWhitespace;
 
-use super::schema::{Attribute, Block, NestedBlock, computed, optional, required};
-use super::types::Type;
-use super::value::{Object, Unknown, Value};
+use crate::terraform::schema::{Attribute, Block, NestedBlock, computed, optional, required};
+use crate::terraform::types::Type;
+use crate::terraform::value::{Object, Unknown, Value};
 
 pub(super) fn schema(text: &'static str) -> Block {
     let mut tokens = text.split_whitespace();

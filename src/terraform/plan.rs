@@ -3,9 +3,9 @@
 //! The order of precedence follows the rules that a core checks afterwards (see [`super::check`]): the configured value,
 //! else the prior value, else the default, else unknown.
 
-use super::diagnostic::Path;
-use super::schema::{Attribute, Block, Presence};
-use super::value::{Object, Value};
+use crate::terraform::diagnostic::Path;
+use crate::terraform::schema::{Attribute, Block, Presence};
+use crate::terraform::value::{Object, Value};
 
 /// Returns whether two values of an attribute are semantically equal: the service does not distinguish them.
 pub type Same<'a> = &'a dyn Fn(&str, &Value, &Value) -> bool;

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::diagnostic::Diagnostic;
+use crate::terraform::diagnostic::Diagnostic;
 
 const FORMAT: u64 = 1;
 

@@ -1,9 +1,9 @@
 //! The trait of a provider: the schema of its block, the session that `Configure` creates, and its resources.
 
-use super::diagnostic::Diagnostics;
-use super::resource::Resource;
-use super::schema::Schema;
-use super::value::Object;
+use crate::terraform::diagnostic::Diagnostics;
+use crate::terraform::resource::Resource;
+use crate::terraform::schema::Schema;
+use crate::terraform::value::Object;
 
 /// A provider.
 ///

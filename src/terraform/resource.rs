@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::diagnostic::{Diagnostic, Diagnostics, Path, Severity};
 use super::generate;
-use super::identity::IdentitySchema;
-use super::moving::{MoveSource, Moved};
-use super::private::Private;
-use super::schema::Schema;
-use super::value::{Object, Value};
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path, Severity};
+use crate::terraform::identity::IdentitySchema;
+use crate::terraform::move_state::{MoveSource, Moved};
+use crate::terraform::private::Private;
+use crate::terraform::schema::Schema;
+use crate::terraform::value::{Object, Value};
 
 /// A resource type.
 ///

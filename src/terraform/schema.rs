@@ -13,9 +13,9 @@
 //! # assert_eq!(schema.block.attributes.len(), 3);
 //! ```
 
-use super::diagnostic::Path;
-use super::types::Type;
-use super::value::{Object, Value};
+use crate::terraform::diagnostic::Path;
+use crate::terraform::types::Type;
+use crate::terraform::value::{Object, Value};
 
 /// The schema of a provider block, a resource or a data source.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::fmt;
 
-use super::number::Number;
+use crate::terraform::number::Number;
 
 /// A value of a type that schemas of this provider use. The schema knows which type that is.
 #[derive(Clone, PartialEq)]

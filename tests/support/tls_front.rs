@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use terraform_provider_kms::tls;
+use terraform_provider_kms::crypto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -19,7 +19,7 @@ pub(crate) async fn start(authority: &Authority, target: u16) -> u16 {
     let issued = authority.issue(&["localhost"], Validity::Now);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let config = ServerConfig::builder_with_provider(tls::crypto_provider())
+    let config = ServerConfig::builder_with_provider(crypto::crypto_provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()

@@ -1,13 +1,13 @@
 //! Logging in: lazily, once for all concurrent callers, again shortly before the token expires, and never again after a
 //! refusal. Knows nothing of connections.
 //!
-//! [`login`] has the ways to log in, a row for each; [`proof`] gets what proves who logs in, which may be a question to a
-//! metadata server ([`fetch`]), or a signature with a key of [`aws`].
+//! [`method`] has the ways to log in, a row for each; [`credential_source`] gets what proves who logs in, which may be a question to a
+//! metadata server ([`metadata_http`]), or a signature with a key of [`aws`].
 
 mod aws;
-mod fetch;
-mod login;
-mod proof;
+mod credential_source;
+mod metadata_http;
+mod method;
 mod source;
 
 use std::{
@@ -21,15 +21,17 @@ use std::{
 use serde::Deserialize;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Error, LoginFailure, Settings, answer::Answer, transport::Transport};
+use super::{Error, LoginFailure, Settings};
+use crate::kms::response::Answer;
+use crate::kms::transport::Transport;
 use crate::secret::Secret;
 
 pub use aws::Aws;
-pub use login::{Login, LoginMethod};
-pub use proof::{AZURE_METADATA, GOOGLE_METADATA, Proof};
+pub use credential_source::{AZURE_METADATA, GOOGLE_METADATA, Proof};
+pub use method::{Login, LoginMethod};
 pub use source::{ServerProblem, SourceError};
 
-use fetch::SourceState;
+use metadata_http::SourceState;
 
 /// A token and which login it came from.
 #[derive(Clone)]

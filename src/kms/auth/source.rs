@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::super::{Failure, ProxyError};
-use crate::os::{self, FileError};
+use crate::kms::{Failure, ProxyError};
+use crate::os;
+use crate::os::FileError;
 
 /// Why there is nothing to log in with. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::super::text::day;
-use super::super::{CertificateProblem, Fault, Link, Presented, Refusal, Trust};
 use super::{Row, row};
 use crate::postgres::reason::Blame::{Host, SslCertificate};
 use crate::postgres::reason::Class::{Definite, Unreachable};
+use crate::postgres::text::day;
+use crate::postgres::{CertificateProblem, Fault, Link, Presented, Refusal, Trust};
 use crate::text;
 
 /// The row of a problem.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::response::WithDiagnostics;
 use super::{RegisteredResource, Server, convert, response};
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
-use crate::terraform::moving::MoveSource;
+use crate::terraform::move_state::MoveSource;
 use crate::terraform::proto;
 use crate::terraform::provider::Provider;
 use crate::terraform::resource::{Call, ImportTarget, Listed};

@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
-use super::diagnostic::{Diagnostic, Diagnostics};
-use super::identity::IdentitySchema;
 use super::proto;
-use super::proto::provider_server::ProviderServer;
-use super::provider::Provider;
-use super::resource::{Call, Resource};
-use super::schema::Schema;
-use super::types::Type;
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::identity::IdentitySchema;
+use crate::terraform::proto::provider_server::ProviderServer;
+use crate::terraform::provider::Provider;
+use crate::terraform::resource::{Call, Resource};
+use crate::terraform::schema::Schema;
+use crate::terraform::types::Type;
 
 mod change;
 mod convert;

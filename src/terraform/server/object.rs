@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use super::response::WithDiagnostics;
 use super::{RegisteredResource, Server, convert, response};
 use crate::terraform::check;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
@@ -10,7 +11,6 @@ use crate::terraform::private::Private;
 use crate::terraform::proto;
 use crate::terraform::provider::Provider;
 use crate::terraform::schema::Schema;
-use crate::terraform::server::response::WithDiagnostics;
 use crate::terraform::value::{Object, Value};
 use crate::terraform::wire;
 

@@ -9,7 +9,7 @@ use tonic::codegen::BoxStream;
 use tonic::{Response, Status};
 
 use super::convert;
-use crate::crash;
+use crate::panic_hook;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::proto;
 use crate::terraform::proto::list_resource::Event;
@@ -101,7 +101,7 @@ fn log(rpc: &'static str, object: &str, start: Instant, diagnostics: &[proto::Di
 }
 
 fn panicked(rpc: &str) -> Diagnostic {
-    let place = crash::last_place().unwrap_or_else(|| "an unknown place".to_owned());
+    let place = panic_hook::last_place().unwrap_or_else(|| "an unknown place".to_owned());
     Diagnostic::error(
         "The provider crashed",
         format!(

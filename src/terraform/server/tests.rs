@@ -13,8 +13,9 @@ use self::toys::Toys;
 use super::response::WithDiagnostics;
 use super::{Server, convert};
 use crate::terraform::notation::{entries, object, proposed, show, state};
+use crate::terraform::proto;
+use crate::terraform::proto::DynamicValue;
 use crate::terraform::proto::provider_server::Provider as _;
-use crate::terraform::proto::{self, DynamicValue};
 use crate::terraform::value::Value;
 
 /// What stands in for a core.

@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use super::error::{Error, Found, Problem};
-use super::walk::{self, Attributes, Source};
+use super::walk;
+use super::walk::{Attributes, Source};
 use crate::terraform::diagnostic::Path;
 use crate::terraform::number::Number;
 use crate::terraform::types::Type;

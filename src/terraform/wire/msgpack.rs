@@ -4,7 +4,8 @@ use rmpv::decode::read_value_ref_with_max_depth;
 use rmpv::{Utf8StringRef, Value as Tree, ValueRef};
 
 use super::error::{Error, Found, Problem};
-use super::walk::{self, Attributes, Location, Source, Step};
+use super::walk;
+use super::walk::{Attributes, Location, Source, Step};
 use crate::terraform::diagnostic::Path;
 use crate::terraform::number::Number;
 use crate::terraform::types::Type;

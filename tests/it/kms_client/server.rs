@@ -17,7 +17,7 @@ use rustls::{
     ServerConfig,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
-use terraform_provider_kms::tls;
+use terraform_provider_kms::crypto;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -207,7 +207,7 @@ fn certified(name: &str) -> (ServerConfig, String) {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
 
-    let config = ServerConfig::builder_with_provider(tls::crypto_provider())
+    let config = ServerConfig::builder_with_provider(crypto::crypto_provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()

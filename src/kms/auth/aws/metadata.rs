@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use reqwest::{Method, Url};
 
-use super::super::fetch::{Fetch, Fetched, Reach, SourceState};
-use super::super::proof::{from_file, secret_field};
-use super::super::source::SourceError;
 use super::{Aws, Key};
-use crate::{env::aws as names, secret::Secret};
+use crate::env::aws as names;
+use crate::kms::auth::credential_source::{from_file, secret_field};
+use crate::kms::auth::metadata_http::{Fetch, Fetched, Reach, SourceState};
+use crate::kms::auth::source::SourceError;
+use crate::secret::Secret;
 
 const CONTAINER: &str = "the credentials endpoint of the container";
 const MACHINE: &str = "the metadata server of AWS";

@@ -16,10 +16,11 @@ use std::time::SystemTime;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use self::profile::Profiles;
-use super::fetch::SourceState;
-use super::proof::Evidence;
+use super::credential_source::Evidence;
+use super::metadata_http::SourceState;
 use super::source::SourceError;
-use crate::{env::aws as names, secret::Secret};
+use crate::env::aws as names;
+use crate::secret::Secret;
 
 /// Where everybody is known when no region is set.
 const USUAL_REGION: &str = "us-east-1";

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::fetch::SourceState;
-use super::super::source::SourceError;
 use super::{Aws, Key, metadata, sts};
-use crate::os::{self, FileError, FileProblem};
-use crate::{env::aws as names, secret::Secret};
+use crate::env::aws as names;
+use crate::kms::auth::metadata_http::SourceState;
+use crate::kms::auth::source::SourceError;
+use crate::os;
+use crate::os::{FileError, FileProblem};
+use crate::secret::Secret;
 
 /// How many profiles may lead to one another.
 const LONGEST_CHAIN: usize = 5;

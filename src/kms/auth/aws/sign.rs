@@ -8,9 +8,9 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4::SigningParams;
 use reqwest::Url;
 
-use super::super::fetch::FORM;
-use super::super::source::SourceError;
 use super::Key;
+use crate::kms::auth::metadata_http::FORM;
+use crate::kms::auth::source::SourceError;
 
 /// All headers of a POST of a form. The signature covers the host, the kind of the body, the time and the session token.
 pub(super) fn headers(

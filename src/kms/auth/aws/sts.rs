@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::super::fetch::{Fetch, Fetched, Reach, SourceState};
-use super::super::proof::{from_file, urlencoded};
-use super::super::source::SourceError;
 use super::{Aws, Key, sign};
-use crate::{env::aws as names, secret::Secret};
+use crate::env::aws as names;
+use crate::kms::auth::credential_source::{from_file, urlencoded};
+use crate::kms::auth::metadata_http::{Fetch, Fetched, Reach, SourceState};
+use crate::kms::auth::source::SourceError;
+use crate::secret::Secret;
 
 /// The form that asks who somebody is.
 pub(super) const WHO_AM_I: &str = "Action=GetCallerIdentity&Version=2011-06-15";

@@ -5,8 +5,9 @@ use tonic::Request;
 
 use super::{Core, Told, line, said};
 use crate::terraform::notation::{entries, show};
+use crate::terraform::proto;
 use crate::terraform::proto::provider_server::Provider as _;
-use crate::terraform::proto::{self, DynamicValue, RawState, ResourceIdentityData};
+use crate::terraform::proto::{DynamicValue, RawState, ResourceIdentityData};
 use crate::terraform::server::convert;
 use crate::terraform::types::Type;
 use crate::terraform::value::Value;

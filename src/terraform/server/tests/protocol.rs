@@ -6,8 +6,9 @@ use futures_util::StreamExt;
 use tonic::Request;
 
 use super::{Core, Told, line, said};
+use crate::terraform::proto;
+use crate::terraform::proto::DynamicValue;
 use crate::terraform::proto::provider_server::Provider as _;
-use crate::terraform::proto::{self, DynamicValue};
 
 /// What an RPC says to a request.
 macro_rules! ask {

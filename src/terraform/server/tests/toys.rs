@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::identity::IdentitySchema;
 use crate::terraform::model::{Field, Model, model};
-use crate::terraform::moving::{MoveSource, Moved};
+use crate::terraform::move_state::{MoveSource, Moved};
 use crate::terraform::private::Private;
 use crate::terraform::provider::{Configured, Provider};
 use crate::terraform::resource::{Call, Change, ImportTarget, Listed, PlannedChange, Resource};

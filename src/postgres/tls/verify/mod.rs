@@ -1,0 +1,149 @@
+//! The judgement of a server's certificate: the one that the service makes, which runs on Node 20 to 24 and so on
+//! OpenSSL. Where those versions differ the strictest is followed, and the fault says that others may accept.
+//! Knows nothing of connections.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `certificate` | one certificate |
+//! | `chain` | who vouches for whom |
+//! | `purpose` | what each may be used for, and how strong it is |
+//! | `signature` | who signed what |
+//! | `constraints` | which names an authority may vouch for |
+//! | `host` | whether a certificate is for a host |
+
+mod certificate;
+mod chain;
+mod constraints;
+mod host;
+mod purpose;
+mod signature;
+
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::{CertificateDer, ServerName};
+
+pub(in crate::postgres) use self::certificate::Certificate;
+use self::certificate::When;
+pub(in crate::postgres) use self::purpose::may_sign_handshake;
+pub(in crate::postgres) use self::signature::{has_checkable_key, is_signed_by};
+use crate::postgres::{Fault, Trust};
+
+/// What is wrong with which certificate of a chain.
+pub(crate) struct Finding {
+    pub(crate) fault: Fault,
+    /// Its place, counted from the server's own.
+    pub(crate) at: usize,
+    /// The certificate.
+    pub(crate) der: Vec<u8>,
+}
+
+/// What a server showed, and what it is judged by.
+pub(crate) struct Case<'a> {
+    pub(crate) sent: &'a [&'a CertificateDer<'a>],
+    pub(crate) trusted: &'a [CertificateDer<'a>],
+    pub(crate) trust: Trust,
+    pub(crate) host: &'a ServerName<'a>,
+    /// Unix time in seconds.
+    pub(crate) now: i64,
+    pub(crate) algorithms: &'a WebPkiSupportedAlgorithms,
+}
+
+impl Case<'_> {
+    /// The judgement.
+    pub(crate) fn judge(&self) -> Result<(), Finding> {
+        let read = |der: &'_ CertificateDer<'_>| Finding {
+            fault: Fault::Unjudged("it cannot be read".to_owned()),
+            at: 0,
+            der: der.to_vec(),
+        };
+        let sent: Vec<Certificate<'_>> = self.sent.iter().filter_map(|der| Certificate::read(der)).collect();
+        let trusted: Vec<Certificate<'_>> = self.trusted.iter().filter_map(|der| Certificate::read(der)).collect();
+        let (Some(leaf), Some(first)) = (sent.first(), self.sent.first()) else {
+            return Err(Finding { fault: Fault::Unjudged("there is none".to_owned()), at: 0, der: Vec::new() });
+        };
+        if leaf.der != first.as_ref() {
+            return Err(read(first));
+        }
+        let chain = match chain::build(leaf, &sent, &trusted, self.now) {
+            Ok(chain) => chain,
+            // What is wrong with the server's own certificate stays wrong, whomever the service trusts besides.
+            Err(finding) if self.trust == Trust::Public => {
+                return self.in_time(&[leaf]).and_then(|()| self.named(leaf)).and(Err(finding));
+            }
+            Err(finding) => return Err(finding),
+        };
+        let checks: [&dyn Fn() -> Result<(), Finding>; 6] = [
+            &|| self.in_time(&chain),
+            &|| purpose::check(&chain),
+            &|| purpose::check_strength(&chain),
+            &|| self.signed(&chain),
+            &|| constraints::check(&chain),
+            &|| self.named(leaf),
+        ];
+        let mut doubt = Ok(());
+        for check in checks {
+            match check() {
+                Err(finding) if finding.fault.is_definite() => return Err(finding),
+                result => doubt = doubt.and(result),
+            }
+        }
+        doubt
+    }
+
+    /// Every certificate counts, the root too.
+    fn in_time(&self, chain: &[&Certificate<'_>]) -> Result<(), Finding> {
+        chain.iter().enumerate().try_for_each(|(at, certificate)| match certificate.when(self.now) {
+            When::Within => Ok(()),
+            When::Before => Err(Finding::new(Fault::NotYetValid, at, certificate)),
+            When::After => Err(Finding::new(Fault::Expired, at, certificate)),
+        })
+    }
+
+    fn signed(&self, chain: &[&Certificate<'_>]) -> Result<(), Finding> {
+        chain.iter().zip(chain.iter().skip(1)).enumerate().try_for_each(|(at, (certificate, issuer))| {
+            signature::check(certificate, issuer, self.algorithms).map_err(|fault| Finding::new(fault, at, certificate))
+        })
+    }
+
+    fn named(&self, leaf: &Certificate<'_>) -> Result<(), Finding> {
+        if host::matches(leaf, self.host) { Ok(()) } else { Err(Finding::new(Fault::WrongName, 0, leaf)) }
+    }
+}
+
+impl Finding {
+    fn new(fault: Fault, at: usize, certificate: &Certificate<'_>) -> Self {
+        Self { fault, at, der: certificate.der.to_vec() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::crypto_provider;
+
+    /// A server with any of these certificates would be trusted, were it only for its host.
+    #[test]
+    fn every_public_root_is_read_and_trusted() {
+        let provider = crypto_provider();
+        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+        assert!(roots.len() > 100, "{}", roots.len());
+        for root in roots {
+            let certificate = Certificate::read(root).unwrap();
+            let case = Case {
+                sent: &[root],
+                trusted: roots,
+                trust: Trust::Public,
+                host: &ServerName::try_from("db.test").unwrap(),
+                now: certificate.not_after(),
+                algorithms: &provider.signature_verification_algorithms,
+            };
+            let finding = case.judge().unwrap_err();
+            // Most say that they are for signing certificates only.
+            assert!(
+                matches!(finding.fault, Fault::WrongPurpose | Fault::WrongName),
+                "{}: {:?}",
+                certificate.x509.subject(),
+                finding.fault
+            );
+        }
+    }
+}

@@ -1,0 +1,282 @@
+use expect_test::expect;
+
+use super::*;
+use crate::provider::config::tests::{CLIENT, KMS_CLIENT, KMS_TOKEN, Pairs, block, resolve_object, text, with};
+use crate::provider::config::{NoClient, Resolved};
+
+/// Who logs in, or why nobody can.
+fn who(arguments: Pairs<'_>, variables: Pairs<'_>) -> String {
+    match resolve_object(&block(arguments), variables) {
+        Err(error) => error.iter().map(text).collect::<Vec<_>>().join("\n"),
+        Ok(Resolved { client: Err(NoClient::NoCredentials), .. }) => "nobody".to_owned(),
+        Ok(Resolved { client: Err(NoClient::Unknown(names)), .. }) => format!("unknown: {}", names.join(", ")),
+        Ok(Resolved { client: Ok(settings), .. }) => {
+            let login = settings.login;
+            match (login.method(), login.who(), login.proof()) {
+                (LoginMethod::Universal, Some(id), Proof::Given(secret)) => format!("{id} with {}", secret.expose()),
+                (LoginMethod::Token, None, Proof::Given(token)) => token.expose().to_owned(),
+                (method, Some(id), Proof::Given(jwt)) => format!("{method}: {id} with {}", jwt.expose()),
+                (method, who, proof) => format!("{method}: {} with {proof:?}", who.unwrap_or_default()),
+            }
+        }
+    }
+}
+
+#[test]
+fn who_logs_in() {
+    let token = ("token", "s3cr3t-token");
+    let half: Pairs<'_> = &[("client_id", "me")];
+    let infisical: Pairs<'_> = &[
+        ("INFISICAL_UNIVERSAL_AUTH_CLIENT_ID", "me-infisical"),
+        ("INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET", "s3cr3t-infisical"),
+    ];
+    let both = [CLIENT, &[token]].concat();
+    let kms_both = [KMS_CLIENT, &[KMS_TOKEN]].concat();
+    for (arguments, variables, expected) in [
+        (&[][..], &[][..], "nobody"),
+        (CLIENT, &[], "me with s3cr3t-1"),
+        (&[token], &[], "s3cr3t-token"),
+        (&[], KMS_CLIENT, "me-kms with s3cr3t-kms"),
+        (&[], infisical, "me-infisical with s3cr3t-infisical"),
+        (&[], &[KMS_CLIENT, infisical].concat(), "me-kms with s3cr3t-kms"),
+        (&[], &[("INFISICAL_TOKEN", "s3cr3t-2")], "s3cr3t-2"),
+        // Half from here and half from there.
+        (half, KMS_CLIENT, "me with s3cr3t-kms"),
+        // A method in the block makes the other one of the environment irrelevant, and what the environment names.
+        (CLIENT, &[KMS_TOKEN], "me with s3cr3t-1"),
+        (&[token], KMS_CLIENT, "s3cr3t-token"),
+        (CLIENT, &[KMS_TOKEN, ("KMS_AUTH_METHOD", "token")], "me with s3cr3t-1"),
+        (&[token], &with(KMS_CLIENT, ("KMS_AUTH_METHOD", "universal")), "s3cr3t-token"),
+        // Which of two.
+        (&with(&both, ("auth_method", "token")), &[], "s3cr3t-token"),
+        (&with(&both, ("auth_method", " Universal ")), &[], "me with s3cr3t-1"),
+        (&both, &[("KMS_AUTH_METHOD", "TOKEN")], "s3cr3t-token"),
+        (&[], &with(&kms_both, ("KMS_AUTH_METHOD", "UNIVERSAL")), "me-kms with s3cr3t-kms"),
+        (&[("auth_method", "token")], &with(&kms_both, ("KMS_AUTH_METHOD", "universal")), "s3cr3t-token-kms"),
+        (&[("auth_method", "")], &[KMS_TOKEN], "s3cr3t-token-kms"),
+        // Empty is absent.
+        (&[("token", " ")], KMS_CLIENT, "me-kms with s3cr3t-kms"),
+        (CLIENT, &[("KMS_TOKEN", "")], "me with s3cr3t-1"),
+    ] {
+        assert_eq!(who(arguments, variables), expected, "{arguments:?} {variables:?}");
+    }
+}
+
+fn all(pairs: &[&[(&'static str, &'static str)]]) -> Vec<(&'static str, &'static str)> {
+    pairs.concat()
+}
+
+/// As [`who`], for the methods by which somebody else vouches for an identity.
+#[test]
+fn who_vouches_for_an_identity() {
+    const ID: (&str, &str) = ("identity_id", "id");
+    const KMS_ID: (&str, &str) = ("KMS_MACHINE_IDENTITY_ID", "id-kms");
+    let method = |name| ("auth_method", name);
+    let (jwt, kms_jwt) = (("jwt", "s3cr3t-jwt"), ("KMS_AUTH_JWT", "s3cr3t-auth"));
+    let named = [("KMS_OIDC_AUTH_TOKEN_NAME", "CI_TOKEN"), ("CI_TOKEN", " s3cr3t-ci ")];
+    let service_account = ("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN", "s3cr3t-sa");
+    let path = ("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH", "/sa");
+    let github =
+        [("ACTIONS_ID_TOKEN_REQUEST_URL", "https://ci.test/?a"), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "s3cr3t-gh")];
+    let usual = r#"kubernetes: id with File("/var/run/secrets/kubernetes.io/serviceaccount/token")"#;
+    for (arguments, variables, expected) in [
+        (all(&[&[ID, method("oidc"), jwt]]), all(&[]), "oidc: id with s3cr3t-jwt"),
+        (all(&[&[ID, method("OIDC-Auth"), jwt]]), all(&[&[kms_jwt]]), "oidc: id with s3cr3t-jwt"),
+        (all(&[&[ID, method("oidc")]]), all(&[&[kms_jwt]]), "oidc: id with s3cr3t-auth"),
+        (all(&[&[ID, method("oidc")]]), all(&[&[("KMS_JWT", "s3cr3t-2")]]), "oidc: id with s3cr3t-2"),
+        (all(&[&[ID, method("oidc")]]), all(&[&[("INFISICAL_AUTH_JWT", "s3cr3t-3")]]), "oidc: id with s3cr3t-3"),
+        (all(&[&[ID, method("oidc")]]), all(&[&[kms_jwt], &named]), "oidc: id with s3cr3t-ci"),
+        (all(&[&[ID, method("oidc"), ("jwt_file", "/t")]]), all(&[&named]), r#"oidc: id with File("/t")"#),
+        (
+            all(&[&[ID, method("oidc")]]),
+            all(&[&github]),
+            r#"oidc: id with GitHubActions { url: "https://ci.test/?a", token: Secret }"#,
+        ),
+        (all(&[&[ID, method("jwt"), ("jwt_file", "/t")]]), all(&[]), r#"jwt: id with File("/t")"#),
+        (all(&[&[ID, method("jwt")]]), all(&[&[kms_jwt], &named]), "jwt: id with s3cr3t-auth"),
+        // Kubernetes puts a token into each pod.
+        (all(&[&[ID, method("kubernetes")]]), all(&[]), usual),
+        (all(&[&[ID, method("kubernetes")]]), all(&[&[path]]), r#"kubernetes: id with File("/sa")"#),
+        (
+            all(&[&[ID, method("kubernetes")]]),
+            all(&[&[path, kms_jwt, service_account]]),
+            "kubernetes: id with s3cr3t-sa",
+        ),
+        (all(&[&[ID, method("kubernetes"), jwt]]), all(&[&[path, service_account]]), "kubernetes: id with s3cr3t-jwt"),
+        // Machines tell who they are.
+        (all(&[&[ID, method("azure")]]), all(&[]), r#"azure: id with Azure { address: "http://169.254.169.254" }"#),
+        (
+            all(&[&[ID, method("azure")]]),
+            all(&[&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://nmi")]]),
+            r#"azure: id with Azure { address: "http://nmi" }"#,
+        ),
+        (all(&[&[ID, method("azure"), jwt]]), all(&[]), "azure: id with s3cr3t-jwt"),
+        (all(&[&[ID, method("gcp")]]), all(&[]), r#"gcp: id with Google { host: "metadata.google.internal" }"#),
+        (
+            all(&[&[ID, method("gcp-id-token")]]),
+            all(&[&[("GCE_METADATA_HOST", "m:1")]]),
+            r#"gcp: id with Google { host: "m:1" }"#,
+        ),
+        (
+            all(&[&[ID, method("AWS_IAM")]]),
+            all(&[&[("AWS_ACCESS_KEY_ID", "AK"), ("AWS_SECRET_ACCESS_KEY", "s3cr3t")]]),
+            r#"aws_iam: id with Aws({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"})"#,
+        ),
+        // Names from the environment, and halves from both.
+        (all(&[]), all(&[&[KMS_ID, kms_jwt, ("KMS_AUTH_METHOD", "oidc-auth")]]), "oidc: id-kms with s3cr3t-auth"),
+        (all(&[&[ID]]), all(&[&[kms_jwt, ("INFISICAL_AUTH_METHOD", "jwt")]]), "jwt: id with s3cr3t-auth"),
+        (
+            all(&[&[jwt]]),
+            all(&[&[KMS_ID, ("KMS_AUTH_METHOD", "aws_iam")], &[]]),
+            "jwt: `KMS_AUTH_METHOD` names the method `aws_iam`",
+        ),
+        // Only one is possible.
+        (all(&[]), all(&[&[KMS_ID], &named]), "oidc: id-kms with s3cr3t-ci"),
+        (all(&[&[ID]]), all(&[&named]), "oidc: id with s3cr3t-ci"),
+        (all(&[&[ID]]), all(&[&[path]]), r#"kubernetes: id with File("/sa")"#),
+        (all(&[&[ID]]), all(&[&[path, KMS_TOKEN]]), r#"kubernetes: id with File("/sa")"#),
+        (all(&[CLIENT]), all(&[&[KMS_ID, kms_jwt]]), "me with s3cr3t-1"),
+    ] {
+        let said = who(&arguments, &variables).replace("Two authentication methods: ", "");
+        assert!(said.starts_with(expected), "{arguments:?} {variables:?}\nexpected {expected}\n   found {said}");
+    }
+}
+
+#[test]
+fn what_is_half_wrong_or_undecided_is_said_with_what_was_found_and_what_is_missing() {
+    let named = ("KMS_OIDC_AUTH_TOKEN_NAME", "CI_TOKEN");
+    let told: String = [
+        // Several are possible.
+        (&[("identity_id", "id")][..], &[][..]),
+        (&[], &[("KMS_MACHINE_IDENTITY_ID", "id"), ("INFISICAL_AUTH_JWT", "s3cr3t")]),
+        (&[("jwt", "s3cr3t")], &[("KMS_MACHINE_IDENTITY_ID", "id")]),
+        // Two at once.
+        (&[("identity_id", "id"), ("client_id", "me"), ("jwt", "s3cr3t")], &[]),
+        (&[], &[("KMS_MACHINE_IDENTITY_ID", "id"), ("INFISICAL_TOKEN", "s3cr3t"), ("KMS_JWT", "s3cr3t")]),
+        (&[("identity_id", "id")], &[("KMS_AUTH_METHOD", "universal")]),
+        (&[], &[named, ("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH", "/t")]),
+        // Half of one.
+        (&[("auth_method", "oidc")], &[("KMS_TOKEN", "s3cr3t")]),
+        (&[("auth_method", "oidc"), ("identity_id", "id")], &[]),
+        (&[("auth_method", "jwt"), ("jwt", "s3cr3t")], &[]),
+        (&[("auth_method", "aws_iam")], &[]),
+        (&[("auth_method", "universal"), ("identity_id", "id")], &[]),
+        (&[("identity_id", "id")], &[named]),
+        (&[("identity_id", "id")], &[("KMS_OIDC_AUTH_TOKEN_NAME", "ey.s3cr3t.x")]),
+        // Wrong.
+        (&[("auth_method", "ldap")], &[]),
+        (&[("auth_method", "oidc"), ("identity_id", "id"), ("jwt", "s3cr3t"), ("jwt_file", "/t")], &[]),
+    ]
+    .into_iter()
+    .map(|(arguments, variables)| {
+        let names = |pairs: Pairs<'_>| pairs.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
+        let said = who(arguments, variables);
+        format!("[{}] [{}]\n{said}\n\n", names(arguments), names(variables))
+    })
+    .collect();
+    expect![[r#"
+        [identity_id] []
+        auth_method: Which authentication method?: What is set (`identity_id`) can serve `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure` or `gcp`. Say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+
+        [] [KMS_MACHINE_IDENTITY_ID INFISICAL_AUTH_JWT]
+        auth_method: Which authentication method?: What is set (`KMS_MACHINE_IDENTITY_ID`, `INFISICAL_AUTH_JWT`) can serve `oidc`, `kubernetes`, `jwt`, `azure` or `gcp`. Say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+
+        [jwt] [KMS_MACHINE_IDENTITY_ID]
+        auth_method: Which authentication method?: What is set (`jwt`, `KMS_MACHINE_IDENTITY_ID`) can serve `oidc`, `kubernetes`, `jwt`, `azure` or `gcp`. Say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+
+        [identity_id client_id jwt] []
+        auth_method: Two authentication methods: More than one method is configured in the provider block: `universal` (because of `client_id`), and `oidc`, `kubernetes`, `jwt`, `azure` or `gcp` (because of `identity_id`, `jwt`). Remove the inputs of all but one, or say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+
+        [] [KMS_MACHINE_IDENTITY_ID INFISICAL_TOKEN KMS_JWT]
+        -: Two authentication methods: More than one method is configured in the environment: `token` (because of `INFISICAL_TOKEN`), and `oidc`, `kubernetes`, `jwt`, `azure` or `gcp` (because of `KMS_MACHINE_IDENTITY_ID`, `KMS_JWT`). Remove the inputs of all but one, or say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+
+        [identity_id] [KMS_AUTH_METHOD]
+        identity_id: Two authentication methods: `KMS_AUTH_METHOD` names the method `universal`, which does not use the argument `identity_id`. Remove one of them, or say which method to use with the argument `auth_method`.
+
+        [] [KMS_OIDC_AUTH_TOKEN_NAME KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH]
+        -: Two authentication methods: More than one method is configured in the environment: `oidc` (because of `KMS_OIDC_AUTH_TOKEN_NAME`), and `kubernetes` (because of `KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH`). Remove the inputs of all but one, or say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+
+        [auth_method] [KMS_TOKEN]
+        identity_id: Incomplete credentials for the KMS: The method `oidc` is in use (because of `auth_method`). Found: none of its inputs. Missing:
+          - `identity_id` is not set. Set the argument `identity_id` or one of the environment variables `KMS_MACHINE_IDENTITY_ID`, `INFISICAL_MACHINE_IDENTITY_ID`.
+          - `jwt` or `jwt_file` is not set. Set the argument `jwt` or `jwt_file` or one of the environment variables `KMS_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_KEY_NAME`, `KMS_AUTH_JWT`, `KMS_JWT`, `INFISICAL_AUTH_JWT`, `INFISICAL_JWT`. In a job of GitHub Actions none of them is needed: give the job the permission `id-token: write`.
+
+        [auth_method identity_id] []
+        jwt: Incomplete credentials for the KMS: The method `oidc` is in use (because of `auth_method`). Found: `identity_id`. Missing:
+          - `jwt` or `jwt_file` is not set. Set the argument `jwt` or `jwt_file` or one of the environment variables `KMS_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_KEY_NAME`, `KMS_AUTH_JWT`, `KMS_JWT`, `INFISICAL_AUTH_JWT`, `INFISICAL_JWT`. In a job of GitHub Actions none of them is needed: give the job the permission `id-token: write`.
+
+        [auth_method jwt] []
+        identity_id: Incomplete credentials for the KMS: The method `jwt` is in use (because of `auth_method`). Found: `jwt`. Missing:
+          - `identity_id` is not set. Set the argument `identity_id` or one of the environment variables `KMS_MACHINE_IDENTITY_ID`, `INFISICAL_MACHINE_IDENTITY_ID`.
+
+        [auth_method] []
+        identity_id: Incomplete credentials for the KMS: The method `aws_iam` is in use (because of `auth_method`). Found: none of its inputs. Missing:
+          - `identity_id` is not set. Set the argument `identity_id` or one of the environment variables `KMS_MACHINE_IDENTITY_ID`, `INFISICAL_MACHINE_IDENTITY_ID`.
+
+        [auth_method identity_id] []
+        client_id: Incomplete credentials for the KMS: The method `universal` is in use (because of `auth_method`). Found: none of its inputs. Missing:
+          - `client_id` is not set. Set the argument `client_id` or one of the environment variables `KMS_UNIVERSAL_AUTH_CLIENT_ID`, `INFISICAL_UNIVERSAL_AUTH_CLIENT_ID`.
+          - `client_secret` is not set. Set the argument `client_secret` or one of the environment variables `KMS_UNIVERSAL_AUTH_CLIENT_SECRET`, `INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET`.
+
+        [identity_id] [KMS_OIDC_AUTH_TOKEN_NAME]
+        -: Incomplete credentials for the KMS: The method `oidc` is in use (because of `KMS_OIDC_AUTH_TOKEN_NAME`). Found: `identity_id`, `KMS_OIDC_AUTH_TOKEN_NAME`. Missing:
+          - the token. `KMS_OIDC_AUTH_TOKEN_NAME` says that it is in the variable `CI_TOKEN`, and that is not set.
+
+        [identity_id] [KMS_OIDC_AUTH_TOKEN_NAME]
+        -: Incomplete credentials for the KMS: The method `oidc` is in use (because of `KMS_OIDC_AUTH_TOKEN_NAME`). Found: `identity_id`, `KMS_OIDC_AUTH_TOKEN_NAME`. Missing:
+          - the token. `KMS_OIDC_AUTH_TOKEN_NAME` takes the name of a variable that is set, and what it holds is no such name.
+
+        [auth_method] []
+        auth_method: Unknown authentication method: `auth_method`: this is not a method that the provider knows. It takes `universal`, `token`, `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure`, `gcp`.
+
+        [auth_method identity_id jwt jwt_file] []
+        jwt_file: Two tokens: `jwt` and `jwt_file` exclude each other. Remove one of them.
+
+    "#]].assert_eq(&told);
+}
+
+#[test]
+fn two_methods_or_half_a_method_are_errors_that_name_what_to_do() {
+    let two_in_block = [CLIENT, &[("token", "s3cr3t-token")]].concat();
+    let two_in_environment = [KMS_CLIENT, &[KMS_TOKEN]].concat();
+    for (arguments, variables, place, names) in [
+        (&two_in_block[..], &[][..], "auth_method", &["in the provider block", "`client_id`", "`token`"][..]),
+        (
+            &[],
+            &two_in_environment,
+            "-",
+            &["in the environment", "`KMS_UNIVERSAL_AUTH_CLIENT_ID`", "`KMS_TOKEN`", "`KMS_AUTH_METHOD`"],
+        ),
+        (
+            &CLIENT[..1],
+            &[KMS_TOKEN],
+            "client_secret",
+            &["because of `client_id`", "`client_secret` is not set", "`KMS_UNIVERSAL_AUTH_CLIENT_SECRET`"],
+        ),
+        (
+            &CLIENT[1..],
+            &[],
+            "client_id",
+            &["because of `client_secret`", "`client_id` is not set", "`INFISICAL_UNIVERSAL_AUTH_CLIENT_ID`"],
+        ),
+        (
+            &[],
+            &KMS_CLIENT[1..],
+            "client_id",
+            &["because of `KMS_UNIVERSAL_AUTH_CLIENT_SECRET`", "`client_id` is not set"],
+        ),
+        (
+            &[("auth_method", "token")],
+            KMS_CLIENT,
+            "token",
+            &["because of `auth_method`", "`token` is not set", "`KMS_TOKEN`, `INFISICAL_TOKEN`"],
+        ),
+        (&[], &[("KMS_AUTH_METHOD", "universal")], "client_id", &["because of `KMS_AUTH_METHOD`"]),
+    ] {
+        let said = who(arguments, variables);
+        assert!(said.starts_with(&format!("{place}: ")), "{said}");
+        for name in names {
+            assert!(said.contains(name), "`{name}` is missing: {said}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What the scopes of the KMS hold, asked once per scope and shared by all who want to know. Scopes are the organisation
+//! and each project. The service counts reads, and a refresh asks about hundreds of connections at once.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::kms;
+use crate::kms::{Client, Connection};
+
+/// Any list of the same walk: to a refresh and to a plan the world stands still.
+pub(crate) const THIS_WALK: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// So many connections of a scope are read alone before its list is: it may be long, and most of it of no interest.
+const READ_ALONE: usize = 2;
+
+/// The connections of one scope, or why they are not known.
+pub(crate) type Listed = Result<Listing, kms::Error>;
+
+/// The scopes of one walk.
+#[derive(Default)]
+pub(crate) struct Scopes {
+    known: Mutex<HashMap<Option<String>, Scope>>,
+    ours: Mutex<Ours>,
+}
+
+/// What a list of the service holds. The organisation's holds the connections of its projects, too.
+#[derive(Clone)]
+pub(crate) struct Listing {
+    project: Option<String>,
+    connections: Arc<Vec<Connection>>,
+    unreadable: usize,
+}
+
+#[derive(Default)]
+struct Scope {
+    asked: Option<Asked>,
+    read_alone: HashSet<String>,
+}
+
+#[derive(Clone)]
+struct Asked {
+    when: Instant,
+    list: Arc<OnceCell<Listed>>,
+}
+
+/// What this process itself has done.
+#[derive(Default)]
+struct Ours {
+    changed: HashSet<String>,
+    creates: HashMap<(Option<String>, String), usize>,
+}
+
+impl Listing {
+    /// All that was listed.
+    pub(crate) fn all(&self) -> &[Connection] {
+        &self.connections
+    }
+
+    /// How many connections of the list could not be read. Their names are not known.
+    pub(crate) fn unreadable(&self) -> usize {
+        self.unreadable
+    }
+
+    /// The connections of the scope itself.
+    pub(crate) fn own(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.iter().filter(|connection| connection.project_id == self.project)
+    }
+}
+
+impl Scopes {
+    /// What a scope held not longer ago than `age`. `None` is the organisation.
+    pub(crate) async fn list(&self, client: &Client, project: Option<&str>, age: Duration) -> Listed {
+        let asked = self.asked(project, age);
+        let listed = asked.list.get_or_try_init(|| async {
+            match client.list(project).await {
+                // That was about the one who asked: the next one may have more time.
+                Err(error) if error.is_impatience() => Err(error),
+                listed => Ok(listed.map(|list| Listing {
+                    project: project.map(ToOwned::to_owned),
+                    connections: Arc::new(list.connections),
+                    unreadable: list.unreadable,
+                })),
+            }
+        });
+        listed.await?.clone()
+    }
+
+    /// A connection by its id, as the service had it at some time of this walk, and after all that this process has done to
+    /// it. `project` is where it should be.
+    ///
+    /// Only the answer to a question for the id says that there is none: a list may lag behind, have pages, or leave out what
+    /// the identity may not read.
+    pub(crate) async fn read(
+        &self,
+        client: &Client,
+        project: Option<&str>,
+        id: &str,
+    ) -> Result<Option<Connection>, kms::Error> {
+        if self.is_for_the_list(project, id)
+            && let Ok(listing) = self.list(client, project, THIS_WALK).await
+            && let Some(found) = listing.all().iter().find(|connection| connection.id.eq_ignore_ascii_case(id))
+        {
+            return Ok(Some(found.clone()));
+        }
+        client.read(id).await
+    }
+
+    /// Takes note that this process changes a connection. To be said before the request: what was listed before may be
+    /// outdated from then on.
+    pub(crate) fn changes(&self, id: &str) {
+        self.ours().changed.insert(id.to_ascii_lowercase());
+    }
+
+    /// Takes note that this process creates a connection. To be said before the request.
+    pub(crate) fn creates(&self, project: Option<&str>, name: &str) {
+        *self.ours().creates.entry(key(project, name)).or_default() += 1;
+    }
+
+    /// Whether no other request of this process was to create a connection of that name: then one that appears can be that
+    /// of the only one.
+    pub(crate) fn creates_once(&self, project: Option<&str>, name: &str) -> bool {
+        self.ours().creates.get(&key(project, name)).is_none_or(|count| *count == 1)
+    }
+
+    fn asked(&self, project: Option<&str>, age: Duration) -> Asked {
+        let mut known = self.known();
+        let scope = known.entry(project.map(ToOwned::to_owned)).or_default();
+        let fresh = scope.asked.take().filter(|asked| asked.when.elapsed() <= age);
+        scope.asked.insert(fresh.unwrap_or_else(|| Asked { when: Instant::now(), list: Arc::default() })).clone()
+    }
+
+    fn is_for_the_list(&self, project: Option<&str>, id: &str) -> bool {
+        if self.ours().changed.contains(&id.to_ascii_lowercase()) {
+            return false;
+        }
+        let mut known = self.known();
+        let scope = known.entry(project.map(ToOwned::to_owned)).or_default();
+        let alone = &mut scope.read_alone;
+        let is_alone = scope.asked.is_none() && (alone.contains(id) || alone.len() < READ_ALONE);
+        if is_alone {
+            alone.insert(id.to_owned());
+        }
+        !is_alone
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Option<String>, Scope>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ours(&self) -> MutexGuard<'_, Ours> {
+        self.ours.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(project: Option<&str>, name: &str) -> (Option<String>, String) {
+    (project.map(ToOwned::to_owned), name.trim().to_owned())
+}

@@ -1,0 +1,256 @@
+//! What a login may do at an endpoint after what others were told there. No time passes here.
+
+use std::net::SocketAddr;
+
+use super::*;
+use crate::postgres;
+use crate::postgres::{Reason, Refusal, Scope, Stage, Tls};
+
+fn target(role: &str, password: &str) -> Target {
+    Target {
+        host: "db.test".to_owned(),
+        port: 5432,
+        database: "orders".to_owned(),
+        username: role.to_owned(),
+        password: Secret::new(password),
+        tls: Tls::Off,
+        address: None,
+        questions: postgres::Questions::default(),
+    }
+}
+
+fn endpoint() -> postgres::Endpoint {
+    postgres::Endpoint { host: "db.test".to_owned(), port: 5432, address: None, local: None, overridden: None }
+}
+
+fn accepted() -> Verdict {
+    Verdict::Accepted(postgres::Accepted {
+        endpoint: endpoint(),
+        passed_over: Vec::<(SocketAddr, String)>::new(),
+        server_version: None,
+        password_asked: true,
+        facts: None,
+        milliseconds: 1,
+    })
+}
+
+fn refused(reason: Reason, answered: bool) -> Verdict {
+    Verdict::Refused(Refusal {
+        reason,
+        said: None,
+        endpoint: endpoint(),
+        passed_over: Vec::new(),
+        answered,
+        password_unanswered: false,
+        database: "orders".to_owned(),
+        username: "kms_role".to_owned(),
+        stage: Stage::Login,
+        at: time::OffsetDateTime::UNIX_EPOCH,
+    })
+}
+
+fn wrong_password() -> Verdict {
+    refused(Reason::PasswordRefused, true)
+}
+
+/// Behind a server that lets a wrong password wait.
+fn no_answer_to_the_password() -> Verdict {
+    let Verdict::Refused(refusal) = refused(Reason::TimedOut { stage: Stage::Login }, true) else { unreachable!() };
+    Verdict::Refused(Refusal { password_unanswered: true, ..refusal })
+}
+
+fn no_such_database() -> Verdict {
+    refused(Reason::NoSuchDatabase, true)
+}
+
+fn crowded() -> Verdict {
+    refused(Reason::TooManyConnections(Scope::Server), true)
+}
+
+fn nobody_there() -> Verdict {
+    refused(Reason::ConnectionRefused, false)
+}
+
+/// What happens at an endpoint: logins that begin (and stay), end, and are asked about, as `role/password`.
+struct Story {
+    endpoint: Endpoint,
+    now: Instant,
+    running: Vec<(Ticket, Target)>,
+}
+
+impl Story {
+    fn new() -> Self {
+        Self { endpoint: Endpoint::default(), now: Instant::now(), running: Vec::new() }
+    }
+
+    fn begin(mut self, who: &str) -> Self {
+        assert_eq!(self.asks(who), "go", "{who}");
+        let target = of(who);
+        let ticket = self.endpoint.begin(&target, self.now, Asker::Plan("orders"));
+        self.running.push((ticket, target));
+        self
+    }
+
+    /// The login that began first ends.
+    fn end(mut self, verdict: Option<Verdict>) -> Self {
+        let (ticket, target) = self.running.remove(0);
+        let judgement = verdict.map(|verdict| Judgement::new(verdict, Vec::new(), Duration::ZERO));
+        self.endpoint.end(ticket, &target, self.now, judgement.as_ref());
+        self
+    }
+
+    fn done(self, who: &str, verdict: Verdict) -> Self {
+        self.begin(who).end(Some(verdict))
+    }
+
+    fn later(mut self, seconds: u64) -> Self {
+        self.now += Duration::from_secs(seconds);
+        self
+    }
+
+    fn asks(&self, who: &str) -> &'static str {
+        self.asks_when(who, false, Asker::Plan("orders"))
+    }
+
+    fn asks_when(&self, who: &str, tired: bool, asker: Asker<'_>) -> &'static str {
+        match self.endpoint.next(&of(who), self.now, tired, asker) {
+            Next::Go => "go",
+            Next::Wait => "wait",
+            Next::Take(_) => "take",
+            Next::GiveUp(NotChecked::Attempts) => "refused too often",
+            Next::GiveUp(NotChecked::Patience) => "tired",
+            Next::GiveUp(_) => "another reason",
+        }
+    }
+}
+
+fn of(who: &str) -> Target {
+    let (role, password) = who.split_once('/').unwrap();
+    target(role, password)
+}
+
+#[test]
+fn what_the_next_login_may_do() {
+    let new = Story::new;
+    for (name, story, who, expected) in [
+        ("the first", new(), "a/1", "go"),
+        ("nobody knows it yet", new().begin("a/1"), "b/1", "wait"),
+        ("given up", new().begin("a/1").end(None), "b/1", "go"),
+        ("answered", new().done("a/1", accepted()).begin("b/1"), "c/1", "go"),
+        ("four", new().done("a/1", accepted()).begin("b/1").begin("c/1").begin("d/1"), "e/1", "go"),
+        ("five", new().done("a/1", accepted()).begin("b/1").begin("c/1").begin("d/1").begin("e/1"), "f/1", "wait"),
+        ("an unproved password of the same role", new().done("b/1", accepted()).begin("a/1"), "a/1", "wait"),
+        ("a proved password", new().done("a/1", accepted()).begin("a/1"), "a/1", "go"),
+        ("a proved password beside two more", new().done("a/1", accepted()).begin("a/1").begin("a/1"), "a/1", "wait"),
+        (
+            "a proved password after a refusal",
+            new().done("a/1", accepted()).done("a/2", wrong_password()).begin("a/1"),
+            "a/1",
+            "wait",
+        ),
+        ("a password that was right long ago", new().done("a/1", accepted()).later(10).begin("a/1"), "a/1", "wait"),
+        ("a proved one beside one on trial", new().done("a/1", accepted()).begin("a/2"), "a/1", "go"),
+        ("refused is an answer", new().done("a/1", no_such_database()).begin("b/1"), "c/1", "go"),
+        (
+            "closed at once is none",
+            new().done("a/1", refused(Reason::Closed { stage: Stage::Login, reset: false }, false)).begin("b/1"),
+            "c/1",
+            "wait",
+        ),
+        ("crowded", new().done("a/1", accepted()).done("b/1", crowded()).begin("b/1"), "c/1", "wait"),
+        (
+            "crowded for good",
+            new().done("a/1", crowded()).done("a/1", accepted()).later(999).begin("b/1"),
+            "c/1",
+            "wait",
+        ),
+        ("the same wrong password", new().done("a/1", wrong_password()), "a/1", "take"),
+        ("the same wrong password, later", new().done("a/1", wrong_password()).later(10), "a/1", "go"),
+        ("another password", new().done("a/1", wrong_password()), "a/2", "go"),
+        ("another role", new().done("a/1", wrong_password()), "b/1", "go"),
+        (
+            "a third password",
+            new().done("a/1", wrong_password()).done("a/2", wrong_password()),
+            "a/3",
+            "refused too often",
+        ),
+        (
+            "one of two wrong ones",
+            new().done("a/1", wrong_password()).done("a/2", wrong_password()).later(999),
+            "a/1",
+            "take",
+        ),
+        (
+            "the right one after two wrong ones",
+            new().done("a/0", accepted()).done("a/1", wrong_password()).done("a/2", wrong_password()),
+            "a/0",
+            "go",
+        ),
+        (
+            "the right one of long ago after two wrong ones",
+            new().done("a/0", accepted()).done("a/1", wrong_password()).done("a/2", wrong_password()).later(10),
+            "a/0",
+            "refused too often",
+        ),
+        (
+            "twice the same",
+            new().done("a/1", wrong_password()).later(10).done("a/1", wrong_password()),
+            "a/2",
+            "refused too often",
+        ),
+        ("a password that was right once", new().done("a/1", accepted()).done("a/1", wrong_password()), "a/1", "take"),
+        ("no answer to the password", new().done("a/1", no_answer_to_the_password()), "a/1", "take"),
+        (
+            "no answer to two passwords",
+            new().done("a/1", no_answer_to_the_password()).done("a/2", wrong_password()),
+            "a/3",
+            "refused too often",
+        ),
+        (
+            "no answer to a password that was right",
+            new().done("a/1", accepted()).done("a/1", no_answer_to_the_password()),
+            "a/1",
+            "go",
+        ),
+        (
+            "no answer before the password",
+            new().done("a/1", refused(Reason::TimedOut { stage: Stage::Login }, true)),
+            "a/1",
+            "go",
+        ),
+        ("a database is missing for good", new().done("a/1", no_such_database()), "a/1", "go"),
+        ("nobody there", new().done("a/1", nobody_there()), "b/2", "take"),
+        ("nobody there, almost later", new().done("a/1", nobody_there()).later(29), "b/2", "take"),
+        ("nobody there, later", new().done("a/1", nobody_there()).later(30), "b/2", "go"),
+        ("somebody there again", new().done("a/1", nobody_there()).later(30).done("a/1", accepted()), "b/2", "go"),
+    ] {
+        assert_eq!(story.asks(who), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_process_that_is_tired_asks_only_who_has_answered() {
+    let asks = |story: Story, who| story.asks_when(who, true, Asker::Plan("orders"));
+    assert_eq!(asks(Story::new(), "a/1"), "tired");
+    assert_eq!(asks(Story::new().done("a/1", accepted()), "b/1"), "go");
+    assert_eq!(asks(Story::new().done("a/1", nobody_there()), "a/1"), "take");
+}
+
+/// What was known before a request says nothing about the password after it, and the limit holds all the same.
+#[test]
+fn looks_again_after_a_request_within_the_limit() {
+    let new = Story::new;
+    for (name, story, expected) in [
+        ("accepted before", new().done("a/1", accepted()), "go"),
+        ("one such look at a time", new().done("a/1", accepted()).begin("a/2"), "wait"),
+        ("refused before", new().done("a/1", wrong_password()), "go"),
+        (
+            "refused twice before",
+            new().done("a/1", wrong_password()).done("a/2", wrong_password()),
+            "refused too often",
+        ),
+        ("nobody there", new().done("a/1", nobody_there()), "take"),
+    ] {
+        assert_eq!(story.asks_when("a/1", false, Asker::AfterRequest), expected, "{name}");
+    }
+}

@@ -1,0 +1,43 @@
+//! Errors of the two services as diagnostics: the only place where one becomes the other.
+//!
+//! A detail says what happened, why, and what to do next, and is written for somebody whose deployment is blocked at
+//! night. No text here holds a secret: the types that it is made of have none.
+
+pub(crate) mod drift;
+mod existing_connection;
+mod incomplete;
+mod kms;
+mod kms_auth;
+mod login_refused;
+pub(crate) mod managed;
+mod missing_privileges;
+mod not_checked;
+
+pub(crate) use existing_connection::{
+    Wanted, import_form, moved_incomplete, not_movable, nothing_to_import, several_to_import,
+};
+pub(crate) use incomplete::{password_missing, still_unknown};
+pub(crate) use kms::{
+    Attempt, adopted, create, delete, gone, name_exists, not_asked, service, stops_a_plan, unreadable_rows, update,
+};
+pub(crate) use login_refused::{Login, Moved, refusal};
+pub(crate) use missing_privileges::{missing_privileges, privileges_not_checked};
+pub(crate) use not_checked::{
+    behind_gateway, certificate_expires, changed_by_saslprep, internal_address, later_address, mode_lowered,
+    not_checked, why_not_checked,
+};
+
+/// How every refusal in a plan can be passed by to destroy what is there.
+const DESTROY: &str = "To destroy this configuration as it is: `terraform destroy -refresh=false`.";
+
+/// What holds in every refusal before a write. The list of connections may have been read by then.
+const NOTHING_SENT: &str = "No credentials were sent to the KMS.";
+
+/// With a full stop, unless there is one: texts of servers come with and without.
+fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! What the catalogs say about rotation.
+
+use expect_test::{Expect, expect};
+
+use super::shown;
+use crate::postgres::{Accepted, Attributes, Class, Endpoint, Facts, Role, Session};
+use crate::provider::messages::{Login, missing_privileges, privileges_not_checked};
+use crate::terraform::diagnostic::Severity;
+
+fn accepted() -> Accepted {
+    Accepted {
+        endpoint: Endpoint {
+            host: "db.example.com".to_owned(),
+            port: 5432,
+            address: Some("192.0.2.10:5432".parse().unwrap()),
+            local: None,
+            overridden: None,
+        },
+        passed_over: Vec::new(),
+        server_version: Some("17.10".to_owned()),
+        password_asked: true,
+        facts: None,
+        milliseconds: 12,
+    }
+}
+
+/// An ordinary login role, and a role of these attributes.
+fn facts(attributes: Option<Attributes>) -> Facts {
+    Facts {
+        version: 170_010,
+        database: "orders".to_owned(),
+        database_is_public: true,
+        session: Session {
+            role: "kms_role".to_owned(),
+            authorized_as: "kms_role".to_owned(),
+            superuser: false,
+            create_role: false,
+            replication: false,
+            valid_until: None,
+            standby: false,
+            read_only: false,
+            password_commands_restricted: false,
+        },
+        roles: vec![Role { name: "app".to_owned(), attributes }],
+    }
+}
+
+fn ordinary() -> Attributes {
+    Attributes { can_login: true, may_connect: true, connection_limit: -1, ..Attributes::default() }
+}
+
+fn in_plan() -> Login<'static> {
+    Login {
+        connection: "orders-db",
+        password_argument: "password_wo",
+        password_was_trimmed: false,
+        in_plan: true,
+        would_stop_the_apply: false,
+        lowered_from: None,
+        class: Class::Definite,
+        moved: None,
+        told_by: None,
+    }
+}
+
+fn check(severity: Severity, facts: &Facts, login: &Login<'_>, expected: Expect) {
+    let rotation = facts.rotations().into_iter().next().unwrap();
+    let told = missing_privileges(severity, &rotation, 0, facts, &accepted(), login).unwrap();
+    expected.assert_eq(&shown(&told));
+}
+
+#[test]
+fn a_role_without_any_right() {
+    check(
+        Severity::Warning,
+        &facts(Some(ordinary())),
+        &in_plan(),
+        expect![[r#"
+            Warning: orders-db cannot rotate app
+            at validation.rotation_roles[0]
+
+            Role `kms_role` cannot change the password of role `app`: `kms_role` lacks CREATEROLE, which no group can lend it.
+            Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
+            Connection: `orders-db`.
+            No credentials were sent to the KMS.
+
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "kms_role" WITH CREATEROLE;
+
+            Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
+              GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+
+            On a managed service its administrator role takes the place of the superuser.
+
+            If this same run creates the role or grants the rights, this warning comes too early: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`. It stops nothing.
+        "#]],
+    );
+}
+
+#[test]
+fn an_error_in_a_plan() {
+    let superuser = Attributes { superuser: true, can_login: false, ..ordinary() };
+    check(
+        Severity::Error,
+        &facts(Some(superuser)),
+        &in_plan(),
+        expect![[r#"
+            Error: A role cannot be rotated through this connection
+            at validation.rotation_roles[0]
+
+            Role `kms_role` cannot change the password of role `app`: `app` is a superuser, and `kms_role` is none.
+            Also, `kms_role` lacks CREATEROLE, which no group can lend it.
+            Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
+            Also, `app` is NOLOGIN.
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
+            Connection: `orders-db`.
+            No credentials were sent to the KMS.
+
+            Better rotate a role that is no superuser; or take that away from this one.
+
+            Run as a superuser:
+              ALTER ROLE "app" NOSUPERUSER;
+
+            Then run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "kms_role" WITH CREATEROLE;
+
+            Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
+              GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+
+            Then run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "app" WITH LOGIN;
+
+            On a managed service its administrator role takes the place of the superuser.
+
+            If this same run creates the role or grants the rights, this login comes too early. In a plan, set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
+
+            To make this a warning: `validation { privileges = "warning" }`. To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+        "#]],
+    );
+}
+
+#[test]
+fn what_would_stop_the_apply() {
+    let login = Login { would_stop_the_apply: true, ..in_plan() };
+    check(
+        Severity::Warning,
+        &facts(None),
+        &login,
+        expect![[r#"
+            Warning: This would stop the apply: orders-db cannot rotate app
+            at validation.rotation_roles[0]
+
+            Role `kms_role` cannot change the password of role `app`: there is no role `app`.
+            Also, `kms_role` lacks CREATEROLE, which no group can lend it.
+            Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
+            Connection: `orders-db`.
+            No credentials were sent to the KMS.
+
+            Run as a superuser, or as a role with CREATEROLE:
+              CREATE ROLE "app" WITH LOGIN;
+
+            Then run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "kms_role" WITH CREATEROLE;
+
+            Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
+              GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
+
+            On a managed service its administrator role takes the place of the superuser.
+
+            If this same run creates the role or grants the rights, the apply finds it done if it comes first: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
+
+            To make this a warning: `validation { privileges = "warning" }`. To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.
+        "#]],
+    );
+}
+
+#[test]
+fn an_error_in_an_apply() {
+    let mut facts = facts(Some(Attributes { connection_limit: 0, admin: true, ..ordinary() }));
+    facts.session.create_role = true;
+    check(
+        Severity::Error,
+        &facts,
+        &Login { in_plan: false, ..in_plan() },
+        expect![[r#"
+            Error: A role cannot be rotated through this connection
+            at validation.rotation_roles[0]
+
+            A rotation logs in as role `app` at the end, which fails: `app` has a CONNECTION LIMIT of 0.
+            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
+            Connection: `orders-db`.
+            No credentials were sent to the KMS.
+
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "app" CONNECTION LIMIT -1;
+
+            On a managed service its administrator role takes the place of the superuser.
+
+            If this same run creates the role or grants the rights, it has to come first: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
+
+            To make this a warning: `validation { privileges = "warning" }`. To apply without this check: `KMS_VALIDATION=off terraform apply`.
+        "#]],
+    );
+}
+
+#[test]
+fn what_was_not_checked() {
+    let roles = ["app".to_owned(), "kms_role".to_owned(), "other".to_owned()];
+    let told = privileges_not_checked("orders-db", Some("kms_role"), &roles, "nobody knows the password");
+    expect![[r#"
+        Warning: The privileges for rotation were not checked
+        at validation.rotation_roles
+
+        Whether connection `orders-db` can rotate `app`, `kms_role`, `other` was not checked: nobody knows the password.
+
+        If role `kms_role` has no rights yet, these are enough.
+
+        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+          ALTER ROLE "kms_role" WITH CREATEROLE;
+
+        Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
+          GRANT "app" TO "kms_role" WITH ADMIN OPTION;
+          GRANT "other" TO "kms_role" WITH ADMIN OPTION;
+
+        Before PostgreSQL 16 CREATEROLE alone is enough, without the grants.
+    "#]]
+    .assert_eq(&shown(&told));
+    let told = privileges_not_checked("orders-db", Some("app"), &roles[..1], "nobody knows the password");
+    assert_eq!(shown(&told).lines().count(), 4, "{}", shown(&told));
+    let told = privileges_not_checked("orders-db", None, &roles, "the server did not answer in time.");
+    expect![[r#"
+        Warning: The privileges for rotation were not checked
+        at validation.rotation_roles
+
+        Whether connection `orders-db` can rotate `app`, `kms_role`, `other` was not checked: the server did not answer in time.
+    "#]].assert_eq(&shown(&told));
+}

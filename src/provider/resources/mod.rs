@@ -1,0 +1,3 @@
+//! The resources of the provider, one folder each.
+
+pub(crate) mod postgres_connection;

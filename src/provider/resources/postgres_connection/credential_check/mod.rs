@@ -1,0 +1,384 @@
+//! The check of the credentials at the database itself: when it is made, and what its verdict means for the run.
+
+pub(crate) mod privileges;
+pub(crate) mod rotation_roles;
+
+use std::time::Duration;
+
+use super::managed::registry::Seen;
+use crate::postgres;
+use crate::provider::config::validation;
+use crate::provider::config::validation::{Mode, Unreachable, Validation};
+use crate::provider::deadline::Ended;
+use crate::provider::login_check::kms_location::{Barred, Place};
+use crate::provider::login_check::{Judged, NotChecked, Verdict};
+use crate::provider::messages;
+use crate::provider::session::Session;
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::terraform::model::Field;
+use crate::terraform::resource::Call;
+
+use super::database_login::{Login, Skipped, log_in};
+pub(super) use super::database_login::{Phase, Purpose, Subject};
+use super::model::Connection;
+
+/// Logs in with the planned credentials, if the settings and the phase say so.
+///
+/// # Errors
+/// When the run must stop. Everything else that a person should see is a warning of the call, or a line in the log.
+pub(super) async fn check(call: &Call<Session>, subject: Subject<'_>, phase: Phase) -> Result<(), Diagnostics> {
+    subject.warn_of_saslprep(call, phase);
+    let Some(validation) = call.session().validation.with(&subject.planned.validation) else {
+        subject.note_not_checked("a validation setting is not known yet");
+        return Ok(());
+    };
+    let check = Check { call, subject, phase, validation };
+    match check.log_in().await? {
+        Ok(login) => check.conclude(&login),
+        Err(skipped) => {
+            check.skip(skipped);
+            Ok(())
+        }
+    }
+}
+
+/// [`check`] for the privileges alone, where the configuration asks about more roles than before.
+///
+/// # Errors
+/// As [`check`].
+pub(super) async fn check_if_more_roles(
+    call: &Call<Session>,
+    subject: Subject<'_>,
+    phase: Phase,
+) -> Result<(), Diagnostics> {
+    match subject.prior {
+        Some(prior) if validation::asks_about_more_roles(&prior.validation, &subject.planned.validation) => {
+            check(call, subject, phase).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether configured credentials work, for who only wants to know.
+pub(super) enum Standing {
+    /// The server let the role in.
+    Good,
+    /// The server refused it, in these words.
+    Bad(String),
+    /// Nobody could tell, for this reason.
+    Unknown(String),
+}
+
+/// Logs in with the planned credentials and tells what came of it; stops nothing and warns of nothing.
+///
+/// # Errors
+/// When the run was interrupted.
+pub(super) async fn standing(call: &Call<Session>, subject: Subject<'_>) -> Result<Standing, Diagnostics> {
+    let Some(validation) = call.session().validation.with(&subject.planned.validation) else {
+        return Ok(Standing::Unknown("a validation setting is not known yet".to_owned()));
+    };
+    let check = Check { call, subject, phase: Phase::Plan, validation };
+    let judged = match check.log_in().await? {
+        Ok(login) => login.judged,
+        Err(skipped) => return Ok(Standing::Unknown(skipped.words().to_owned())),
+    };
+    let class = check.class(&judged.verdict);
+    subject.note(&judged, class);
+    Ok(match &judged.verdict {
+        Verdict::Accepted(_) => Standing::Good,
+        Verdict::Refused(refusal) if class == postgres::Class::Definite => Standing::Bad(refusal.headline()),
+        Verdict::Refused(refusal) => Standing::Unknown(refusal.headline()),
+        Verdict::NotChecked(why) => Standing::Unknown(messages::why_not_checked(why).to_owned()),
+    })
+}
+
+struct Check<'a> {
+    call: &'a Call<Session>,
+    subject: Subject<'a>,
+    phase: Phase,
+    validation: Validation,
+}
+
+impl Check<'_> {
+    /// Why `mode` asks for no login in this phase.
+    fn skipped_by_mode(&self) -> Option<Skipped> {
+        match (self.validation.mode, self.phase) {
+            (Mode::Off, _) => Some(Skipped::Off),
+            (Mode::Apply, Phase::Plan) => Some(Skipped::InTheApply),
+            _ => None,
+        }
+    }
+
+    /// Logs in, unless the settings or the values ask for none.
+    async fn log_in(&self) -> Result<Result<Login, Skipped>, Ended> {
+        match self.skipped_by_mode() {
+            Some(skipped) => Ok(Err(skipped)),
+            None => log_in(self.call, self.subject, &self.validation, self.phase).await,
+        }
+    }
+
+    /// No login. Who wants to hear of unreachable databases hears of this too, once.
+    fn skip(&self, reason: Skipped) {
+        let validation = &self.validation;
+        self.subject.note_not_checked(reason.words());
+        // Said in the phase in which the configuration would have it made.
+        let in_apply = validation.mode == Mode::Apply && validation.lowered_from.is_none();
+        if in_apply == (self.phase == Phase::Plan) {
+            return;
+        }
+        match reason {
+            Skipped::Managed => self.rotation_not_checked(privileges::MANAGED),
+            Skipped::Gateway => self.rotation_not_checked(privileges::GATEWAY),
+            Skipped::NoPassword => self.rotation_not_checked(privileges::NO_PASSWORD),
+            _ => {}
+        }
+        if validation.unreachable != Unreachable::Error {
+            return;
+        }
+        match (reason, validation.lowered_from) {
+            (Skipped::Gateway, _) => self.call.warn(messages::behind_gateway(self.subject.planned.title())),
+            (Skipped::Off | Skipped::InTheApply, Some(configured)) => {
+                self.call.warn(messages::mode_lowered(self.subject.planned.title(), configured, validation.mode));
+            }
+            _ => {}
+        }
+    }
+
+    /// What the outcome of the login means for the run.
+    fn conclude(&self, login: &Login) -> Result<(), Diagnostics> {
+        let Login { target, judged } = login;
+        self.subject.note(judged, self.class(&judged.verdict));
+        self.predict(target, judged);
+        match &judged.verdict {
+            Verdict::Accepted(accepted) => {
+                if self.phase == Phase::Plan || self.validation.mode == Mode::Apply {
+                    self.warn_of_addresses(accepted);
+                }
+                if self.phase == Phase::Plan {
+                    self.check_own_password(accepted)?;
+                }
+                let about = self.about(postgres::Class::Definite, false, None);
+                privileges::report(self.call, &self.validation, accepted, about, self.is_repeated(judged))
+            }
+            Verdict::Refused(refusal) => self.refuse(refusal, judged),
+            Verdict::NotChecked(why) => self.not_checked(why, target, judged),
+        }
+    }
+
+    /// Whether the answer would be the same for the service.
+    fn class(&self, verdict: &Verdict) -> postgres::Class {
+        match verdict {
+            Verdict::Refused(refusal) if self.trusts_more(refusal) => postgres::Class::Unreachable,
+            Verdict::Refused(refusal) => refusal.class(),
+            _ => postgres::Class::Unreachable,
+        }
+    }
+
+    /// A service that somebody runs for themselves may trust more authorities than the public ones.
+    fn trusts_more(&self, refusal: &postgres::Refusal) -> bool {
+        self.call.session().standpoint.place != Place::Cloud && refusal.is_unknown_to_the_public()
+    }
+
+    /// What is shown; `None` for nothing.
+    fn severity(&self, class: postgres::Class) -> Option<Severity> {
+        use postgres::Class::{Definite, Unreachable as Lost};
+        match (class, self.validation.mode, self.phase, self.validation.unreachable) {
+            (Lost, _, _, Unreachable::Ignore) => None,
+            // Nothing depends on this login but an answer that is missing now.
+            _ if self.subject.purpose == Purpose::Privileges => Some(Severity::Warning),
+            (Definite, Mode::Warn, Phase::Plan, _) => Some(Severity::Warning),
+            (Definite, ..) => Some(Severity::Error),
+            (Lost, Mode::Warn, Phase::Plan, Unreachable::Error) => Some(Severity::Warning),
+            (Lost, _, _, Unreachable::Error) => Some(Severity::Error),
+            (Lost, _, _, Unreachable::Warning) => Some(Severity::Warning),
+        }
+    }
+
+    /// Stops the run, or warns, unless the plan of this apply has warned already.
+    fn show(&self, diagnostic: Diagnostic, repeated: bool) -> Result<(), Diagnostics> {
+        match diagnostic.severity {
+            Severity::Error => return Err(diagnostic.into()),
+            Severity::Warning if repeated => {}
+            Severity::Warning => self.call.warn(diagnostic),
+        }
+        Ok(())
+    }
+
+    fn is_repeated(&self, judged: &Judged) -> bool {
+        self.phase != Phase::Plan && self.validation.mode != Mode::Apply && judged.is_told()
+    }
+
+    fn refuse(&self, refusal: &postgres::Refusal, judged: &Judged) -> Result<(), Diagnostics> {
+        let class = self.class(&judged.verdict);
+        let Some(severity) = self.severity(class) else { return Ok(()) };
+        let definite = class == postgres::Class::Definite;
+        let repeated = self.is_repeated(judged);
+        let would_stop_the_apply = severity == Severity::Warning
+            && self.subject.purpose == Purpose::Credentials
+            && (definite || self.validation.unreachable == Unreachable::Error);
+        if severity == Severity::Error
+            && definite
+            && refusal.blame() == postgres::Blame::Password
+            && let Some(old) = self.destroyed_managed_connection()
+        {
+            let Subject { planned, config, .. } = self.subject;
+            let replacement = messages::managed::Replacement {
+                title: planned.title(),
+                old: &old.name,
+                role: &old.role.name,
+                password_argument: planned.password_argument(config),
+                is_destroyed: true,
+            };
+            return Err(messages::managed::replacement_refused(&replacement, &messages::managed::why(refusal)).into());
+        }
+        let title = self.subject.planned.title();
+        let told_by = Some(judged.told_by(title)).filter(|told_by| *told_by != title);
+        let about = self.about(class, would_stop_the_apply, told_by);
+        let mut diagnostic = messages::refusal(severity, refusal, &about);
+        if self.subject.purpose == Purpose::Privileges {
+            diagnostic.detail +=
+                "\n\nThis login was made for `rotation_roles` only: whether these roles can be rotated is not known.";
+        }
+        self.show(diagnostic, repeated)
+    }
+
+    /// A managed connection of the same role that this run has destroyed: the role has a password that nobody knows.
+    fn destroyed_managed_connection(&self) -> Option<Seen> {
+        self.call.session().managed.destroyed_with(&self.subject.planned.role()?)
+    }
+
+    /// What a message needs to know of the login.
+    fn about<'b>(
+        &'b self,
+        class: postgres::Class,
+        would_stop_the_apply: bool,
+        told_by: Option<&'b str>,
+    ) -> messages::Login<'b> {
+        let Subject { prior, planned, config, .. } = self.subject;
+        messages::Login {
+            connection: planned.title(),
+            password_argument: planned.password_argument(config),
+            password_was_trimmed: planned
+                .password
+                .known()
+                .or_else(|| config.password_wo.known())
+                .is_some_and(|password| password.trim() != password),
+            in_plan: self.phase == Phase::Plan,
+            would_stop_the_apply,
+            lowered_from: self.validation.lowered_from,
+            class,
+            moved: prior.and_then(|prior| moved(self.call, prior, planned)),
+            told_by,
+        }
+    }
+
+    /// Whether the role may have its own password changed, which is what a hand-over does.
+    fn check_own_password(&self, accepted: &postgres::Accepted) -> Result<(), Diagnostics> {
+        let planned = self.subject.planned;
+        let (true, Some(Ok(facts)), Some(role)) = (planned.is_managed(), &accepted.facts, planned.username.known())
+        else {
+            return Ok(());
+        };
+        let found = facts.own_password(role.trim());
+        let found = found.iter().map(|found| messages::managed::own_password(planned.title(), role.trim(), found));
+        let (errors, warnings): (Vec<_>, Vec<_>) = found.partition(|found| found.severity == Severity::Error);
+        warnings.into_iter().for_each(|warning| self.call.warn(warning));
+        if errors.is_empty() { Ok(()) } else { Err(errors.into_iter().collect()) }
+    }
+
+    fn rotation_not_checked(&self, why: &str) {
+        privileges::not_checked(self.call, self.subject.planned, &self.validation, why);
+    }
+
+    fn not_checked(&self, why: &NotChecked, target: &postgres::Target, judged: &Judged) -> Result<(), Diagnostics> {
+        let severity = match why {
+            NotChecked::Barred(_) => Severity::Warning,
+            _ => match self.severity(postgres::Class::Unreachable) {
+                Some(severity) => severity,
+                None => return Ok(()),
+            },
+        };
+        let repeated = self.is_repeated(judged);
+        let title = self.subject.planned.title();
+        let _first = judged.told_by(title);
+        self.show(messages::not_checked(severity, why, title, target, self.phase == Phase::Plan), repeated)
+    }
+
+    /// The service tries the first address of a name alone.
+    fn warn_of_addresses(&self, accepted: &postgres::Accepted) {
+        if !accepted.passed_over.is_empty() && accepted.endpoint.overridden.is_none() {
+            self.call.warn(messages::later_address(self.subject.planned.title(), accepted));
+        }
+    }
+
+    /// A service in the cloud refuses a host of which any address belongs to an internal network, dialled from here or not.
+    fn predict(&self, target: &postgres::Target, judged: &Judged) {
+        if self.phase != Phase::Plan && self.validation.mode != Mode::Apply || self.subject.planned.has_gateway() {
+            return;
+        }
+        if let Verdict::NotChecked(NotChecked::Barred(Barred::Loopback)) = judged.verdict {
+            // Said already.
+            return;
+        }
+        // What is dialled instead is no address of the host.
+        let found = if target.address.is_none() { judged.addresses() } else { &[] };
+        if let Some(address) = self.call.session().standpoint.internal(&target.host, found.iter().copied()) {
+            self.call.warn(messages::internal_address(self.subject.planned.title(), &target.host, address));
+        }
+    }
+}
+
+impl Subject<'_> {
+    /// A password that this login and the KMS may send in different forms.
+    fn warn_of_saslprep(&self, call: &Call<Session>, phase: Phase) {
+        let password = self.planned.password.known().or_else(|| self.config.password_wo.known());
+        let changed = password.is_some_and(|password| postgres::is_changed_by_saslprep(password.trim()));
+        if changed && phase == Phase::Plan && self.purpose == Purpose::Credentials {
+            let argument = self.planned.password_argument(self.config);
+            call.warn(messages::changed_by_saslprep(self.planned.title(), argument));
+        }
+    }
+
+    /// The one line per planned write of credentials: silence must mean success.
+    fn note(&self, judged: &Judged, class: postgres::Class) {
+        let verdict = match (&judged.verdict, class) {
+            (Verdict::Accepted(_), _) => "accepted".to_owned(),
+            (Verdict::Refused(refusal), postgres::Class::Definite) => format!("refused: {}", refusal.headline()),
+            (Verdict::Refused(refusal), postgres::Class::Unreachable) => format!("unreachable: {}", refusal.headline()),
+            (Verdict::NotChecked(why), _) => format!("not checked: {}", messages::why_not_checked(why)),
+        };
+        self.write(&verdict, judged.took, judged.shared);
+    }
+
+    fn note_not_checked(&self, reason: &str) {
+        self.write(&format!("not checked: {reason}"), Duration::ZERO, false);
+    }
+
+    fn write(&self, verdict: &str, took: Duration, shared: bool) {
+        tracing::info!(
+            connection = self.planned.title(),
+            endpoint = self.planned.endpoint(),
+            verdict,
+            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            shared,
+            "database login"
+        );
+    }
+}
+
+/// From where to where an update moves a connection whose password stays: whoever can change the one can have the other.
+fn moved(call: &Call<Session>, prior: &Connection, planned: &Connection) -> Option<messages::Moved> {
+    let stays = match &planned.password {
+        Field::Null => prior.password_wo_version == planned.password_wo_version && prior.password.is_null(),
+        password => prior.password == *password,
+    };
+    let place = |connection: &Connection| {
+        let validation = call.session().validation.with(&connection.validation);
+        let address = validation.and_then(|validation| validation.address);
+        let address = address.map(|address| postgres::Address { host: address.host, port: address.port });
+        let dialled = address.map(|address| format!(", dialled as `{address}`"));
+        format!("`{}`{}", connection.endpoint(), dialled.unwrap_or_default())
+    };
+    let (from, to) = (place(prior), place(planned));
+    (stays && from != to).then_some(messages::Moved { from, to })
+}

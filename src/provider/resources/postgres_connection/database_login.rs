@@ -1,0 +1,150 @@
+//! The only way from a connection to its database: every login of the provider is made by [`log_in`].
+//!
+//! What must hold for each of them stands here: the KMS has not replaced the password, there is a known way to the server,
+//! and the login ends with the run and with the limit of the operation. [`Logins`](crate::provider::login_check::Logins) adds
+//! what holds for all together: the allowed hosts, the loopback rule, the limit of refusals, and the shared outcomes.
+
+use crate::postgres;
+use crate::provider::config::validation::Validation;
+use crate::provider::deadline;
+use crate::provider::deadline::{Ended, Limit};
+use crate::provider::login_check::{Asker, Judged};
+use crate::provider::session::Session;
+use crate::terraform::resource::Call;
+
+use super::model::Connection;
+
+/// The step of a run that a login belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing is sent yet, and values may be unknown.
+    Plan,
+    /// Right before the request to the KMS, within the limit of the operation.
+    Apply(Limit),
+    /// After a request to the KMS whose effect on the role is not known, within the same limit.
+    AfterRequest(Limit),
+}
+
+/// What the check is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Credentials are to be stored.
+    Credentials,
+    /// Nothing is to be sent; only the privileges for rotation are in question.
+    Privileges,
+}
+
+/// A planned write of credentials, or a question about roles.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// The connection before; `None` for one to be created.
+    pub(super) prior: Option<&'a Connection>,
+    pub(super) planned: &'a Connection,
+    pub(super) config: &'a Connection,
+    pub(super) purpose: Purpose,
+}
+
+/// Why the settings and values ask for no login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Skipped {
+    /// `mode` is `off`.
+    Off,
+    /// `mode` is `apply`, and this is a plan.
+    InTheApply,
+    /// Only the KMS knows the password of the role; the configured one does not work.
+    Managed,
+    /// The KMS connects through a gateway, and no address is set for this machine.
+    Gateway,
+    /// The configuration gives no password.
+    NoPassword,
+    /// A value is known only after the apply.
+    Unknown,
+}
+
+impl Skipped {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Off => "`mode` is `off`",
+            Self::InTheApply => "`mode` is `apply`",
+            Self::Managed => "only the KMS knows the password of the role",
+            Self::Gateway => "the KMS connects through a gateway, and `address` is not set",
+            Self::NoPassword => "no password is known",
+            Self::Unknown => "a credential is not known yet",
+        }
+    }
+}
+
+/// A login that was made, or whose outcome another login gave.
+pub(super) struct Login {
+    pub(super) target: postgres::Target,
+    pub(super) judged: Judged,
+}
+
+/// Logs in with the planned credentials, if there is a way to do so.
+///
+/// # Errors
+/// When the run or the time of the operation ended first.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that may log in")]
+pub(super) async fn log_in(
+    call: &Call<Session>,
+    subject: Subject<'_>,
+    validation: &Validation,
+    phase: Phase,
+) -> Result<Result<Login, Skipped>, Ended> {
+    let target = match subject.target(validation) {
+        Ok(target) => target,
+        Err(skipped) => return Ok(Err(skipped)),
+    };
+    let title = subject.planned.title();
+    let (asker, limit) = match phase {
+        Phase::Plan => (Asker::Plan(title), None),
+        Phase::Apply(limit) => (Asker::Apply(title), Some(limit)),
+        Phase::AfterRequest(limit) => (Asker::AfterRequest, Some(limit)),
+    };
+    let judging = call.session().logins.judge(&target, validation.timeout, asker);
+    let judged = deadline::bounded(call, limit, judging).await?;
+    Ok(Ok(Login { target, judged }))
+}
+
+impl Subject<'_> {
+    /// Where to log in, and as which role; or why there is no way to.
+    fn target(&self, validation: &Validation) -> Result<postgres::Target, Skipped> {
+        let Self { prior, planned, config, .. } = self;
+        if prior.is_some_and(Connection::is_managed) {
+            return Err(Skipped::Managed);
+        }
+        if planned.has_gateway() && validation.address.is_none() {
+            return Err(Skipped::Gateway);
+        }
+        if planned.password.is_null() && config.password_wo.is_null() {
+            return Err(Skipped::NoPassword);
+        }
+        let password = planned.password(config).ok_or(Skipped::Unknown)?;
+        let credentials = planned.credentials(password).ok_or(Skipped::Unknown)?;
+        let tls = match (credentials.ssl_enabled, credentials.ssl_reject_unauthorized, credentials.ssl_certificate) {
+            (false, ..) => postgres::Tls::Off,
+            (true, false, _) => postgres::Tls::Unverified,
+            (true, true, None) => postgres::Tls::Verified { ca: None },
+            (true, true, Some(pem)) => {
+                let ca = postgres::Certificates::parse(&pem).map_err(|_| Skipped::Unknown)?;
+                postgres::Tls::Verified { ca: Some(ca) }
+            }
+        };
+        Ok(postgres::Target {
+            host: postgres::ascii_host(&credentials.host),
+            port: credentials.port,
+            database: credentials.database,
+            username: credentials.username,
+            password: credentials.password,
+            tls,
+            address: validation
+                .address
+                .clone()
+                .map(|address| postgres::Address { host: postgres::ascii_host(&address.host), port: address.port }),
+            questions: postgres::Questions {
+                rotation_roles: validation.rotation.names(),
+                own_password: planned.is_managed(),
+            },
+        })
+    }
+}

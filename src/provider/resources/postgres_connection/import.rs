@@ -1,0 +1,152 @@
+//! Which connection a person means who imports one: by UUID, by `name`, or by `project_id/name`.
+
+use uuid::Uuid;
+
+use crate::kms;
+use crate::provider::connections::cache::{Listing, THIS_WALK};
+use crate::provider::deadline;
+use crate::provider::deadline::Limit;
+use crate::provider::messages;
+use crate::provider::messages::{Attempt, Wanted};
+use crate::provider::session::Session;
+use crate::terraform::diagnostic::Diagnostics;
+use crate::terraform::resource::{Call, ImportTarget};
+use crate::terraform::value::Value;
+
+use super::validate;
+use crate::provider::timeouts;
+use crate::provider::timeouts::Operation;
+
+/// Finds exactly one connection. (A core hides the reason when only the refresh after the import finds nothing.)
+pub(super) async fn find(call: &Call<Session>, target: ImportTarget<'_>) -> Result<kms::Connection, Diagnostics> {
+    let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
+    let client = deadline::client(call, limit)?;
+    let search = Search { call, client: &client, limit };
+    let wanted = match target {
+        ImportTarget::Identity(identity) => Wanted::Id(identity.get("id").as_str().unwrap_or_default()),
+        ImportTarget::Id(text) => form(text.trim()).ok_or_else(|| messages::import_form(text))?,
+    };
+    match wanted {
+        Wanted::Name(project, name) => search.by_name(wanted, project, name).await,
+        Wanted::Id(id) => match (search.by_id(id).await?, target) {
+            (Some(connection), _) => Ok(connection),
+            (None, ImportTarget::Id(_)) => search.by_name(wanted, None, id).await,
+            // An identity is never a name.
+            (None, ImportTarget::Identity(_)) => Err(messages::nothing_to_import(wanted, &[], search.client).into()),
+        },
+    }
+}
+
+fn form(text: &str) -> Option<Wanted<'_>> {
+    let is_name = |text: &str| validate::name_rule(text).is_none();
+    if Uuid::try_parse(text).is_ok() {
+        return Some(Wanted::Id(text));
+    }
+    match text.split_once('/') {
+        Some((project, name)) if validate::project_rule(project).is_none() && is_name(name) => {
+            Some(Wanted::Name(Some(project), name))
+        }
+        None if is_name(text) => Some(Wanted::Name(None, text)),
+        _ => None,
+    }
+}
+
+struct Search<'a> {
+    call: &'a Call<Session>,
+    client: &'a kms::Client,
+    limit: Limit,
+}
+
+impl Search<'_> {
+    async fn by_id(&self, id: &str) -> Result<Option<kms::Connection>, Diagnostics> {
+        // It may be anywhere, and the organisation's list holds everything.
+        let looking = self.call.session().scopes.read(self.client, None, id);
+        let found = deadline::reading(self.call, self.limit, looking).await?;
+        found.map_err(|error| messages::service(attempt(id, None), &error))
+    }
+
+    /// Asks for the list rather than for the name: it shows when there are two, and when there is one elsewhere.
+    async fn by_name(
+        &self,
+        wanted: Wanted<'_>,
+        project: Option<&str>,
+        name: &str,
+    ) -> Result<kms::Connection, Diagnostics> {
+        let listing = self.call.session().scopes.list(self.client, project, THIS_WALK);
+        let listed = deadline::reading(self.call, self.limit, listing).await?;
+        let listed = listed.map_err(|error| messages::service(attempt(name, project), &error))?;
+        let named = listed.all().iter().filter(|connection| connection.name == name).cloned();
+        let (mut here, elsewhere): (Vec<_>, Vec<_>) =
+            named.partition(|connection| connection.project_id.as_deref() == project);
+        match (here.pop(), here.as_slice()) {
+            (Some(connection), []) => Ok(connection),
+            (Some(last), others) => {
+                let ids: Vec<&str> = others.iter().chain([&last]).map(|connection| connection.id.as_str()).collect();
+                Err(messages::several_to_import(name, &ids, self.client).into())
+            }
+            (None, _) => {
+                if let Some(connection) = self.unreadable_in(&listed, project, name).await? {
+                    return Ok(connection);
+                }
+                let elsewhere = if project.is_some() { self.anywhere(name).await } else { elsewhere };
+                let scopes: Vec<_> = elsewhere.iter().map(|connection| connection.project_id.as_deref()).collect();
+                Err(messages::nothing_to_import(wanted, &scopes, self.client).into())
+            }
+        }
+    }
+
+    /// Reads alone what may be among the rows of a list that are left out.
+    async fn unreadable_in(
+        &self,
+        listed: &Listing,
+        project: Option<&str>,
+        name: &str,
+    ) -> Result<Option<kms::Connection>, Diagnostics> {
+        if listed.unreadable() == 0 {
+            return Ok(None);
+        }
+        let found = deadline::reading(self.call, self.limit, self.client.find_by_name(name, project)).await?;
+        found.map_err(|error| messages::service(attempt(name, project), &error))
+    }
+
+    /// What has a name in whatever scope, for a hint: a failure to find that out is none of its own.
+    async fn anywhere(&self, name: &str) -> Vec<kms::Connection> {
+        let listing = self.call.session().scopes.list(self.client, None, THIS_WALK);
+        match deadline::reading(self.call, self.limit, listing).await {
+            Ok(Ok(listed)) => listed.all().iter().filter(|connection| connection.name == name).cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn attempt<'a>(title: &'a str, project: Option<&'a str>) -> Attempt<'a> {
+    Attempt { verb: "import", title, project, password_argument: "password", credentials: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_as_one_of_three_forms() {
+        const ID: &str = "3c90c3cc-0d44-4b50-8888-8dd25736052a";
+        let in_project = format!("{ID}/orders-db");
+        for (text, expected) in [
+            (ID, Some(Wanted::Id(ID))),
+            ("3C90C3CC-0D44-4B50-8888-8DD25736052A", Some(Wanted::Id("3C90C3CC-0D44-4B50-8888-8DD25736052A"))),
+            ("orders-db", Some(Wanted::Name(None, "orders-db"))),
+            (in_project.as_str(), Some(Wanted::Name(Some(ID), "orders-db"))),
+            ("project/orders-db", Some(Wanted::Name(Some("project"), "orders-db"))),
+            ("", None),
+            ("orders db", None),
+            ("Orders", None),
+            ("/orders-db", None),
+            ("project/", None),
+            ("a/b/c", None),
+            ("project /orders-db", None),
+            ("project/ orders-db", None),
+        ] {
+            assert_eq!(form(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Platform-managed credentials: handing the password of a role over to the service, and what is left to do afterwards.
+//!
+//! It is one-way: the service changes the password at once and never shows it. So everything that can be known is
+//! checked before, and nothing that belongs to credentials is ever sent or tried afterwards.
+
+pub(crate) mod registry;
+pub(crate) mod replacement;
+
+use std::time::Duration;
+
+use self::registry::{Role, Seen};
+use crate::kms::{Client, Connection as Remote, Error, NewConnection, Step};
+use crate::postgres;
+use crate::provider::config::validation::Mode;
+use crate::provider::connections::cache::THIS_WALK;
+use crate::provider::deadline;
+use crate::provider::deadline::Limit;
+use crate::provider::login_check::Verdict;
+use crate::provider::messages;
+use crate::provider::messages::managed::Fate;
+use crate::provider::session::Session;
+use crate::terraform::diagnostic::Diagnostics;
+use crate::terraform::resource::{Call, PlannedChange};
+use crate::terraform::value::Value;
+use crate::text::hcl_string;
+
+use self::replacement::{Password, configured_password};
+use super::credential_check;
+use super::database_login::log_in;
+use super::model::{CREDENTIALS, Connection};
+use crate::provider::connections::name_check;
+
+const FLAG: &str = "is_platform_managed_credentials";
+
+/// How long the service's replicas may lag behind.
+const LAG: Duration = Duration::from_secs(1);
+
+/// Plans the flag where the configuration does not say: a new connection is not managed, others stay as they are.
+pub(super) fn plan_flag(change: &mut PlannedChange, config: &Connection) {
+    let is_new = change.prior.is_none() || !change.replace.is_empty();
+    // A state from before there was such a flag says nothing of it, which is no hand-over either.
+    let is_open = is_new || change.planned.get(FLAG).is_unknown();
+    if is_open && config.is_platform_managed_credentials.is_null() {
+        change.planned.set(FLAG, Value::from(false));
+    }
+}
+
+/// Plans a change of a connection that stays managed: nothing of its credentials can be changed.
+///
+/// # Errors
+/// One for each argument that was changed all the same.
+pub(super) fn keep(change: &mut PlannedChange, prior: &Connection) -> Result<(), Diagnostics> {
+    let Some(before) = &change.prior else { return Ok(()) };
+    change.planned.set("credentials_hash", before.get("credentials_hash").clone());
+    let planned = &change.planned;
+    let role = prior.username.known().map_or("", |role| role.trim());
+    let mut found = Diagnostics::new();
+    if *planned.get(FLAG) == Value::from(false) {
+        found.push(messages::managed::cannot_be_turned_off(prior.title(), role));
+    }
+    let changed = |name: &str| !planned.get(name).is_unknown() && planned.get(name) != before.get(name);
+    // Passwords and versions that were not there before say nothing about the role: they are noted and never sent.
+    let changed_password = |name: &str| changed(name) && !before.get(name).is_null() && !planned.get(name).is_null();
+    let broken = CREDENTIALS
+        .into_iter()
+        .filter(|name| changed(name))
+        .chain(["password", "password_wo_version"].into_iter().filter(|name| changed_password(name)));
+    for name in broken {
+        let was = shown(name, before.get(name));
+        found.push(messages::managed::cannot_change(prior.title(), role, name, was.as_deref()));
+    }
+    found.into_result().map(drop)
+}
+
+/// A value as it is written in a configuration, where it is short and no secret.
+fn shown(name: &str, value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if matches!(name, "host" | "database" | "username") => Some(hcl_string(text)),
+        Value::Number(number) => number.as_i64().map(|number| number.to_string()),
+        Value::Bool(on) => Some(on.to_string()),
+        _ => None,
+    }
+}
+
+/// Checks a planned hand-over, and says what it means. `known` are ids of the connection itself and of the one that it
+/// replaces.
+///
+/// # Errors
+/// When the service could not do it, or has done it for another connection.
+pub(super) async fn check_handover(
+    call: &Call<Session>,
+    subject: credential_check::Subject<'_>,
+    known: &[&str],
+) -> Result<(), Diagnostics> {
+    let planned = subject.planned;
+    if !planned.is_managed() {
+        return Ok(());
+    }
+    if let Some(role) = planned.username.known().filter(|role| role.contains(['.', '?'])) {
+        return Err(messages::managed::cannot_be_quoted(role.trim()).into());
+    }
+    let role = planned.role();
+    let others = match &role {
+        None => Err("the role is known only after the apply".to_owned()),
+        Some(role) => sharing(call, planned, role, known).await,
+    };
+    let name = planned.name.known().map(|name| name.trim());
+    if let (Some(role), Ok(others)) = (&role, &others)
+        && let Some(other) = others.iter().find(|other| other.is_platform_managed == Some(true))
+        // If the configured password is the role's, that one is dead already: it is being replaced by this run, or was
+        // left behind by another.
+        && let Password::DoesNotWork(reason) = configured_password(call, subject, credential_check::Phase::Plan).await?
+    {
+        // One of this very name is what a run has made that was killed before it could say so.
+        let is_itself = Some(other.name.as_str()) == name;
+        return Err(if is_itself {
+            messages::managed::exists_managed(planned.title(), role, &other.id, &reason)
+        } else {
+            messages::managed::managed_by_another(planned.title(), role, other, &reason)
+        }
+        .into());
+    }
+    // Another of this name is a reason of its own to refuse the create.
+    let others = others.map(|others| others.into_iter().filter(|other| Some(other.name.as_str()) != name));
+    let others = others.map(|others| others.map(|other| other.name).collect());
+    call.warn(messages::managed::handed_over(planned.title(), role.as_ref(), &others));
+    Ok(())
+}
+
+/// The other connections of the scope that log in as the same role of the same server; or why they are not known.
+async fn sharing(
+    call: &Call<Session>,
+    planned: &Connection,
+    role: &Role,
+    known: &[&str],
+) -> Result<Vec<Remote>, String> {
+    if planned.project_id.is_unknown() {
+        return Err("the project is known only after the apply".to_owned());
+    }
+    let limit = Limit::new(name_check::PLAN_WAITS);
+    let client = deadline::client(call, limit).map_err(|_| "the provider cannot log in to the KMS yet".to_owned())?;
+    let listing = call.session().scopes.list(&client, planned.project(), THIS_WALK);
+    let listed = call.unless_stopped(listing).await.ok_or_else(|| "the run was interrupted".to_owned())?;
+    let listed = listed.map_err(|error| error.to_string())?;
+    if listed.unreadable() > 0 {
+        return Err("the KMS lists connections that this provider cannot read".to_owned());
+    }
+    let is_other = |other: &&Remote| !known.contains(&other.id.as_str()) && remote_role(other).as_ref() == Some(role);
+    Ok(listed.own().filter(is_other).cloned().collect())
+}
+
+/// The role of a connection that the service has, as this crate spells it.
+pub(crate) fn remote_role(connection: &Remote) -> Option<Role> {
+    let credentials = &connection.credentials;
+    let port = (1..=u16::MAX).find(|port| f64::from(*port) == credentials.port)?;
+    Some(Role::new(&credentials.host, port, &credentials.username))
+}
+
+/// Whether a connection to be handed over at once has a free name: the service finds out only after it changed the role.
+///
+/// # Errors
+/// When it is taken, or when nobody can tell.
+pub(super) async fn name_is_free(client: &Client, request: &NewConnection) -> Result<(), Diagnostics> {
+    let look = || client.find_by_name(&request.name, request.project_id.as_deref());
+    let mut found = look().await;
+    if matches!(found, Ok(Some(_))) {
+        // Just destroyed in this run, and a replica does not know yet?
+        tokio::time::sleep(LAG).await;
+        found = look().await;
+    }
+    match found {
+        Ok(None) => Ok(()),
+        found => Err(messages::managed::name_not_free(&request.name, &found, client).into()),
+    }
+}
+
+/// Adds to the messages of a hand-over that failed what became of the role, where that is in question.
+pub(super) async fn explain(
+    call: &Call<Session>,
+    planned: &Connection,
+    config: &Connection,
+    limit: Limit,
+    error: &Error,
+    messages: Diagnostics,
+) -> Diagnostics {
+    // The service changes the role before it finds these out, and takes it back: whether it did is looked up.
+    let has_gone_far =
+        matches!(error, Error::NameTaken { .. } | Error::DatabaseRefused { step: Step::ChangePassword, .. });
+    if !error.may_have_run() && !has_gone_far {
+        return messages;
+    }
+    let role = planned.username.known().map_or("", |role| role.trim());
+    let paragraph = messages::managed::fate(role, &fate(call, planned, config, limit).await);
+    let add = |mut message: crate::terraform::diagnostic::Diagnostic| {
+        message.detail = format!("{}\n\n{paragraph}", message.detail);
+        message
+    };
+    messages.into_iter().map(add).collect()
+}
+
+/// Finds out by a login of its own: outcomes from before the request say nothing about it.
+async fn fate(call: &Call<Session>, planned: &Connection, config: &Connection, limit: Limit) -> Fate {
+    let unknown = |reason: &str| Fate::Unknown(reason.to_owned());
+    let Some(validation) = call.session().validation.with(&planned.validation) else {
+        return unknown("a validation setting is not known.");
+    };
+    if validation.mode == Mode::Off {
+        return unknown("`mode` is `off`.");
+    }
+    let subject =
+        credential_check::Subject { prior: None, planned, config, purpose: credential_check::Purpose::Credentials };
+    let judged = match log_in(call, subject, &validation, credential_check::Phase::AfterRequest(limit)).await {
+        Ok(Ok(login)) => login.judged,
+        Ok(Err(skipped)) => return Fate::Unknown(format!("{}.", skipped.words())),
+        Err(ended) => return Fate::Unknown(ended.reason()),
+    };
+    match &judged.verdict {
+        Verdict::Accepted(_) => Fate::Untouched,
+        Verdict::Refused(refusal)
+            if refusal.blame() == postgres::Blame::Password && refusal.class() == postgres::Class::Definite =>
+        {
+            Fate::Changed(refusal.server_said().unwrap_or_else(|| refusal.headline()))
+        }
+        Verdict::Refused(refusal) => Fate::Unknown(messages::managed::why(refusal)),
+        Verdict::NotChecked(why) => Fate::Unknown(format!("{}.", messages::why_not_checked(why))),
+    }
+}
+
+impl Connection {
+    /// Which role of which server, once that is known.
+    pub(crate) fn role(&self) -> Option<Role> {
+        let port = u16::try_from(self.port.known()?.as_i64()?).ok()?;
+        Some(Role::new(self.host.known()?, port, self.username.known()?))
+    }
+
+    /// What there is to remember of a managed connection.
+    pub(super) fn seen(&self) -> Option<Seen> {
+        let seen = || {
+            Some(Seen {
+                id: self.id.known()?.clone(),
+                name: self.name.known()?.trim().to_owned(),
+                project: self.project_id.known().cloned(),
+                role: self.role()?,
+            })
+        };
+        self.is_managed().then(seen).flatten()
+    }
+}

@@ -1,0 +1,58 @@
+//! The age of a given `ssl_certificate`. Knows neither servers nor the KMS.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::postgres::Certificates;
+use crate::provider::messages;
+use crate::terraform::diagnostic::Diagnostic;
+
+use crate::provider::resources::postgres_connection::model::Connection;
+
+const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A warning when the given certificates vouch for nobody within 30 days. It does not wait for a change: nobody changes a
+/// connection that works.
+pub(crate) fn expires_soon(connection: &Connection, now: OffsetDateTime) -> Option<Diagnostic> {
+    let used = |flag: &crate::terraform::model::Field<bool>| flag.known() != Some(&false);
+    if !used(&connection.ssl_enabled) || !used(&connection.ssl_reject_unauthorized) {
+        return None;
+    }
+    let end = Certificates::parse(connection.ssl_certificate.known()?).ok()?.expire_at()?;
+    if end - now > SOON {
+        return None;
+    }
+    let day = end.format(format_description!("[year]-[month]-[day]")).ok()?;
+    Some(messages::certificate_expires(connection.title(), &day, (end - now).try_into().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terraform::model::Field;
+
+    #[test]
+    fn only_what_is_used_and_ends_soon_is_worth_a_warning() {
+        let pem = include_str!("../../../../../tests/support/ca.pem");
+        let end = Certificates::parse(pem).unwrap().expire_at().unwrap();
+        for (days_left, enabled, rejects, expected) in [
+            (31, true, true, None),
+            (29, true, true, Some("The `ssl_certificate` of orders-db expires soon")),
+            (-1, true, true, Some("The `ssl_certificate` of orders-db has expired")),
+            (1, false, true, None),
+            (1, true, false, None),
+        ] {
+            let connection = Connection {
+                name: Field::Known("orders-db".to_owned()),
+                ssl_certificate: Field::Known(pem.to_owned()),
+                ssl_enabled: Field::Known(enabled),
+                ssl_reject_unauthorized: Field::Known(rejects),
+                ..Connection::default()
+            };
+            let warning = expires_soon(&connection, end - time::Duration::days(days_left));
+            assert_eq!(warning.map(|warning| warning.summary).as_deref(), expected, "{days_left} {enabled} {rejects}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The rules of the arguments, checked offline: one message per broken rule, at its own argument, with a good example.
+//!
+//! The limits are the service's, or PostgreSQL's where the service has none. Values that are unknown are checked again
+//! when they are known.
+
+pub(crate) mod certificate;
+pub(crate) mod host;
+
+use crate::postgres::{Certificates, Damage};
+use crate::provider::config::validation;
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
+use crate::terraform::model::{Field, Model as _};
+use crate::terraform::value::{Object, Value};
+
+use super::attributes::METHOD;
+use super::model::Connection;
+use crate::provider::timeouts;
+
+/// The service's limit for names.
+const LONGEST_NAME: usize = 64;
+
+/// The service accepts 256 characters, of which its database stores 255.
+const LONGEST_DESCRIPTION: usize = 255;
+
+/// A server reads a message with a password up to `PG_MAX_AUTH_TOKEN_LENGTH` (65535 bytes, `src/backend/libpq/auth.c`), the
+/// zero byte at its end included. The KMS has no limit of its own.
+const MAX_PASSWORD_LENGTH: usize = 65_534;
+
+/// PostgreSQL cuts longer names off without a word.
+const LONGEST_IDENTIFIER: usize = 63;
+
+/// Everything that is wrong with a configuration.
+pub(super) fn check(config: &Object) -> Diagnostics {
+    let connection = Connection::from_object(config);
+    let mut found = Diagnostics::new();
+    let text = |field: &Field<String>, rule: fn(&str) -> Option<String>, name: &str, summary: &str| {
+        let broken = field.known().and_then(|text| rule(text));
+        broken.map(|detail| Diagnostic::error(summary, detail).at(name))
+    };
+    found.extend(text(&connection.name, name_rule, "name", "Invalid connection name"));
+    found.extend(text(&connection.description, description_rule, "description", "Description too long"));
+    found.extend(text(&connection.project_id, project_rule, "project_id", "Invalid project"));
+    found.extend(text(&connection.method, method_rule, "method", "Unknown method"));
+    found.extend(text(&connection.host, host::rule, "host", "Invalid database host"));
+    found.extend(text(&connection.database, database_rule, "database", "Invalid database name"));
+    found.extend(text(&connection.username, username_rule, "username", "Invalid role name"));
+    found.extend(text(&connection.password, password_rule, "password", "Invalid password"));
+    found.extend(text(&connection.password_wo, password_rule, "password_wo", "Invalid password"));
+    found.extend(text(&connection.gateway_id, gateway_rule, "gateway_id", "Invalid gateway"));
+    found.extend(port_rule(config.get("port")));
+    found.extend(password_arguments(config, &connection));
+    found.extend(certificate_rule(&connection));
+    found.extend(validation::check_block(&connection.validation, &Path::from("validation")));
+    found.extend(timeouts::check(config.get("timeouts")));
+    found
+}
+
+/// What is wrong with a name.
+pub(super) fn name_rule(name: &str) -> Option<String> {
+    let good = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let slug = name.len() <= LONGEST_NAME && name.split('-').all(good);
+    let problem = match name.chars().count() {
+        _ if slug => return None,
+        0 => "is empty".to_owned(),
+        length if length > LONGEST_NAME => format!("has {length} characters"),
+        _ => "has other characters, or a hyphen too many".to_owned(),
+    };
+    Some(format!(
+        "A name has 1 to {LONGEST_NAME} characters: lower-case letters, digits, and single hyphens between them. This one \
+         {problem}. A good one is `orders-db`."
+    ))
+}
+
+fn description_rule(description: &str) -> Option<String> {
+    let length = description.trim().chars().count();
+    (length > LONGEST_DESCRIPTION).then(|| {
+        format!(
+            "The KMS stores descriptions of up to {LONGEST_DESCRIPTION} characters; this one has {length}. Shorten it."
+        )
+    })
+}
+
+/// What is wrong with the id of a project.
+pub(super) fn project_rule(project: &str) -> Option<String> {
+    (project.is_empty() || project.trim() != project).then(|| {
+        "`project_id` takes the UUID of a project, such as `7ffbb072-2575-495a-b5b0-127f88caef78`, without spaces. For a \
+         connection of the organisation remove the line, or set it to `null`."
+            .to_owned()
+    })
+}
+
+fn method_rule(method: &str) -> Option<String> {
+    (method != METHOD).then(|| format!("The only method is `{METHOD}`, which is also the default. Remove the line."))
+}
+
+fn database_rule(database: &str) -> Option<String> {
+    identifier_rule(database, "database", "orders")
+}
+
+fn username_rule(username: &str) -> Option<String> {
+    identifier_rule(username, "role", "kms_role")
+}
+
+fn identifier_rule(text: &str, kind: &str, example: &str) -> Option<String> {
+    let text = text.trim();
+    let problem = if text.is_empty() {
+        "it is empty".to_owned()
+    } else if text.contains('\0') {
+        "it contains a NUL character".to_owned()
+    } else if text.contains("://") {
+        "it is a URL, whose parts go into arguments of their own".to_owned()
+    } else if text.len() > LONGEST_IDENTIFIER {
+        format!("it has {} bytes, and PostgreSQL knows names of up to {LONGEST_IDENTIFIER}", text.len())
+    } else {
+        return None;
+    };
+    Some(format!("This is no name of a {kind}: {problem}. A good one is `{example}`."))
+}
+
+fn password_rule(password: &str) -> Option<String> {
+    let problem = if password.trim().is_empty() {
+        "it is empty, and the KMS refuses empty passwords"
+    } else if password.contains('\0') {
+        "it contains a NUL character, which PostgreSQL cannot take"
+    } else if password.trim().len() > MAX_PASSWORD_LENGTH {
+        "it is longer than 65534 bytes, the most that a PostgreSQL server reads"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "This cannot be the password of a role: {problem}. Check the variable or the secret that it comes from."
+    ))
+}
+
+fn gateway_rule(gateway: &str) -> Option<String> {
+    // Of the forms that a UUID can have the service knows the one with hyphens.
+    let good = uuid::Uuid::try_parse(gateway).is_ok() && gateway.len() == uuid::fmt::Hyphenated::LENGTH;
+    (!good).then(|| {
+        "`gateway_id` takes the UUID of a gateway, such as `3c90c3cc-0d44-4b50-8888-8dd25736052a`. To connect directly remove \
+         the line, or set it to `null`."
+            .to_owned()
+    })
+}
+
+fn port_rule(port: &Value) -> Option<Diagnostic> {
+    let good = match port {
+        Value::Number(number) => number.as_i64().is_some_and(|port| (1..=65535).contains(&port)),
+        _ => true,
+    };
+    (!good).then(|| {
+        Diagnostic::error(
+            "Invalid port",
+            "A TCP port is a whole number from 1 to 65535. PostgreSQL usually listens on `5432`, PgBouncer on `6432`.",
+        )
+        .at("port")
+    })
+}
+
+fn password_arguments(config: &Object, connection: &Connection) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    if connection.password.known().is_some() && connection.password_wo.known().is_some() {
+        found.push(
+            Diagnostic::error(
+                "Two passwords",
+                "`password` and `password_wo` exclude each other. Keep `password_wo`, which is never stored, or keep \
+                 `password` where Terraform or OpenTofu is older than 1.11.",
+            )
+            .at("password_wo"),
+        );
+    }
+    let version = config.get("password_wo_version");
+    let whole = match version {
+        Value::Number(number) => number.as_i64().is_some_and(|version| version >= 0),
+        _ => true,
+    };
+    if !whole {
+        found.push(
+            Diagnostic::error(
+                "Invalid password version",
+                "`password_wo_version` takes a whole number, 0 or more, such as `1`. Each change of it sends the password \
+                 again.",
+            )
+            .at("password_wo_version"),
+        );
+    }
+    if !version.is_null() && !version.is_unknown() && connection.password_wo.is_null() {
+        found.push(
+            Diagnostic::error(
+                "Password version without a password",
+                "`password_wo_version` says when `password_wo` is sent again, but `password_wo` is not set. Set it, or \
+                 remove `password_wo_version`. (A change of `password` is noticed by itself.)",
+            )
+            .at("password_wo_version"),
+        );
+    }
+    found
+}
+
+fn certificate_rule(connection: &Connection) -> Option<Diagnostic> {
+    let pem = connection.ssl_certificate.known()?;
+    let certificates = match Certificates::parse(pem) {
+        Ok(certificates) => certificates,
+        Err(error) => {
+            let detail = format!("`ssl_certificate` cannot be used: {error}.");
+            return Some(Diagnostic::error("Invalid certificate", detail).at("ssl_certificate"));
+        }
+    };
+    let (argument, means) = if connection.ssl_enabled.known() == Some(&false) {
+        ("ssl_enabled", "the connection uses no TLS at all")
+    } else if connection.ssl_reject_unauthorized.known() == Some(&false) {
+        ("ssl_reject_unauthorized", "any certificate is accepted")
+    } else {
+        return certificates.damage().map(|damage| damaged(damage, certificates.count()));
+    };
+    Some(
+        Diagnostic::warning(
+            "`ssl_certificate` is not used",
+            format!(
+                "With `{argument} = false` {means}, so `ssl_certificate` has no effect. Remove one of the two lines."
+            ),
+        )
+        .at("ssl_certificate"),
+    )
+}
+
+/// A bundle that the KMS uses in part.
+fn damaged(damage: &Damage, count: usize) -> Diagnostic {
+    let certificates = if count == 1 { "1 usable certificate" } else { &format!("{count} usable certificates") };
+    let ignored = if damage.ends_reading { "that block and everything after it" } else { "that block" };
+    Diagnostic::warning(
+        "Part of `ssl_certificate` is ignored",
+        format!(
+            "`ssl_certificate` has {certificates}, but {damage}. The KMS ignores {ignored} without an error, and so does the \
+             login check.\n\nGet the bundle again, or remove the block if no server needs it."
+        ),
+    )
+    .at("ssl_certificate")
+}
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use self::kms::{Fault, Kms, Options};
 use self::proxy::{Proxy, Trouble};
 
 /// Taken when it is free, so that a configuration works again after a restart.
-const USUAL_PORT: u16 = 8787;
+const DEFAULT_PORT: u16 = 8787;
 
 const USAGE: &str = "\
 usage: cargo kms [-- OPTION…]
@@ -104,11 +104,11 @@ fn start(options: Options) -> Result<Kms, String> {
     if options.port.is_some() {
         return Kms::try_start(options);
     }
-    match Kms::try_start(Options { port: Some(USUAL_PORT), ..options.clone() }) {
+    match Kms::try_start(Options { port: Some(DEFAULT_PORT), ..options.clone() }) {
         Ok(kms) => Ok(kms),
         Err(_) => {
             let kms = Kms::try_start(options)?;
-            println!("Port {USUAL_PORT} is taken, so this server has another.");
+            println!("Port {DEFAULT_PORT} is taken, so this server has another.");
             Ok(kms)
         }
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Client, Error};
 use crate::kms::http::Request;
-use crate::kms::response::Answer;
+use crate::kms::response::ApiResponse;
 use crate::secret::Secret;
 
 /// A connection to be made.
@@ -318,7 +318,7 @@ enum Asked<'a> {
 
 impl Asked<'_> {
     /// The connection; none if, and only if, the service itself says that there is none.
-    fn found(self, answer: &Answer) -> Result<Option<Connection>, Error> {
+    fn found(self, answer: &ApiResponse) -> Result<Option<Connection>, Error> {
         match self.decode(answer) {
             Err(Error::NoSuchConnection { .. }) => Ok(None),
             decoded => decoded.map(Some),
@@ -326,7 +326,7 @@ impl Asked<'_> {
     }
 
     /// Whether the service itself says that it has no such connection. It names the one that it was asked for.
-    fn is_missing(self, answer: &Answer) -> Result<bool, Error> {
+    fn is_missing(self, answer: &ApiResponse) -> Result<bool, Error> {
         let Some(missing) = answer.missing_connection() else { return Ok(false) };
         let is_ours = match self {
             Self::Id(id) => missing.strip_prefix("ID ").is_some_and(|found| found.eq_ignore_ascii_case(id)),
@@ -343,7 +343,7 @@ impl Asked<'_> {
         }
     }
 
-    fn decode(self, answer: &Answer) -> Result<Connection, Error> {
+    fn decode(self, answer: &ApiResponse) -> Result<Connection, Error> {
         self.is_missing(answer)?;
         let mut connection = answer.decode::<One>()?.app_connection;
         match self.check(&connection) {

@@ -8,13 +8,13 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// Waits that are long enough for a person to wonder.
-const WORTH_A_WORD: Duration = Duration::from_secs(10);
+const LOG_WAIT_AFTER: Duration = Duration::from_secs(10);
 
 /// How long a caller waits between requests. It does not end a request that is on its way: whoever started that can drop it.
 ///
 /// The default waits for ever.
 #[derive(Clone, Default)]
-pub struct Patience {
+pub struct Deadline {
     end: Option<Instant>,
     stop: CancellationToken,
     /// Whether a long wait has been said already.
@@ -24,7 +24,7 @@ pub struct Patience {
 /// Why a wait was not waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Impatience {
+pub enum GiveUpReason {
     /// The run was interrupted.
     #[error("the run was interrupted")]
     Stopped,
@@ -42,26 +42,26 @@ fn in_words(length: Duration) -> String {
     }
 }
 
-impl Patience {
+impl Deadline {
     /// Until `end`, and until `stop` is cancelled.
     pub fn new(end: Instant, stop: CancellationToken) -> Self {
         Self { end: Some(end), stop, told: Arc::default() }
     }
 
     /// Waits that long; not at all when it would be too long, and no longer than until the run is interrupted.
-    pub(super) async fn wait(&self, length: Duration, why: &str) -> Result<(), Impatience> {
+    pub(super) async fn wait(&self, length: Duration, why: &str) -> Result<(), GiveUpReason> {
         if self.stop.is_cancelled() {
-            return Err(Impatience::Stopped);
+            return Err(GiveUpReason::Stopped);
         }
-        let until = Instant::now().checked_add(length).ok_or(Impatience::TooLong(length))?;
+        let until = Instant::now().checked_add(length).ok_or(GiveUpReason::TooLong(length))?;
         if self.end.is_some_and(|end| until > end) {
-            return Err(Impatience::TooLong(length));
+            return Err(GiveUpReason::TooLong(length));
         }
-        if length > WORTH_A_WORD && !self.told.swap(true, Ordering::Relaxed) {
+        if length > LOG_WAIT_AFTER && !self.told.swap(true, Ordering::Relaxed) {
             tracing::info!(seconds = length.as_secs(), why, "waiting for the KMS");
         }
         tokio::select! {
-            () = self.stop.cancelled() => Err(Impatience::Stopped),
+            () = self.stop.cancelled() => Err(GiveUpReason::Stopped),
             () = sleep_until(until) => Ok(()),
         }
     }
@@ -89,18 +89,18 @@ mod tests {
     async fn a_wait_ends_with_the_patience() {
         let stop = CancellationToken::new();
         let begin = Instant::now();
-        let patience = Patience::new(begin + Duration::from_secs(30), stop.clone());
+        let patience = Deadline::new(begin + Duration::from_secs(30), stop.clone());
         assert_eq!(patience.wait(Duration::from_secs(20), "a test").await, Ok(()));
         assert_eq!(begin.elapsed().as_secs(), 20);
         let rest = Duration::from_secs(11);
-        assert_eq!(patience.wait(rest, "a test").await, Err(Impatience::TooLong(rest)));
+        assert_eq!(patience.wait(rest, "a test").await, Err(GiveUpReason::TooLong(rest)));
         assert_eq!(begin.elapsed().as_secs(), 20, "it knows at once");
-        assert_eq!(Patience::default().wait(Duration::MAX, "a test").await, Err(Impatience::TooLong(Duration::MAX)));
+        assert_eq!(Deadline::default().wait(Duration::MAX, "a test").await, Err(GiveUpReason::TooLong(Duration::MAX)));
 
         let waiting = tokio::spawn(async move { patience.wait(Duration::from_secs(9), "a test").await });
         tokio::time::sleep(Duration::from_secs(1)).await;
         stop.cancel();
-        assert_eq!(waiting.await.unwrap(), Err(Impatience::Stopped));
+        assert_eq!(waiting.await.unwrap(), Err(GiveUpReason::Stopped));
         assert_eq!(begin.elapsed().as_secs(), 21);
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use super::{LoginMethod, ProxyFailure, SourceError};
 
-use super::Impatience;
+use super::GiveUpReason;
 
 /// A call that did not give what was asked for.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum Error {
         /// Which login.
         login: Arc<LoginFailure>,
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// There is nothing to log in with: a file that cannot be read, a metadata server that is not there.
     #[error("there is nothing to make the {login} at `{}` with: {reason}", login.host)]
@@ -49,7 +49,7 @@ pub enum Error {
         /// The rules that the service lists; often none.
         details: Vec<Permission>,
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// The service found fields that break its rules.
     #[error("the KMS does not accept {}: {reply}", fields(issues))]
@@ -57,7 +57,7 @@ pub enum Error {
         /// One per field and rule.
         issues: Vec<Issue>,
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// Another connection of the scope, of whatever app, has the name.
     #[error("there is a connection with the name `{name}` already: {reply}")]
@@ -65,7 +65,7 @@ pub enum Error {
         /// The name.
         name: String,
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// The service tried the credentials, and the database, or the way to it, did not take them.
     #[error("the KMS could not {step} with these credentials: {message} ({reply})")]
@@ -75,43 +75,43 @@ pub enum Error {
         /// What the database or its driver said.
         message: String,
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// Something still uses the connection that should be deleted.
     #[error("the connection is still in use: {reply}")]
     InUse {
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// The connection's credentials are managed by the platform, which allows no such change.
     #[error("the platform manages the credentials of this connection: {reply}")]
     Managed {
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// The id or the name belongs to a connection of another app.
     #[error("this is not a PostgreSQL connection: {reply}")]
     OtherApp {
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// The service itself says that there is no such connection.
     #[error("there is no such connection: {reply}")]
     NoSuchConnection {
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// The service itself says that there is no such project.
     #[error("there is no such project: {reply}")]
     ProjectNotFound {
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// Any other refusal by the service.
     #[error("the KMS refused: {reply}")]
     Refused {
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// Too many requests. The request was not run, whatever its method.
     #[error("the KMS allows no more requests for now: {reply}")]
@@ -119,19 +119,19 @@ pub enum Error {
         /// How long the service wants to be left alone.
         retry_after: Option<Duration>,
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// The service failed, and says so itself.
     #[error("the KMS failed: {reply}")]
     Unavailable {
         /// What the service said.
-        reply: Box<Reply>,
+        reply: Box<ServiceError>,
     },
     /// Something in front of the service answered that it failed (5xx without the service's own error body).
     #[error("something in front of the KMS answered for it: {foreign}")]
     Gateway {
         /// What came.
-        foreign: Box<Foreign>,
+        foreign: Box<UnexpectedResponse>,
     },
     /// No whole answer came.
     #[error("{call} got no answer: {failure}")]
@@ -157,11 +157,11 @@ pub enum Error {
     #[error("something other than the KMS answered: {foreign}")]
     NotTheService {
         /// What came.
-        foreign: Box<Foreign>,
+        foreign: Box<UnexpectedResponse>,
     },
     /// The request was never sent, because its turn would have come too late.
     #[error("the request was not sent: {0}")]
-    Unsent(Impatience),
+    Unsent(GiveUpReason),
     /// The caller's own limit ended the repetitions. The last failure was one that may be repeated, so a write that ends
     /// so was not run.
     #[error("{last}")]
@@ -169,7 +169,7 @@ pub enum Error {
         /// How the last try failed.
         last: Box<Self>,
         /// Why there is no further one.
-        impatience: Impatience,
+        impatience: GiveUpReason,
     },
     /// The request was never sent, because the login before it failed in a way that leaves the login's own effect open.
     #[error("the request was not sent, because the login before it failed: {cause}")]
@@ -241,7 +241,7 @@ impl Error {
     }
 
     /// What the service itself said, if it said something.
-    pub fn reply(&self) -> Option<&Reply> {
+    pub fn reply(&self) -> Option<&ServiceError> {
         match self {
             Self::LoginRefused { reply, .. }
             | Self::Denied { reply, .. }
@@ -280,7 +280,7 @@ impl LoginFailure {
     }
 
     /// The one whose message tells the failure in full; this one, if nobody has told it.
-    pub fn told_by(&self, who: &str) -> &str {
+    pub fn first_reporter(&self, who: &str) -> &str {
         self.told.get_or_init(|| who.to_owned())
     }
 }
@@ -313,7 +313,7 @@ impl fmt::Display for Call {
 
 /// An error answer of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct ServiceError {
     /// What was asked.
     pub call: Call,
     /// The status.
@@ -326,7 +326,7 @@ pub struct Reply {
     pub message: String,
 }
 
-impl fmt::Display for Reply {
+impl fmt::Display for ServiceError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} answered {}", self.call, self.status)?;
         if let Some(name) = &self.name {
@@ -344,20 +344,20 @@ impl fmt::Display for Reply {
 
 /// An answer that the service would not give.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Foreign {
+pub struct UnexpectedResponse {
     /// What was asked.
     pub call: Call,
     /// The status.
     pub status: u16,
     /// What is strange about it.
-    pub oddity: Oddity,
+    pub oddity: Mismatch,
     /// The media type it claims to have.
     pub content_type: Option<String>,
     /// Its first characters; none if there may be a token in them.
     pub beginning: Option<String>,
 }
 
-impl fmt::Display for Foreign {
+impl fmt::Display for UnexpectedResponse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} answered {}, {}", self.call, self.status, self.oddity)?;
         if let Some(content_type) = &self.content_type {
@@ -374,7 +374,7 @@ impl fmt::Display for Foreign {
 /// What is strange about an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Oddity {
+pub enum Mismatch {
     /// An error status, but not the service's error body.
     Status,
     /// Success, but not the JSON that belongs to this call.
@@ -385,7 +385,7 @@ pub enum Oddity {
     TooLong(usize),
 }
 
-impl fmt::Display for Oddity {
+impl fmt::Display for Mismatch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status => formatter.write_str("without the service's error body"),

@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use super::{Call, Error, Failure, ProxyError, ProxyProblem, Settings};
 use crate::kms::proxy::Proxy;
 use crate::kms::rate_limit::Class;
-use crate::kms::response::Answer;
+use crate::kms::response::ApiResponse;
 use crate::redact::Redactor;
 use crate::secret::Secret;
 use crate::{crypto, env, os};
@@ -74,14 +74,14 @@ impl Request {
     }
 
     pub(super) fn with_long_answer(self) -> Self {
-        Self { longest_answer: LONGEST_LIST, ..self }
+        Self { longest_answer: MAX_LIST_SIZE, ..self }
     }
 
     fn new(method: Method, segments: &[&str]) -> Self {
         let repeatable = method == Method::GET;
         let segments = segments.iter().map(|segment| (*segment).to_owned()).collect();
         let (project, body, secrets) = (None, None, Vec::new());
-        Self { method, segments, project, body, secrets, longest_answer: LONGEST_ANSWER, repeatable }
+        Self { method, segments, project, body, secrets, longest_answer: MAX_RESPONSE_SIZE, repeatable }
     }
 
     pub(super) fn is_repeatable(&self) -> bool {
@@ -120,7 +120,7 @@ impl Http {
         request: &Request,
         token: Option<&Secret>,
         attempt: u32,
-    ) -> Result<Answer, Error> {
+    ) -> Result<ApiResponse, Error> {
         let http = self.client.get_or_try_init(async || self.http_client()).await?;
         let segments = ["api", "v1"].into_iter().chain(request.segments.iter().map(String::as_str));
         let url = self.settings.base.join(segments, request.project.as_deref().map(|id| ("projectId", id)));
@@ -201,8 +201,8 @@ impl Http {
             .retry(reqwest::retry::never())
             .timeout(settings.request_timeout)
             // At most half, so that a connection that never came up is told from an answer that never came.
-            .connect_timeout(LONGEST_CONNECT.min(settings.request_timeout / 2))
-            .pool_idle_timeout(LONGEST_IDLE)
+            .connect_timeout(CONNECT_TIMEOUT.min(settings.request_timeout / 2))
+            .pool_idle_timeout(MAX_IDLE)
             .referer(false);
         match proxy {
             Some(proxy) => builder.proxy(proxy),
@@ -217,13 +217,13 @@ pub(super) fn mozilla() -> impl Iterator<Item = reqwest::Certificate> {
 }
 
 /// The service closes connections that are silent for 30 seconds; ours must not be on the way just then.
-const LONGEST_IDLE: Duration = Duration::from_secs(20);
-const LONGEST_CONNECT: Duration = Duration::from_secs(10);
-const LONGEST_ANSWER: usize = 1024 * 1024;
+const MAX_IDLE: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_RESPONSE_SIZE: usize = 1024 * 1024;
 /// Ten thousand connections with a certificate each.
-const LONGEST_LIST: usize = 64 * 1024 * 1024;
+const MAX_LIST_SIZE: usize = 64 * 1024 * 1024;
 
-async fn read(mut response: Response, call: &Call, redactor: Redactor, longest: usize) -> Result<Answer, Error> {
+async fn read(mut response: Response, call: &Call, redactor: Redactor, longest: usize) -> Result<ApiResponse, Error> {
     let status = response.status().as_u16();
     let headers = std::mem::take(response.headers_mut());
     let mut body = Vec::new();
@@ -237,7 +237,7 @@ async fn read(mut response: Response, call: &Call, redactor: Redactor, longest: 
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer::new(call.clone(), status, &headers, body, too_long, redactor))
+    Ok(ApiResponse::new(call.clone(), status, &headers, body, too_long, redactor))
 }
 
 fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
@@ -340,7 +340,7 @@ fn method_name(method: &Method) -> &'static str {
 }
 
 /// One line per exchange. Never a body, a header or a query.
-fn trace(call: &Call, result: &Result<Answer, Error>, took: Duration) {
+fn trace(call: &Call, result: &Result<ApiResponse, Error>, took: Duration) {
     let Call { method, path, attempt, .. } = call;
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match result {

@@ -5,7 +5,7 @@
 //! the exchange, `response` tells a result, an error of the service and the response of something else apart, `error` has
 //! the typed errors.
 //!
-//! Every call may be cancelled by dropping its future. Between requests it waits no longer than its [`Patience`].
+//! Every call may be cancelled by dropping its future. Between requests it waits no longer than its [`Deadline`].
 
 mod app_connection;
 mod auth;
@@ -27,34 +27,36 @@ pub use app_connection::{
 };
 pub use auth::{AZURE_METADATA, Aws, GOOGLE_METADATA, Login, LoginMethod, Proof, ServerProblem, SourceError};
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use deadline::{Impatience, Patience};
-pub use error::{Call, Error, Failure, Foreign, Issue, LoginFailure, Oddity, Permission, Reply, Step};
+pub use deadline::{Deadline, GiveUpReason};
+pub use error::{
+    Call, Error, Failure, Issue, LoginFailure, Mismatch, Permission, ServiceError, Step, UnexpectedResponse,
+};
 pub use proxy::{Proxies, ProxyError, ProxyFailure, ProxyProblem};
 pub use settings::{CaCertificates, CaCertificatesError, Header, HeaderError, Settings};
 
 use std::sync::Arc;
 
-use auth::Session;
+use auth::AuthSession;
 use http::Request;
-use response::Answer;
+use response::ApiResponse;
 use transport::Transport;
 
 /// A client of one KMS with one login; made once, shared, and cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     transport: Transport,
-    session: Arc<Session>,
+    session: Arc<AuthSession>,
 }
 
 impl Client {
     /// Makes no network call: the login, and even the loading of root certificates, wait for the first call.
     pub fn new(settings: Settings) -> Self {
-        let session = Session::new(&settings);
+        let session = AuthSession::new(&settings);
         Self { transport: Transport::new(settings), session: Arc::new(session) }
     }
 
     /// The same client for a caller that waits only so long.
-    pub fn within(&self, patience: Patience) -> Self {
+    pub fn within(&self, patience: Deadline) -> Self {
         Self { transport: self.transport.within(patience), session: Arc::clone(&self.session) }
     }
 
@@ -69,7 +71,7 @@ impl Client {
     }
 
     /// One call with a token. A token that the service no longer takes is replaced once.
-    async fn call(&self, request: Request) -> Result<Answer, Error> {
+    async fn call(&self, request: Request) -> Result<ApiResponse, Error> {
         let token = self.session.token(&self.transport).await.map_err(Error::before_request)?;
         let answer = self.transport.send(&request, Some(&token.secret)).await?;
         if !answer.refuses_token() {

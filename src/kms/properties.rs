@@ -14,24 +14,24 @@ use crate::secret::Secret;
 /// As a server may repeat it, and one that looks different in JSON.
 const SECRETS: [&str; 2] = ["hunter2", "hün\"te\\r/3"];
 /// Far more than a good message needs, and nothing like an answer.
-const LONGEST_MESSAGE: usize = 100_000;
+const MAX_MESSAGE_LENGTH: usize = 100_000;
 
-fn answer(status: u16, headers: &[(&'static str, String)], body: Vec<u8>) -> Answer {
+fn answer(status: u16, headers: &[(&'static str, String)], body: Vec<u8>) -> ApiResponse {
     let call = Call { method: "POST", host: "kms.test".to_owned(), path: "/api/v1/x".to_owned(), attempt: 1 };
     let headers: HeaderMap = headers
         .iter()
         .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?)))
         .collect();
-    Answer::new(call, status, &headers, body, None, Redactor::new(&SECRETS.map(Secret::new)))
+    ApiResponse::new(call, status, &headers, body, None, Redactor::new(&SECRETS.map(Secret::new)))
 }
 
 /// Everything that is ever asked of an answer.
-fn is_harmless(answer: &Answer) -> Result<(), TestCaseError> {
+fn is_harmless(answer: &ApiResponse) -> Result<(), TestCaseError> {
     shown(answer).map(|_| ())
 }
 
 /// [`is_harmless`], and what it shows.
-fn shown(answer: &Answer) -> Result<String, TestCaseError> {
+fn shown(answer: &ApiResponse) -> Result<String, TestCaseError> {
     let _ = (answer.refuses_token(), answer.refuses_login(), answer.is_no_such_connection(), answer.status());
     let mut printed = vec![answer.reply().to_string()];
     for error in [answer.decode::<Connection>().err(), answer.decode::<Vec<Connection>>().err()].into_iter().flatten() {
@@ -42,7 +42,7 @@ fn shown(answer: &Answer) -> Result<String, TestCaseError> {
     for text in &printed {
         prop_assert!(!SECRETS.iter().any(|secret| text.contains(secret)), "{text}");
         prop_assert!(text.chars().all(crate::text::is_plain), "{text:?}");
-        prop_assert!(text.len() < LONGEST_MESSAGE, "{} bytes: {text:.300}", text.len());
+        prop_assert!(text.len() < MAX_MESSAGE_LENGTH, "{} bytes: {text:.300}", text.len());
     }
     Ok(printed.concat())
 }

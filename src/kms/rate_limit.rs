@@ -11,7 +11,7 @@ use reqwest::header::HeaderMap;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::kms::deadline::{Impatience, Patience};
+use crate::kms::deadline::{Deadline, GiveUpReason};
 use crate::kms::http::header;
 
 /// The length of a window.
@@ -33,7 +33,7 @@ pub(super) enum Class {
 }
 
 /// The pace of one client.
-pub(super) struct Pace {
+pub(super) struct RateLimiter {
     /// The person's own limit.
     per_minute: Option<u32>,
     reads: Queue,
@@ -49,7 +49,7 @@ struct Queue {
 }
 
 /// A request on its way, or about to be.
-pub(super) struct Turn<'a> {
+pub(super) struct Permit<'a> {
     queue: &'a Queue,
 }
 
@@ -76,13 +76,13 @@ struct Known {
     ends: Instant,
 }
 
-impl Pace {
+impl RateLimiter {
     pub(super) fn new(per_minute: Option<u32>) -> Self {
         Self { per_minute, reads: Queue::default(), writes: Queue::default() }
     }
 
     /// Waits for a request's turn. The turn is over when it is dropped.
-    pub(super) async fn turn(&self, class: Class, patience: &Patience) -> Result<Turn<'_>, Impatience> {
+    pub(super) async fn turn(&self, class: Class, patience: &Deadline) -> Result<Permit<'_>, GiveUpReason> {
         let queue = match class {
             Class::Read => &self.reads,
             Class::Write => &self.writes,
@@ -90,7 +90,7 @@ impl Pace {
         loop {
             let news = queue.news.notified();
             let Some((wait, why)) = queue.lock().next(self.per_minute, Instant::now()) else {
-                return Ok(Turn { queue });
+                return Ok(Permit { queue });
             };
             tokio::select! {
                 waited = patience.wait(wait, why) => waited?,
@@ -106,7 +106,7 @@ impl Queue {
     }
 }
 
-impl Turn<'_> {
+impl Permit<'_> {
     /// Takes note of what an answer says about the limit.
     pub(super) fn learn(&self, allowance: Allowance) {
         self.queue.lock().learn(allowance, Instant::now());
@@ -120,7 +120,7 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut window = self.queue.lock();
         window.in_flight = window.in_flight.saturating_sub(1);

@@ -7,13 +7,13 @@ use reqwest::{Url, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Call, Error, Foreign, Issue, Oddity, Permission, Reply, Step};
+use super::{Call, Error, Issue, Mismatch, Permission, ServiceError, Step, UnexpectedResponse};
 use crate::kms::http::header;
 use crate::kms::rate_limit::Allowance;
 use crate::redact::Redactor;
 
 /// A whole answer, or the beginning of one that is too long.
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     call: Call,
     status: u16,
     content_type: Option<String>,
@@ -25,19 +25,19 @@ pub(super) struct Answer {
     /// Whether a success holds a secret that nobody knows yet, so that no word of it may be quoted.
     confidential: bool,
     /// For a status other than 2xx.
-    fault: Option<Fault>,
+    fault: Option<ErrorBody>,
     redactor: Redactor,
 }
 
 /// The service's error body, as it came.
-struct Fault {
+struct ErrorBody {
     request_id: Option<String>,
     name: Option<String>,
     message: Value,
     details: Value,
 }
 
-impl Answer {
+impl ApiResponse {
     pub(super) fn new(
         call: Call,
         status: u16,
@@ -53,7 +53,7 @@ impl Answer {
             location: header(headers, "location").map(str::to_owned),
             retry_after: asked.or_else(|| spent().map(Duration::from_secs)),
             allowance: Allowance::parse(headers),
-            fault: if (200..300).contains(&status) { None } else { Fault::parse(&body) },
+            fault: if (200..300).contains(&status) { None } else { ErrorBody::parse(&body) },
             call,
             status,
             body,
@@ -128,7 +128,7 @@ impl Answer {
             return Err(self.error());
         }
         if let Some(limit) = self.too_long {
-            return Err(Error::NotTheService { foreign: self.foreign(Oddity::TooLong(limit)) });
+            return Err(Error::NotTheService { foreign: self.foreign(Mismatch::TooLong(limit)) });
         }
         serde_json::from_slice(&self.body).map_err(|error| {
             let reason = if self.confidential {
@@ -136,19 +136,19 @@ impl Answer {
             } else {
                 self.redactor.text(&error.to_string())
             };
-            Error::NotTheService { foreign: self.foreign(Oddity::Body(reason)) }
+            Error::NotTheService { foreign: self.foreign(Mismatch::Body(reason)) }
         })
     }
 
     /// The error for an answer that is about another object. `difference` says which one.
     pub(super) fn about_another_object(&self, difference: &str) -> Error {
-        Error::NotTheService { foreign: self.foreign(Oddity::OtherObject(self.redactor.text(difference))) }
+        Error::NotTheService { foreign: self.foreign(Mismatch::OtherObject(self.redactor.text(difference))) }
     }
 
     /// The words of the service, for an error.
-    pub(super) fn reply(&self) -> Reply {
+    pub(super) fn reply(&self) -> ServiceError {
         let fault = self.fault.as_ref();
-        Reply {
+        ServiceError {
             call: self.call.clone(),
             status: self.status,
             request_id: fault.and_then(|fault| fault.request_id.as_deref()).map(|id| self.redactor.text(id)),
@@ -165,7 +165,7 @@ impl Answer {
             404 if !self.is_own_not_found() => self.not_the_service(),
             404 if self.is_no_such_connection() => Error::NoSuchConnection { reply: reply() },
             404 if self.is_about_project() => Error::ProjectNotFound { reply: reply() },
-            500.. if !self.is_own() => Error::Gateway { foreign: self.foreign(Oddity::Status) },
+            500.. if !self.is_own() => Error::Gateway { foreign: self.foreign(Mismatch::Status) },
             500.. => Error::Unavailable { reply: reply() },
             _ if self.fault.is_none() => self.not_the_service(),
             400 => self.bad_request(),
@@ -215,7 +215,7 @@ impl Answer {
         Error::Denied {
             action: said.map(|(action, _)| self.redactor.text(action)),
             subject: said.map(|(_, subject)| self.redactor.text(subject)),
-            details: details.into_iter().flatten().take(MOST_ITEMS).map(|rule| self.permission(rule)).collect(),
+            details: details.into_iter().flatten().take(MAX_ITEMS).map(|rule| self.permission(rule)).collect(),
             reply,
         }
     }
@@ -240,9 +240,9 @@ impl Answer {
     fn issues(&self) -> Vec<Issue> {
         let Some(fault) = &self.fault else { return Vec::new() };
         let mut issues = Vec::new();
-        for item in fault.message.as_array().into_iter().flatten().take(MOST_ITEMS) {
+        for item in fault.message.as_array().into_iter().flatten().take(MAX_ITEMS) {
             let path = item.get("path").and_then(Value::as_array).into_iter().flatten();
-            let path = path.take(DEEPEST_PATH).map(|key| match key {
+            let path = path.take(MAX_PATH_DEPTH).map(|key| match key {
                 Value::String(name) => self.redactor.name(name),
                 other => self.redactor.name(&other.to_string()),
             });
@@ -277,12 +277,12 @@ impl Answer {
     }
 
     fn not_the_service(&self) -> Error {
-        Error::NotTheService { foreign: self.foreign(Oddity::Status) }
+        Error::NotTheService { foreign: self.foreign(Mismatch::Status) }
     }
 
-    fn foreign(&self, oddity: Oddity) -> Box<Foreign> {
-        let quotable = !self.confidential || oddity == Oddity::Status;
-        Box::new(Foreign {
+    fn foreign(&self, oddity: Mismatch) -> Box<UnexpectedResponse> {
+        let quotable = !self.confidential || oddity == Mismatch::Status;
+        Box::new(UnexpectedResponse {
             call: self.call.clone(),
             status: self.status,
             oddity,
@@ -317,7 +317,7 @@ impl Answer {
     }
 }
 
-impl Fault {
+impl ErrorBody {
     /// Lenient: older versions have no `reqId`, and other routes no `error`.
     fn parse(body: &[u8]) -> Option<Self> {
         let Value::Object(mut fields) = serde_json::from_slice(body).ok()? else { return None };
@@ -341,10 +341,10 @@ fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
 }
 
 /// Of issues and rules: more than a person reads.
-const MOST_ITEMS: usize = 20;
+const MAX_ITEMS: usize = 20;
 
 /// Elements of the path of an issue; those of this API have two.
-const DEEPEST_PATH: usize = 8;
+const MAX_PATH_DEPTH: usize = 8;
 
 #[cfg(test)]
 mod tests;

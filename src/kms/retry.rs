@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::{Error, Failure};
 use crate::kms::http::Request;
-use crate::kms::response::Answer;
+use crate::kms::response::ApiResponse;
 
 /// A reason to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Again {
+pub(super) struct RetryReason {
     pub(super) why: &'static str,
     /// How often at most, where a further try promises little.
     pub(super) at_most: u32,
@@ -21,29 +21,34 @@ pub(super) struct Again {
 
 /// Whether an exchange is to be repeated. `is_known` says that the service has answered this client before: then it is there,
 /// and will be again.
-pub(super) fn again(request: &Request, outcome: &Result<Answer, Error>, is_known: bool) -> Option<Again> {
-    let again = |why| Again { why, at_most: u32::MAX, not_before: None, is_outage: true };
+pub(super) fn retry_reason(
+    request: &Request,
+    outcome: &Result<ApiResponse, Error>,
+    is_known: bool,
+) -> Option<RetryReason> {
+    let retry_reason = |why| RetryReason { why, at_most: u32::MAX, not_before: None, is_outage: true };
     match outcome {
-        Ok(answer) if answer.status() == 429 => Some(Again {
+        Ok(answer) if answer.status() == 429 => Some(RetryReason {
             not_before: answer.retry_after(),
             is_outage: false,
-            ..again("the KMS allows no more requests for now")
+            ..retry_reason("the KMS allows no more requests for now")
         }),
         Ok(answer) if answer.status() >= 500 && request.is_repeatable() => {
-            Some(Again { not_before: answer.retry_after(), ..again("the KMS failed") })
+            Some(RetryReason { not_before: answer.retry_after(), ..retry_reason("the KMS failed") })
         }
         Err(Error::NoAnswer { failure, sent, .. }) if !sent || request.is_repeatable() => match failure {
             // It stays so until somebody changes something.
             Failure::Tls(_) | Failure::UnknownAuthority | Failure::NotHttp => None,
             Failure::Proxy(proxy) if !proxy.problem.is_passing() => None,
             // Another try may cost the caller all its time.
-            Failure::Timeout => Some(Again { at_most: 1, ..again("the KMS did not answer in time") }),
+            Failure::Timeout => Some(RetryReason { at_most: 1, ..retry_reason("the KMS did not answer in time") }),
             // A wrong address most often, when nobody has answered there yet.
-            Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) | Failure::Proxy(_) => {
-                Some(Again { at_most: if is_known { u32::MAX } else { 2 }, ..again("the KMS cannot be reached") })
-            }
-            Failure::NotProcessed => Some(again("the KMS did not process the request")),
-            Failure::Reset | Failure::Cut => Some(again("the connection to the KMS broke")),
+            Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) | Failure::Proxy(_) => Some(RetryReason {
+                at_most: if is_known { u32::MAX } else { 2 },
+                ..retry_reason("the KMS cannot be reached")
+            }),
+            Failure::NotProcessed => Some(retry_reason("the KMS did not process the request")),
+            Failure::Reset | Failure::Cut => Some(retry_reason("the connection to the KMS broke")),
         },
         _ => None,
     }

@@ -8,14 +8,14 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::Instant;
 
-use super::{Error, Impatience, Patience, Settings, retry};
+use super::{Deadline, Error, GiveUpReason, Settings, retry};
 use crate::kms::http::{Http, Request};
-use crate::kms::rate_limit::Pace;
-use crate::kms::response::Answer;
+use crate::kms::rate_limit::RateLimiter;
+use crate::kms::response::ApiResponse;
 use crate::secret::Secret;
 
 /// The longest wait between two tries, before chance is added.
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+const MAX_BACKOFF: Duration = Duration::from_secs(8);
 
 /// How long a service that stayed away through all repetitions is not waited for again: with hundreds of connections each
 /// would wait as long as the first.
@@ -24,16 +24,16 @@ const OUTAGE: Duration = Duration::from_secs(30);
 /// The way to the service for one caller.
 #[derive(Clone)]
 pub(super) struct Transport {
-    line: Arc<Line>,
-    patience: Patience,
+    line: Arc<Shared>,
+    patience: Deadline,
     /// Whether a write of this caller is on its way, or ended without a proof that it was not run.
     has_written: Arc<AtomicBool>,
 }
 
 /// What all callers share.
-struct Line {
+struct Shared {
     http: Http,
-    pace: Pace,
+    pace: RateLimiter,
     pauses: ExponentialBuilder,
     /// Whether the service has answered before.
     is_known: AtomicBool,
@@ -45,20 +45,20 @@ impl Transport {
     pub(super) fn new(settings: Settings) -> Self {
         let pauses = ExponentialBuilder::new()
             .with_min_delay(settings.first_pause)
-            .with_max_delay(LONGEST_PAUSE)
+            .with_max_delay(MAX_BACKOFF)
             .with_max_times(settings.max_retries as usize)
             .with_jitter();
-        let line = Line {
-            pace: Pace::new(settings.max_requests_per_minute),
+        let line = Shared {
+            pace: RateLimiter::new(settings.max_requests_per_minute),
             http: Http::new(settings),
             pauses,
             is_known: AtomicBool::new(false),
             gave_up: Mutex::default(),
         };
-        Self { line: Arc::new(line), patience: Patience::default(), has_written: Arc::default() }
+        Self { line: Arc::new(line), patience: Deadline::default(), has_written: Arc::default() }
     }
 
-    pub(super) fn within(&self, patience: Patience) -> Self {
+    pub(super) fn within(&self, patience: Deadline) -> Self {
         Self { line: Arc::clone(&self.line), patience, has_written: Arc::default() }
     }
 
@@ -71,7 +71,7 @@ impl Transport {
     }
 
     /// The last answer, or why there is none.
-    pub(super) async fn send(&self, request: &Request, token: Option<&Secret>) -> Result<Answer, Error> {
+    pub(super) async fn send(&self, request: &Request, token: Option<&Secret>) -> Result<ApiResponse, Error> {
         let line = &*self.line;
         let mut pauses = line.pauses.build();
         let mut attempt = 0;
@@ -84,10 +84,11 @@ impl Transport {
             };
             self.has_written.fetch_or(!request.is_repeatable(), Ordering::Relaxed);
             let outcome = line.http.exchange(request, token, attempt).await;
-            if let Some(allowance) = outcome.as_ref().ok().and_then(Answer::allowance) {
+            if let Some(allowance) = outcome.as_ref().ok().and_then(ApiResponse::allowance) {
                 turn.learn(allowance);
             }
-            let Some(again) = retry::again(request, &outcome, line.is_known.load(Ordering::Relaxed)) else {
+            let Some(retry_reason) = retry::retry_reason(request, &outcome, line.is_known.load(Ordering::Relaxed))
+            else {
                 if let Ok(answer) = &outcome
                     && answer.status() < 500
                 {
@@ -101,20 +102,20 @@ impl Transport {
             };
             // A write is repeated only when it was not run.
             self.has_written.fetch_and(request.is_repeatable(), Ordering::Relaxed);
-            if let Some(wait) = again.not_before.filter(|_| !again.is_outage) {
+            if let Some(wait) = retry_reason.not_before.filter(|_| !retry_reason.is_outage) {
                 turn.refused(wait);
             }
             drop(turn);
-            let may_wait = attempt <= again.at_most && !(again.is_outage && line.is_down());
+            let may_wait = attempt <= retry_reason.at_most && !(retry_reason.is_outage && line.is_down());
             let Some(pause) = pauses.next().filter(|_| may_wait) else {
-                if again.is_outage {
+                if retry_reason.is_outage {
                     line.give_up();
                 }
                 return outcome;
             };
             // After a 429 everybody waits for the turn that the service has named.
-            let pause = pause.max(again.not_before.filter(|_| again.is_outage).unwrap_or_default());
-            if let Err(impatience) = self.patience.wait(pause, again.why).await {
+            let pause = pause.max(retry_reason.not_before.filter(|_| retry_reason.is_outage).unwrap_or_default());
+            if let Err(impatience) = self.patience.wait(pause, retry_reason.why).await {
                 return Err(gave_up(Some(outcome), impatience));
             }
             last = Some(outcome);
@@ -123,7 +124,7 @@ impl Transport {
 }
 
 /// The error of a caller that does not wait for another try.
-fn gave_up(last: Option<Result<Answer, Error>>, impatience: Impatience) -> Error {
+fn gave_up(last: Option<Result<ApiResponse, Error>>, impatience: GiveUpReason) -> Error {
     match last {
         None => Error::Unsent(impatience),
         Some(outcome) => {
@@ -133,7 +134,7 @@ fn gave_up(last: Option<Result<Answer, Error>>, impatience: Impatience) -> Error
     }
 }
 
-impl Line {
+impl Shared {
     fn is_there(&self) {
         self.is_known.store(true, Ordering::Relaxed);
         *self.gave_up.lock().unwrap_or_else(PoisonError::into_inner) = None;

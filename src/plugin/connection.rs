@@ -14,14 +14,14 @@ use tonic::transport::server::Connected;
 use crate::plugin::listener::{Listener, Stream};
 
 /// How long a peer may take to prove who it is.
-const INTRODUCTION: Duration = Duration::from_secs(10);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait when the system has no socket to give, instead of asking it in a tight loop.
-const BREATHER: Duration = Duration::from_millis(100);
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Accepts for ever, and hands over those that proved who they are. Each proof has a task of its own, so that a peer that
 /// stalls or lies keeps nobody waiting.
-pub(super) async fn accept(listener: &Listener, tls: Option<TlsAcceptor>, connections: mpsc::Sender<Connection>) {
+pub(super) async fn accept(listener: &Listener, tls: Option<TlsAcceptor>, connections: mpsc::Sender<HostConnection>) {
     loop {
         match listener.accept().await {
             Ok(stream) => {
@@ -38,39 +38,39 @@ pub(super) async fn accept(listener: &Listener, tls: Option<TlsAcceptor>, connec
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection, trying again");
-                tokio::time::sleep(BREATHER).await;
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }
     }
 }
 
-async fn introduce(stream: Stream, tls: Option<TlsAcceptor>) -> io::Result<Connection> {
+async fn introduce(stream: Stream, tls: Option<TlsAcceptor>) -> io::Result<HostConnection> {
     match tls {
-        Some(tls) => Ok(Connection(Box::new(tokio::time::timeout(INTRODUCTION, tls.accept(stream)).await??))),
-        None => Ok(Connection(Box::new(stream))),
+        Some(tls) => Ok(HostConnection(Box::new(tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await??))),
+        None => Ok(HostConnection(Box::new(stream))),
     }
 }
 
 /// One type for both kinds, so that the server above is compiled once.
-pub(super) struct Connection(Box<dyn Duplex>);
+pub(super) struct HostConnection(Box<dyn Duplex>);
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-impl Connected for Connection {
+impl Connected for HostConnection {
     type ConnectInfo = ();
 
     fn connect_info(&self) {}
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for HostConnection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for HostConnection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, buf)
     }

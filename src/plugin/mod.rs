@@ -39,7 +39,7 @@ use crate::panic_hook;
 use crate::plugin::listener::Listener;
 
 /// How long open calls may delay the exit after the host asked for it. The host itself kills after two seconds.
-const PARTING: Duration = Duration::from_millis(500);
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 
 /// After a request to terminate: how long to stay without a call, so that the last answer is sent and the host can say
 /// goodbye itself.
@@ -174,7 +174,7 @@ async fn run(
     );
     let dismissed = async {
         end.cancelled().await;
-        tokio::time::sleep(PARTING).await;
+        tokio::time::sleep(SHUTDOWN_GRACE).await;
     };
     tokio::select! {
         outcome = serving => outcome?,

@@ -25,7 +25,7 @@ mod system {
     use crate::plugin::Mode;
 
     /// How often to look whether the host is still there.
-    const GLANCE: Duration = Duration::from_secs(1);
+    const PARENT_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
     /// Memory holds passwords: it must not end up in a file when the process dies.
     pub(in crate::plugin) fn forbid_core_dumps() {
@@ -73,7 +73,7 @@ mod system {
     /// A killed host cannot say goodbye. Asking is simple and right everywhere; the signal that Linux offers for this
     /// fires when the *thread* ends that started us, and a host's threads come and go.
     async fn loss_of(parent: Option<rustix::process::Pid>) {
-        let mut glances = tokio::time::interval(GLANCE);
+        let mut glances = tokio::time::interval(PARENT_POLL_INTERVAL);
         glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while getppid() == parent {
             glances.tick().await;

@@ -14,13 +14,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::postgres::reason::Insecure;
 
 /// A login and one small query take far less.
-const MOST_BYTES: usize = 256 * 1024;
+const MAX_BYTES: usize = 256 * 1024;
 /// The longest message of a login: an error with all its fields.
-const LONGEST_MESSAGE: usize = 32 * 1024;
+const MAX_MESSAGE_LENGTH: usize = 32 * 1024;
 /// The client library calculates no more than this.
-const MOST_ITERATIONS: u32 = 100_000;
+const MAX_ITERATIONS: u32 = 100_000;
 /// What PostgreSQL itself has always used at least. A fake server asks for fewer to guess the password quickly.
-const FEWEST_ITERATIONS: u32 = 4096;
+const MIN_ITERATIONS: u32 = 4096;
 
 /// Why the guard ended a login.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -146,7 +146,7 @@ enum Phase {
 impl Scan {
     fn feed(&mut self, bytes: &[u8]) -> Result<(), Violation> {
         self.total += bytes.len();
-        if self.total > MOST_BYTES {
+        if self.total > MAX_BYTES {
             return Err(Violation::TooMuch);
         }
         if self.phase == Phase::Ready {
@@ -213,8 +213,8 @@ impl Scan {
                 }
             }
             11 => match iterations(data) {
-                Some(count) if count > MOST_ITERATIONS => Err(Violation::TooManyIterations(count)),
-                Some(count) if count < FEWEST_ITERATIONS => refuse(Insecure::WeakScram(count)),
+                Some(count) if count > MAX_ITERATIONS => Err(Violation::TooManyIterations(count)),
+                Some(count) if count < MIN_ITERATIONS => refuse(Insecure::WeakScram(count)),
                 // What cannot be read the client refuses in its own words.
                 _ => Ok(false),
             },
@@ -242,7 +242,7 @@ fn next_message(pending: &[u8]) -> Next {
     let Some((length, rest)) = rest.split_first_chunk() else { return Next::Incomplete };
     let length = u32::from_be_bytes(*length) as usize;
     match length.checked_sub(4) {
-        Some(body) if body <= LONGEST_MESSAGE => match rest.get(..body) {
+        Some(body) if body <= MAX_MESSAGE_LENGTH => match rest.get(..body) {
             Some(body) => Next::Message { tag: *tag, body: body.to_vec(), length: length + 1 },
             None => Next::Incomplete,
         },
@@ -351,7 +351,7 @@ mod tests {
             (b"E\x7f\0\0\0garbage".to_vec(), Err(Violation::NotPostgres(b"E\x7f\0\0\0garbage".to_vec()))),
             (b"H".to_vec(), Err(Violation::NotPostgres(b"H".to_vec()))),
             (b"R\0\0\0\x01".to_vec(), Err(Violation::NotPostgres(b"R\0\0\0\x01".to_vec()))),
-            ([request(0, ""), vec![b'x'; MOST_BYTES]].concat(), Err(Violation::TooMuch)),
+            ([request(0, ""), vec![b'x'; MAX_BYTES]].concat(), Err(Violation::TooMuch)),
         ] {
             assert_eq!(verdict(true, &bytes), expected);
             assert_eq!(verdict(false, &bytes), expected);

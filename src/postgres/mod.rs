@@ -40,9 +40,10 @@ pub use crate::postgres::driver::reason_of_driver;
 pub use crate::postgres::login::{Accepted, Resolved, login, resolve};
 pub use crate::postgres::network::{Network, NotANetwork};
 pub use crate::postgres::privileges::{
-    Attributes, Door, Facts, Obstacle, OwnPassword, Questions, Role, Rotation, Session, Unanswered, without_facts,
+    Attributes, CatalogRole, Facts, LoginSession, Membership, Obstacle, OwnPassword, Questions, Rotation, Unanswered,
+    without_facts,
 };
-pub use crate::postgres::reason::{Blame, Class, Insecure, Reason, Scope, Stage};
+pub use crate::postgres::reason::{Argument, Class, Insecure, Reason, Scope, Stage};
 pub use crate::postgres::refusal::{Endpoint, Refusal};
 pub use crate::postgres::saslprep::is_changed_by_saslprep;
 pub use crate::postgres::server_error::ServerError;

@@ -17,7 +17,7 @@ pub enum Class {
 /// The input that a reason speaks about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the inputs of a login, by their names")]
-pub enum Blame {
+pub enum Argument {
     Host,
     Port,
     /// What is dialled instead of host and port.

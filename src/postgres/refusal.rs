@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::{Address, Blame, Class, Reason, ServerError, Stage, Statement, Target, Trust};
+use super::{Address, Argument, Class, Reason, ServerError, Stage, Statement, Target, Trust};
 use crate::postgres::address::written_host;
 use crate::text::shown;
 
@@ -75,8 +75,8 @@ impl Refusal {
     }
 
     /// The input that is most likely wrong.
-    pub fn blame(&self) -> Blame {
-        self.reason.row(self).blame
+    pub fn argument(&self) -> Argument {
+        self.reason.row(self).argument
     }
 
     /// One sentence that tells the case on its own.

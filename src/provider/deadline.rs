@@ -37,7 +37,7 @@ impl Limit {
 /// # Errors
 /// When the provider has no client.
 pub(crate) fn client(call: &Call<Session>, limit: Limit) -> Result<kms::Client, Diagnostics> {
-    Ok(call.session().client()?.within(kms::Patience::new(limit.end, call.stop_signal())))
+    Ok(call.session().client()?.within(kms::Deadline::new(limit.end, call.stop_signal())))
 }
 
 /// Why work was ended before it was done.

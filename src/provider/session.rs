@@ -8,7 +8,7 @@ use crate::provider::config::{NoClient, Resolved};
 use crate::provider::connections::cache::Scopes;
 use crate::provider::fingerprint::Fingerprints;
 use crate::provider::login_check::Logins;
-use crate::provider::login_check::kms_location::Standpoint;
+use crate::provider::login_check::kms_location::VantagePoint;
 use crate::provider::resources::postgres_connection::managed::registry::Managed;
 
 /// The configured provider. Goes, with everything it remembers, at the next `Configure`.
@@ -19,7 +19,7 @@ pub struct Session {
     pub(crate) fingerprints: Fingerprints,
     pub(crate) scopes: Scopes,
     /// Where the service runs, and where this machine may log in.
-    pub(crate) standpoint: Standpoint,
+    pub(crate) vantage_point: VantagePoint,
     pub(crate) managed: Managed,
 }
 
@@ -32,10 +32,10 @@ impl Session {
         Self {
             client,
             validation: resolved.validation,
-            logins: Logins::new(resolved.standpoint.clone()),
+            logins: Logins::new(resolved.vantage_point.clone()),
             fingerprints: Fingerprints::default(),
             scopes: Scopes::default(),
-            standpoint: resolved.standpoint,
+            vantage_point: resolved.vantage_point,
             managed: Managed::default(),
         }
     }

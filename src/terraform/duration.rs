@@ -8,7 +8,7 @@ pub const EXAMPLES: &str = "`30s`, `5m` or `1h30m`";
 const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
 
 /// A hundred years: more would overflow clocks.
-const LONGEST: f64 = 100.0 * 365.0 * 24.0 * 3600.0;
+const MAX: f64 = 100.0 * 365.0 * 24.0 * 3600.0;
 
 /// Reads a positive duration: one or more numbers, each with a unit out of `ms`, `s`, `m` and `h`.
 pub fn parse(text: &str) -> Option<Duration> {
@@ -26,7 +26,7 @@ pub fn parse(text: &str) -> Option<Duration> {
         seconds += digits.parse::<f64>().ok()? * factor;
         rest = tail;
     }
-    (seconds > 0.0 && seconds <= LONGEST).then(|| Duration::from_secs_f64(seconds))
+    (seconds > 0.0 && seconds <= MAX).then(|| Duration::from_secs_f64(seconds))
 }
 
 #[cfg(test)]

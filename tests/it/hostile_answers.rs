@@ -4,7 +4,7 @@
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use terraform_provider_kms::kms::{BaseUrl, Client, Error, Failure, Login, Oddity, Settings};
+use terraform_provider_kms::kms::{BaseUrl, Client, Error, Failure, Login, Mismatch, Settings};
 use terraform_provider_kms::secret::Secret;
 
 use crate::kills::providers;
@@ -66,7 +66,7 @@ async fn every_one_is_told_by_host_path_status_type_and_beginning() {
         }
         for (error, path) in errors {
             let Error::NotTheService { foreign } = &error else { panic!("{fault}: {error:?}") };
-            assert_eq!(matches!(foreign.oddity, Oddity::TooLong(_)), fault == Fault::Endless);
+            assert_eq!(matches!(foreign.oddity, Mismatch::TooLong(_)), fault == Fault::Endless);
             let printed = error.to_string();
             let host = kms.url().replace("http://", "");
             for part in said.iter().copied().chain([path.as_str(), host.as_str()]) {

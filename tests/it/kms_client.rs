@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use terraform_provider_kms::{
     kms::{
-        BaseUrl, CaCertificates, Change, Client, Deleted, Error, Failure, Header, Login, Method, NewConnection,
-        NewCredentials, Oddity, Patch, Settings,
+        BaseUrl, CaCertificates, Change, Client, Deleted, Error, Failure, Header, Login, Method, Mismatch,
+        NewConnection, NewCredentials, Patch, Settings,
     },
     secret::Secret,
 };
@@ -240,7 +240,7 @@ async fn an_endless_answer_ends() {
         let list = client.list(None).await.unwrap_err();
         match (status, &read, &list) {
             (200, Error::NotTheService { foreign: short }, Error::NotTheService { foreign: long }) => {
-                assert_eq!((&short.oddity, &long.oddity), (&Oddity::TooLong(1 << 20), &Oddity::TooLong(64 << 20)));
+                assert_eq!((&short.oddity, &long.oddity), (&Mismatch::TooLong(1 << 20), &Mismatch::TooLong(64 << 20)));
             }
             (404, Error::NotTheService { .. }, Error::NotTheService { .. }) => {}
             (500, Error::Gateway { .. }, Error::Gateway { .. }) => {}

@@ -308,12 +308,12 @@ fn an_answer_about_another_connection_is_not_believed() {
         scene.kms.connections().into_iter().map(|mut connection| connection["id"].take()).collect()
     };
 
-    scene.kms.fail("GET", &one, 1, Fault::Foreign);
+    scene.kms.fail("GET", &one, 1, Fault::UnexpectedResponse);
     scene.workspace.plan().expect(1).says(&["This is not the KMS", "about another object", id]);
     assert_eq!(scene.workspace.object(ORDERS)["id"], id);
 
     // An update that took effect is found by reading.
-    scene.kms.fail("PATCH", &one, 1, Fault::Foreign);
+    scene.kms.fail("PATCH", &one, 1, Fault::UnexpectedResponse);
     scene.configure(&[("name", "\"renamed\"")]);
     scene.workspace.apply().expect(0).says(&["1 changed"]);
     assert_eq!(scene.workspace.object(ORDERS)["id"], id);
@@ -345,7 +345,7 @@ fn an_answer_about_another_connection_is_not_believed() {
 
     // A create is looked up by name, and not adopted.
     scene.configure(&[]);
-    scene.kms.fail("POST", PATH, 1, Fault::Foreign);
+    scene.kms.fail("POST", PATH, 1, Fault::UnexpectedResponse);
     let apply = scene.workspace.apply().expect(1);
     let created = ids(&scene).into_iter().find(|id| *id != json!(other_id)).unwrap();
     apply.says(&["about another object", "import {", &format!("id = {created}")]);

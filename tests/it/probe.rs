@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use terraform_provider_kms::postgres::{
-    Accepted, Address, Blame, Certificates, Class, Fault, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
+    Accepted, Address, Argument, Certificates, Class, Fault, Questions, Reason, Refusal, Scope, Stage, Target, Tls,
+    login,
 };
 use terraform_provider_kms::secret::Secret;
 
@@ -124,7 +125,7 @@ struct Refused {
     target: Target,
     reason: Reason,
     class: Class,
-    blame: Blame,
+    argument: Argument,
     sqlstate: &'static str,
     text: &'static [&'static str],
 }
@@ -152,7 +153,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             target: Target { password: Secret::new("battery staple"), ..right("r_wrong") },
             reason: Reason::PasswordRefused,
             class: Definite,
-            blame: Blame::Password,
+            argument: Argument::Password,
             sqlstate: "28P01",
             text: &[
                 "refused the password of role `r_wrong`",
@@ -165,7 +166,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             target: with("r_expired", "ALTER ROLE THIS VALID UNTIL '2020-01-01'"),
             reason: Reason::PasswordRefused,
             class: Definite,
-            blame: Blame::Password,
+            argument: Argument::Password,
             sqlstate: "28P01",
             text: &["(`VALID UNTIL`)"],
         },
@@ -174,7 +175,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             target: target(server, "R_missing"),
             reason: Reason::PasswordRefused,
             class: Definite,
-            blame: Blame::Password,
+            argument: Argument::Password,
             sqlstate: "28P01",
             text: &["Whether role `R_missing` exists", "Upper and lower case"],
         },
@@ -183,7 +184,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             target: with("r_nologin", "ALTER ROLE THIS NOLOGIN"),
             reason: Reason::RoleMayNotLogIn,
             class: Definite,
-            blame: Blame::Username,
+            argument: Argument::Username,
             sqlstate: "28000",
             text: &["ALTER ROLE \"r_nologin\" WITH LOGIN;", "superuser"],
         },
@@ -192,7 +193,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             target: Target { database: "r_no\"where".to_owned(), ..right("r_database") },
             reason: Reason::NoSuchDatabase,
             class: Definite,
-            blame: Blame::Database,
+            argument: Argument::Database,
             sqlstate: "3D000",
             text: &["no database `r_no\"where`", "CREATE DATABASE \"r_no\"\"where\" OWNER \"r_database\";"],
         },
@@ -201,7 +202,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             target: Target { database: "private".to_owned(), ..right("r_connect") },
             reason: Reason::NoConnectPrivilege,
             class: Definite,
-            blame: Blame::Database,
+            argument: Argument::Database,
             sqlstate: "42501",
             text: &["GRANT CONNECT ON DATABASE \"private\" TO \"r_connect\";", "the owner of the database"],
         },
@@ -210,7 +211,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             target: Target { database: "closed".to_owned(), ..right("r_closed") },
             reason: Reason::DatabaseNotAccepting,
             class: Definite,
-            blame: Blame::Database,
+            argument: Argument::Database,
             sqlstate: "55000",
             text: &["accepts no connections"],
         },
@@ -219,7 +220,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             target: with("r_limit", "ALTER ROLE THIS CONNECTION LIMIT 0"),
             reason: Reason::TooManyConnections(Scope::Role),
             class: Unreachable,
-            blame: Blame::Username,
+            argument: Argument::Username,
             sqlstate: "53300",
             text: &["CONNECTION LIMIT -1"],
         },
@@ -228,7 +229,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             target: Target { database: "crowded".to_owned(), ..right("r_full") },
             reason: Reason::TooManyConnections(Scope::Database),
             class: Unreachable,
-            blame: Blame::Database,
+            argument: Argument::Database,
             sqlstate: "53300",
             text: &["ALTER DATABASE \"crowded\" CONNECTION LIMIT -1;"],
         },
@@ -242,8 +243,8 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             let name = case.name;
             assert_eq!(refusal.reason, case.reason, "{name}");
             assert_eq!(
-                (refusal.class(), refusal.blame(), refusal.stage),
-                (case.class, case.blame, Stage::Login),
+                (refusal.class(), refusal.argument(), refusal.stage),
+                (case.class, case.argument, Stage::Login),
                 "{name}"
             );
             assert_eq!(refusal.said.as_ref().unwrap().sqlstate, case.sqlstate, "{name}");
@@ -279,28 +280,32 @@ async fn a_certificate_must_be_trusted_for_this_name_and_now() {
     let now = Validity::Now;
     #[rustfmt::skip]
     let cases = [
-        ("unknown authority", None, trusting(foreign.pem()), Some((Fault::UnknownIssuer, Blame::SslCertificate, "Fixture CA"))),
-        ("public authorities", None, Target { tls: Tls::Verified { ca: None }, ..right.clone() }, Some((Fault::UnknownIssuer, Blame::SslCertificate, "not a public authority"))),
-        ("wrong name", of_server(&["db.test", "10.9.8.7"], now), right.clone(), Some((Fault::WrongName, Blame::Host, "not for `localhost` but for `db.test`, `10.9.8.7`"))),
+        ("unknown authority", None, trusting(foreign.pem()), Some((Fault::UnknownIssuer, Argument::SslCertificate, "Fixture CA"))),
+        ("public authorities", None, Target { tls: Tls::Verified { ca: None }, ..right.clone() }, Some((Fault::UnknownIssuer, Argument::SslCertificate, "not a public authority"))),
+        ("wrong name", of_server(&["db.test", "10.9.8.7"], now), right.clone(), Some((Fault::WrongName, Argument::Host, "not for `localhost` but for `db.test`, `10.9.8.7`"))),
         ("name of the host, not of the tunnel", of_server(&["db.test"], now), tunnelled("DB.test.", &right), None),
-        ("tunnel to another server", of_server(&["localhost"], now), tunnelled("db.test", &right), Some((Fault::WrongName, Blame::Host, "not for `db.test` but for `localhost`"))),
-        ("expired", of_server(&["localhost"], Validity::Past), right.clone(), Some((Fault::Expired, Blame::SslCertificate, "has expired (20"))),
-        ("not yet valid", of_server(&["localhost"], Validity::Future), right.clone(), Some((Fault::NotYetValid, Blame::SslCertificate, "is not valid before 20"))),
+        ("tunnel to another server", of_server(&["localhost"], now), tunnelled("db.test", &right), Some((Fault::WrongName, Argument::Host, "not for `db.test` but for `localhost`"))),
+        ("expired", of_server(&["localhost"], Validity::Past), right.clone(), Some((Fault::Expired, Argument::SslCertificate, "has expired (20"))),
+        ("not yet valid", of_server(&["localhost"], Validity::Future), right.clone(), Some((Fault::NotYetValid, Argument::SslCertificate, "is not valid before 20"))),
         ("self-signed authority, trusted itself", Some(self_signed.clone()), trusting(&self_signed.certificate_pem), None),
-        ("self-signed, for another name", Some(self_signed.clone()), tunnelled("db.test", &trusting(&self_signed.certificate_pem)), Some((Fault::WrongName, Blame::Host, "but for `localhost`"))),
+        ("self-signed, for another name", Some(self_signed.clone()), tunnelled("db.test", &trusting(&self_signed.certificate_pem)), Some((Fault::WrongName, Argument::Host, "but for `localhost`"))),
         ("ordinary again", of_server(&["localhost"], now), right.clone(), None),
     ];
     for (name, certificate, target, expected) in cases {
         if let Some(certificate) = &certificate {
             server.set_certificate(certificate);
         }
-        let Some((fault, blame, text)) = expected else {
+        let Some((fault, argument, text)) = expected else {
             accepted(&target).await;
             continue;
         };
         let refusal = refused(&target).await;
         let Reason::Certificate(problem) = &refusal.reason else { panic!("{name}: {:?}", refusal.reason) };
-        assert_eq!((&problem.fault, refusal.blame(), refusal.class()), (&fault, blame, Class::Definite), "{name}");
+        assert_eq!(
+            (&problem.fault, refusal.argument(), refusal.class()),
+            (&fault, argument, Class::Definite),
+            "{name}"
+        );
         assert_eq!(refusal.stage, Stage::Tls, "{name}");
         assert!(refusal.headline().contains(text), "{name}: {}", refusal.headline());
         let presented = problem.presented.as_ref().unwrap();
@@ -320,13 +325,20 @@ async fn the_servers_access_rules_are_explained() {
     server.set_access_rules("hostssl all ruled 127.0.0.1/32 scram-sha-256");
     accepted(&right).await;
     let cases = [
-        ("", right.clone(), Reason::NoAccessRule { encrypted: true }, Class::Unreachable, Blame::Host, "pg_hba.conf"),
+        (
+            "",
+            right.clone(),
+            Reason::NoAccessRule { encrypted: true },
+            Class::Unreachable,
+            Argument::Host,
+            "pg_hba.conf",
+        ),
         (
             "hostssl all ruled 127.0.0.1/32 scram-sha-256",
             plain.clone(),
             Reason::NoAccessRule { encrypted: false },
             Class::Unreachable,
-            Blame::SslEnabled,
+            Argument::SslEnabled,
             "Set `ssl_enabled = true`",
         ),
         (
@@ -334,7 +346,7 @@ async fn the_servers_access_rules_are_explained() {
             right.clone(),
             Reason::RejectedByRule { encrypted: true },
             Class::Unreachable,
-            Blame::Host,
+            Argument::Host,
             "rejects role `ruled`",
         ),
         (
@@ -342,7 +354,7 @@ async fn the_servers_access_rules_are_explained() {
             plain.clone(),
             Reason::RejectedByRule { encrypted: false },
             Class::Unreachable,
-            Blame::SslEnabled,
+            Argument::SslEnabled,
             "without TLS",
         ),
         (
@@ -350,15 +362,15 @@ async fn the_servers_access_rules_are_explained() {
             Target { username: "missing".to_owned(), ..right.clone() },
             Reason::NoSuchRole,
             Class::Definite,
-            Blame::Username,
+            Argument::Username,
             "has no role `missing`",
         ),
     ];
-    for (rules, target, reason, class, blame, text) in cases {
+    for (rules, target, reason, class, argument, text) in cases {
         server.set_access_rules(rules);
         let before = lines_of(&server, &target.username, "FATAL");
         let refusal = refused(&target).await;
-        assert_eq!((&refusal.reason, refusal.class(), refusal.blame()), (&reason, class, blame), "{rules}");
+        assert_eq!((&refusal.reason, refusal.class(), refusal.argument()), (&reason, class, argument), "{rules}");
         assert!(everything(&refusal).contains(text), "{rules}: {}", everything(&refusal));
         assert_eq!(lines_of(&server, &target.username, "FATAL"), before + 1, "{rules}");
     }
@@ -367,13 +379,13 @@ async fn the_servers_access_rules_are_explained() {
     server.set_access_rules("host all ruled 127.0.0.1/32 password");
     accepted(&right).await;
     accepted(&Target { host: "127.0.0.1".to_owned(), ..plain.clone() }).await;
-    for (target, encrypted, blame) in [
-        (plain.clone(), false, Blame::SslEnabled),
-        (Target { tls: Tls::Unverified, ..right.clone() }, true, Blame::SslCertificate),
+    for (target, encrypted, argument) in [
+        (plain.clone(), false, Argument::SslEnabled),
+        (Target { tls: Tls::Unverified, ..right.clone() }, true, Argument::SslCertificate),
     ] {
         let refusal = refused(&target).await;
         assert!(matches!(refusal.reason, Reason::InsecureAuthentication { encrypted: seen, .. } if seen == encrypted));
-        assert_eq!((refusal.class(), refusal.blame()), (Class::Unreachable, blame));
+        assert_eq!((refusal.class(), refusal.argument()), (Class::Unreachable, argument));
     }
 
     server.set_access_rules("host all ruled 127.0.0.1/32 trust");
@@ -390,8 +402,8 @@ async fn a_server_without_tls_is_named_as_such() {
         let refusal = refused(&Target { tls, ..right.clone() }).await;
         assert_eq!(refusal.reason, Reason::TlsNotOffered);
         assert_eq!(
-            (refusal.class(), refusal.blame(), refusal.stage),
-            (Class::Definite, Blame::SslEnabled, Stage::SslRequest)
+            (refusal.class(), refusal.argument(), refusal.stage),
+            (Class::Definite, Argument::SslEnabled, Stage::SslRequest)
         );
         assert!(everything(&refusal).contains("`ssl_enabled = false`"));
     }

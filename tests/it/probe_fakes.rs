@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use terraform_provider_kms::postgres::{
-    Address, Blame, Certificates, Class, Insecure, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
+    Address, Argument, Certificates, Class, Insecure, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
     resolve,
 };
 use terraform_provider_kms::secret::Secret;
@@ -50,27 +50,27 @@ async fn silence_at_any_stage_ends_with_the_deadline() {
     let authority = Authority::new("Fake CA");
     let trusting = Tls::Verified { ca: Some(Certificates::parse(authority.pem()).unwrap()) };
     let cases = [
-        (vec![Silence], Tls::Unverified, Stage::SslRequest, Blame::Port),
-        (vec![Read, send("S"), Silence], Tls::Unverified, Stage::Tls, Blame::Port),
-        (vec![Read, send("S"), Read, Silence], Tls::Unverified, Stage::Tls, Blame::Port),
-        (vec![Read, send("S"), tls(&authority), Silence], trusting, Stage::Login, Blame::Host),
-        (vec![Silence], Tls::Off, Stage::Login, Blame::Host),
-        (vec![Read, send(authentication(10, b"SCRAM-SHA-256\0\0")), Silence], Tls::Off, Stage::Login, Blame::Host),
-        (vec![Read, send(authentication(0, b"")), Silence], Tls::Off, Stage::Login, Blame::Host),
+        (vec![Silence], Tls::Unverified, Stage::SslRequest, Argument::Port),
+        (vec![Read, send("S"), Silence], Tls::Unverified, Stage::Tls, Argument::Port),
+        (vec![Read, send("S"), Read, Silence], Tls::Unverified, Stage::Tls, Argument::Port),
+        (vec![Read, send("S"), tls(&authority), Silence], trusting, Stage::Login, Argument::Host),
+        (vec![Silence], Tls::Off, Stage::Login, Argument::Host),
+        (vec![Read, send(authentication(10, b"SCRAM-SHA-256\0\0")), Silence], Tls::Off, Stage::Login, Argument::Host),
+        (vec![Read, send(authentication(0, b"")), Silence], Tls::Off, Stage::Login, Argument::Host),
         (
             vec![Read, send([authentication(0, b""), message(b'Z', b"I")].concat()), Silence],
             Tls::Off,
             Stage::Query,
-            Blame::Host,
+            Argument::Host,
         ),
-        (vec![Read, Drip(&ERROR_WITHOUT_END, Duration::from_millis(100))], Tls::Off, Stage::Login, Blame::Host),
-        (vec![Read, send("E\0\0"), Silence], Tls::Unverified, Stage::SslRequest, Blame::Port),
+        (vec![Read, Drip(&ERROR_WITHOUT_END, Duration::from_millis(100))], Tls::Off, Stage::Login, Argument::Host),
+        (vec![Read, send("E\0\0"), Silence], Tls::Unverified, Stage::SslRequest, Argument::Port),
     ];
-    for (script, tls, stage, blame) in cases {
+    for (script, tls, stage, argument) in cases {
         let fake = Fake::start(script).await;
         let refusal = refused(&target(fake.port, tls), SHORT).await;
         assert_eq!(refusal.reason, Reason::TimedOut { stage });
-        assert_eq!((refusal.stage, refusal.class(), refusal.blame()), (stage, Class::Unreachable, blame));
+        assert_eq!((refusal.stage, refusal.class(), refusal.argument()), (stage, Class::Unreachable, argument));
         assert_eq!(fake.connections(), 1);
     }
 }
@@ -97,7 +97,7 @@ async fn other_protocols_are_recognised() {
                 panic!("{protocol:?} {tls:?}: {:?}", refusal.reason)
             };
             assert_eq!(*seen, protocol, "{tls:?} {first:?}");
-            assert_eq!((refusal.class(), refusal.blame()), (Class::Definite, Blame::Port));
+            assert_eq!((refusal.class(), refusal.argument()), (Class::Definite, Argument::Port));
             let shown = protocol.map_or_else(|| format!("bytes {:02x}", first[0]), str::to_owned);
             assert!(refusal.headline().contains(&shown), "{}", refusal.headline());
         }
@@ -112,31 +112,31 @@ async fn what_a_broken_server_does_has_a_name() {
     let sorry = error("SFATAL|VFATAL|C53300|Msorry, too many clients already|");
     #[rustfmt::skip]
     let cases = [
-        ("no TLS", vec![Read, send("N")], Tls::Unverified, Reason::TlsNotOffered, Blame::SslEnabled),
-        ("closed at once", vec![], Tls::Unverified, closed(Stage::SslRequest, false), Blame::Host),
-        ("closed at once, plain", vec![Read], Tls::Off, closed(Stage::Login, false), Blame::Host),
-        ("reset", vec![Read, Reset], Tls::Unverified, closed(Stage::SslRequest, true), Blame::Host),
-        ("reset, plain", vec![Read, Reset], Tls::Off, closed(Stage::Login, true), Blame::Host),
-        ("S and closed", vec![Read, send("S")], Tls::Unverified, closed(Stage::Tls, false), Blame::Host),
-        ("S and garbage", vec![Read, send("S"), Read, send("garbage, not TLS")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"S".to_vec() }, Blame::Port),
-        ("S and garbage together", vec![Read, send("Sgarbage")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"Sgarbage".to_vec() }, Blame::Port),
-        ("error instead of S", vec![Read, Send(sorry.clone())], Tls::Unverified, Reason::TlsNotNegotiated, Blame::SslEnabled),
-        ("ERROR instead of S", vec![Read, send("ERROR\r\nnext")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"ERROR\r\nnext".to_vec() }, Blame::Port),
-        ("half a request", vec![Read, Send(authentication(5, b"sa"))], Tls::Off, no_sense("a truncated `AuthenticationMD5Password` message"), Blame::Host),
-        ("error", vec![Read, Send(sorry.clone())], Tls::Off, too_many, Blame::Host),
-        ("old error", vec![Read, send("EFATAL: unsupported frontend protocol\0")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"EFATAL: unsupported frontend pro".to_vec() }, Blame::Port),
-        ("pooler", vec![Read, Send(error("SFATAL|C08P01|Mno such database: shop|"))], Tls::Off, Reason::NoSuchDatabase, Blame::Database),
-        ("kerberos", vec![Read, Send(authentication(7, b""))], Tls::Off, Reason::UnsupportedAuthentication { method: "GSSAPI".to_owned() }, Blame::Username),
-        ("another SASL", vec![Read, Send(authentication(10, b"OAUTHBEARER\0\0"))], Tls::Off, Reason::UnsupportedAuthentication { method: "OAUTHBEARER".to_owned() }, Blame::Username),
-        ("without end", vec![Read, Send([authentication(0, b""), message(b'S', format!("x\0{}\0", "y".repeat(30_000)).as_bytes()).repeat(20)].concat())], Tls::Off, no_sense("more data than any login takes"), Blame::Host),
-        ("weak SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=1")]].concat(), Tls::Off, Reason::InsecureAuthentication { how: Insecure::WeakScram(1), encrypted: false }, Blame::SslEnabled),
-        ("costly SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=20000000")]].concat(), Tls::Off, Reason::TooManyIterations { count: 20_000_000 }, Blame::Host),
-        ("false SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=4096"), Read, Send(authentication(12, format!("v={}", STANDARD.encode([0; 32])).as_bytes()))]].concat(), Tls::Off, Reason::ImpostorServer, Blame::Host),
+        ("no TLS", vec![Read, send("N")], Tls::Unverified, Reason::TlsNotOffered, Argument::SslEnabled),
+        ("closed at once", vec![], Tls::Unverified, closed(Stage::SslRequest, false), Argument::Host),
+        ("closed at once, plain", vec![Read], Tls::Off, closed(Stage::Login, false), Argument::Host),
+        ("reset", vec![Read, Reset], Tls::Unverified, closed(Stage::SslRequest, true), Argument::Host),
+        ("reset, plain", vec![Read, Reset], Tls::Off, closed(Stage::Login, true), Argument::Host),
+        ("S and closed", vec![Read, send("S")], Tls::Unverified, closed(Stage::Tls, false), Argument::Host),
+        ("S and garbage", vec![Read, send("S"), Read, send("garbage, not TLS")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"S".to_vec() }, Argument::Port),
+        ("S and garbage together", vec![Read, send("Sgarbage")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"Sgarbage".to_vec() }, Argument::Port),
+        ("error instead of S", vec![Read, Send(sorry.clone())], Tls::Unverified, Reason::TlsNotNegotiated, Argument::SslEnabled),
+        ("ERROR instead of S", vec![Read, send("ERROR\r\nnext")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"ERROR\r\nnext".to_vec() }, Argument::Port),
+        ("half a request", vec![Read, Send(authentication(5, b"sa"))], Tls::Off, no_sense("a truncated `AuthenticationMD5Password` message"), Argument::Host),
+        ("error", vec![Read, Send(sorry.clone())], Tls::Off, too_many, Argument::Host),
+        ("old error", vec![Read, send("EFATAL: unsupported frontend protocol\0")], Tls::Unverified, Reason::NotPostgres { protocol: None, first: b"EFATAL: unsupported frontend pro".to_vec() }, Argument::Port),
+        ("pooler", vec![Read, Send(error("SFATAL|C08P01|Mno such database: shop|"))], Tls::Off, Reason::NoSuchDatabase, Argument::Database),
+        ("kerberos", vec![Read, Send(authentication(7, b""))], Tls::Off, Reason::UnsupportedAuthentication { method: "GSSAPI".to_owned() }, Argument::Username),
+        ("another SASL", vec![Read, Send(authentication(10, b"OAUTHBEARER\0\0"))], Tls::Off, Reason::UnsupportedAuthentication { method: "OAUTHBEARER".to_owned() }, Argument::Username),
+        ("without end", vec![Read, Send([authentication(0, b""), message(b'S', format!("x\0{}\0", "y".repeat(30_000)).as_bytes()).repeat(20)].concat())], Tls::Off, no_sense("more data than any login takes"), Argument::Host),
+        ("weak SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=1")]].concat(), Tls::Off, Reason::InsecureAuthentication { how: Insecure::WeakScram(1), encrypted: false }, Argument::SslEnabled),
+        ("costly SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=20000000")]].concat(), Tls::Off, Reason::TooManyIterations { count: 20_000_000 }, Argument::Host),
+        ("false SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=4096"), Read, Send(authentication(12, format!("v={}", STANDARD.encode([0; 32])).as_bytes()))]].concat(), Tls::Off, Reason::ImpostorServer, Argument::Host),
     ];
-    for (name, script, tls, reason, blame) in cases {
+    for (name, script, tls, reason, argument) in cases {
         let fake = Fake::start(script).await;
         let refusal = refused(&target(fake.port, tls), PATIENT).await;
-        assert_eq!((&refusal.reason, refusal.blame()), (&reason, blame), "{name}");
+        assert_eq!((&refusal.reason, refusal.argument()), (&reason, argument), "{name}");
         assert!(!refusal.what_to_check().is_empty(), "{name}");
         // What comes before TLS is nobody's word.
         let has_text = refusal.said.is_some() || refusal.headline().contains("sorry");
@@ -163,14 +163,14 @@ async fn the_password_goes_only_where_nobody_else_can_read_it() {
         let fake = Fake::start(plain.clone()).await;
         let refusal = refused(&target(fake.port, Tls::Off), PATIENT).await;
         assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: false });
-        assert_eq!((refusal.class(), refusal.blame()), (Class::Unreachable, Blame::SslEnabled));
+        assert_eq!((refusal.class(), refusal.argument()), (Class::Unreachable, Argument::SslEnabled));
         assert!(refusal.headline().contains("it was not sent"));
         assert!(fake.heard(b"clerk") && !fake.heard(secret), "a name that leads to this machine is only a name");
 
         let fake = Fake::start(encrypted.clone()).await;
         let refusal = refused(&target(fake.port, Tls::Unverified), PATIENT).await;
         assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: true });
-        assert_eq!(refusal.blame(), Blame::SslCertificate);
+        assert_eq!(refusal.argument(), Argument::SslCertificate);
         assert!(fake.heard(b"clerk") && !fake.heard(secret));
 
         // The other side of the rule: there the same fake hears it.
@@ -229,17 +229,17 @@ async fn places_that_cannot_be_reached_or_must_not() {
 
     let refusal = refused(&target, PATIENT).await;
     assert_eq!(refusal.reason, Reason::ConnectionRefused);
-    assert_eq!((refusal.class(), refusal.blame(), refusal.stage), (Class::Unreachable, Blame::Port, Stage::Tcp));
+    assert_eq!((refusal.class(), refusal.argument(), refusal.stage), (Class::Unreachable, Argument::Port, Stage::Tcp));
     assert!(everything(&refusal).contains(&format!("localhost:{unused}")));
 
     let refusal = refused(&Target { host: "no-such-host.invalid".to_owned(), ..target.clone() }, PATIENT).await;
     assert!(matches!(refusal.reason, Reason::DnsFailed { .. }), "{:?}", refusal.reason);
-    assert_eq!((refusal.class(), refusal.blame(), refusal.stage), (Class::Unreachable, Blame::Host, Stage::Dns));
+    assert_eq!((refusal.class(), refusal.argument(), refusal.stage), (Class::Unreachable, Argument::Host, Stage::Dns));
     assert_eq!(refusal.endpoint.address, None);
 
     for host in ["", "a b", "postgres://db", "[::1]"] {
         let refusal = refused(&Target { host: host.to_owned(), ..target.clone() }, PATIENT).await;
-        assert_eq!((refusal.stage, refusal.blame()), (Stage::Dns, Blame::Host), "{host}");
+        assert_eq!((refusal.stage, refusal.argument()), (Stage::Dns, Argument::Host), "{host}");
     }
 
     for host in [
@@ -255,10 +255,10 @@ async fn places_that_cannot_be_reached_or_must_not() {
         let direct = Target { host: host.to_owned(), ..target.clone() };
         let address = Some(Address { host: host.to_owned(), port: 1 });
         let tunnelled = Target { address, ..target.clone() };
-        for (target, blame) in [(direct, Blame::Host), (tunnelled, Blame::Address)] {
+        for (target, argument) in [(direct, Argument::Host), (tunnelled, Argument::Address)] {
             let refusal = refused(&target, PATIENT).await;
             assert!(matches!(refusal.reason, Reason::ForbiddenAddress { .. }), "{host}: {:?}", refusal.reason);
-            assert_eq!((refusal.class(), refusal.blame()), (Class::Definite, blame), "{host}");
+            assert_eq!((refusal.class(), refusal.argument()), (Class::Definite, argument), "{host}");
         }
     }
 }

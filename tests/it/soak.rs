@@ -22,19 +22,19 @@ use crate::support::scene::{PASSWORD, Scene};
 use crate::support::terraform::Output;
 
 /// Connections, unless `KMS_SOAK` says another number.
-const USUAL: usize = 12;
+const DEFAULT: usize = 12;
 /// The gate is to say the same of the same code, as far as what runs side by side allows.
-const USUAL_SEED: u64 = 21;
+const DEFAULT_SEED: u64 = 21;
 /// A step that takes more rounds does not converge.
-const MOST_ROUNDS: usize = 100;
+const MAX_ROUNDS: usize = 100;
 /// Of the requests that fail.
 const PERCENT: u8 = 30;
 const NEW_PASSWORD: &str = "another-s3cret-of-the-role";
 
 #[test]
 fn everything_converges_through_storms_and_kills() {
-    let count = variable("KMS_SOAK").unwrap_or(USUAL);
-    let seed = variable("KMS_SOAK_SEED").unwrap_or(USUAL_SEED);
+    let count = variable("KMS_SOAK").unwrap_or(DEFAULT);
+    let seed = variable("KMS_SOAK_SEED").unwrap_or(DEFAULT_SEED);
     println!("KMS_SOAK={count} KMS_SOAK_SEED={seed}");
     let mut soak = Soak::new(count, seed);
 
@@ -117,7 +117,7 @@ impl Soak {
     fn until_done(&mut self, step: &'static str, command: &str, percent: u8) {
         self.scene.kms.set_storm(Storm::usual(percent, self.random.random()));
         for round in 0.. {
-            assert!(round < MOST_ROUNDS, "`{step}` does not converge; KMS_SOAK_SEED={}", self.seed);
+            assert!(round < MAX_ROUNDS, "`{step}` does not converge; KMS_SOAK_SEED={}", self.seed);
             *self.rounds.entry(step).or_default() += 1;
             let refresh = if round % 2 == 0 { "-refresh=true" } else { "-refresh=false" };
             let output = self.run_and_kill(&[command, "-no-color", "-input=false", "-auto-approve", refresh]);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::aws::Aws;
-use super::metadata_http::{Fetch, Reach, SourceState};
+use super::metadata_http::{Fetch, ProxyUse, SourceState};
 use super::source::SourceError;
 use crate::os;
 use crate::secret::Secret;
@@ -48,10 +48,10 @@ pub const GOOGLE_METADATA: &str = "metadata.google.internal";
 /// unless somebody changed it.
 const AZURE_RESOURCE: &str = "https://management.azure.com/";
 /// No token is longer.
-const LONGEST_FILE: u64 = 64 * 1024;
+const MAX_FILE_SIZE: u64 = 64 * 1024;
 
 /// The fields of a login that prove who logs in, and what else must never be seen.
-pub(super) struct Evidence {
+pub(super) struct LoginFields {
     pub(super) fields: Vec<(&'static str, Secret)>,
     pub(super) secrets: Vec<Secret>,
 }
@@ -73,7 +73,7 @@ impl Proof {
         who: &str,
         field: &'static str,
         state: &SourceState,
-    ) -> Result<Evidence, SourceError> {
+    ) -> Result<LoginFields, SourceError> {
         let token = match self {
             Self::Given(secret) => secret.clone(),
             Self::File(path) => from_file(path).await?,
@@ -82,12 +82,12 @@ impl Proof {
             Self::Google { host } => from_google(host, who, state).await?,
             Self::Aws(aws) => return aws.evidence(state).await,
         };
-        Ok(Evidence { fields: vec![(field, token)], secrets: Vec::new() })
+        Ok(LoginFields { fields: vec![(field, token)], secrets: Vec::new() })
     }
 }
 
 pub(super) async fn from_file(path: &Path) -> Result<Secret, SourceError> {
-    let text = os::read_text_async(path, LONGEST_FILE).await?;
+    let text = os::read_text_async(path, MAX_FILE_SIZE).await?;
     one_token(&text).ok_or_else(|| SourceError::NotOneToken(path.to_owned()))
 }
 
@@ -103,7 +103,7 @@ fn one_token(text: &str) -> Option<Secret> {
 }
 
 async fn from_github(url: &str, token: &Secret, state: &SourceState) -> Result<Secret, SourceError> {
-    let fetch = Fetch::get("GitHub", url, Reach::Internet).secret_header("authorization", "Bearer ", token);
+    let fetch = Fetch::get("GitHub", url, ProxyUse::Internet).secret_header("authorization", "Bearer ", token);
     fetch.send(state).await?.field("value")
 }
 
@@ -111,7 +111,7 @@ async fn from_azure(address: &str, state: &SourceState) -> Result<Secret, Source
     let resource = urlencoded(AZURE_RESOURCE);
     let address = address.trim_end_matches('/');
     let url = format!("{address}/metadata/identity/oauth2/token?api-version=2018-02-01&resource={resource}");
-    let fetch = Fetch::get("the metadata server of Azure", &url, Reach::Machine).header("metadata", "true");
+    let fetch = Fetch::get("the metadata server of Azure", &url, ProxyUse::Machine).header("metadata", "true");
     fetch.send(state).await?.field("access_token")
 }
 
@@ -119,7 +119,8 @@ async fn from_google(host: &str, identity_id: &str, state: &SourceState) -> Resu
     let audience = urlencoded(identity_id);
     let path = "computeMetadata/v1/instance/service-accounts/default/identity";
     let url = format!("http://{host}/{path}?audience={audience}&format=full");
-    let fetch = Fetch::get("the metadata server of Google", &url, Reach::Machine).header("metadata-flavor", "Google");
+    let fetch =
+        Fetch::get("the metadata server of Google", &url, ProxyUse::Machine).header("metadata-flavor", "Google");
     let answer = fetch.send(state).await?;
     one_token(answer.text()).ok_or_else(|| answer.not_understood())
 }

@@ -20,7 +20,7 @@ use crate::secret::Secret;
 
 /// How far a question goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum ProxyUse {
     /// To this machine, or an address that only this machine has: never through a proxy.
     Machine,
     /// Over the internet, through a proxy where one is set.
@@ -32,7 +32,7 @@ const LOCAL_CONNECT: Duration = Duration::from_secs(2);
 const LOCAL_TOTAL: Duration = Duration::from_secs(5);
 const REMOTE_CONNECT: Duration = Duration::from_secs(10);
 const REMOTE_TOTAL: Duration = Duration::from_secs(20);
-const LONGEST_ANSWER: usize = 64 * 1024;
+const MAX_RESPONSE_SIZE: usize = 64 * 1024;
 /// A server that is overloaded or restarts is asked again after these.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1000)];
 
@@ -67,7 +67,7 @@ pub(super) struct Fetch<'a> {
     who: &'a str,
     method: Method,
     url: String,
-    reach: Reach,
+    reach: ProxyUse,
     headers: Vec<(&'static str, Secret)>,
     body: Option<String>,
     secrets: Vec<Secret>,
@@ -80,16 +80,16 @@ pub(super) struct Fetched {
 }
 
 impl<'a> Fetch<'a> {
-    pub(super) fn get(who: &'a str, url: &str, reach: Reach) -> Self {
+    pub(super) fn get(who: &'a str, url: &str, reach: ProxyUse) -> Self {
         Self::new(Method::GET, who, url, reach)
     }
 
     /// Sends a form, in which there may be secrets.
-    pub(super) fn post(who: &'a str, url: &str, reach: Reach, form: String) -> Self {
+    pub(super) fn post(who: &'a str, url: &str, reach: ProxyUse, form: String) -> Self {
         Self { body: Some(form), ..Self::new(Method::POST, who, url, reach) }
     }
 
-    pub(super) fn new(method: Method, who: &'a str, url: &str, reach: Reach) -> Self {
+    pub(super) fn new(method: Method, who: &'a str, url: &str, reach: ProxyUse) -> Self {
         Self { who, method, url: url.to_owned(), reach, headers: Vec::new(), body: None, secrets: Vec::new() }
     }
 
@@ -118,7 +118,9 @@ impl<'a> Fetch<'a> {
     pub(super) async fn send(self, state: &SourceState) -> Result<Fetched, SourceError> {
         let redactor = Redactor::new(&self.secrets);
         let proxy = match (self.reach, reqwest::Url::parse(&self.url)) {
-            (Reach::Internet, Ok(url)) => state.proxies.to(&url).map_err(SourceError::Proxy)?.map(|proxy| (proxy, url)),
+            (ProxyUse::Internet, Ok(url)) => {
+                state.proxies.to(&url).map_err(SourceError::Proxy)?.map(|proxy| (proxy, url))
+            }
             _ => None,
         };
         let client = client(self.reach, proxy.as_ref().map(|(proxy, _)| *proxy));
@@ -182,7 +184,7 @@ impl<'a> Fetch<'a> {
                 Err(error) => return Err(no_answer(error).await),
             };
             body.extend_from_slice(&chunk);
-            if body.len() > LONGEST_ANSWER {
+            if body.len() > MAX_RESPONSE_SIZE {
                 return Err(self.failed(ServerProblem::TooLong, false));
             }
         }
@@ -224,7 +226,7 @@ impl Fetched {
     }
 }
 
-fn client(reach: Reach, proxy: Option<&Proxy>) -> reqwest::Result<Client> {
+fn client(reach: ProxyUse, proxy: Option<&Proxy>) -> reqwest::Result<Client> {
     crypto::install_default();
     let builder = || {
         Client::builder()
@@ -241,10 +243,10 @@ fn client(reach: Reach, proxy: Option<&Proxy>) -> reqwest::Result<Client> {
         })
     };
     match reach {
-        Reach::Machine => {
+        ProxyUse::Machine => {
             builder().no_proxy().tls_certs_only([]).connect_timeout(LOCAL_CONNECT).timeout(LOCAL_TOTAL).build()
         }
         // As for the KMS: a bare container has no root certificates.
-        Reach::Internet => remote()?.build().or_else(|_| remote()?.tls_certs_only(mozilla()).build()),
+        ProxyUse::Internet => remote()?.build().or_else(|_| remote()?.tls_certs_only(mozilla()).build()),
     }
 }

@@ -22,7 +22,7 @@ use serde::Deserialize;
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{Error, LoginFailure, Settings};
-use crate::kms::response::Answer;
+use crate::kms::response::ApiResponse;
 use crate::kms::transport::Transport;
 use crate::secret::Secret;
 
@@ -48,7 +48,7 @@ impl Token {
 }
 
 /// The one login that all calls of a client share.
-pub(super) struct Session {
+pub(super) struct AuthSession {
     login: Login,
     organization_slug: Option<String>,
     /// Shared by all errors, so that one message tells it in full.
@@ -74,7 +74,7 @@ enum State {
     },
 }
 
-impl Session {
+impl AuthSession {
     pub(super) fn new(settings: &Settings) -> Self {
         let (login, organization_slug) = (settings.login.clone(), settings.organization_slug.clone());
         let host = settings.base.host();
@@ -105,7 +105,7 @@ impl Session {
     pub(super) async fn replacement(
         &self,
         stale: &Token,
-        refused: &Answer,
+        refused: &ApiResponse,
         transport: &Transport,
     ) -> Result<Token, Error> {
         if self.login.ready_token().is_none() {
@@ -121,13 +121,13 @@ impl Session {
     }
 
     /// The error for an answer that refuses the login, or a token that is as good as this login can get.
-    pub(super) fn refusal(&self, answer: &Answer) -> Error {
+    pub(super) fn refusal(&self, answer: &ApiResponse) -> Error {
         Error::LoginRefused { login: Arc::clone(&self.failure), reply: Box::new(answer.reply()) }
     }
 
     /// The error for an answer that refuses a token which replaced another one. No other is to be had, so the login is over
     /// for all who would get the same token.
-    pub(super) async fn refused(&self, token: &Token, answer: &Answer) -> Error {
+    pub(super) async fn refused(&self, token: &Token, answer: &ApiResponse) -> Error {
         let error = self.refusal(answer);
         let mut state = self.state.lock().await;
         if matches!(&*state, State::Open(current) if current.attempt == token.attempt) {

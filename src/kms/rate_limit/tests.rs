@@ -11,11 +11,11 @@ fn allowance(limit: u32, left: u32, resets_in: u64) -> Allowance {
 }
 
 /// How long each of some requests in a row waits for its turn, in whole seconds; each is answered at once.
-async fn waits(pace: &Pace, class: Class, count: usize) -> Vec<u64> {
+async fn waits(pace: &RateLimiter, class: Class, count: usize) -> Vec<u64> {
     let mut waits = Vec::new();
     for _ in 0..count {
         let begin = Instant::now();
-        drop(pace.turn(class, &Patience::default()).await.unwrap());
+        drop(pace.turn(class, &Deadline::default()).await.unwrap());
         waits.push(begin.elapsed().as_secs());
     }
     waits
@@ -23,7 +23,7 @@ async fn waits(pace: &Pace, class: Class, count: usize) -> Vec<u64> {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_the_person_holds_in_any_minute_for_reads_and_writes_apart() {
-    let pace = Pace::new(Some(2));
+    let pace = RateLimiter::new(Some(2));
     assert_eq!(waits(&pace, Class::Read, 1).await, [0]);
     tokio::time::sleep(seconds(20)).await;
     assert_eq!(waits(&pace, Class::Read, 4).await, [0, 40, 20, 40]);
@@ -32,14 +32,14 @@ async fn a_limit_of_the_person_holds_in_any_minute_for_reads_and_writes_apart() 
 
 #[tokio::test(start_paused = true)]
 async fn without_a_limit_nobody_waits() {
-    let pace = Pace::new(None);
+    let pace = RateLimiter::new(None);
     assert!(waits(&pace, Class::Read, 1000).await.iter().all(|wait| *wait == 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_pace_is_learnt_from_answers() {
-    let pace = Pace::new(None);
-    pace.turn(Class::Read, &Patience::default()).await.unwrap().learn(allowance(3, 2, 30));
+    let pace = RateLimiter::new(None);
+    pace.turn(Class::Read, &Deadline::default()).await.unwrap().learn(allowance(3, 2, 30));
     // Two are left in this window, three in each that follows.
     assert_eq!(waits(&pace, Class::Read, 9).await, [0, 0, 30, 0, 0, 60, 0, 0, 60]);
     assert_eq!(waits(&pace, Class::Write, 9).await, [0; 9], "writes are counted apart");
@@ -47,8 +47,8 @@ async fn the_pace_is_learnt_from_answers() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_on_its_way_counts() {
-    let pace = Pace::new(None);
-    let patience = Patience::default();
+    let pace = RateLimiter::new(None);
+    let patience = Deadline::default();
     let mut turns = Vec::new();
     for _ in 0..4 {
         turns.push(pace.turn(Class::Read, &patience).await.unwrap());
@@ -60,8 +60,8 @@ async fn what_is_on_its_way_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_was_overtaken_gives_nothing_back() {
-    let pace = Pace::new(None);
-    let patience = Patience::default();
+    let pace = RateLimiter::new(None);
+    let patience = Deadline::default();
     let (late, early) =
         (pace.turn(Class::Read, &patience).await.unwrap(), pace.turn(Class::Read, &patience).await.unwrap());
     early.learn(allowance(60, 1, 30));
@@ -76,20 +76,20 @@ async fn an_answer_that_was_overtaken_gives_nothing_back() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_refusal_nobody_goes_before_the_time_that_it_names() {
-    let pace = Pace::new(None);
-    pace.turn(Class::Write, &Patience::default()).await.unwrap().refused(seconds(17));
+    let pace = RateLimiter::new(None);
+    pace.turn(Class::Write, &Deadline::default()).await.unwrap().refused(seconds(17));
     assert_eq!(waits(&pace, Class::Write, 3).await, [17, 0, 0]);
 
-    pace.turn(Class::Write, &Patience::default()).await.unwrap().refused(seconds(3600));
-    let patience = Patience::new(Instant::now() + seconds(300), Default::default());
-    let Err(Impatience::TooLong(wait)) = pace.turn(Class::Write, &patience).await else { panic!("it went") };
+    pace.turn(Class::Write, &Deadline::default()).await.unwrap().refused(seconds(3600));
+    let patience = Deadline::new(Instant::now() + seconds(300), Default::default());
+    let Err(GiveUpReason::TooLong(wait)) = pace.turn(Class::Write, &patience).await else { panic!("it went") };
     assert_eq!(wait.as_secs(), 3600);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_goes_when_the_window_turns_out_to_be_shorter() {
-    let pace = Pace::new(None);
-    let patience = Patience::default();
+    let pace = RateLimiter::new(None);
+    let patience = Deadline::default();
     pace.turn(Class::Read, &patience).await.unwrap().learn(allowance(1, 0, 5));
     let first = pace.turn(Class::Read, &patience).await.unwrap();
     let begin = Instant::now();

@@ -4,22 +4,22 @@ use serde_json::json;
 use super::*;
 use crate::secret::Secret;
 
-fn answer_with(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+fn answer_with(status: u16, headers: &[(&'static str, &str)], body: &str) -> ApiResponse {
     let call = Call { method: "POST", host: "kms.test".to_owned(), path: "/api/v1/x".to_owned(), attempt: 1 };
     let headers = headers
         .iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
         .collect();
     let redactor = Redactor::new(&[Secret::new("hunter2")]);
-    Answer::new(call, status, &headers, body.as_bytes().to_vec(), None, redactor)
+    ApiResponse::new(call, status, &headers, body.as_bytes().to_vec(), None, redactor)
 }
 
-fn answer(status: u16, body: &str) -> Answer {
+fn answer(status: u16, body: &str) -> ApiResponse {
     answer_with(status, &[], body)
 }
 
 /// An error body as the service writes it.
-fn own(status: u16, name: &str, message: impl Into<Value>) -> Answer {
+fn own(status: u16, name: &str, message: impl Into<Value>) -> ApiResponse {
     let body = json!({"reqId": "req-12345678901234", "statusCode": status, "error": name, "message": message.into()});
     answer(status, &body.to_string())
 }
@@ -225,7 +225,7 @@ fn issues_of_both_dialects_are_read() {
     }
     let many: Vec<Value> = (0..10_000).map(|index| json!({"path": [index], "message": "m"})).collect();
     let error = own(422, "ValidationFailure", many).decode::<Value>().unwrap_err();
-    assert!(matches!(&error, Error::Invalid { issues, .. } if issues.len() == MOST_ITEMS));
+    assert!(matches!(&error, Error::Invalid { issues, .. } if issues.len() == MAX_ITEMS));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
-use self::text::{LONGEST_TEXT, text};
+use self::text::{MAX_TEXT_LENGTH, text};
 use crate::env;
 
 /// Events whose target starts with this are ours.
@@ -29,7 +29,7 @@ const TIME: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
 /// The most bytes of fields in a line or a span; further ones are left out.
-const LONGEST_FIELDS: usize = 24 * 1024;
+const MAX_FIELDS_LENGTH: usize = 24 * 1024;
 
 /// Starts logging. Later calls change nothing.
 pub(super) fn install() {
@@ -152,14 +152,14 @@ struct Fields {
 
 impl Fields {
     fn add(&mut self, outer: &Self) {
-        if self.rest.len() + outer.rest.len() <= LONGEST_FIELDS {
+        if self.rest.len() + outer.rest.len() <= MAX_FIELDS_LENGTH {
             self.rest.push_str(&outer.rest);
         }
     }
 
     /// Whether there is room; then the value is expected next.
     fn key(&mut self, field: &Field) -> bool {
-        let room = self.rest.len() + 2 * LONGEST_TEXT <= LONGEST_FIELDS;
+        let room = self.rest.len() + 2 * MAX_TEXT_LENGTH <= MAX_FIELDS_LENGTH;
         if room {
             self.rest.push(',');
             // Names with `@` are the host's; it crashes when one of them is not a text.

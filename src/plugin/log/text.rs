@@ -5,13 +5,13 @@ use std::fmt::{self, Write};
 use crate::text::{is_plain, push_escape};
 
 /// The most bytes that one text takes between its quotes.
-pub(super) const LONGEST_TEXT: usize = 4 * 1024;
+pub(super) const MAX_TEXT_LENGTH: usize = 4 * 1024;
 
 /// Appends a JSON text. Characters that do not show as themselves become visible escapes *in the text*: a host decodes the JSON and writes the
 /// text to a terminal or file, where a line break would forge a line.
 pub(super) fn text(out: &mut String, value: fmt::Arguments<'_>) {
     out.push('"');
-    if write!(Cut { out, room: LONGEST_TEXT }, "{value}").is_err() {
+    if write!(Cut { out, room: MAX_TEXT_LENGTH }, "{value}").is_err() {
         out.push('…');
     }
     out.push('"');
@@ -71,10 +71,10 @@ mod tests {
     fn long_texts_are_cut_between_characters() {
         for part in ["a", "𝄞", "\u{1b}", "\""] {
             let json = encoded(&part.repeat(1_000_000));
-            assert!(json.len() <= LONGEST_TEXT + '…'.len_utf8() + 2);
+            assert!(json.len() <= MAX_TEXT_LENGTH + '…'.len_utf8() + 2);
             assert!(serde_json::from_str::<Value>(&json).unwrap().as_str().unwrap().ends_with('…'));
         }
-        assert!(!encoded(&"a".repeat(LONGEST_TEXT)).contains('…'));
+        assert!(!encoded(&"a".repeat(MAX_TEXT_LENGTH)).contains('…'));
     }
 
     fn encoded(value: &str) -> String {

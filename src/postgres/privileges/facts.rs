@@ -10,14 +10,14 @@ pub struct Facts {
     /// Whether every role may connect to it.
     pub database_is_public: bool,
     /// Who asks.
-    pub session: Session,
+    pub session: LoginSession,
     /// The roles that were asked about, in that order.
-    pub roles: Vec<Role>,
+    pub roles: Vec<CatalogRole>,
 }
 
 /// The role that logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct LoginSession {
     /// As whom statements run.
     pub role: String,
     /// As whom the server let the session in: poolers and some services take other names at the login.
@@ -40,7 +40,7 @@ pub struct Session {
 
 /// A role that was asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Role {
+pub struct CatalogRole {
     /// Its name.
     pub name: String,
     /// What it is; `None` when there is no such role.
@@ -71,12 +71,12 @@ pub struct Attributes {
     /// The login role is a direct member of it.
     pub has_login_role: bool,
     /// The memberships in the login role through which it is, directly or not, a member of that.
-    pub doors: Vec<Door>,
+    pub doors: Vec<Membership>,
 }
 
 /// A direct membership in the login role.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Door {
+pub struct Membership {
     /// The member.
     pub member: String,
     /// Who granted it, where that has to be said to revoke it.

@@ -15,7 +15,7 @@ mod query;
 mod rules;
 mod words;
 
-pub use self::facts::{Attributes, Door, Facts, Role, Session};
+pub use self::facts::{Attributes, CatalogRole, Facts, LoginSession, Membership};
 pub use self::own_password::OwnPassword;
 pub(super) use self::query::{read, sql};
 pub use self::rules::{Obstacle, Rotation};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::Questions;
-use super::facts::{Attributes, Door, Facts, Role, Session};
+use super::facts::{Attributes, CatalogRole, Facts, LoginSession, Membership};
 use crate::postgres::text::printable;
 
 /// The role that `initdb` makes has this OID everywhere.
@@ -92,7 +92,7 @@ pub(in crate::postgres) fn read(messages: &[SimpleQueryMessage], questions: &Que
         // Only since 16 a membership belongs to its grantor.
         let grantor = row.text("grantor").filter(|_| version >= 160_000);
         let attributes = found.iter_mut().find(|(name, _)| name == role).map(|(_, attributes)| attributes)?;
-        attributes.doors.push(Door { member, grantor });
+        attributes.doors.push(Membership { member, grantor });
     }
     let attributes =
         |name: &String| found.iter().find(|(found, _)| found == name).map(|(_, attributes)| attributes.clone());
@@ -104,7 +104,7 @@ pub(in crate::postgres) fn read(messages: &[SimpleQueryMessage], questions: &Que
         roles: questions
             .rotation_roles
             .iter()
-            .map(|name| Role { name: name.clone(), attributes: attributes(name) })
+            .map(|name| CatalogRole { name: name.clone(), attributes: attributes(name) })
             .collect(),
     })
 }
@@ -133,8 +133,8 @@ impl Columns<'_> {
         self.raw(column)?.parse().ok()
     }
 
-    fn session(&self) -> Option<Session> {
-        Some(Session {
+    fn session(&self) -> Option<LoginSession> {
+        Some(LoginSession {
             role: self.text("role")?,
             authorized_as: self.text("authorized_as")?,
             superuser: self.flag("superuser")?,

@@ -1,6 +1,6 @@
 //! PostgreSQL's rules for `ALTER ROLE … PASSWORD`, and what a rotation needs besides. Pure.
 
-use super::facts::{Attributes, Facts, Role};
+use super::facts::{Attributes, CatalogRole, Facts};
 
 /// What stands between the login role and the rotation of one role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum Obstacle {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotation {
     /// The role.
-    pub role: Role,
+    pub role: CatalogRole,
     /// Everything that is in the way, in the order in which PostgreSQL would find it. Empty: it should work.
     pub obstacles: Vec<Obstacle>,
 }
@@ -66,7 +66,7 @@ impl Facts {
         self.roles.iter().map(|role| Rotation { role: role.clone(), obstacles: self.obstacles(role) }).collect()
     }
 
-    fn obstacles(&self, role: &Role) -> Vec<Obstacle> {
+    fn obstacles(&self, role: &CatalogRole) -> Vec<Obstacle> {
         let mut found = match &role.attributes {
             _ if role.name.starts_with("pg_") => return vec![Obstacle::Reserved],
             Some(Attributes { bootstrap: true, .. }) if !self.session.superuser => {

@@ -1,6 +1,6 @@
 //! What there is to say about an obstacle, and the statements that remove it. SUPERUSER is never one of them.
 
-use super::facts::{Facts, Role};
+use super::facts::{CatalogRole, Facts};
 use super::rules::{Obstacle, Rotation};
 use crate::postgres::Statement;
 use crate::postgres::words::{WHO_ALTERS_ROLES, WHO_OWNS_THE_DATABASE, quoted};
@@ -52,7 +52,7 @@ pub fn without_facts(login: &str, roles: &[String]) -> Vec<Statement> {
 }
 
 impl Obstacle {
-    fn because(&self, facts: &Facts, target: &Role) -> String {
+    fn because(&self, facts: &Facts, target: &CatalogRole) -> String {
         let (login, role, database) = (&facts.session.role, shown(&target.name), &facts.database);
         match self {
             Self::Missing => format!("there is no role `{role}`"),
@@ -96,7 +96,7 @@ impl Obstacle {
         }
     }
 
-    fn statements(&self, facts: &Facts, target: &Role) -> Vec<Statement> {
+    fn statements(&self, facts: &Facts, target: &CatalogRole) -> Vec<Statement> {
         let (login, role) = (quoted(&facts.session.role), quoted(&target.name));
         let one = |who, sql| vec![statement(who, sql)];
         match self {
@@ -125,7 +125,7 @@ impl Obstacle {
 
 /// The right to change the role without the rights that it has. Memberships may not go in circles: one that leads the
 /// other way has to end first.
-fn grant_of_admin(login: &str, target: &Role) -> Vec<Statement> {
+fn grant_of_admin(login: &str, target: &CatalogRole) -> Vec<Statement> {
     let attributes = target.attributes.clone().unwrap_or_default();
     let mut statements: Vec<Statement> = attributes
         .doors

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Row, row};
-use crate::postgres::reason::Blame::{Host, SslCertificate};
+use crate::postgres::reason::Argument::{Host, SslCertificate};
 use crate::postgres::reason::Class::{Definite, Unreachable};
 use crate::postgres::text::day;
 use crate::postgres::{CertificateProblem, Fault, Link, Presented, Refusal, Trust};
@@ -12,9 +12,9 @@ use crate::text;
 /// The row of a problem.
 pub(super) fn certificate(problem: &CertificateProblem, server: &str, about: &Refusal) -> Row {
     let class = if problem.fault.is_definite() { Definite } else { Unreachable };
-    let blame = if problem.fault == Fault::WrongName { Host } else { SslCertificate };
+    let argument = if problem.fault == Fault::WrongName { Host } else { SslCertificate };
     let whose = whose(problem, server);
-    let mut row = row(class, blame, format!("{whose} {}", what(problem, about)));
+    let mut row = row(class, argument, format!("{whose} {}", what(problem, about)));
     row.check = advice(problem, about);
     row.check.extend(problem.presented.as_ref().map(|shown| facts("The server's certificate", shown)));
     row.check.extend(problem.culprit.as_ref().map(|culprit| facts("The certificate above it", culprit)));

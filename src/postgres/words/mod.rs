@@ -3,8 +3,10 @@
 mod certificate;
 
 use self::certificate::certificate;
-use super::{Blame, Class, Insecure, Reason, Refusal, Scope, Stage};
-use crate::postgres::reason::Blame::{Address, Database, Host, Password, Port, SslCertificate, SslEnabled, Username};
+use super::{Argument, Class, Insecure, Reason, Refusal, Scope, Stage};
+use crate::postgres::reason::Argument::{
+    Address, Database, Host, Password, Port, SslCertificate, SslEnabled, Username,
+};
 use crate::postgres::reason::Class::{Definite, Unreachable};
 use crate::postgres::text::hex;
 use crate::text::shown;
@@ -21,7 +23,7 @@ pub struct Statement {
 /// What there is to say about a reason.
 pub(super) struct Row {
     pub(super) class: Class,
-    pub(super) blame: Blame,
+    pub(super) argument: Argument,
     pub(super) headline: String,
     pub(super) check: Vec<String>,
     pub(super) statement: Option<Statement>,
@@ -153,9 +155,9 @@ impl Reason {
                     .check("`pg_hba.conf` of the server: it lists who may come from which address to which database.")
             }
             Self::RejectedByRule { encrypted } => {
-                let blame = if *encrypted { host } else { SslEnabled };
+                let argument = if *encrypted { host } else { SslEnabled };
                 let tls = if *encrypted { "" } else { " without TLS" };
-                let row = row(Unreachable, blame, format!("an access rule of {server} rejects role `{role}`{tls}"));
+                let row = row(Unreachable, argument, format!("an access rule of {server} rejects role `{role}`{tls}"));
                 row.check_if(!encrypted, "Set `ssl_enabled = true`.")
                     .check("The `reject` line in `pg_hba.conf` of the server.")
             }
@@ -291,10 +293,10 @@ impl Reason {
                     Insecure::WeakScram(1) => "with a single SCRAM iteration".to_owned(),
                     Insecure::WeakScram(count) => format!("with only {count} SCRAM iterations"),
                 };
-                let blame = if *encrypted { SslCertificate } else { SslEnabled };
+                let argument = if *encrypted { SslCertificate } else { SslEnabled };
                 let headline =
                     format!("{server} asks for the password {how}, and others could listen: it was not sent");
-                row(Unreachable, blame, headline)
+                row(Unreachable, argument, headline)
                     .check("TLS with a verified certificate (`ssl_enabled` and `ssl_reject_unauthorized` both true).")
                     .check("Or `scram-sha-256` on the server, which never shows the password to anybody.")
             }
@@ -325,7 +327,7 @@ impl Reason {
 }
 
 /// What the resolver says, in other words where they are known.
-fn dns_failed(detail: &str, dialled: &str, host: Blame) -> Row {
+fn dns_failed(detail: &str, dialled: &str, host: Argument) -> Row {
     let detail = detail.trim_start_matches("failed to lookup address information: ");
     if detail.contains("Temporary failure") || detail.contains("Try again") {
         return row(Unreachable, host, format!("this machine's DNS gave no answer about `{dialled}`: {detail}"))
@@ -339,7 +341,7 @@ fn dns_failed(detail: &str, dialled: &str, host: Blame) -> Row {
 
 const ACCEPTED_FIRST: &str = "The password was accepted: PostgreSQL checks it before it counts connections.";
 
-fn too_many_connections(scope: Scope, server: &str, host: Blame, about: &Refusal) -> Row {
+fn too_many_connections(scope: Scope, server: &str, host: Argument, about: &Refusal) -> Row {
     let (role, database) = (&about.username, &about.database);
     match scope {
         Scope::Role => {
@@ -368,8 +370,8 @@ fn too_many_connections(scope: Scope, server: &str, host: Blame, about: &Refusal
 
 /// Of a server's words as many as fit a line; all of them follow below it.
 fn brief(message: &str) -> String {
-    const LONGEST: usize = 100;
-    match message.char_indices().nth(LONGEST) {
+    const MAX: usize = 100;
+    match message.char_indices().nth(MAX) {
         Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
         None => message.to_owned(),
     }
@@ -380,8 +382,8 @@ pub(super) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", shown(identifier).replace('"', "\"\""))
 }
 
-fn row(class: Class, blame: Blame, headline: String) -> Row {
-    Row { class, blame, headline, check: Vec::new(), statement: None }
+fn row(class: Class, argument: Argument, headline: String) -> Row {
+    Row { class, argument, headline, check: Vec::new(), statement: None }
 }
 
 impl Row {

@@ -10,7 +10,7 @@ use crate::kms::{AZURE_METADATA, Aws, GOOGLE_METADATA, Login, LoginMethod, Proof
 use crate::secret::Secret;
 use crate::terraform::diagnostic::Diagnostic;
 
-use super::auth_inputs::{Found, Input, Inputs, METHODS, Row, Surroundings};
+use super::auth_inputs::{Environment, Found, Input, Inputs, METHODS, Row};
 use super::{Block, Source, argument};
 
 /// Where Kubernetes puts the token of a pod's service account.
@@ -176,7 +176,7 @@ fn named(found: &Found, variable: env::Lookup<'_>) -> Result<String, Missing> {
 fn surroundings(row: &Row, variable: env::Lookup<'_>) -> Result<Proof, Missing> {
     let missing = || Missing::of(row.proof);
     Ok(match row.otherwise.ok_or_else(missing)? {
-        Surroundings::GitHubActions => {
+        Environment::GitHubActions => {
             let set = |name| variable(name).filter(|value| !value.trim().is_empty());
             let asked = set(env::ACTIONS_ID_TOKEN_REQUEST_URL).zip(set(env::ACTIONS_ID_TOKEN_REQUEST_TOKEN));
             let (url, token) = asked.ok_or_else(|| {
@@ -186,14 +186,14 @@ fn surroundings(row: &Row, variable: env::Lookup<'_>) -> Result<Proof, Missing> 
             })?;
             Proof::GitHubActions { url, token: Secret::new(token) }
         }
-        Surroundings::ServiceAccount => Proof::File(PathBuf::from(SERVICE_ACCOUNT_TOKEN)),
-        Surroundings::Azure => Proof::Azure {
+        Environment::ServiceAccount => Proof::File(PathBuf::from(SERVICE_ACCOUNT_TOKEN)),
+        Environment::Azure => Proof::Azure {
             address: variable(env::AZURE_POD_IDENTITY_AUTHORITY_HOST).unwrap_or(AZURE_METADATA.to_owned()),
         },
-        Surroundings::Google => {
+        Environment::Google => {
             Proof::Google { host: variable(env::GCE_METADATA_HOST).unwrap_or(GOOGLE_METADATA.to_owned()) }
         }
-        Surroundings::Aws => Proof::Aws(Aws::new(variable)),
+        Environment::Aws => Proof::Aws(Aws::new(variable)),
     })
 }
 

@@ -24,7 +24,7 @@ pub(crate) enum Input {
 
 /// Who tells about this machine when nothing is set that proves the identity.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Surroundings {
+pub(crate) enum Environment {
     GitHubActions,
     ServiceAccount,
     Azure,
@@ -39,10 +39,10 @@ pub(crate) struct Row {
     pub(crate) who: Option<Input>,
     /// What proves it, the most particular first.
     pub(crate) proof: &'static [Input],
-    pub(crate) otherwise: Option<Surroundings>,
+    pub(crate) otherwise: Option<Environment>,
 }
 
-const fn identity(method: LoginMethod, proof: &'static [Input], otherwise: Option<Surroundings>) -> Row {
+const fn identity(method: LoginMethod, proof: &'static [Input], otherwise: Option<Environment>) -> Row {
     Row { method, who: Some(Input::IdentityId), proof, otherwise }
 }
 
@@ -52,16 +52,16 @@ pub(crate) const METHODS: [Row; LoginMethod::ALL.len()] = {
     [
         Row { method: Method::Universal, who: Some(ClientId), proof: &[ClientSecret], otherwise: None },
         Row { method: Method::Token, who: None, proof: &[Token], otherwise: None },
-        identity(Method::Oidc, &[NamedVariable, Jwt, JwtFile], Some(Surroundings::GitHubActions)),
+        identity(Method::Oidc, &[NamedVariable, Jwt, JwtFile], Some(Environment::GitHubActions)),
         identity(
             Method::Kubernetes,
             &[ServiceAccountToken, ServiceAccountPath, Jwt, JwtFile],
-            Some(Surroundings::ServiceAccount),
+            Some(Environment::ServiceAccount),
         ),
-        identity(Method::AwsIam, &[], Some(Surroundings::Aws)),
+        identity(Method::AwsIam, &[], Some(Environment::Aws)),
         identity(Method::Jwt, &[Jwt, JwtFile], None),
-        identity(Method::Azure, &[Jwt, JwtFile], Some(Surroundings::Azure)),
-        identity(Method::Gcp, &[Jwt, JwtFile], Some(Surroundings::Google)),
+        identity(Method::Azure, &[Jwt, JwtFile], Some(Environment::Azure)),
+        identity(Method::Gcp, &[Jwt, JwtFile], Some(Environment::Google)),
     ]
 };
 

@@ -22,7 +22,7 @@ use crate::terraform::value::{Object, Value};
 use self::auth::{SERVICE_ACCOUNT_TOKEN, login};
 use self::limits::Limits;
 use crate::provider::login_check::allowed_hosts::AllowedHosts;
-use crate::provider::login_check::kms_location::{Place, Standpoint};
+use crate::provider::login_check::kms_location::{KmsLocation, VantagePoint};
 
 mod auth;
 mod limits;
@@ -63,7 +63,7 @@ pub(crate) struct Resolved {
     /// Defaults for the `validation` blocks of resources.
     pub(crate) validation: validation::Defaults,
     /// Where the service is and where logins may go.
-    pub(crate) standpoint: Standpoint,
+    pub(crate) vantage_point: VantagePoint,
 }
 
 /// Why the provider block and the environment make no client.
@@ -241,8 +241,8 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
     if !unknown.is_empty() {
         // A bad address is said when all is known.
         let base = if block.host.is_unknown() { None } else { host(&block, variable).ok() };
-        let standpoint = Standpoint { place: base.as_ref().map_or(Place::Elsewhere, place), allowed };
-        return Ok(Resolved { client: Err(NoClient::Unknown(unknown)), validation, standpoint });
+        let vantage_point = VantagePoint { place: base.as_ref().map_or(KmsLocation::Elsewhere, place), allowed };
+        return Ok(Resolved { client: Err(NoClient::Unknown(unknown)), validation, vantage_point });
     }
     let mut problems = Diagnostics::new();
     let mut note = |problem: Diagnostic| problems.push(problem);
@@ -264,7 +264,7 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
         return Err(problems);
     };
     let organization_slug = argument(&block.organization_slug).or_else(|| found(&env::ORGANIZATION_SLUG, variable));
-    let standpoint = Standpoint { place: place(&base), allowed };
+    let vantage_point = VantagePoint { place: place(&base), allowed };
     let Limits { request_timeout, max_retries, max_requests_per_minute } = limits;
     let client = login.ok_or(NoClient::NoCredentials).map(|login| Settings {
         organization_slug,
@@ -276,11 +276,11 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
         max_requests_per_minute,
         ..Settings::new(base, login)
     });
-    Ok(Resolved { client, validation, standpoint })
+    Ok(Resolved { client, validation, vantage_point })
 }
 
-fn place(base: &BaseUrl) -> Place {
-    Place::of(base.host())
+fn place(base: &BaseUrl) -> KmsLocation {
+    KmsLocation::of(base.host())
 }
 
 /// Where a value came from: what a message has to name.

@@ -5,21 +5,21 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long that may be.
-pub(super) const MOST: Duration = Duration::from_secs(60);
+pub(super) const MAX: Duration = Duration::from_secs(60);
 
 /// The waits of a run. What goes on at the same time counts once: that is what a person waits.
 #[derive(Default)]
-pub(super) struct Patience {
+pub(super) struct Budget {
     /// When each login began that waits for a first answer.
     waiting: Vec<Instant>,
     /// From when to when others waited in vain.
     in_vain: Vec<(Instant, Instant)>,
 }
 
-impl Patience {
+impl Budget {
     /// What is left of it, for a login that begins now. It goes on while others wait.
     pub(super) fn left(&self, now: Instant) -> Duration {
-        MOST.saturating_sub(self.spent(now))
+        MAX.saturating_sub(self.spent(now))
     }
 
     /// A login begins to wait.
@@ -68,27 +68,27 @@ mod tests {
             ("under way", &[(0, 10)], &[5, 20], 100),
             ("a gap before what is under way", &[(0, 10)], &[40], 70),
         ] {
-            let mut patience = Patience::default();
+            let mut budget = Budget::default();
             for (began, ended) in in_vain {
-                patience.begin(at(*began));
-                patience.end(at(*began), at(*ended), false);
+                budget.begin(at(*began));
+                budget.end(at(*began), at(*ended), false);
             }
             for began in waiting {
-                patience.begin(at(*began));
+                budget.begin(at(*began));
             }
-            assert_eq!(patience.spent(at(100)).as_secs(), expected, "{name}");
-            assert_eq!(patience.left(at(100)).as_secs(), 60_u64.saturating_sub(expected), "{name}");
+            assert_eq!(budget.spent(at(100)).as_secs(), expected, "{name}");
+            assert_eq!(budget.left(at(100)).as_secs(), 60_u64.saturating_sub(expected), "{name}");
         }
     }
 
     #[test]
     fn who_is_answered_has_not_waited_in_vain() {
         let start = Instant::now();
-        let mut patience = Patience::default();
-        patience.begin(start);
+        let mut budget = Budget::default();
+        budget.begin(start);
         let later = start + Duration::from_secs(30);
-        assert_eq!(patience.left(later).as_secs(), 30);
-        patience.end(start, later, true);
-        assert_eq!(patience.left(later), MOST);
+        assert_eq!(budget.left(later).as_secs(), 30);
+        budget.end(start, later, true);
+        assert_eq!(budget.left(later), MAX);
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::postgres::Target;
 use crate::secret::Secret;
 
-use super::{Asker, FRESH, Judgement, NotChecked, Verdict};
+use super::{FRESH, LoginOutcome, NotChecked, Requester, SharedOutcome};
 
 /// Connections at a time to an endpoint that has answered.
 const AT_ONCE: usize = 4;
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 4;
 const SHUT: Duration = Duration::from_secs(30);
 
 /// Refused logins per role. Directories begin to lock at three.
-const MOST_REFUSALS: usize = 2;
+const MAX_REFUSALS: usize = 2;
 
 /// One endpoint.
 #[derive(Default)]
@@ -30,7 +30,7 @@ pub(super) struct Endpoint {
     running: usize,
     answered: bool,
     crowded: bool,
-    shut: Option<(Instant, Arc<Judgement>)>,
+    shut: Option<(Instant, Arc<SharedOutcome>)>,
     roles: HashMap<String, Role>,
 }
 
@@ -50,15 +50,16 @@ impl Role {
     }
 
     /// Whether a password was accepted a moment ago, and no request has been sent since that may have changed it.
-    fn is_proven(&self, password: &Secret, now: Instant, asker: Asker<'_>) -> bool {
-        asker != Asker::AfterRequest && self.accepted.iter().any(|(known, at)| known == password && now < *at + FRESH)
+    fn is_proven(&self, password: &Secret, now: Instant, asker: Requester<'_>) -> bool {
+        asker != Requester::AfterRequest
+            && self.accepted.iter().any(|(known, at)| known == password && now < *at + FRESH)
     }
 }
 
 struct Refused {
     at: Instant,
     password: Secret,
-    judgement: Arc<Judgement>,
+    judgement: Arc<SharedOutcome>,
 }
 
 /// What a login may do.
@@ -68,7 +69,7 @@ pub(super) enum Next {
     /// Ask again when something has changed.
     Wait,
     /// Take what another login was told, which would be told the same.
-    Take(Arc<Judgement>),
+    Take(Arc<SharedOutcome>),
     /// Stay away.
     GiveUp(NotChecked),
 }
@@ -82,7 +83,7 @@ pub(super) struct Ticket {
 
 impl Endpoint {
     /// What a login may do now. `tired`: the process has waited long enough for endpoints that never answer.
-    pub(super) fn next(&self, target: &Target, now: Instant, tired: bool, asker: Asker<'_>) -> Next {
+    pub(super) fn next(&self, target: &Target, now: Instant, tired: bool, asker: Requester<'_>) -> Next {
         if let Some((at, judgement)) = &self.shut
             && now < *at + SHUT
         {
@@ -90,9 +91,9 @@ impl Endpoint {
         }
         let role = self.roles.get(&target.username);
         if let Some(role) = role {
-            let left = MOST_REFUSALS.saturating_sub(role.refused.len());
+            let left = MAX_REFUSALS.saturating_sub(role.refused.len());
             let same = role.refused.iter().rev().find(|refused| refused.password == target.password);
-            let same = same.filter(|_| asker != Asker::AfterRequest);
+            let same = same.filter(|_| asker != Requester::AfterRequest);
             match same {
                 _ if role.is_proven(&target.password, now, asker) => {}
                 Some(refused) if left == 0 || now < refused.at + FRESH => return Next::Take(refused.judgement.clone()),
@@ -106,14 +107,14 @@ impl Endpoint {
             }
         }
         if tired && !self.answered {
-            return Next::GiveUp(NotChecked::Patience);
+            return Next::GiveUp(NotChecked::Budget);
         }
         let most = if self.answered && !self.crowded { AT_ONCE } else { 1 };
         if self.running < most { Next::Go } else { Next::Wait }
     }
 
     /// A login begins.
-    pub(super) fn begin(&mut self, target: &Target, now: Instant, asker: Asker<'_>) -> Ticket {
+    pub(super) fn begin(&mut self, target: &Target, now: Instant, asker: Requester<'_>) -> Ticket {
         self.running += 1;
         let role = self.roles.entry(target.username.clone()).or_default();
         role.running += 1;
@@ -123,20 +124,26 @@ impl Endpoint {
     }
 
     /// A login has ended; without a judgement when it was given up.
-    pub(super) fn end(&mut self, ticket: Ticket, target: &Target, now: Instant, judgement: Option<&Arc<Judgement>>) {
+    pub(super) fn end(
+        &mut self,
+        ticket: Ticket,
+        target: &Target,
+        now: Instant,
+        judgement: Option<&Arc<SharedOutcome>>,
+    ) {
         self.running = self.running.saturating_sub(1);
         let role = self.roles.entry(target.username.clone()).or_default();
         role.running = role.running.saturating_sub(1);
         role.judging &= ticket.proven;
         let Some(judgement) = judgement else { return };
         match &judgement.verdict {
-            Verdict::Accepted(_) => {
+            LoginOutcome::Accepted(_) => {
                 (self.answered, self.shut) = (true, None);
                 role.accepted.retain(|(password, _)| *password != target.password);
                 role.accepted.push((target.password.clone(), now));
             }
-            Verdict::Refused(refusal) if refusal.is_silence() => self.shut = Some((now, judgement.clone())),
-            Verdict::Refused(refusal) => {
+            LoginOutcome::Refused(refusal) if refusal.is_silence() => self.shut = Some((now, judgement.clone())),
+            LoginOutcome::Refused(refusal) => {
                 if refusal.answered {
                     (self.answered, self.shut) = (true, None);
                 }
@@ -149,7 +156,7 @@ impl Endpoint {
                     role.refused.push(Refused { at: now, password, judgement });
                 }
             }
-            Verdict::NotChecked(_) => {}
+            LoginOutcome::NotChecked(_) => {}
         }
     }
 

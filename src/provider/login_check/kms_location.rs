@@ -12,7 +12,7 @@ const CLOUDS: [&str; 2] = ["hanzo.ai", "infisical.com"];
 
 /// Where the service runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum KmsLocation {
     /// In the cloud of its maker.
     Cloud,
     /// On this machine.
@@ -23,14 +23,14 @@ pub(crate) enum Place {
 
 /// Where the service runs, and where this machine may log in.
 #[derive(Clone, Debug)]
-pub(crate) struct Standpoint {
-    pub(crate) place: Place,
+pub(crate) struct VantagePoint {
+    pub(crate) place: KmsLocation,
     pub(crate) allowed: Option<AllowedHosts>,
 }
 
 /// Why no login is made from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Barred {
+pub(crate) enum NotAllowed {
     /// The host means the service's own machine.
     Loopback,
     /// The host is not among the allowed ones.
@@ -39,7 +39,7 @@ pub(crate) enum Barred {
     Addresses(Vec<IpAddr>),
 }
 
-impl Place {
+impl KmsLocation {
     /// By the host of the service's address, with or without a port.
     pub(crate) fn of(host: &str) -> Self {
         let name = match host.rsplit_once(':') {
@@ -58,30 +58,30 @@ impl Place {
     }
 }
 
-impl Standpoint {
+impl VantagePoint {
     /// Whether a login may be made, before anything is looked up.
-    pub(crate) fn before_look_up(&self, target: &Target) -> Result<(), Barred> {
+    pub(crate) fn before_look_up(&self, target: &Target) -> Result<(), NotAllowed> {
         match &self.allowed {
-            Some(allowed) if !allowed.has_host(target.host.trim()) => Err(Barred::Host),
+            Some(allowed) if !allowed.has_host(target.host.trim()) => Err(NotAllowed::Host),
             _ => Ok(()),
         }
     }
 
     /// Which of the addresses may be dialled.
-    pub(crate) fn before_dialling(&self, target: &Target, found: &[SocketAddr]) -> Result<Vec<SocketAddr>, Barred> {
+    pub(crate) fn before_dialling(&self, target: &Target, found: &[SocketAddr]) -> Result<Vec<SocketAddr>, NotAllowed> {
         let only_loopback = found.iter().all(|address| is_loopback(address.ip()));
-        if only_loopback && target.address.is_none() && self.place != Place::Here {
-            return Err(Barred::Loopback);
+        if only_loopback && target.address.is_none() && self.place != KmsLocation::Here {
+            return Err(NotAllowed::Loopback);
         }
         let Some(allowed) = &self.allowed else { return Ok(found.to_vec()) };
         let left: Vec<_> = found.iter().copied().filter(|address| allowed.has_address(address.ip())).collect();
-        if left.is_empty() { Err(Barred::Addresses(found.iter().map(SocketAddr::ip).collect())) } else { Ok(left) }
+        if left.is_empty() { Err(NotAllowed::Addresses(found.iter().map(SocketAddr::ip).collect())) } else { Ok(left) }
     }
 
     /// The address for which the service in the cloud will refuse the host: one of those `found`, or `host` itself.
     pub(crate) fn internal(&self, host: &str, found: impl IntoIterator<Item = IpAddr>) -> Option<IpAddr> {
         let mut addresses = host.parse().ok().into_iter().chain(found);
-        addresses.find(|address| is_internal(*address)).filter(|_| self.place == Place::Cloud)
+        addresses.find(|address| is_internal(*address)).filter(|_| self.place == KmsLocation::Cloud)
     }
 }
 
@@ -94,22 +94,22 @@ mod tests {
     #[test]
     fn the_place_of_a_service() {
         for (host, place) in [
-            ("app.kms.hanzo.ai", Place::Cloud),
-            ("APP.hanzo.ai.:443", Place::Cloud),
-            ("hanzo.ai", Place::Cloud),
-            ("eu.infisical.com", Place::Cloud),
-            ("nothanzo.ai", Place::Elsewhere),
-            ("hanzo.ai.corp.test", Place::Elsewhere),
-            ("kms.corp.test:8443", Place::Elsewhere),
-            ("10.0.0.1", Place::Elsewhere),
-            ("[2001:db8::1]:443", Place::Elsewhere),
-            ("localhost:8080", Place::Here),
-            ("127.0.0.1:8080", Place::Here),
-            ("127.9.9.9", Place::Here),
-            ("[::1]", Place::Here),
-            ("[::1]:8080", Place::Here),
+            ("app.kms.hanzo.ai", KmsLocation::Cloud),
+            ("APP.hanzo.ai.:443", KmsLocation::Cloud),
+            ("hanzo.ai", KmsLocation::Cloud),
+            ("eu.infisical.com", KmsLocation::Cloud),
+            ("nothanzo.ai", KmsLocation::Elsewhere),
+            ("hanzo.ai.corp.test", KmsLocation::Elsewhere),
+            ("kms.corp.test:8443", KmsLocation::Elsewhere),
+            ("10.0.0.1", KmsLocation::Elsewhere),
+            ("[2001:db8::1]:443", KmsLocation::Elsewhere),
+            ("localhost:8080", KmsLocation::Here),
+            ("127.0.0.1:8080", KmsLocation::Here),
+            ("127.9.9.9", KmsLocation::Here),
+            ("[::1]", KmsLocation::Here),
+            ("[::1]:8080", KmsLocation::Here),
         ] {
-            assert_eq!(Place::of(host), place, "{host}");
+            assert_eq!(KmsLocation::of(host), place, "{host}");
         }
     }
 
@@ -128,30 +128,31 @@ mod tests {
 
     #[test]
     fn a_login_is_made_only_where_it_says_something() {
-        use Place::{Cloud, Elsewhere, Here};
-        let addresses = |list: &[&str]| Err(Barred::Addresses(list.iter().map(|ip| ip.parse().unwrap()).collect()));
+        use KmsLocation::{Cloud, Elsewhere, Here};
+        let addresses = |list: &[&str]| Err(NotAllowed::Addresses(list.iter().map(|ip| ip.parse().unwrap()).collect()));
         for (place, allowed, host, address, found, expected) in [
             (Here, "", "localhost", None, &["127.0.0.1"][..], Ok(&["127.0.0.1"][..])),
-            (Elsewhere, "", "localhost", None, &["127.0.0.1", "::1"], Err(Barred::Loopback)),
-            (Cloud, "", "::1", None, &["::1"], Err(Barred::Loopback)),
+            (Elsewhere, "", "localhost", None, &["127.0.0.1", "::1"], Err(NotAllowed::Loopback)),
+            (Cloud, "", "::1", None, &["::1"], Err(NotAllowed::Loopback)),
             (Cloud, "", "db.test", None, &["127.0.0.1", "10.0.0.1"], Ok(&["127.0.0.1", "10.0.0.1"])),
             (Cloud, "", "localhost", Some("127.0.0.1"), &["127.0.0.1"], Ok(&["127.0.0.1"])),
-            (Elsewhere, "db.test", "other.test", None, &["10.0.0.1"], Err(Barred::Host)),
+            (Elsewhere, "db.test", "other.test", None, &["10.0.0.1"], Err(NotAllowed::Host)),
             (Elsewhere, "db.test", "db.test", None, &["10.0.0.1"], addresses(&["10.0.0.1"])),
-            (Elsewhere, "10.0.0.0/8", "db.test", None, &["10.0.0.1"], Err(Barred::Host)),
+            (Elsewhere, "10.0.0.0/8", "db.test", None, &["10.0.0.1"], Err(NotAllowed::Host)),
             (Elsewhere, "db.test 10.0.0.0/8", "db.test", None, &["11.0.0.1", "10.0.0.1"], Ok(&["10.0.0.1"])),
             (Elsewhere, "db.test 10.0.0.0/8", "db.test", Some("evil"), &["8.8.8.8"], addresses(&["8.8.8.8"])),
             (Elsewhere, "10.0.0.0/8", "10.0.0.1", None, &["10.0.0.1"], Ok(&["10.0.0.1"])),
-            (Elsewhere, "fd00::/8", "10.0.0.1", None, &["10.0.0.1"], Err(Barred::Host)),
+            (Elsewhere, "fd00::/8", "10.0.0.1", None, &["10.0.0.1"], Err(NotAllowed::Host)),
         ] {
             let allowed = AllowedHosts::resolve(&|_| Some(allowed.to_owned())).unwrap();
-            let standpoint = Standpoint { place, allowed };
+            let vantage_point = VantagePoint { place, allowed };
             let target = target(host, address);
             let sockets = |list: &[&str]| -> Vec<SocketAddr> {
                 list.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 5432)).collect()
             };
-            let result =
-                standpoint.before_look_up(&target).and_then(|()| standpoint.before_dialling(&target, &sockets(found)));
+            let result = vantage_point
+                .before_look_up(&target)
+                .and_then(|()| vantage_point.before_dialling(&target, &sockets(found)));
             assert_eq!(result, expected.map(sockets), "{place:?} {host} {found:?}");
         }
     }
@@ -159,17 +160,17 @@ mod tests {
     #[test]
     fn only_a_cloud_is_known_to_refuse_internal_addresses() {
         for (place, host, found, refused_for) in [
-            (Place::Cloud, "db.test", &["10.0.0.1"][..], Some("10.0.0.1")),
-            (Place::Cloud, "db.test", &["8.8.8.8"], None),
-            (Place::Cloud, "db.test", &["8.8.8.8", "2001:4860::1", "10.0.0.1"], Some("10.0.0.1")),
-            (Place::Cloud, "db.test", &[], None),
-            (Place::Cloud, "192.168.0.1", &["8.8.8.8"], Some("192.168.0.1")),
-            (Place::Cloud, "192.168.0.1", &[], Some("192.168.0.1")),
-            (Place::Elsewhere, "db.test", &["10.0.0.1"], None),
-            (Place::Here, "127.0.0.1", &["127.0.0.1"], None),
+            (KmsLocation::Cloud, "db.test", &["10.0.0.1"][..], Some("10.0.0.1")),
+            (KmsLocation::Cloud, "db.test", &["8.8.8.8"], None),
+            (KmsLocation::Cloud, "db.test", &["8.8.8.8", "2001:4860::1", "10.0.0.1"], Some("10.0.0.1")),
+            (KmsLocation::Cloud, "db.test", &[], None),
+            (KmsLocation::Cloud, "192.168.0.1", &["8.8.8.8"], Some("192.168.0.1")),
+            (KmsLocation::Cloud, "192.168.0.1", &[], Some("192.168.0.1")),
+            (KmsLocation::Elsewhere, "db.test", &["10.0.0.1"], None),
+            (KmsLocation::Here, "127.0.0.1", &["127.0.0.1"], None),
         ] {
-            let standpoint = Standpoint { place, allowed: None };
-            let internal = standpoint.internal(host, found.iter().map(|ip| ip.parse().unwrap()));
+            let vantage_point = VantagePoint { place, allowed: None };
+            let internal = vantage_point.internal(host, found.iter().map(|ip| ip.parse().unwrap()));
             assert_eq!(internal, refused_for.map(|ip| ip.parse().unwrap()), "{place:?} {host} {found:?}");
         }
     }

@@ -19,9 +19,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::postgres;
 use crate::postgres::Target;
 
-use self::budget::Patience;
+use self::budget::Budget;
 use self::endpoint::{Endpoint, Next, Ticket};
-use self::kms_location::{Barred, Standpoint};
+use self::kms_location::{NotAllowed, VantagePoint};
 
 mod budget;
 mod endpoint;
@@ -34,7 +34,7 @@ const QUEUE: u32 = 3;
 
 /// What is known of one login.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum LoginOutcome {
     /// The role came in.
     Accepted(postgres::Accepted),
     /// It did not, or nobody was there.
@@ -47,21 +47,21 @@ pub(crate) enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotChecked {
     /// It makes no sense from here, or is not allowed.
-    Barred(Barred),
+    NotAllowed(NotAllowed),
     /// The role has been refused as often as is safe.
     Attempts,
     /// The process has waited long enough for endpoints that never answer.
-    Patience,
+    Budget,
     /// Others were in front of it for too long.
     Queue,
 }
 
 /// The logins of one walk.
 pub(crate) struct Logins {
-    standpoint: Standpoint,
+    vantage_point: VantagePoint,
     known: Mutex<HashMap<Key, Vec<Login>>>,
     endpoints: Mutex<HashMap<(String, u16), Shared>>,
-    patience: Mutex<Patience>,
+    budget: Mutex<Budget>,
     /// How old a verdict may be that a plan takes.
     fresh: Duration,
 }
@@ -86,13 +86,13 @@ struct Made {
 
 /// What a login came to, or what it took from another.
 struct Decided {
-    judgement: Arc<Judgement>,
+    judgement: Arc<SharedOutcome>,
     shared: bool,
 }
 
 /// A verdict together with what became of it.
-struct Judgement {
-    verdict: Verdict,
+struct SharedOutcome {
+    verdict: LoginOutcome,
     /// Where the name led, also those addresses that nobody dialled.
     addresses: Vec<IpAddr>,
     took: Duration,
@@ -102,7 +102,7 @@ struct Judgement {
 
 /// The step that needs a login, with the name of its connection. It decides which earlier outcomes answer it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asker<'a> {
+pub(crate) enum Requester<'a> {
     /// A plan: an outcome of the last seconds.
     Plan(&'a str),
     /// An apply: that, or the outcome of its own plan in the same walk, however old.
@@ -112,18 +112,18 @@ pub(crate) enum Asker<'a> {
 }
 
 /// A verdict for one who asked.
-pub(crate) struct Judged {
-    pub(crate) verdict: Verdict,
+pub(crate) struct CheckedLogin {
+    pub(crate) verdict: LoginOutcome,
     /// Whether another call made the login.
     pub(crate) shared: bool,
     /// How long the login took.
     pub(crate) took: Duration,
-    judgement: Arc<Judgement>,
+    judgement: Arc<SharedOutcome>,
 }
 
-impl Judged {
+impl CheckedLogin {
     /// The connection whose message tells the verdict in full; this one, if nobody has told it.
-    pub(crate) fn told_by(&self, connection: &str) -> &str {
+    pub(crate) fn first_reporter(&self, connection: &str) -> &str {
         self.judgement.told.get_or_init(|| connection.to_owned())
     }
 
@@ -133,24 +133,24 @@ impl Judged {
     }
 
     /// Whether somebody has told it.
-    pub(crate) fn is_told(&self) -> bool {
+    pub(crate) fn is_reported(&self) -> bool {
         self.judgement.told.get().is_some()
     }
 }
 
-impl Judgement {
-    fn new(verdict: Verdict, addresses: Vec<IpAddr>, took: Duration) -> Arc<Self> {
+impl SharedOutcome {
+    fn new(verdict: LoginOutcome, addresses: Vec<IpAddr>, took: Duration) -> Arc<Self> {
         Arc::new(Self { verdict, addresses, took, told: OnceLock::new() })
     }
 
     fn is_crowding(&self) -> bool {
-        matches!(&self.verdict, Verdict::Refused(refusal) if refusal.is_crowding())
+        matches!(&self.verdict, LoginOutcome::Refused(refusal) if refusal.is_crowding())
     }
 
     /// The verdict in the terms of a login that may not be the one that was made.
-    fn verdict_for(&self, target: &Target) -> Verdict {
+    fn verdict_for(&self, target: &Target) -> LoginOutcome {
         match &self.verdict {
-            Verdict::Refused(refusal) => Verdict::Refused(refusal.as_for(target)),
+            LoginOutcome::Refused(refusal) => LoginOutcome::Refused(refusal.as_for(target)),
             verdict => verdict.clone(),
         }
     }
@@ -158,17 +158,17 @@ impl Judgement {
 
 impl Decided {
     fn not_checked(why: NotChecked) -> Self {
-        Self { judgement: Judgement::new(Verdict::NotChecked(why), Vec::new(), Duration::ZERO), shared: false }
+        Self { judgement: SharedOutcome::new(LoginOutcome::NotChecked(why), Vec::new(), Duration::ZERO), shared: false }
     }
 }
 
 impl Logins {
-    pub(crate) fn new(standpoint: Standpoint) -> Self {
+    pub(crate) fn new(vantage_point: VantagePoint) -> Self {
         Self {
-            standpoint,
+            vantage_point,
             known: Mutex::default(),
             endpoints: Mutex::default(),
-            patience: Mutex::default(),
+            budget: Mutex::default(),
             fresh: FRESH,
         }
     }
@@ -176,7 +176,7 @@ impl Logins {
     /// The verdict on a login, by making it unless it is known.
     ///
     /// Dropping the future ends a login that is under way and leaves no verdict; who waits for it makes it again.
-    pub(crate) async fn judge(&self, target: &Target, timeout: Duration, asker: Asker<'_>) -> Judged {
+    pub(crate) async fn judge(&self, target: &Target, timeout: Duration, asker: Requester<'_>) -> CheckedLogin {
         let made = self.find(target, asker);
         let mut shared = true;
         let deciding = || {
@@ -189,10 +189,10 @@ impl Logins {
         let (_, decided) = made.decided.get_or_init(deciding).await;
         let judgement = decided.judgement.clone();
         let shared = shared || decided.shared;
-        Judged { verdict: judgement.verdict_for(target), shared, took: judgement.took, judgement }
+        CheckedLogin { verdict: judgement.verdict_for(target), shared, took: judgement.took, judgement }
     }
 
-    fn find(&self, target: &Target, asker: Asker<'_>) -> Arc<Made> {
+    fn find(&self, target: &Target, asker: Requester<'_>) -> Arc<Made> {
         let key = (target.host.clone(), target.port, target.database.clone(), target.username.clone());
         let mut known = lock(&self.known);
         let logins = known.entry(key).or_default();
@@ -200,29 +200,29 @@ impl Logins {
         logins.retain(|login| !old(login) || !login.planned.is_empty());
         let answers = |login: &&mut Login| match asker {
             _ if login.target != *target => false,
-            Asker::Plan(_) => !old(login),
-            Asker::Apply(connection) => !old(login) || login.planned.iter().any(|name| name == connection),
-            Asker::AfterRequest => false,
+            Requester::Plan(_) => !old(login),
+            Requester::Apply(connection) => !old(login) || login.planned.iter().any(|name| name == connection),
+            Requester::AfterRequest => false,
         };
         let found = logins.iter_mut().rev().find(answers);
         if let Some(login) = found {
             match asker {
-                Asker::Plan(connection) => login.planned.push(connection.to_owned()),
-                Asker::Apply(connection) => login.planned.retain(|name| name != connection),
-                Asker::AfterRequest => {}
+                Requester::Plan(connection) => login.planned.push(connection.to_owned()),
+                Requester::Apply(connection) => login.planned.retain(|name| name != connection),
+                Requester::AfterRequest => {}
             }
             return login.made.clone();
         }
         let made = Arc::new(Made::default());
-        let planned = if let Asker::Plan(connection) = asker { vec![connection.to_owned()] } else { Vec::new() };
+        let planned = if let Requester::Plan(connection) = asker { vec![connection.to_owned()] } else { Vec::new() };
         logins.push(Login { target: target.clone(), made: made.clone(), planned });
         made
     }
 
     /// Makes the login, or takes what another was told.
-    async fn decide(&self, target: &Target, timeout: Duration, asker: Asker<'_>) -> Decided {
-        if let Err(barred) = self.standpoint.before_look_up(target) {
-            return Decided::not_checked(NotChecked::Barred(barred));
+    async fn decide(&self, target: &Target, timeout: Duration, asker: Requester<'_>) -> Decided {
+        if let Err(barred) = self.vantage_point.before_look_up(target) {
+            return Decided::not_checked(NotChecked::NotAllowed(barred));
         }
         let endpoint = self.endpoint(target);
         let first = self.attempt(&endpoint, target, timeout, asker).await;
@@ -232,7 +232,7 @@ impl Logins {
         sleep(pause()).await;
         let second = self.attempt(&endpoint, target, timeout, asker).await;
         // What was heard is better than nothing.
-        if matches!(second.judgement.verdict, Verdict::NotChecked(_)) { first } else { second }
+        if matches!(second.judgement.verdict, LoginOutcome::NotChecked(_)) { first } else { second }
     }
 
     async fn attempt(
@@ -240,7 +240,7 @@ impl Logins {
         endpoint: &watch::Sender<Endpoint>,
         target: &Target,
         timeout: Duration,
-        asker: Asker<'_>,
+        asker: Requester<'_>,
     ) -> Decided {
         let place = match self.enter(endpoint, target, timeout, asker).await {
             Ok(place) => place,
@@ -249,11 +249,11 @@ impl Logins {
         let began = Instant::now();
         let left = place.allowance().unwrap_or(timeout);
         let (mut verdict, addresses) = self.log_in(target, timeout.min(left)).await;
-        let silent = matches!(&verdict, Verdict::Refused(refusal) if refusal.is_silence());
+        let silent = matches!(&verdict, LoginOutcome::Refused(refusal) if refusal.is_silence());
         if left < timeout && silent && began.elapsed() >= left {
-            verdict = Verdict::NotChecked(NotChecked::Patience);
+            verdict = LoginOutcome::NotChecked(NotChecked::Budget);
         }
-        let judgement = Judgement::new(verdict, addresses, began.elapsed());
+        let judgement = SharedOutcome::new(verdict, addresses, began.elapsed());
         place.leave(&judgement);
         Decided { judgement, shared: false }
     }
@@ -264,23 +264,23 @@ impl Logins {
         endpoint: &'a watch::Sender<Endpoint>,
         target: &'a Target,
         timeout: Duration,
-        asker: Asker<'_>,
+        asker: Requester<'_>,
     ) -> Result<Place<'a>, Decided> {
         let end = Instant::now() + timeout.saturating_mul(QUEUE);
         let mut changes = endpoint.subscribe();
         loop {
-            let tired = lock(&self.patience).left(Instant::now()).is_zero();
+            let is_exhausted = lock(&self.budget).left(Instant::now()).is_zero();
             let mut next = Next::Wait;
             let mut ticket = None;
             // A login that begins is no news to those that wait.
             endpoint.send_if_modified(|endpoint| {
                 let now = Instant::now();
-                next = endpoint.next(target, now, tired, asker);
+                next = endpoint.next(target, now, is_exhausted, asker);
                 ticket = matches!(next, Next::Go).then(|| endpoint.begin(target, now, asker));
                 false
             });
             match (next, ticket) {
-                (_, Some(ticket)) => return Ok(Place::new(endpoint, target, ticket, &self.patience)),
+                (_, Some(ticket)) => return Ok(Place::new(endpoint, target, ticket, &self.budget)),
                 (Next::Take(judgement), _) => return Err(Decided { judgement, shared: true }),
                 (Next::GiveUp(why), _) => return Err(Decided::not_checked(why)),
                 (Next::Wait | Next::Go, None) => {}
@@ -293,18 +293,18 @@ impl Logins {
 
     /// The verdict, and where the name led.
     #[expect(clippy::disallowed_methods, reason = "what `judge` does in the end")]
-    async fn log_in(&self, target: &Target, timeout: Duration) -> (Verdict, Vec<IpAddr>) {
+    async fn log_in(&self, target: &Target, timeout: Duration) -> (LoginOutcome, Vec<IpAddr>) {
         let resolved = match postgres::resolve(target, timeout).await {
             Ok(resolved) => resolved,
-            Err(refusal) => return (Verdict::Refused(refusal), Vec::new()),
+            Err(refusal) => return (LoginOutcome::Refused(refusal), Vec::new()),
         };
         let found = resolved.addresses().iter().map(SocketAddr::ip).collect();
-        let verdict = match self.standpoint.before_dialling(target, resolved.addresses()) {
+        let verdict = match self.vantage_point.before_dialling(target, resolved.addresses()) {
             Ok(addresses) => match resolved.only(addresses).login().await {
-                Ok(accepted) => Verdict::Accepted(accepted),
-                Err(refusal) => Verdict::Refused(refusal),
+                Ok(accepted) => LoginOutcome::Accepted(accepted),
+                Err(refusal) => LoginOutcome::Refused(refusal),
             },
-            Err(barred) => Verdict::NotChecked(NotChecked::Barred(barred)),
+            Err(barred) => LoginOutcome::NotChecked(NotChecked::NotAllowed(barred)),
         };
         (verdict, found)
     }
@@ -321,7 +321,7 @@ struct Place<'a> {
     endpoint: &'a watch::Sender<Endpoint>,
     target: &'a Target,
     ticket: Option<Ticket>,
-    patience: &'a Mutex<Patience>,
+    budget: &'a Mutex<Budget>,
     /// Since when it waits for the endpoint's first answer, and how long it may.
     first: Option<(Instant, Duration)>,
 }
@@ -331,15 +331,15 @@ impl<'a> Place<'a> {
         endpoint: &'a watch::Sender<Endpoint>,
         target: &'a Target,
         ticket: Ticket,
-        patience: &'a Mutex<Patience>,
+        budget: &'a Mutex<Budget>,
     ) -> Self {
         let first = (!endpoint.borrow().has_answered()).then(|| {
-            let (mut patience, now) = (lock(patience), Instant::now());
-            let left = patience.left(now);
-            patience.begin(now);
+            let (mut budget, now) = (lock(budget), Instant::now());
+            let left = budget.left(now);
+            budget.begin(now);
             (now, left)
         });
-        Self { endpoint, target, ticket: Some(ticket), patience, first }
+        Self { endpoint, target, ticket: Some(ticket), budget, first }
     }
 
     /// How long the run may still wait for an endpoint that has never answered; `None` for one that has.
@@ -347,11 +347,11 @@ impl<'a> Place<'a> {
         self.first.map(|(_, left)| left)
     }
 
-    fn leave(mut self, judgement: &Arc<Judgement>) {
+    fn leave(mut self, judgement: &Arc<SharedOutcome>) {
         self.give_back(Some(judgement));
     }
 
-    fn give_back(&mut self, judgement: Option<&Arc<Judgement>>) {
+    fn give_back(&mut self, judgement: Option<&Arc<SharedOutcome>>) {
         let Some(ticket) = self.ticket.take() else { return };
         let now = Instant::now();
         let mut answered = false;
@@ -361,7 +361,7 @@ impl<'a> Place<'a> {
         });
         if let Some((began, _)) = self.first {
             // Nobody has waited for what was given up.
-            lock(self.patience).end(began, now, answered || judgement.is_none());
+            lock(self.budget).end(began, now, answered || judgement.is_none());
         }
     }
 }

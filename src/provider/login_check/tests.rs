@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::kms_location::Place;
+use super::kms_location::KmsLocation;
 use super::*;
 use crate::postgres::{Questions, Reason, Tls};
 use crate::secret::Secret;
@@ -63,11 +63,11 @@ impl Server {
 }
 
 fn logins() -> Logins {
-    Logins::new(Standpoint { place: Place::Here, allowed: None })
+    Logins::new(VantagePoint { place: KmsLocation::Here, allowed: None })
 }
 
-fn is_refused(judged: &Judged) -> bool {
-    matches!(judged.verdict, Verdict::Refused(_))
+fn is_refused(judged: &CheckedLogin) -> bool {
+    matches!(judged.verdict, LoginOutcome::Refused(_))
 }
 
 /// Never finds a verdict fresh.
@@ -80,11 +80,11 @@ async fn many_at_once_make_one_login() {
     let server = Server::start(false).await;
     let logins = logins();
     let target = server.target("one");
-    let judged = join_all((0..20).map(|_| logins.judge(&target, TIMEOUT, Asker::Plan("orders")))).await;
+    let judged = join_all((0..20).map(|_| logins.judge(&target, TIMEOUT, Requester::Plan("orders")))).await;
     assert_eq!(server.connections(), 1);
     assert_eq!(judged.iter().filter(|judged| !judged.shared).count(), 1);
     let first = judged.first().unwrap().verdict.clone();
-    assert!(matches!(first, Verdict::Refused(_)) && judged.iter().all(|judged| judged.verdict == first));
+    assert!(matches!(first, LoginOutcome::Refused(_)) && judged.iter().all(|judged| judged.verdict == first));
 }
 
 #[tokio::test]
@@ -102,12 +102,12 @@ async fn whatever_differs_makes_another_login() {
         Target { questions: Questions { own_password: true, ..Questions::default() }, ..one.clone() },
     ];
     for (made, target) in std::iter::once(&one).chain(&others).enumerate() {
-        assert!(!logins.judge(target, TIMEOUT, Asker::Plan("orders")).await.shared, "number {made}");
+        assert!(!logins.judge(target, TIMEOUT, Requester::Plan("orders")).await.shared, "number {made}");
         assert_eq!(server.connections(), made + 1);
     }
     // And none of them drove another out.
     for target in std::iter::once(&one).chain(&others) {
-        assert!(logins.judge(target, TIMEOUT, Asker::Plan("orders")).await.shared);
+        assert!(logins.judge(target, TIMEOUT, Requester::Plan("orders")).await.shared);
     }
     assert_eq!(server.connections(), 1 + others.len());
 }
@@ -115,19 +115,19 @@ async fn whatever_differs_makes_another_login() {
 #[tokio::test]
 async fn an_apply_takes_old_outcomes_of_its_own_plan_only() {
     for (logins, asker, shared) in [
-        (logins(), Asker::Plan("orders"), true),
-        (logins(), Asker::Apply("orders"), true),
-        (forgetful(), Asker::Plan("orders"), false),
-        (forgetful(), Asker::Apply("orders"), true),
+        (logins(), Requester::Plan("orders"), true),
+        (logins(), Requester::Apply("orders"), true),
+        (forgetful(), Requester::Plan("orders"), false),
+        (forgetful(), Requester::Apply("orders"), true),
         // What the plan of another connection found out may have changed since.
-        (forgetful(), Asker::Apply("later"), false),
-        (logins(), Asker::Apply("later"), true),
-        (logins(), Asker::AfterRequest, false),
-        (forgetful(), Asker::AfterRequest, false),
+        (forgetful(), Requester::Apply("later"), false),
+        (logins(), Requester::Apply("later"), true),
+        (logins(), Requester::AfterRequest, false),
+        (forgetful(), Requester::AfterRequest, false),
     ] {
         let server = Server::start(false).await;
         let target = server.target("one");
-        logins.judge(&target, TIMEOUT, Asker::Plan("orders")).await;
+        logins.judge(&target, TIMEOUT, Requester::Plan("orders")).await;
         let again = logins.judge(&target, TIMEOUT, asker).await;
         assert_eq!(again.shared, shared);
         assert_eq!(server.connections(), if shared { 1 } else { 2 });
@@ -141,14 +141,14 @@ async fn a_login_that_was_given_up_leaves_no_verdict_and_takes_no_place() {
     for given_up in 1..=5 {
         let target = server.target("one");
         tokio::select! {
-            _ = logins.judge(&target, TIMEOUT, Asker::Plan("orders")) => panic!("the server said nothing"),
+            _ = logins.judge(&target, TIMEOUT, Requester::Plan("orders")) => panic!("the server said nothing"),
             () = server.accepted.notified() => {}
             () = sleep(TIMEOUT) => panic!("number {given_up} never came: the place of another is lost"),
         }
         assert_eq!(server.connections(), given_up);
     }
     server.silent.store(false, Ordering::SeqCst);
-    let judged = logins.judge(&server.target("one"), TIMEOUT, Asker::Apply("orders")).await;
+    let judged = logins.judge(&server.target("one"), TIMEOUT, Requester::Apply("orders")).await;
     assert!(!judged.shared && is_refused(&judged));
     assert_eq!(server.connections(), 6);
 }
@@ -158,8 +158,8 @@ async fn who_waits_for_a_login_that_is_given_up_makes_it() {
     let server = Server::start(true).await;
     let logins = logins();
     let target = server.target("one");
-    let mut first = Box::pin(logins.judge(&target, TIMEOUT, Asker::Plan("orders")));
-    let mut second = Box::pin(logins.judge(&target, TIMEOUT, Asker::Plan("orders")));
+    let mut first = Box::pin(logins.judge(&target, TIMEOUT, Requester::Plan("orders")));
+    let mut second = Box::pin(logins.judge(&target, TIMEOUT, Requester::Plan("orders")));
     tokio::select! {
         biased;
         _ = &mut first => panic!("the server said nothing"),
@@ -181,14 +181,14 @@ async fn all_addresses_of_a_name_are_known_whichever_answered() {
     let found = tokio::net::lookup_host(("localhost", server.port)).await.unwrap();
     let found: Vec<_> = found.map(|address| address.ip()).collect();
     let target = Target { host: "localhost".to_owned(), ..server.target("one") };
-    let judged = logins.judge(&target, TIMEOUT, Asker::Plan("orders")).await;
+    let judged = logins.judge(&target, TIMEOUT, Requester::Plan("orders")).await;
     assert_eq!(judged.addresses(), found);
     let nowhere = Target { host: "db.invalid".to_owned(), ..server.target("one") };
-    assert_eq!(logins.judge(&nowhere, TIMEOUT, Asker::Plan("orders")).await.addresses(), &[] as &[IpAddr]);
+    assert_eq!(logins.judge(&nowhere, TIMEOUT, Requester::Plan("orders")).await.addresses(), &[] as &[IpAddr]);
     // Also where nothing may be dialled.
-    let elsewhere = Logins::new(Standpoint { place: Place::Elsewhere, allowed: None });
-    let barred = elsewhere.judge(&target, TIMEOUT, Asker::Plan("orders")).await;
-    assert!(matches!(barred.verdict, Verdict::NotChecked(NotChecked::Barred(Barred::Loopback))));
+    let elsewhere = Logins::new(VantagePoint { place: KmsLocation::Elsewhere, allowed: None });
+    let barred = elsewhere.judge(&target, TIMEOUT, Requester::Plan("orders")).await;
+    assert!(matches!(barred.verdict, LoginOutcome::NotChecked(NotChecked::NotAllowed(NotAllowed::Loopback))));
     assert_eq!(barred.addresses(), found);
 }
 
@@ -200,19 +200,19 @@ async fn three_hundred_logins_to_a_black_hole_cost_one_timeout() {
     let targets: Vec<_> =
         (0..300).map(|number| Target { database: format!("db{number}"), ..server.target("one") }).collect();
     let began = Instant::now();
-    let judged = join_all(targets.iter().map(|target| logins.judge(target, timeout, Asker::Plan("orders")))).await;
+    let judged = join_all(targets.iter().map(|target| logins.judge(target, timeout, Requester::Plan("orders")))).await;
     assert!(began.elapsed() <= timeout + Duration::from_secs(2), "{:?}", began.elapsed());
     assert!(server.connections() <= 1);
     for (target, judged) in targets.iter().zip(&judged) {
-        let Verdict::Refused(refusal) = &judged.verdict else { panic!("not refused") };
+        let LoginOutcome::Refused(refusal) = &judged.verdict else { panic!("not refused") };
         assert!(matches!(refusal.reason, Reason::TimedOut { .. }), "{:?}", refusal.reason);
         assert_eq!(refusal.database, target.database);
     }
     assert_eq!(judged.iter().filter(|judged| !judged.shared).count(), 1);
     // The first to tell it tells it for all.
-    assert!(judged.iter().all(|judged| !judged.is_told()));
-    assert_eq!(judged.first().unwrap().told_by("first"), "first");
-    assert_eq!(judged.last().unwrap().told_by("last"), "first");
+    assert!(judged.iter().all(|judged| !judged.is_reported()));
+    assert_eq!(judged.first().unwrap().first_reporter("first"), "first");
+    assert_eq!(judged.last().unwrap().first_reporter("last"), "first");
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,11 +223,11 @@ async fn a_minute_is_all_that_silent_servers_get() {
     let mut not_checked = 0;
     for _ in 0..20 {
         let server = Server::start(true).await;
-        let judged = logins.judge(&server.target("one"), timeout, Asker::Plan("orders")).await;
-        not_checked += usize::from(judged.verdict == Verdict::NotChecked(NotChecked::Patience));
+        let judged = logins.judge(&server.target("one"), timeout, Requester::Plan("orders")).await;
+        not_checked += usize::from(judged.verdict == LoginOutcome::NotChecked(NotChecked::Budget));
     }
     assert_eq!(not_checked, 14);
-    assert!(began.elapsed() < budget::MOST + timeout);
+    assert!(began.elapsed() < budget::MAX + timeout);
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,19 +237,19 @@ async fn a_minute_is_all_that_silent_servers_get_also_side_by_side() {
     let began = Instant::now();
     let judge = |server: &Server, seconds| {
         let (logins, target) = (&logins, server.target("one"));
-        async move { logins.judge(&target, Duration::from_secs(seconds), Asker::Plan("orders")).await.verdict }
+        async move { logins.judge(&target, Duration::from_secs(seconds), Requester::Plan("orders")).await.verdict }
     };
     let beside = async {
         sleep(Duration::from_secs(30)).await;
         judge(&other, 600).await
     };
     let (one, other) = tokio::join!(judge(&one, 40), beside);
-    let Verdict::Refused(refusal) = one else { panic!("{one:?}") };
+    let LoginOutcome::Refused(refusal) = one else { panic!("{one:?}") };
     assert!(matches!(refusal.reason, Reason::TimedOut { .. }), "{:?}", refusal.reason);
     // It would have waited for ten minutes more.
-    assert_eq!(other, Verdict::NotChecked(NotChecked::Patience));
+    assert_eq!(other, LoginOutcome::NotChecked(NotChecked::Budget));
     assert_eq!(began.elapsed().as_secs(), 60);
-    assert_eq!(judge(&late, 10).await, Verdict::NotChecked(NotChecked::Patience));
+    assert_eq!(judge(&late, 10).await, LoginOutcome::NotChecked(NotChecked::Budget));
     assert_eq!((began.elapsed().as_secs(), late.connections()), (60, 0));
 }
 
@@ -260,11 +260,11 @@ async fn what_was_given_up_costs_no_patience() {
     for _ in 0..10 {
         let target = server.target("one");
         tokio::select! {
-            _ = logins.judge(&target, TIMEOUT, Asker::Plan("orders")) => panic!("the server said nothing"),
+            _ = logins.judge(&target, TIMEOUT, Requester::Plan("orders")) => panic!("the server said nothing"),
             () = sleep(Duration::from_secs(15)) => {}
         }
     }
-    assert_eq!(lock(&logins.patience).left(Instant::now()), budget::MOST);
+    assert_eq!(lock(&logins.budget).left(Instant::now()), budget::MAX);
 }
 
 #[tokio::test(start_paused = true)]
@@ -272,7 +272,7 @@ async fn a_queue_ends_after_three_timeouts() {
     let server = Server::start(true).await;
     let logins = logins();
     let slow = server.target("one");
-    let mut first = Box::pin(logins.judge(&slow, Duration::from_secs(600), Asker::Plan("orders")));
+    let mut first = Box::pin(logins.judge(&slow, Duration::from_secs(600), Requester::Plan("orders")));
     tokio::select! {
         biased;
         _ = &mut first => panic!("the server said nothing"),
@@ -282,8 +282,8 @@ async fn a_queue_ends_after_three_timeouts() {
     let target = Target { database: "other".to_owned(), ..server.target("one") };
     tokio::select! {
         _ = first => panic!("the server said nothing"),
-        judged = logins.judge(&target, Duration::from_secs(10), Asker::Plan("orders")) => {
-            assert_eq!(judged.verdict, Verdict::NotChecked(NotChecked::Queue));
+        judged = logins.judge(&target, Duration::from_secs(10), Requester::Plan("orders")) => {
+            assert_eq!(judged.verdict, LoginOutcome::NotChecked(NotChecked::Queue));
         }
     }
     assert_eq!(began.elapsed().as_secs(), 30);

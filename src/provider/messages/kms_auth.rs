@@ -5,12 +5,12 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::kms::{LoginMethod, ProxyFailure, ProxyProblem, Reply};
+use crate::kms::{LoginMethod, ProxyFailure, ProxyProblem, ServiceError};
 
 const NOT_AGAIN: &str = "The login is not tried again in this run.";
 
 /// What to do about a refusal, likeliest first. The words of the service tell the case where they can.
-pub(super) fn refused(method: LoginMethod, reply: &Reply) -> String {
+pub(super) fn refused(method: LoginMethod, reply: &ServiceError) -> String {
     let says = |part: &str| reply.message.contains(part);
     if says("temporarily locked") {
         return format!(
@@ -171,6 +171,6 @@ pub(super) const AWS_REFUSED: &str = "In this step the KMS sends the request tha
      here), that the clock of this machine is right, and that the region (`AWS_REGION`) is enabled in the account.";
 
 /// Whether the service failed while it had to ask AWS.
-pub(super) fn is_with_aws(reply: &Reply) -> bool {
+pub(super) fn is_with_aws(reply: &ServiceError) -> bool {
     reply.call.path.ends_with("/auth/aws-auth/login")
 }

@@ -1,6 +1,6 @@
 //! What a database said to a login, for a person.
 
-use crate::postgres::{Blame, Class, Reason, Refusal, Statement, is_private};
+use crate::postgres::{Argument, Class, Reason, Refusal, Statement, is_private};
 use crate::provider::config::validation::Mode;
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
 use crate::text::shown;
@@ -26,7 +26,7 @@ pub(crate) struct Login<'a> {
     /// Where the connection moves, when its password stays.
     pub(crate) moved: Option<Moved>,
     /// The connection whose message says the same in full.
-    pub(crate) told_by: Option<&'a str>,
+    pub(crate) first_reporter: Option<&'a str>,
 }
 
 /// From where to where an update moves a connection.
@@ -43,11 +43,11 @@ pub(crate) struct Moved {
 /// What another connection's message says already is not said again, unless the core shows one of all anyhow.
 pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &Login<'_>) -> Diagnostic {
     let folded = severity == Severity::Warning && !login.would_stop_the_apply;
-    let detail = match login.told_by {
+    let detail = match login.first_reporter {
         Some(first) if !folded => in_short(severity, refusal, login, first),
         _ => in_full(severity, refusal, login),
     };
-    Diagnostic::new(severity, summary(login), detail).at(argument(refusal.blame(), login.password_argument))
+    Diagnostic::new(severity, summary(login), detail).at(argument(refusal.argument(), login.password_argument))
 }
 
 fn in_short(severity: Severity, refusal: &Refusal, login: &Login<'_>, first: &str) -> String {
@@ -211,16 +211,16 @@ pub(super) fn way_on(class: Class, severity: Severity, login: &Login<'_>) -> Str
 }
 
 /// The argument to blame.
-pub(super) fn argument(blame: Blame, password_argument: &'static str) -> Path {
-    match blame {
-        Blame::Host => Path::from("host"),
-        Blame::Port => Path::from("port"),
-        Blame::Address => Path::from("validation").attribute("address"),
-        Blame::Database => Path::from("database"),
-        Blame::Username => Path::from("username"),
-        Blame::Password => Path::from(password_argument),
-        Blame::SslEnabled => Path::from("ssl_enabled"),
-        Blame::SslCertificate => Path::from("ssl_certificate"),
+pub(super) fn argument(argument: Argument, password_argument: &'static str) -> Path {
+    match argument {
+        Argument::Host => Path::from("host"),
+        Argument::Port => Path::from("port"),
+        Argument::Address => Path::from("validation").attribute("address"),
+        Argument::Database => Path::from("database"),
+        Argument::Username => Path::from("username"),
+        Argument::Password => Path::from(password_argument),
+        Argument::SslEnabled => Path::from("ssl_enabled"),
+        Argument::SslCertificate => Path::from("ssl_certificate"),
     }
 }
 

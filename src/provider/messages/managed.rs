@@ -2,7 +2,7 @@
 
 use crate::kms::{Client, Connection, Error};
 use crate::postgres::{OwnPassword, Refusal};
-use crate::provider::resources::postgres_connection::managed::registry::Role;
+use crate::provider::resources::postgres_connection::managed::registry::ManagedRole;
 use crate::terraform::diagnostic::Diagnostic;
 use crate::text::shown;
 
@@ -64,7 +64,7 @@ pub(crate) fn own_password(title: &str, role: &str, found: &OwnPassword) -> Diag
 }
 
 /// The password of a role is handed over to the service. `others` use the same role; an error is why they are unknown.
-pub(crate) fn handed_over(title: &str, role: Option<&Role>, others: &Result<Vec<String>, String>) -> Diagnostic {
+pub(crate) fn handed_over(title: &str, role: Option<&ManagedRole>, others: &Result<Vec<String>, String>) -> Diagnostic {
     let title = shown(title);
     let (named, place) = role.map_or_else(
         || ("its role".to_owned(), String::new()),
@@ -94,7 +94,7 @@ pub(crate) fn handed_over(title: &str, role: Option<&Role>, others: &Result<Vec<
 }
 
 /// The password of the role belongs to another connection already.
-pub(crate) fn managed_by_another(title: &str, role: &Role, other: &Connection, reason: &str) -> Diagnostic {
+pub(crate) fn managed_by_another(title: &str, role: &ManagedRole, other: &Connection, reason: &str) -> Diagnostic {
     let title = shown(title);
     Diagnostic::error(
         "The KMS manages the password of this role already",
@@ -115,7 +115,7 @@ pub(crate) fn managed_by_another(title: &str, role: &Role, other: &Connection, r
 }
 
 /// A connection of this name has taken over the password of this role: made, most likely, by a run that was killed.
-pub(crate) fn exists_managed(title: &str, role: &Role, id: &str, reason: &str) -> Diagnostic {
+pub(crate) fn exists_managed(title: &str, role: &ManagedRole, id: &str, reason: &str) -> Diagnostic {
     let title = shown(title);
     Diagnostic::error(
         "The KMS has this connection already",
@@ -250,7 +250,7 @@ pub(crate) fn replacement_refused(replacement: &Replacement<'_>, reason: &str) -
 }
 
 /// A new connection uses the role of one that the KMS manages.
-pub(crate) fn shares_managed_role(title: &str, role: &Role, other: &Connection) -> Diagnostic {
+pub(crate) fn shares_managed_role(title: &str, role: &ManagedRole, other: &Connection) -> Diagnostic {
     let (title, name) = (shown(title), shown(&other.name));
     Diagnostic::warning(
         format!("{title} uses the role of a managed connection"),
@@ -317,7 +317,7 @@ pub(crate) fn name_not_free(name: &str, found: &Result<Option<Connection>, Error
 }
 
 /// What a login found out about a role after a request whose outcome is not known.
-pub(crate) enum Fate {
+pub(crate) enum RoleState {
     /// The configured password works.
     Untouched,
     /// The server does not take it any more.
@@ -327,20 +327,20 @@ pub(crate) enum Fate {
 }
 
 /// What became of the role, as a paragraph for the error.
-pub(crate) fn fate(role: &str, fate: &Fate) -> String {
+pub(crate) fn fate(role: &str, fate: &RoleState) -> String {
     let role = shown(role);
     match fate {
-        Fate::Untouched => format!(
+        RoleState::Untouched => format!(
             "The role `{role}` still takes the configured password: the KMS has not changed it. It is safe to apply again."
         ),
-        Fate::Changed(said) => format!(
+        RoleState::Changed(said) => format!(
             "The role `{role}` does not take the configured password any more, so the KMS has changed it: {}\nIf the KMS has a \
              connection of this name, import it; nothing else has to be done. If it has none, nobody knows the password: give \
              the role the configured one again, and apply again. Run as {WHO}:\n  {}",
             sentence(said),
             set_password(&role)
         ),
-        Fate::Unknown(reason) => format!(
+        RoleState::Unknown(reason) => format!(
             "Whether the KMS has changed the password of the role `{role}` could not be found out: {} Log in as that role with \
              the configured password. If that works, nothing was changed. If not, and the KMS has no connection of this name, \
              give the role the configured password again. Run as {WHO}:\n  {}",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::postgres::{Accepted, Target};
 use crate::provider::config::validation::Mode;
 use crate::provider::login_check::NotChecked;
-use crate::provider::login_check::kms_location::Barred;
+use crate::provider::login_check::kms_location::NotAllowed;
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
 use crate::text::shown;
 
@@ -37,7 +37,7 @@ pub(crate) fn not_checked(
             "Put right what was refused, which the other messages name, and run again.".to_owned(),
             Path::from("username"),
         ),
-        NotChecked::Patience => (
+        NotChecked::Budget => (
             format!(
                 "This run has waited a minute for servers that never answer, so {server} was not asked, or not waited for."
             ),
@@ -51,7 +51,7 @@ pub(crate) fn not_checked(
             "Run again, with a longer `timeout` in the `validation` block if the server is slow.".to_owned(),
             Path::from("validation"),
         ),
-        NotChecked::Barred(Barred::Loopback) => (
+        NotChecked::NotAllowed(NotAllowed::Loopback) => (
             format!(
                 "`{host}` {} a loopback address. To the KMS it is the KMS's own machine, so a login from here would prove \
                  nothing; a cloud KMS rejects such hosts.",
@@ -62,13 +62,13 @@ pub(crate) fn not_checked(
                 .to_owned(),
             Path::from("host"),
         ),
-        NotChecked::Barred(Barred::Host) => (
+        NotChecked::NotAllowed(NotAllowed::Host) => (
             format!("`KMS_VALIDATION_HOSTS` does not list the host `{host}`, so no password goes there from here."),
             "Add the host to the variable if it is the right one. Who runs this sees a host here that was not foreseen."
                 .to_owned(),
             Path::from("host"),
         ),
-        NotChecked::Barred(Barred::Addresses(addresses)) => {
+        NotChecked::NotAllowed(NotAllowed::Addresses(addresses)) => {
             let addresses: Vec<_> = addresses.iter().map(|address| format!("`{address}`")).collect();
             let path = match &target.address {
                 Some(_) => Path::from("validation").attribute("address"),
@@ -96,11 +96,11 @@ pub(crate) fn not_checked(
 pub(crate) fn why_not_checked(why: &NotChecked) -> &'static str {
     match why {
         NotChecked::Attempts => "the role was refused twice already",
-        NotChecked::Patience => "the time for servers that never answer is used up",
+        NotChecked::Budget => "the time for servers that never answer is used up",
         NotChecked::Queue => "others were in front of it for too long",
-        NotChecked::Barred(Barred::Loopback) => "the host means the machine of the KMS",
-        NotChecked::Barred(Barred::Host) => "`KMS_VALIDATION_HOSTS` does not list the host",
-        NotChecked::Barred(Barred::Addresses(_)) => "`KMS_VALIDATION_HOSTS` does not list the address",
+        NotChecked::NotAllowed(NotAllowed::Loopback) => "the host means the machine of the KMS",
+        NotChecked::NotAllowed(NotAllowed::Host) => "`KMS_VALIDATION_HOSTS` does not list the host",
+        NotChecked::NotAllowed(NotAllowed::Addresses(_)) => "`KMS_VALIDATION_HOSTS` does not list the address",
     }
 }
 

@@ -10,7 +10,7 @@ use crate::support::fakes::{Fake, Step};
 use crate::support::scene::{PASSWORD, Scene};
 
 /// No headline is longer, so that a terminal shows it in two lines at most.
-const LONGEST_HEADLINE: usize = 160;
+const MAX_HEADLINE_LENGTH: usize = 160;
 
 /// A table under way.
 pub(super) struct Rows {
@@ -130,7 +130,7 @@ impl Row {
         let lines: Vec<&str> = first.lines().collect();
         let (own, frame) = lines.split_at(lines.len() - 4);
         self.assert_is_frame(frame, text("severity"));
-        assert!(own[0].chars().count() <= LONGEST_HEADLINE, "a long headline: {}", own[0]);
+        assert!(own[0].chars().count() <= MAX_HEADLINE_LENGTH, "a long headline: {}", own[0]);
         assert_eq!(last, way_on(text("severity"), text("summary")));
 
         let summary = format!("{}: {}, at {argument}", text("severity"), text("summary"));

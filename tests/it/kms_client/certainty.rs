@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json as value;
-use terraform_provider_kms::kms::{Change, Client, Error, Failure, Impatience, Oddity, Patience, Settings};
+use terraform_provider_kms::kms::{Change, Client, Deadline, Error, Failure, GiveUpReason, Mismatch, Settings};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ fn limited() -> Act {
 }
 
 fn about_another(error: &Error) -> bool {
-    matches!(error, Error::NotTheService { foreign } if matches!(foreign.oddity, Oddity::OtherObject(_)))
+    matches!(error, Error::NotTheService { foreign } if matches!(foreign.oddity, Mismatch::OtherObject(_)))
 }
 
 #[tokio::test]
@@ -142,11 +142,14 @@ async fn the_limit_of_one_caller_is_not_the_answer_for_another() {
     let settings = Settings { max_retries: 3, ..settings(&server.base(), universal()) };
     let client = Client::new(settings);
     let end = Instant::now() + Duration::from_secs(1);
-    let hasty = client.within(Patience::new(end, CancellationToken::new()));
+    let hasty = client.within(Deadline::new(end, CancellationToken::new()));
     let (hasty, patient) = tokio::join!(hasty.read(ID), client.read(ID));
     let error = hasty.unwrap_err();
     assert!(error.is_impatience() && !error.may_have_run(), "{error:?}");
-    assert!(matches!(error, Error::GaveUp { impatience: Impatience::TooLong(_), .. } | Error::Unsent(_)), "{error:?}");
+    assert!(
+        matches!(error, Error::GaveUp { impatience: GiveUpReason::TooLong(_), .. } | Error::Unsent(_)),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("Rate limit exceeded") || matches!(error, Error::Unsent(_)), "{error}");
     assert_eq!(patient.unwrap().unwrap().id, ID);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use terraform_provider_kms::kms::{Change, Client, Error, Failure, Impatience, Patience, Settings};
+use terraform_provider_kms::kms::{Change, Client, Deadline, Error, Failure, GiveUpReason, Settings};
 use tokio_util::sync::CancellationToken;
 
 use super::server::{Act, Server, closed_port, html};
@@ -125,7 +125,7 @@ async fn a_wait_ends_with_the_run_and_with_the_operation() {
     let stop = CancellationToken::new();
     let client = Client::new(eager(&server.base()));
     let later = || (Instant::now() + Duration::from_secs(1000)).into();
-    let patient = client.within(Patience::new(later(), stop.clone()));
+    let patient = client.within(Deadline::new(later(), stop.clone()));
     let begin = Instant::now();
     let create = tokio::spawn(async move { patient.create(&new_connection()).await.unwrap_err() });
     server.saw(1).await;
@@ -134,12 +134,12 @@ async fn a_wait_ends_with_the_run_and_with_the_operation() {
     assert!(matches!(error.cause(), Error::Limited { retry_after: Some(_), .. }), "{error:?}");
 
     // Whoever comes next has to wait for the same turn, and knows at once that it comes too late.
-    let hurried = client.within(Patience::new((begin + Duration::from_secs(60)).into(), CancellationToken::new()));
+    let hurried = client.within(Deadline::new((begin + Duration::from_secs(60)).into(), CancellationToken::new()));
     let error = hurried.create(&new_connection()).await.unwrap_err();
-    assert!(matches!(error, Error::Unsent(Impatience::TooLong(_))) && !error.may_have_run(), "{error:?}");
-    let stopped = client.within(Patience::new(later(), stop));
+    assert!(matches!(error, Error::Unsent(GiveUpReason::TooLong(_))) && !error.may_have_run(), "{error:?}");
+    let stopped = client.within(Deadline::new(later(), stop));
     let error = stopped.create(&new_connection()).await.unwrap_err();
-    assert!(matches!(error, Error::Unsent(Impatience::Stopped)) && !error.may_have_run(), "{error:?}");
+    assert!(matches!(error, Error::Unsent(GiveUpReason::Stopped)) && !error.may_have_run(), "{error:?}");
     assert!(hurried.read(ID).await.is_err(), "reads have a window of their own, and are refused in it");
     assert_eq!(server.requests().len(), 2);
     assert!(begin.elapsed() < Duration::from_secs(60));
@@ -153,7 +153,7 @@ async fn a_repetition_that_would_come_too_late_is_not_made() {
     })
     .await;
     let client = Client::new(eager(&server.base()));
-    let hurried = client.within(Patience::new((Instant::now() + Duration::from_secs(60)).into(), Default::default()));
+    let hurried = client.within(Deadline::new((Instant::now() + Duration::from_secs(60)).into(), Default::default()));
     let error = hurried.read(ID).await.unwrap_err();
     assert!(matches!(error.cause(), Error::Gateway { .. }), "{error:?}");
     assert_eq!(server.requests().len(), 1);
@@ -229,13 +229,13 @@ async fn a_run_slows_down_instead_of_being_refused() {
 async fn the_own_limit_is_kept() {
     let server = Server::start(|_, _| one()).await;
     let client = Client::new(Settings { max_requests_per_minute: Some(2), ..eager(&server.base()) });
-    let hurried = client.within(Patience::new((Instant::now() + Duration::from_secs(5)).into(), Default::default()));
+    let hurried = client.within(Deadline::new((Instant::now() + Duration::from_secs(5)).into(), Default::default()));
     for _ in 0..2 {
         hurried.read(ID).await.unwrap();
         hurried.update(ID, &Change::default()).await.unwrap();
     }
     for error in [hurried.read(ID).await.unwrap_err(), hurried.update(ID, &Change::default()).await.unwrap_err()] {
-        assert!(matches!(error, Error::Unsent(Impatience::TooLong(_))), "{error:?}");
+        assert!(matches!(error, Error::Unsent(GiveUpReason::TooLong(_))), "{error:?}");
     }
     assert_eq!(server.requests().len(), 4);
 }
@@ -247,7 +247,7 @@ async fn a_long_wait_is_told_once() {
     let server = Server::start(|_, _| limited("retry-after: 100\r\n")).await;
     let stop = CancellationToken::new();
     let client = Client::new(eager(&server.base()));
-    let patient = client.within(Patience::new((Instant::now() + Duration::from_secs(1000)).into(), stop.clone()));
+    let patient = client.within(Deadline::new((Instant::now() + Duration::from_secs(1000)).into(), stop.clone()));
     tokio::join!(
         async { patient.read(ID).await.unwrap_err() },
         async { patient.update(ID, &Change::default()).await.unwrap_err() },

@@ -14,7 +14,7 @@ pub(super) const LOGIN: &str = "/api/v1/auth/universal-auth/login";
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct ServiceError {
     pub(super) status: u16,
     pub(super) head: String,
     pub(super) body: Value,
@@ -62,12 +62,12 @@ impl Client {
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
-    pub(super) fn get(&self, path: &str) -> Reply {
+    pub(super) fn get(&self, path: &str) -> ServiceError {
         self.send("GET", path, None)
     }
 
     /// Sends a request that must be answered.
-    pub(super) fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
+    pub(super) fn send(&self, method: &str, path: &str, body: Option<&Value>) -> ServiceError {
         self.try_send(method, path, body).unwrap_or_else(|broken| panic!("{method} {path}: {broken:?}"))
     }
 
@@ -78,13 +78,18 @@ impl Client {
         reply.body
     }
 
-    pub(super) fn try_send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Reply, Broken> {
+    pub(super) fn try_send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<ServiceError, Broken> {
         let typed = body.map(|body| ("application/json", body.to_string()));
         self.try_send_text(method, path, typed.as_ref().map(|(kind, text)| (*kind, text.as_str())))
     }
 
     /// The same with any body and its content type.
-    pub(super) fn try_send_text(&self, method: &str, path: &str, body: Option<(&str, &str)>) -> Result<Reply, Broken> {
+    pub(super) fn try_send_text(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, &str)>,
+    ) -> Result<ServiceError, Broken> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: kms\r\nconnection: close\r\n");
         for (name, value) in &self.headers {
             request += &format!("{name}: {value}\r\n");
@@ -104,7 +109,7 @@ impl Client {
     }
 }
 
-fn parse(answer: &str) -> Result<Reply, Broken> {
+fn parse(answer: &str) -> Result<ServiceError, Broken> {
     let (head, text) = answer.split_once("\r\n\r\n").ok_or(Broken::Nothing)?;
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse::<usize>();
     if text.len() < length.unwrap() {
@@ -112,7 +117,7 @@ fn parse(answer: &str) -> Result<Reply, Broken> {
     }
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let body = serde_json::from_str(text).unwrap_or_default();
-    Ok(Reply { status, head: head.to_owned(), body, text: text.to_owned() })
+    Ok(ServiceError { status, head: head.to_owned(), body, text: text.to_owned() })
 }
 
 /// Waits for something that must come; half a minute without it is a failure.

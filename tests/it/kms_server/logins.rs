@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Client, POSTGRES, Reply, create_body};
+use super::client::{Client, POSTGRES, ServiceError, create_body};
 use crate::support::kms::{Kms, Options};
 use crate::support::postgres::{Authority, Postgres, Validity};
 
@@ -20,7 +20,7 @@ fn body(name: &str, postgres: &Postgres, role: &str, password: &str) -> Value {
     })
 }
 
-fn message(reply: &Reply) -> (u16, &str) {
+fn message(reply: &ServiceError) -> (u16, &str) {
     (reply.status, reply.body["message"].as_str().unwrap_or("a connection"))
 }
 

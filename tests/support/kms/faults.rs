@@ -57,7 +57,7 @@ pub(crate) enum Fault {
     /// Answers with a number for each text, and a text for each number.
     WrongTypes,
     /// Answers about other connections: with their ids and names.
-    Foreign,
+    UnexpectedResponse,
     /// Answers 200 with a million brackets, one within the other.
     Nested,
     /// Answers 200 with a body that never ends.

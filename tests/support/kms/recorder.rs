@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// A server that runs for weeks forgets what came before.
-const MOST: usize = 100_000;
+const MAX: usize = 100_000;
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -32,8 +32,8 @@ impl Recorder {
     pub(super) fn begin(&mut self, request: Recorded) -> u64 {
         self.next += 1;
         self.in_flight += 1;
-        if self.requests.len() >= MOST {
-            self.requests.drain(..MOST / 2);
+        if self.requests.len() >= MAX {
+            self.requests.drain(..MAX / 2);
         }
         self.requests.push((self.next, request));
         self.next

@@ -27,7 +27,7 @@ use super::schema::{invalid_uuid, is_uuid};
 use super::store::{Identity, Store};
 use super::tokens::Tokens;
 
-const LONGEST_BODY: usize = 1024 * 1024;
+const MAX_BODY_SIZE: usize = 1024 * 1024;
 
 /// Everything that the server knows.
 pub(super) struct Server {
@@ -179,7 +179,7 @@ async fn serve(
 
 async fn answer(server: Arc<Server>, cutter: Cutter, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, LONGEST_BODY).await.ok();
+    let body = axum::body::to_bytes(body, MAX_BODY_SIZE).await.ok();
     if let Some(answer) = lab::answer(&server, &parts, body.as_deref().unwrap_or_default()) {
         return answer;
     }

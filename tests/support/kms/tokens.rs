@@ -15,7 +15,7 @@ use super::schema::{Issues, TRIMMED, Text};
 use super::store::Identity;
 
 /// Failures that lock the identity, what forgets them, and how long the lock holds.
-const MOST_FAILURES: u32 = 3;
+const MAX_FAILURES: u32 = 3;
 const FORGET_AFTER: Duration = Duration::from_secs(30);
 const LOCKED_FOR: Duration = Duration::from_secs(300);
 const UNKNOWN: &str = "No identity access token found";
@@ -75,7 +75,7 @@ impl Tokens {
         }
         self.last_failure = Some(now);
         self.failures += 1;
-        if self.failures >= MOST_FAILURES {
+        if self.failures >= MAX_FAILURES {
             self.failures = 0;
             self.locked_until = Some(now + LOCKED_FOR);
         }

@@ -7,7 +7,7 @@ use reqwest::{Method, Url};
 use super::{Aws, Key};
 use crate::env::aws as names;
 use crate::kms::auth::credential_source::{from_file, secret_field};
-use crate::kms::auth::metadata_http::{Fetch, Fetched, Reach, SourceState};
+use crate::kms::auth::metadata_http::{Fetch, Fetched, ProxyUse, SourceState};
 use crate::kms::auth::source::SourceError;
 use crate::secret::Secret;
 
@@ -35,7 +35,7 @@ pub(super) async fn container(aws: &Aws, state: &SourceState) -> Result<Option<K
         Some(file) => Some(from_file(&file).await?),
         None => aws.get(names::CONTAINER_AUTHORIZATION_TOKEN).map(Secret::new),
     };
-    let reach = if url.starts_with("https:") { Reach::Internet } else { Reach::Machine };
+    let reach = if url.starts_with("https:") { ProxyUse::Internet } else { ProxyUse::Machine };
     let mut fetch = Fetch::get(CONTAINER, &url, reach);
     if let Some(token) = token {
         fetch = fetch.secret_header("authorization", "", &token);
@@ -68,26 +68,26 @@ pub(super) async fn region(aws: &Aws, state: &SourceState) -> Option<String> {
 }
 
 /// Leave to ask the metadata server.
-struct Session<'a> {
+struct ImdsSession<'a> {
     address: String,
     token: Secret,
     state: &'a SourceState,
 }
 
-async fn session<'a>(aws: &Aws, state: &'a SourceState) -> Result<Session<'a>, SourceError> {
+async fn session<'a>(aws: &Aws, state: &'a SourceState) -> Result<ImdsSession<'a>, SourceError> {
     if aws.get(names::EC2_METADATA_DISABLED).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Err(SourceError::settings(format!("{MACHINE} is switched off by `{}`", names::EC2_METADATA_DISABLED)));
     }
     let address =
         aws.get(names::EC2_METADATA_SERVICE_ENDPOINT).unwrap_or(MACHINE_HOST).trim_end_matches('/').to_owned();
-    let fetch = Fetch::new(Method::PUT, MACHINE, &format!("{address}/latest/api/token"), Reach::Machine);
+    let fetch = Fetch::new(Method::PUT, MACHINE, &format!("{address}/latest/api/token"), ProxyUse::Machine);
     let answer = fetch.header("x-aws-ec2-metadata-token-ttl-seconds", "60").send(state).await?;
-    Ok(Session { address, token: Secret::new(answer.text().trim()), state })
+    Ok(ImdsSession { address, token: Secret::new(answer.text().trim()), state })
 }
 
-impl Session<'_> {
+impl ImdsSession<'_> {
     async fn get(&self, path: &str) -> Result<Fetched, SourceError> {
-        let fetch = Fetch::get(MACHINE, &format!("{}/{path}", self.address), Reach::Machine);
+        let fetch = Fetch::get(MACHINE, &format!("{}/{path}", self.address), ProxyUse::Machine);
         fetch.secret_header("x-aws-ec2-metadata-token", "", &self.token).send(self.state).await
     }
 }

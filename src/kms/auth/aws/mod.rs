@@ -16,14 +16,14 @@ use std::time::SystemTime;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use self::profile::Profiles;
-use super::credential_source::Evidence;
+use super::credential_source::LoginFields;
 use super::metadata_http::SourceState;
 use super::source::SourceError;
 use crate::env::aws as names;
 use crate::secret::Secret;
 
 /// Where everybody is known when no region is set.
-const USUAL_REGION: &str = "us-east-1";
+const DEFAULT_REGION: &str = "us-east-1";
 
 /// The variables of AWS that are set. Everything else (files, metadata servers) is looked at only for a login.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Aws {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) async fn evidence(&self, state: &SourceState) -> Result<Evidence, SourceError> {
+    pub(super) async fn evidence(&self, state: &SourceState) -> Result<LoginFields, SourceError> {
         let profiles = Profiles::read(self).await?;
         let region = self.region(&profiles, state).await?;
         let key = self.key(&profiles, &region, state).await?;
@@ -75,7 +75,7 @@ impl Aws {
             ("iamRequestBody", encoded(body)),
             ("iamRequestHeaders", encoded(&headers)),
         ];
-        Ok(Evidence { fields, secrets })
+        Ok(LoginFields { fields, secrets })
     }
 
     /// The region, which names the service that the KMS asks.
@@ -84,8 +84,8 @@ impl Aws {
         let region = match set.or_else(|| profiles.region()) {
             Some(region) => region.to_owned(),
             // What has a key in its surroundings has a region there, too.
-            None if self.has_key() => USUAL_REGION.to_owned(),
-            None => metadata::region(self, state).await.unwrap_or_else(|| USUAL_REGION.to_owned()),
+            None if self.has_key() => DEFAULT_REGION.to_owned(),
+            None => metadata::region(self, state).await.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
         };
         let is_region = |text: &str| {
             !text.is_empty()

@@ -13,9 +13,9 @@ use crate::os::{FileError, FileProblem};
 use crate::secret::Secret;
 
 /// How many profiles may lead to one another.
-const LONGEST_CHAIN: usize = 5;
+const MAX_CHAIN_LENGTH: usize = 5;
 /// Thousands of profiles.
-const LONGEST_FILE: u64 = 4 * 1024 * 1024;
+const MAX_FILE_SIZE: u64 = 4 * 1024 * 1024;
 
 /// The profiles of both files, and which of them is meant.
 pub(super) struct Profiles {
@@ -64,8 +64,8 @@ impl Profiles {
             let Some(role) = get("role_arn").filter(|_| !roles.iter().any(|seen| std::ptr::eq(*seen, profile))) else {
                 break own_key(name, profile)?;
             };
-            if roles.len() == LONGEST_CHAIN {
-                return Err(settings(format!("more than {LONGEST_CHAIN} profiles of AWS lead to one another")));
+            if roles.len() == MAX_CHAIN_LENGTH {
+                return Err(settings(format!("more than {MAX_CHAIN_LENGTH} profiles of AWS lead to one another")));
             }
             if let Some(file) = get("web_identity_token_file") {
                 let session = get("role_session_name");
@@ -138,7 +138,7 @@ impl Titles {
 /// Adds the profiles of a file, which need not exist.
 async fn add(all: &mut HashMap<String, Profile>, file: Option<PathBuf>, titles: Titles) -> Result<(), SourceError> {
     let Some(file) = file else { return Ok(()) };
-    let text = match os::read_text_async(&file, LONGEST_FILE).await {
+    let text = match os::read_text_async(&file, MAX_FILE_SIZE).await {
         Err(FileError { problem: FileProblem::Io { kind: io::ErrorKind::NotFound, .. }, .. }) => return Ok(()),
         read => read?,
     };

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::{Aws, Key, sign};
 use crate::env::aws as names;
 use crate::kms::auth::credential_source::{from_file, urlencoded};
-use crate::kms::auth::metadata_http::{Fetch, Fetched, Reach, SourceState};
+use crate::kms::auth::metadata_http::{Fetch, Fetched, ProxyUse, SourceState};
 use crate::kms::auth::source::SourceError;
 use crate::secret::Secret;
 
@@ -33,7 +33,7 @@ pub(super) async fn with_web_identity(
         ("RoleSessionName", session.unwrap_or(SESSION)),
         ("WebIdentityToken", token.expose()),
     ]);
-    let answer = Fetch::post(WHO, &url(aws, region), Reach::Internet, body).secret(&token).send(state).await?;
+    let answer = Fetch::post(WHO, &url(aws, region), ProxyUse::Internet, body).secret(&token).send(state).await?;
     key(&answer)
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn with_key(
     fields.extend(external_id.map(|id| ("ExternalId", id)));
     let (url, body) = (url(aws, region), form(&fields));
     let headers = sign::headers(&url, &body, region, own, SystemTime::now())?;
-    let mut fetch = Fetch::post(WHO, &url, Reach::Internet, body).secret(&own.secret);
+    let mut fetch = Fetch::post(WHO, &url, ProxyUse::Internet, body).secret(&own.secret);
     for name in ["x-amz-date", "x-amz-security-token", "authorization"] {
         if let Some(value) = headers.get(name) {
             fetch = fetch.secret_header(name, "", &Secret::new(value));

@@ -1,7 +1,7 @@
 //! The rules, row by row. That they are PostgreSQL's own is proved against servers elsewhere.
 
 use super::*;
-use crate::postgres::privileges::facts::{Door, Session};
+use crate::postgres::privileges::facts::{LoginSession, Membership};
 
 /// A login role without any right, and one ordinary role.
 pub(in crate::postgres::privileges) fn facts(version: u32) -> Facts {
@@ -10,7 +10,7 @@ pub(in crate::postgres::privileges) fn facts(version: u32) -> Facts {
         version,
         database: "orders".to_owned(),
         database_is_public: true,
-        session: Session {
+        session: LoginSession {
             role: name.clone(),
             authorized_as: name,
             superuser: false,
@@ -21,7 +21,7 @@ pub(in crate::postgres::privileges) fn facts(version: u32) -> Facts {
             read_only: false,
             password_commands_restricted: false,
         },
-        roles: vec![Role {
+        roles: vec![CatalogRole {
             name: "app".to_owned(),
             attributes: Some(Attributes {
                 can_login: true,
@@ -52,9 +52,9 @@ fn changed(version: u32, words: &str) -> Facts {
             "itself" => attributes.is_login_role = true,
             "admin" => attributes.admin = true,
             "member" => attributes.has_login_role = true,
-            "loop" => attributes.doors.push(Door { member: "app".to_owned(), grantor: None }),
+            "loop" => attributes.doors.push(Membership { member: "app".to_owned(), grantor: None }),
             "far-loop" => {
-                attributes.doors.push(Door { member: "team".to_owned(), grantor: Some("o\"brien".to_owned()) });
+                attributes.doors.push(Membership { member: "team".to_owned(), grantor: Some("o\"brien".to_owned()) });
             }
             "nologin" => attributes.can_login = false,
             "expired" => attributes.expired = true,

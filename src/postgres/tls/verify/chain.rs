@@ -7,7 +7,7 @@ use super::certificate::{Certificate, When};
 use super::{Fault, Finding};
 
 /// Longer chains are nobody's.
-const LONGEST: usize = 100;
+const MAX: usize = 100;
 
 /// From the server's certificate to a trusted one that is self-signed.
 pub(crate) fn build<'c, 'a>(
@@ -19,7 +19,7 @@ pub(crate) fn build<'c, 'a>(
     let mut chain = vec![leaf];
     let mut last = leaf;
     let mut reached_trusted = false;
-    while chain.len() <= LONGEST {
+    while chain.len() <= MAX {
         if let Some(issuer) = issuer_among(trusted, last, &[], now) {
             if !last.is_self_signed() {
                 chain.push(issuer);

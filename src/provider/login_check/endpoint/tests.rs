@@ -23,8 +23,8 @@ fn endpoint() -> postgres::Endpoint {
     postgres::Endpoint { host: "db.test".to_owned(), port: 5432, address: None, local: None, overridden: None }
 }
 
-fn accepted() -> Verdict {
-    Verdict::Accepted(postgres::Accepted {
+fn accepted() -> LoginOutcome {
+    LoginOutcome::Accepted(postgres::Accepted {
         endpoint: endpoint(),
         passed_over: Vec::<(SocketAddr, String)>::new(),
         server_version: None,
@@ -34,8 +34,8 @@ fn accepted() -> Verdict {
     })
 }
 
-fn refused(reason: Reason, answered: bool) -> Verdict {
-    Verdict::Refused(Refusal {
+fn refused(reason: Reason, answered: bool) -> LoginOutcome {
+    LoginOutcome::Refused(Refusal {
         reason,
         said: None,
         endpoint: endpoint(),
@@ -49,25 +49,27 @@ fn refused(reason: Reason, answered: bool) -> Verdict {
     })
 }
 
-fn wrong_password() -> Verdict {
+fn wrong_password() -> LoginOutcome {
     refused(Reason::PasswordRefused, true)
 }
 
 /// Behind a server that lets a wrong password wait.
-fn no_answer_to_the_password() -> Verdict {
-    let Verdict::Refused(refusal) = refused(Reason::TimedOut { stage: Stage::Login }, true) else { unreachable!() };
-    Verdict::Refused(Refusal { password_unanswered: true, ..refusal })
+fn no_answer_to_the_password() -> LoginOutcome {
+    let LoginOutcome::Refused(refusal) = refused(Reason::TimedOut { stage: Stage::Login }, true) else {
+        unreachable!()
+    };
+    LoginOutcome::Refused(Refusal { password_unanswered: true, ..refusal })
 }
 
-fn no_such_database() -> Verdict {
+fn no_such_database() -> LoginOutcome {
     refused(Reason::NoSuchDatabase, true)
 }
 
-fn crowded() -> Verdict {
+fn crowded() -> LoginOutcome {
     refused(Reason::TooManyConnections(Scope::Server), true)
 }
 
-fn nobody_there() -> Verdict {
+fn nobody_there() -> LoginOutcome {
     refused(Reason::ConnectionRefused, false)
 }
 
@@ -86,20 +88,20 @@ impl Story {
     fn begin(mut self, who: &str) -> Self {
         assert_eq!(self.asks(who), "go", "{who}");
         let target = of(who);
-        let ticket = self.endpoint.begin(&target, self.now, Asker::Plan("orders"));
+        let ticket = self.endpoint.begin(&target, self.now, Requester::Plan("orders"));
         self.running.push((ticket, target));
         self
     }
 
     /// The login that began first ends.
-    fn end(mut self, verdict: Option<Verdict>) -> Self {
+    fn end(mut self, verdict: Option<LoginOutcome>) -> Self {
         let (ticket, target) = self.running.remove(0);
-        let judgement = verdict.map(|verdict| Judgement::new(verdict, Vec::new(), Duration::ZERO));
+        let judgement = verdict.map(|verdict| SharedOutcome::new(verdict, Vec::new(), Duration::ZERO));
         self.endpoint.end(ticket, &target, self.now, judgement.as_ref());
         self
     }
 
-    fn done(self, who: &str, verdict: Verdict) -> Self {
+    fn done(self, who: &str, verdict: LoginOutcome) -> Self {
         self.begin(who).end(Some(verdict))
     }
 
@@ -109,16 +111,16 @@ impl Story {
     }
 
     fn asks(&self, who: &str) -> &'static str {
-        self.asks_when(who, false, Asker::Plan("orders"))
+        self.asks_when(who, false, Requester::Plan("orders"))
     }
 
-    fn asks_when(&self, who: &str, tired: bool, asker: Asker<'_>) -> &'static str {
+    fn asks_when(&self, who: &str, tired: bool, asker: Requester<'_>) -> &'static str {
         match self.endpoint.next(&of(who), self.now, tired, asker) {
             Next::Go => "go",
             Next::Wait => "wait",
             Next::Take(_) => "take",
             Next::GiveUp(NotChecked::Attempts) => "refused too often",
-            Next::GiveUp(NotChecked::Patience) => "tired",
+            Next::GiveUp(NotChecked::Budget) => "tired",
             Next::GiveUp(_) => "another reason",
         }
     }
@@ -230,7 +232,7 @@ fn what_the_next_login_may_do() {
 
 #[test]
 fn a_process_that_is_tired_asks_only_who_has_answered() {
-    let asks = |story: Story, who| story.asks_when(who, true, Asker::Plan("orders"));
+    let asks = |story: Story, who| story.asks_when(who, true, Requester::Plan("orders"));
     assert_eq!(asks(Story::new(), "a/1"), "tired");
     assert_eq!(asks(Story::new().done("a/1", accepted()), "b/1"), "go");
     assert_eq!(asks(Story::new().done("a/1", nobody_there()), "a/1"), "take");
@@ -251,6 +253,6 @@ fn looks_again_after_a_request_within_the_limit() {
         ),
         ("nobody there", new().done("a/1", nobody_there()), "take"),
     ] {
-        assert_eq!(story.asks_when("a/1", false, Asker::AfterRequest), expected, "{name}");
+        assert_eq!(story.asks_when("a/1", false, Requester::AfterRequest), expected, "{name}");
     }
 }

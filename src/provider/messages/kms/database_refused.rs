@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::kms::{NewCredentials, Reply};
+use crate::kms::{NewCredentials, ServiceError};
 use crate::postgres::{Reason, Refusal, Statement, is_changed_by_saslprep, reason_of_driver};
 use crate::terraform::diagnostic::{Diagnostic, Path};
 use crate::text::shown;
@@ -29,7 +29,7 @@ pub(crate) fn refusal(
     attempt: Attempt<'_>,
     sent: &NewCredentials,
     message: &str,
-    reply: &Reply,
+    reply: &ServiceError,
     at: OffsetDateTime,
 ) -> Diagnostic {
     let told = |reason| Refusal::told(reason, &sent.host, sent.port, &sent.database, &sent.username, at);
@@ -46,7 +46,7 @@ pub(crate) fn refusal(
         }
         None => from_its_place(message, sent, &format!("`{}`", about.endpoint.name())),
     };
-    let answer = Reply { message: String::new(), ..reply.clone() };
+    let answer = ServiceError { message: String::new(), ..reply.clone() };
     let first = [
         sentence(&capitalized(&finding.headline)),
         sentence(&format!("The KMS said: {message}")),
@@ -78,7 +78,7 @@ pub(crate) fn refusal(
 fn everywhere(refusal: &Refusal, attempt: Attempt<'_>) -> Finding {
     Finding {
         headline: refusal.headline(),
-        argument: argument(refusal.blame(), attempt.password_argument),
+        argument: argument(refusal.argument(), attempt.password_argument),
         check: refusal.what_to_check(),
         statement: refusal.statement(),
         may_be_too_early: cured_by_this_run(&refusal.reason),

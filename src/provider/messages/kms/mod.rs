@@ -5,7 +5,8 @@ pub(crate) mod database_refused;
 use time::OffsetDateTime;
 
 use crate::kms::{
-    Client, Connection, Error, Failure, Foreign, Impatience, Issue, NewConnection, NewCredentials, Reply, Step,
+    Client, Connection, Error, Failure, GiveUpReason, Issue, NewConnection, NewCredentials, ServiceError, Step,
+    UnexpectedResponse,
 };
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 use crate::text::{hcl_string, shown};
@@ -38,7 +39,7 @@ impl Attempt<'_> {
         let (what, answer) = match error {
             // The words are in the first line already.
             Error::DatabaseRefused { step, message, reply } => {
-                let answer = Reply { message: String::new(), ..Reply::clone(reply) };
+                let answer = ServiceError { message: String::new(), ..ServiceError::clone(reply) };
                 (format!("the KMS could not {step}: {message}"), Some(answer.to_string()))
             }
             Error::Redirected { call, status, target } => (format!("{call} points to `{target}` ({status})"), None),
@@ -85,13 +86,13 @@ pub(crate) fn service(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
     }
     let (summary, next, path) = words(attempt, error);
     if let Error::LoginRefused { login, .. } | Error::NoProof { login, .. } = error {
-        let told_by = login.told_by(attempt.title);
-        if told_by != attempt.title {
+        let first_reporter = login.first_reporter(attempt.title);
+        if first_reporter != attempt.title {
             let detail = format!(
                 "{}: the {login} at `{}` failed. Why, and what to check, says the message of `{}`.",
                 attempt.could_not_be_done(),
                 login.host,
-                shown(told_by)
+                shown(first_reporter)
             );
             return Diagnostic::error(summary, detail).into();
         }
@@ -272,7 +273,7 @@ pub(crate) fn gone(title: &str, id: &str, client: &Client) -> Diagnostic {
     )
 }
 
-fn invalid(attempt: Attempt<'_>, issue: &Issue, reply: &Reply) -> Diagnostic {
+fn invalid(attempt: Attempt<'_>, issue: &Issue, reply: &ServiceError) -> Diagnostic {
     let names: Vec<&str> = issue.path.iter().map(String::as_str).filter(|part| *part != "credentials").collect();
     let path = names.first().and_then(|name| argument(name, attempt));
     let value = match (&path, names.join(".")) {
@@ -379,7 +380,7 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             );
             (TOO_MANY, next, None)
         }
-        Error::Unsent(Impatience::TooLong(_)) => say(
+        Error::Unsent(GiveUpReason::TooLong(_)) => say(
             TOO_MANY,
             "The pace is that of `max_requests_per_minute`, or of the KMS, which counts all requests from one address. Allow the \
              operation more time in the `timeouts` block, or run less at the same time.",
@@ -451,7 +452,7 @@ fn no_answer(failure: &Failure) -> &'static str {
     }
 }
 
-fn not_the_service(foreign: &Foreign) -> String {
+fn not_the_service(foreign: &UnexpectedResponse) -> String {
     format!(
         "What answers at `{}` is not the API that this provider speaks, so nothing is concluded from it; the state is left as it \
          is. Check `host` of the provider (or `KMS_HOST`): it is the address of the KMS without a path. For the cloud it is \

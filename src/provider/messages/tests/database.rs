@@ -51,7 +51,7 @@ pub(super) fn in_plan() -> Login<'static> {
         lowered_from: None,
         class: Class::Definite,
         moved: None,
-        told_by: None,
+        first_reporter: None,
     }
 }
 
@@ -60,7 +60,7 @@ fn in_apply() -> Login<'static> {
 }
 
 fn check(severity: Severity, about: &Refusal, login: &Login<'_>, expected: Expect) {
-    let login = Login { class: about.class(), moved: None, told_by: None, ..*login };
+    let login = Login { class: about.class(), moved: None, first_reporter: None, ..*login };
     expected.assert_eq(&shown(&refusal(severity, about, &login)));
 }
 

@@ -6,7 +6,7 @@ use super::shown;
 use crate::postgres::{Accepted, Address, Endpoint, Questions, Target, Tls};
 use crate::provider::config::validation::Mode;
 use crate::provider::login_check::NotChecked;
-use crate::provider::login_check::kms_location::Barred;
+use crate::provider::login_check::kms_location::NotAllowed;
 use crate::provider::messages;
 use crate::secret::Secret;
 use crate::terraform::diagnostic::Severity;
@@ -46,7 +46,7 @@ fn limits() {
     );
     check(
         Severity::Warning,
-        NotChecked::Patience,
+        NotChecked::Budget,
         None,
         expect![[r#"
             Warning: The credentials were not checked
@@ -78,7 +78,7 @@ fn limits() {
 fn places() {
     check(
         Severity::Warning,
-        NotChecked::Barred(Barred::Loopback),
+        NotChecked::NotAllowed(NotAllowed::Loopback),
         None,
         expect![[r#"
             Warning: The credentials were not checked
@@ -92,7 +92,7 @@ fn places() {
     );
     check(
         Severity::Warning,
-        NotChecked::Barred(Barred::Host),
+        NotChecked::NotAllowed(NotAllowed::Host),
         None,
         expect![[r#"
         Warning: The credentials were not checked
@@ -107,7 +107,7 @@ fn places() {
     let addresses = vec!["192.0.2.7".parse().unwrap(), "::1".parse().unwrap()];
     check(
         Severity::Warning,
-        NotChecked::Barred(Barred::Addresses(addresses)),
+        NotChecked::NotAllowed(NotAllowed::Addresses(addresses)),
         Some("bastion"),
         expect![[r#"
         Warning: The credentials were not checked

@@ -8,19 +8,19 @@ use super::service::{ATTEMPT, no_answer, reply};
 use super::values::credentials;
 use crate::kms::{BaseUrl, Client, Connection, Error, Failure, Login as KmsLogin, NewCredentials, Settings, Step};
 use crate::postgres::{
-    Accepted, Address, Class, Endpoint, Facts, OwnPassword, Questions, Reason, Refusal, Role as Rotated, Session,
-    Target, Tls,
+    Accepted, Address, CatalogRole as Rotated, Class, Endpoint, Facts, LoginSession, OwnPassword, Questions, Reason,
+    Refusal, Target, Tls,
 };
 use crate::provider::config::validation::Mode;
 use crate::provider::login_check::NotChecked;
-use crate::provider::login_check::kms_location::Barred;
+use crate::provider::login_check::kms_location::NotAllowed;
 use crate::provider::messages;
 use crate::provider::messages::kms::database_refused;
 use crate::provider::messages::kms::{Attempt, adopted, gone, name_exists, outcome, service, update};
 use crate::provider::messages::managed;
-use crate::provider::messages::managed::{Fate, Replacement};
+use crate::provider::messages::managed::{Replacement, RoleState};
 use crate::provider::messages::{Login, Moved, Wanted, drift, existing_connection};
-use crate::provider::resources::postgres_connection::managed::registry::Role;
+use crate::provider::resources::postgres_connection::managed::registry::ManagedRole;
 use crate::secret::Secret;
 use crate::terraform::diagnostic::{Diagnostic, Severity};
 use crate::terraform::move_state::MoveSource;
@@ -75,7 +75,7 @@ fn client() -> Client {
 }
 
 fn managed(value: &str) -> Vec<Diagnostic> {
-    let role = Role::new(value, 5432, value);
+    let role = ManagedRole::new(value, 5432, value);
     let replacement = |is_destroyed| Replacement {
         title: value,
         old: value,
@@ -83,7 +83,7 @@ fn managed(value: &str) -> Vec<Diagnostic> {
         password_argument: "password",
         is_destroyed,
     };
-    let fates = [Fate::Untouched, Fate::Changed("no".to_owned()), Fate::Unknown("no".to_owned())];
+    let fates = [RoleState::Untouched, RoleState::Changed("no".to_owned()), RoleState::Unknown("no".to_owned())];
     let mut found = vec![
         managed::own_password(value, value, &OwnPassword::Replication),
         managed::own_password(value, value, &OwnPassword::ReadOnly { standby: false }),
@@ -149,10 +149,10 @@ fn from_databases(value: &str) -> Vec<Diagnostic> {
         username: value.to_owned(),
         ..refused(reason, None)
     };
-    let login = |told_by| Login {
+    let login = |first_reporter| Login {
         connection: value,
         moved: Some(Moved { from: value.to_owned(), to: value.to_owned() }),
-        told_by,
+        first_reporter,
         ..in_plan()
     };
     let warned = Login { would_stop_the_apply: true, class: Class::Definite, ..login(None) };
@@ -174,11 +174,11 @@ fn from_databases(value: &str) -> Vec<Diagnostic> {
     };
     for why in [
         NotChecked::Attempts,
-        NotChecked::Patience,
+        NotChecked::Budget,
         NotChecked::Queue,
-        NotChecked::Barred(Barred::Loopback),
-        NotChecked::Barred(Barred::Host),
-        NotChecked::Barred(Barred::Addresses(Vec::new())),
+        NotChecked::NotAllowed(NotAllowed::Loopback),
+        NotChecked::NotAllowed(NotAllowed::Host),
+        NotChecked::NotAllowed(NotAllowed::Addresses(Vec::new())),
     ] {
         found.push(messages::not_checked(Severity::Warning, &why, value, &target, true));
     }
@@ -198,7 +198,7 @@ fn from_databases(value: &str) -> Vec<Diagnostic> {
         messages::certificate_expires(value, "2026-01-02", None),
         messages::privileges_not_checked(value, Some("other"), &[value.to_owned()], "no"),
     ]);
-    let session = Session {
+    let session = LoginSession {
         role: "kms_role".to_owned(),
         authorized_as: "kms_role".to_owned(),
         superuser: false,

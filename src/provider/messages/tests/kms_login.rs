@@ -5,7 +5,7 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 
 use super::service::{ATTEMPT, all, check, reply};
-use crate::kms::{Call, Error, LoginFailure, LoginMethod, Reply, ServerProblem, SourceError};
+use crate::kms::{Call, Error, LoginFailure, LoginMethod, ServerProblem, ServiceError, SourceError};
 use crate::provider::messages::kms::{Attempt, service};
 use crate::provider::messages::kms_auth::wait;
 
@@ -227,7 +227,7 @@ fn only_the_first_message_tells_it_all() {
 fn a_refusal_by_aws_reaches_us_as_a_failure_of_the_kms() {
     let reply = *reply(500, "InternalServerError", "Something went wrong");
     let call = Call { method: "POST", path: "/api/v1/auth/aws-auth/login".to_owned(), ..reply.call.clone() };
-    let reply = Reply { call, ..reply };
+    let reply = ServiceError { call, ..reply };
     check(
         &Error::Unavailable { reply: Box::new(reply) },
         expect![[r#"

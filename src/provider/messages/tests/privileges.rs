@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::shown;
-use crate::postgres::{Accepted, Attributes, Class, Endpoint, Facts, Role, Session};
+use crate::postgres::{Accepted, Attributes, CatalogRole, Class, Endpoint, Facts, LoginSession};
 use crate::provider::messages::{Login, missing_privileges, privileges_not_checked};
 use crate::terraform::diagnostic::Severity;
 
@@ -30,7 +30,7 @@ fn facts(attributes: Option<Attributes>) -> Facts {
         version: 170_010,
         database: "orders".to_owned(),
         database_is_public: true,
-        session: Session {
+        session: LoginSession {
             role: "kms_role".to_owned(),
             authorized_as: "kms_role".to_owned(),
             superuser: false,
@@ -41,7 +41,7 @@ fn facts(attributes: Option<Attributes>) -> Facts {
             read_only: false,
             password_commands_restricted: false,
         },
-        roles: vec![Role { name: "app".to_owned(), attributes }],
+        roles: vec![CatalogRole { name: "app".to_owned(), attributes }],
     }
 }
 
@@ -59,7 +59,7 @@ fn in_plan() -> Login<'static> {
         lowered_from: None,
         class: Class::Definite,
         moved: None,
-        told_by: None,
+        first_reporter: None,
     }
 }
 

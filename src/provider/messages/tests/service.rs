@@ -5,7 +5,10 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use super::shown;
-use crate::kms::{Call, Error, Failure, Foreign, Impatience, Oddity, Permission, ProxyFailure, ProxyProblem, Reply};
+use crate::kms::{
+    Call, Error, Failure, GiveUpReason, Mismatch, Permission, ProxyFailure, ProxyProblem, ServiceError,
+    UnexpectedResponse,
+};
 use crate::provider::messages::kms::{Attempt, service, update};
 use crate::terraform::diagnostic::Diagnostics;
 
@@ -17,8 +20,8 @@ fn call() -> Call {
     Call { method: "PATCH", host: "app.kms.hanzo.ai".to_owned(), path, attempt: 1 }
 }
 
-pub(super) fn reply(status: u16, name: &str, message: &str) -> Box<Reply> {
-    Box::new(Reply {
+pub(super) fn reply(status: u16, name: &str, message: &str) -> Box<ServiceError> {
+    Box::new(ServiceError {
         call: call(),
         status,
         request_id: Some("req-1".to_owned()),
@@ -27,12 +30,12 @@ pub(super) fn reply(status: u16, name: &str, message: &str) -> Box<Reply> {
     })
 }
 
-pub(super) fn page() -> Box<Foreign> {
-    foreign(200, Oddity::Status)
+pub(super) fn page() -> Box<UnexpectedResponse> {
+    foreign(200, Mismatch::Status)
 }
 
-fn foreign(status: u16, oddity: Oddity) -> Box<Foreign> {
-    Box::new(Foreign {
+fn foreign(status: u16, oddity: Mismatch) -> Box<UnexpectedResponse> {
+    Box::new(UnexpectedResponse {
         call: call(),
         status,
         oddity,
@@ -203,7 +206,7 @@ fn refusals_of_the_service() {
 #[test]
 fn a_turn_that_would_come_too_late() {
     check(
-        &Error::Unsent(Impatience::TooLong(Duration::from_secs(57))),
+        &Error::Unsent(GiveUpReason::TooLong(Duration::from_secs(57))),
         expect![[r#"
         Error: Too many requests to the KMS
         at the whole block
@@ -214,7 +217,7 @@ fn a_turn_that_would_come_too_late() {
     "#]],
     );
     check(
-        &Error::Unsent(Impatience::Stopped),
+        &Error::Unsent(GiveUpReason::Stopped),
         expect![[r#"
         Error: Interrupted
         at the whole block
@@ -288,7 +291,7 @@ fn troubles_of_the_service() {
         "#]],
     );
     check_update(
-        &Error::Gateway { foreign: foreign(502, Oddity::Status) },
+        &Error::Gateway { foreign: foreign(502, Mismatch::Status) },
         expect![[r#"
             Error: Something in front of the KMS failed
             at the whole block
@@ -313,7 +316,7 @@ fn troubles_of_the_service() {
         "#]],
     );
     check_update(
-        &Error::NotTheService { foreign: foreign(200, Oddity::Body("expected value at line 1".to_owned())) },
+        &Error::NotTheService { foreign: foreign(200, Mismatch::Body("expected value at line 1".to_owned())) },
         expect![[r#"
             Error: This is not the KMS
             at the whole block
@@ -326,7 +329,7 @@ fn troubles_of_the_service() {
         "#]],
     );
     check(
-        &Error::NotTheService { foreign: foreign(404, Oddity::Status) },
+        &Error::NotTheService { foreign: foreign(404, Mismatch::Status) },
         expect![[r#"
             Error: This is not the KMS
             at the whole block
@@ -397,7 +400,7 @@ fn an_update_says_so_only_when_it_may_have_taken_effect() {
         (no_answer(Failure::Cut, true), true),
         (no_answer(Failure::Dns, false), false),
         (Error::Cancelled, true),
-        (Error::Gateway { foreign: foreign(504, Oddity::Status) }, true),
+        (Error::Gateway { foreign: foreign(504, Mismatch::Status) }, true),
         (Error::Unavailable { reply: reply(500, "InternalServerError", "Something went wrong") }, true),
         (Error::Refused { reply: reply(400, "BadRequest", "no") }, false),
     ] {

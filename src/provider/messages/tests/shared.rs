@@ -14,7 +14,7 @@ fn check(severity: Severity, about: &Refusal, login: &Login<'_>, expected: Expec
 
 #[test]
 fn a_refusal_that_another_message_tells() {
-    let login = Login { told_by: Some("invoices-db"), ..in_plan() };
+    let login = Login { first_reporter: Some("invoices-db"), ..in_plan() };
     check(
         Severity::Error,
         &wrong_password(),

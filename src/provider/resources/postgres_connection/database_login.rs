@@ -8,7 +8,7 @@ use crate::postgres;
 use crate::provider::config::validation::Validation;
 use crate::provider::deadline;
 use crate::provider::deadline::{Ended, Limit};
-use crate::provider::login_check::{Asker, Judged};
+use crate::provider::login_check::{CheckedLogin, Requester};
 use crate::provider::session::Session;
 use crate::terraform::resource::Call;
 
@@ -77,7 +77,7 @@ impl Skipped {
 /// A login that was made, or whose outcome another login gave.
 pub(super) struct Login {
     pub(super) target: postgres::Target,
-    pub(super) judged: Judged,
+    pub(super) judged: CheckedLogin,
 }
 
 /// Logs in with the planned credentials, if there is a way to do so.
@@ -97,9 +97,9 @@ pub(super) async fn log_in(
     };
     let title = subject.planned.title();
     let (asker, limit) = match phase {
-        Phase::Plan => (Asker::Plan(title), None),
-        Phase::Apply(limit) => (Asker::Apply(title), Some(limit)),
-        Phase::AfterRequest(limit) => (Asker::AfterRequest, Some(limit)),
+        Phase::Plan => (Requester::Plan(title), None),
+        Phase::Apply(limit) => (Requester::Apply(title), Some(limit)),
+        Phase::AfterRequest(limit) => (Requester::AfterRequest, Some(limit)),
     };
     let judging = call.session().logins.judge(&target, validation.timeout, asker);
     let judged = deadline::bounded(call, limit, judging).await?;

@@ -10,7 +10,7 @@ use crate::terraform::resource::{Call, PlannedChange};
 use crate::terraform::value::Object;
 
 use super::credential_check;
-use super::credential_check::{Purpose, Standing, Subject};
+use super::credential_check::{CredentialState, Purpose, Subject};
 use super::model::{CREDENTIALS, Connection};
 use super::password;
 use super::password::Credentials;
@@ -42,9 +42,9 @@ pub(super) async fn decide(
     let title = subject.planned.title();
     let argument = subject.planned.password_argument(subject.config);
     let (drift, warning) = match credential_check::standing(call, subject).await? {
-        Standing::Good => (Drift::SendAgain, messages::drift::sent_again(title)),
-        Standing::Bad(reason) => (Drift::Keep, messages::drift::refused(title, argument, &[], &reason)),
-        Standing::Unknown(reason) => (Drift::Keep, messages::drift::not_checked(title, argument, &reason)),
+        CredentialState::Good => (Drift::SendAgain, messages::drift::sent_again(title)),
+        CredentialState::Bad(reason) => (Drift::Keep, messages::drift::refused(title, argument, &[], &reason)),
+        CredentialState::Unknown(reason) => (Drift::Keep, messages::drift::not_checked(title, argument, &reason)),
     };
     call.warn(warning);
     Ok(Some(drift))
@@ -83,7 +83,7 @@ pub(super) async fn leaves_alone(
     }
     let before = Connection::from_object(prior);
     let subject = Subject { prior: Some(&before), planned: &planned, config, purpose: Purpose::Credentials };
-    let Standing::Bad(reason) = credential_check::standing(call, subject).await? else { return Ok(false) };
+    let CredentialState::Bad(reason) = credential_check::standing(call, subject).await? else { return Ok(false) };
     let argument = planned.password_argument(config);
     call.warn(messages::drift::refused(planned.title(), argument, &differing, &reason));
     change.planned = kept;

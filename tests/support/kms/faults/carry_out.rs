@@ -96,7 +96,7 @@ impl Fault {
                 })
                 .await
             }
-            Self::Foreign => {
+            Self::UnexpectedResponse => {
                 with_body(done.await, |body| {
                     let right = serde_json::from_slice(&body).unwrap_or_default();
                     foreign(right).to_string().into()

@@ -19,7 +19,7 @@ use super::super::refusal::Refusal;
 use super::{Fault, Faults, Order, Storm};
 
 /// What a storm brings when nobody says.
-const USUAL_STORM: &str = "status=503 page=404 expired-token rate-limit=1 rate-limit-until=1 maintenance lost-before \
+const DEFAULT_STORM: &str = "status=503 page=404 expired-token rate-limit=1 rate-limit-until=1 maintenance lost-before \
                            status-after=500 lost-after cut gateway=502 delay=100ms stall=3s lagging garbage empty truncated wrong-types foreign";
 
 /// One line.
@@ -80,7 +80,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 impl Storm {
     /// One with everything that a client should survive.
     pub(crate) fn usual(percent: u8, seed: u64) -> Self {
-        Self::new(percent, seed, several(USUAL_STORM).unwrap_or_default())
+        Self::new(percent, seed, several(DEFAULT_STORM).unwrap_or_default())
     }
 }
 
@@ -124,7 +124,7 @@ impl FromStr for Fault {
             ("empty", None) => Self::Empty,
             ("truncated", None) => Self::Truncated,
             ("wrong-types", None) => Self::WrongTypes,
-            ("foreign", None) => Self::Foreign,
+            ("foreign", None) => Self::UnexpectedResponse,
             ("nested", None) => Self::Nested,
             ("endless", None) => Self::Endless,
             ("bomb", None) => Self::Bomb,
@@ -157,7 +157,7 @@ impl fmt::Display for Fault {
             Self::Empty => "empty",
             Self::Truncated => "truncated",
             Self::WrongTypes => "wrong-types",
-            Self::Foreign => "foreign",
+            Self::UnexpectedResponse => "foreign",
             Self::Nested => "nested",
             Self::Endless => "endless",
             Self::Bomb => "bomb",

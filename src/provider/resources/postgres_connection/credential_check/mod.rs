@@ -5,13 +5,13 @@ pub(crate) mod rotation_roles;
 
 use std::time::Duration;
 
-use super::managed::registry::Seen;
+use super::managed::registry::ManagedConnection;
 use crate::postgres;
 use crate::provider::config::validation;
 use crate::provider::config::validation::{Mode, Unreachable, Validation};
 use crate::provider::deadline::Ended;
-use crate::provider::login_check::kms_location::{Barred, Place};
-use crate::provider::login_check::{Judged, NotChecked, Verdict};
+use crate::provider::login_check::kms_location::{KmsLocation, NotAllowed};
+use crate::provider::login_check::{CheckedLogin, LoginOutcome, NotChecked};
 use crate::provider::messages;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -60,7 +60,7 @@ pub(super) async fn check_if_more_roles(
 }
 
 /// Whether configured credentials work, for who only wants to know.
-pub(super) enum Standing {
+pub(super) enum CredentialState {
     /// The server let the role in.
     Good,
     /// The server refused it, in these words.
@@ -73,22 +73,24 @@ pub(super) enum Standing {
 ///
 /// # Errors
 /// When the run was interrupted.
-pub(super) async fn standing(call: &Call<Session>, subject: Subject<'_>) -> Result<Standing, Diagnostics> {
+pub(super) async fn standing(call: &Call<Session>, subject: Subject<'_>) -> Result<CredentialState, Diagnostics> {
     let Some(validation) = call.session().validation.with(&subject.planned.validation) else {
-        return Ok(Standing::Unknown("a validation setting is not known yet".to_owned()));
+        return Ok(CredentialState::Unknown("a validation setting is not known yet".to_owned()));
     };
     let check = Check { call, subject, phase: Phase::Plan, validation };
     let judged = match check.log_in().await? {
         Ok(login) => login.judged,
-        Err(skipped) => return Ok(Standing::Unknown(skipped.words().to_owned())),
+        Err(skipped) => return Ok(CredentialState::Unknown(skipped.words().to_owned())),
     };
     let class = check.class(&judged.verdict);
     subject.note(&judged, class);
     Ok(match &judged.verdict {
-        Verdict::Accepted(_) => Standing::Good,
-        Verdict::Refused(refusal) if class == postgres::Class::Definite => Standing::Bad(refusal.headline()),
-        Verdict::Refused(refusal) => Standing::Unknown(refusal.headline()),
-        Verdict::NotChecked(why) => Standing::Unknown(messages::why_not_checked(why).to_owned()),
+        LoginOutcome::Accepted(_) => CredentialState::Good,
+        LoginOutcome::Refused(refusal) if class == postgres::Class::Definite => {
+            CredentialState::Bad(refusal.headline())
+        }
+        LoginOutcome::Refused(refusal) => CredentialState::Unknown(refusal.headline()),
+        LoginOutcome::NotChecked(why) => CredentialState::Unknown(messages::why_not_checked(why).to_owned()),
     })
 }
 
@@ -150,7 +152,7 @@ impl Check<'_> {
         self.subject.note(judged, self.class(&judged.verdict));
         self.predict(target, judged);
         match &judged.verdict {
-            Verdict::Accepted(accepted) => {
+            LoginOutcome::Accepted(accepted) => {
                 if self.phase == Phase::Plan || self.validation.mode == Mode::Apply {
                     self.warn_of_addresses(accepted);
                 }
@@ -160,23 +162,23 @@ impl Check<'_> {
                 let about = self.about(postgres::Class::Definite, false, None);
                 privileges::report(self.call, &self.validation, accepted, about, self.is_repeated(judged))
             }
-            Verdict::Refused(refusal) => self.refuse(refusal, judged),
-            Verdict::NotChecked(why) => self.not_checked(why, target, judged),
+            LoginOutcome::Refused(refusal) => self.refuse(refusal, judged),
+            LoginOutcome::NotChecked(why) => self.not_checked(why, target, judged),
         }
     }
 
     /// Whether the answer would be the same for the service.
-    fn class(&self, verdict: &Verdict) -> postgres::Class {
+    fn class(&self, verdict: &LoginOutcome) -> postgres::Class {
         match verdict {
-            Verdict::Refused(refusal) if self.trusts_more(refusal) => postgres::Class::Unreachable,
-            Verdict::Refused(refusal) => refusal.class(),
+            LoginOutcome::Refused(refusal) if self.trusts_more(refusal) => postgres::Class::Unreachable,
+            LoginOutcome::Refused(refusal) => refusal.class(),
             _ => postgres::Class::Unreachable,
         }
     }
 
     /// A service that somebody runs for themselves may trust more authorities than the public ones.
     fn trusts_more(&self, refusal: &postgres::Refusal) -> bool {
-        self.call.session().standpoint.place != Place::Cloud && refusal.is_unknown_to_the_public()
+        self.call.session().vantage_point.place != KmsLocation::Cloud && refusal.is_unknown_to_the_public()
     }
 
     /// What is shown; `None` for nothing.
@@ -204,11 +206,11 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn is_repeated(&self, judged: &Judged) -> bool {
-        self.phase != Phase::Plan && self.validation.mode != Mode::Apply && judged.is_told()
+    fn is_repeated(&self, judged: &CheckedLogin) -> bool {
+        self.phase != Phase::Plan && self.validation.mode != Mode::Apply && judged.is_reported()
     }
 
-    fn refuse(&self, refusal: &postgres::Refusal, judged: &Judged) -> Result<(), Diagnostics> {
+    fn refuse(&self, refusal: &postgres::Refusal, judged: &CheckedLogin) -> Result<(), Diagnostics> {
         let class = self.class(&judged.verdict);
         let Some(severity) = self.severity(class) else { return Ok(()) };
         let definite = class == postgres::Class::Definite;
@@ -218,7 +220,7 @@ impl Check<'_> {
             && (definite || self.validation.unreachable == Unreachable::Error);
         if severity == Severity::Error
             && definite
-            && refusal.blame() == postgres::Blame::Password
+            && refusal.argument() == postgres::Argument::Password
             && let Some(old) = self.destroyed_managed_connection()
         {
             let Subject { planned, config, .. } = self.subject;
@@ -232,8 +234,8 @@ impl Check<'_> {
             return Err(messages::managed::replacement_refused(&replacement, &messages::managed::why(refusal)).into());
         }
         let title = self.subject.planned.title();
-        let told_by = Some(judged.told_by(title)).filter(|told_by| *told_by != title);
-        let about = self.about(class, would_stop_the_apply, told_by);
+        let first_reporter = Some(judged.first_reporter(title)).filter(|first_reporter| *first_reporter != title);
+        let about = self.about(class, would_stop_the_apply, first_reporter);
         let mut diagnostic = messages::refusal(severity, refusal, &about);
         if self.subject.purpose == Purpose::Privileges {
             diagnostic.detail +=
@@ -243,7 +245,7 @@ impl Check<'_> {
     }
 
     /// A managed connection of the same role that this run has destroyed: the role has a password that nobody knows.
-    fn destroyed_managed_connection(&self) -> Option<Seen> {
+    fn destroyed_managed_connection(&self) -> Option<ManagedConnection> {
         self.call.session().managed.destroyed_with(&self.subject.planned.role()?)
     }
 
@@ -252,7 +254,7 @@ impl Check<'_> {
         &'b self,
         class: postgres::Class,
         would_stop_the_apply: bool,
-        told_by: Option<&'b str>,
+        first_reporter: Option<&'b str>,
     ) -> messages::Login<'b> {
         let Subject { prior, planned, config, .. } = self.subject;
         messages::Login {
@@ -268,7 +270,7 @@ impl Check<'_> {
             lowered_from: self.validation.lowered_from,
             class,
             moved: prior.and_then(|prior| moved(self.call, prior, planned)),
-            told_by,
+            first_reporter,
         }
     }
 
@@ -290,9 +292,14 @@ impl Check<'_> {
         privileges::not_checked(self.call, self.subject.planned, &self.validation, why);
     }
 
-    fn not_checked(&self, why: &NotChecked, target: &postgres::Target, judged: &Judged) -> Result<(), Diagnostics> {
+    fn not_checked(
+        &self,
+        why: &NotChecked,
+        target: &postgres::Target,
+        judged: &CheckedLogin,
+    ) -> Result<(), Diagnostics> {
         let severity = match why {
-            NotChecked::Barred(_) => Severity::Warning,
+            NotChecked::NotAllowed(_) => Severity::Warning,
             _ => match self.severity(postgres::Class::Unreachable) {
                 Some(severity) => severity,
                 None => return Ok(()),
@@ -300,7 +307,7 @@ impl Check<'_> {
         };
         let repeated = self.is_repeated(judged);
         let title = self.subject.planned.title();
-        let _first = judged.told_by(title);
+        let _first = judged.first_reporter(title);
         self.show(messages::not_checked(severity, why, title, target, self.phase == Phase::Plan), repeated)
     }
 
@@ -312,17 +319,17 @@ impl Check<'_> {
     }
 
     /// A service in the cloud refuses a host of which any address belongs to an internal network, dialled from here or not.
-    fn predict(&self, target: &postgres::Target, judged: &Judged) {
+    fn predict(&self, target: &postgres::Target, judged: &CheckedLogin) {
         if self.phase != Phase::Plan && self.validation.mode != Mode::Apply || self.subject.planned.has_gateway() {
             return;
         }
-        if let Verdict::NotChecked(NotChecked::Barred(Barred::Loopback)) = judged.verdict {
+        if let LoginOutcome::NotChecked(NotChecked::NotAllowed(NotAllowed::Loopback)) = judged.verdict {
             // Said already.
             return;
         }
         // What is dialled instead is no address of the host.
         let found = if target.address.is_none() { judged.addresses() } else { &[] };
-        if let Some(address) = self.call.session().standpoint.internal(&target.host, found.iter().copied()) {
+        if let Some(address) = self.call.session().vantage_point.internal(&target.host, found.iter().copied()) {
             self.call.warn(messages::internal_address(self.subject.planned.title(), &target.host, address));
         }
     }
@@ -340,12 +347,14 @@ impl Subject<'_> {
     }
 
     /// The one line per planned write of credentials: silence must mean success.
-    fn note(&self, judged: &Judged, class: postgres::Class) {
+    fn note(&self, judged: &CheckedLogin, class: postgres::Class) {
         let verdict = match (&judged.verdict, class) {
-            (Verdict::Accepted(_), _) => "accepted".to_owned(),
-            (Verdict::Refused(refusal), postgres::Class::Definite) => format!("refused: {}", refusal.headline()),
-            (Verdict::Refused(refusal), postgres::Class::Unreachable) => format!("unreachable: {}", refusal.headline()),
-            (Verdict::NotChecked(why), _) => format!("not checked: {}", messages::why_not_checked(why)),
+            (LoginOutcome::Accepted(_), _) => "accepted".to_owned(),
+            (LoginOutcome::Refused(refusal), postgres::Class::Definite) => format!("refused: {}", refusal.headline()),
+            (LoginOutcome::Refused(refusal), postgres::Class::Unreachable) => {
+                format!("unreachable: {}", refusal.headline())
+            }
+            (LoginOutcome::NotChecked(why), _) => format!("not checked: {}", messages::why_not_checked(why)),
         };
         self.write(&verdict, judged.took, judged.shared);
     }

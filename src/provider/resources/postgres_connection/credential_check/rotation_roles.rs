@@ -8,7 +8,7 @@ use crate::terraform::types::Type;
 use crate::terraform::value::Value;
 
 /// PostgreSQL cuts longer names off without a word.
-const LONGEST_NAME: usize = 63;
+const MAX_NAME_LENGTH: usize = 63;
 
 /// The roles whose passwords a connection is to change, as far as they are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,8 +105,8 @@ fn problem(element: &Value, is_repeated: bool) -> Option<String> {
     match name {
         _ if name.trim().is_empty() => Some("the name is empty".to_owned()),
         _ if name.contains('\0') => Some("the name contains a NUL character".to_owned()),
-        _ if length > LONGEST_NAME => {
-            Some(format!("the name has {length} bytes, and PostgreSQL knows names of up to {LONGEST_NAME}"))
+        _ if length > MAX_NAME_LENGTH => {
+            Some(format!("the name has {length} bytes, and PostgreSQL knows names of up to {MAX_NAME_LENGTH}"))
         }
         _ if name.starts_with("pg_") => Some("names that begin with `pg_` belong to PostgreSQL itself".to_owned()),
         "public" | "none" => Some(format!("`{name}` is no name of a role in SQL")),

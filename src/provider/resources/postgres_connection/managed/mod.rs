@@ -8,16 +8,16 @@ pub(crate) mod replacement;
 
 use std::time::Duration;
 
-use self::registry::{Role, Seen};
+use self::registry::{ManagedConnection, ManagedRole};
 use crate::kms::{Client, Connection as Remote, Error, NewConnection, Step};
 use crate::postgres;
 use crate::provider::config::validation::Mode;
 use crate::provider::connections::cache::THIS_WALK;
 use crate::provider::deadline;
 use crate::provider::deadline::Limit;
-use crate::provider::login_check::Verdict;
+use crate::provider::login_check::LoginOutcome;
 use crate::provider::messages;
-use crate::provider::messages::managed::Fate;
+use crate::provider::messages::managed::RoleState;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::{Call, PlannedChange};
@@ -131,7 +131,7 @@ pub(super) async fn check_handover(
 async fn sharing(
     call: &Call<Session>,
     planned: &Connection,
-    role: &Role,
+    role: &ManagedRole,
     known: &[&str],
 ) -> Result<Vec<Remote>, String> {
     if planned.project_id.is_unknown() {
@@ -150,10 +150,10 @@ async fn sharing(
 }
 
 /// The role of a connection that the service has, as this crate spells it.
-pub(crate) fn remote_role(connection: &Remote) -> Option<Role> {
+pub(crate) fn remote_role(connection: &Remote) -> Option<ManagedRole> {
     let credentials = &connection.credentials;
     let port = (1..=u16::MAX).find(|port| f64::from(*port) == credentials.port)?;
-    Some(Role::new(&credentials.host, port, &credentials.username))
+    Some(ManagedRole::new(&credentials.host, port, &credentials.username))
 }
 
 /// Whether a connection to be handed over at once has a free name: the service finds out only after it changed the role.
@@ -199,8 +199,8 @@ pub(super) async fn explain(
 }
 
 /// Finds out by a login of its own: outcomes from before the request say nothing about it.
-async fn fate(call: &Call<Session>, planned: &Connection, config: &Connection, limit: Limit) -> Fate {
-    let unknown = |reason: &str| Fate::Unknown(reason.to_owned());
+async fn fate(call: &Call<Session>, planned: &Connection, config: &Connection, limit: Limit) -> RoleState {
+    let unknown = |reason: &str| RoleState::Unknown(reason.to_owned());
     let Some(validation) = call.session().validation.with(&planned.validation) else {
         return unknown("a validation setting is not known.");
     };
@@ -211,32 +211,32 @@ async fn fate(call: &Call<Session>, planned: &Connection, config: &Connection, l
         credential_check::Subject { prior: None, planned, config, purpose: credential_check::Purpose::Credentials };
     let judged = match log_in(call, subject, &validation, credential_check::Phase::AfterRequest(limit)).await {
         Ok(Ok(login)) => login.judged,
-        Ok(Err(skipped)) => return Fate::Unknown(format!("{}.", skipped.words())),
-        Err(ended) => return Fate::Unknown(ended.reason()),
+        Ok(Err(skipped)) => return RoleState::Unknown(format!("{}.", skipped.words())),
+        Err(ended) => return RoleState::Unknown(ended.reason()),
     };
     match &judged.verdict {
-        Verdict::Accepted(_) => Fate::Untouched,
-        Verdict::Refused(refusal)
-            if refusal.blame() == postgres::Blame::Password && refusal.class() == postgres::Class::Definite =>
+        LoginOutcome::Accepted(_) => RoleState::Untouched,
+        LoginOutcome::Refused(refusal)
+            if refusal.argument() == postgres::Argument::Password && refusal.class() == postgres::Class::Definite =>
         {
-            Fate::Changed(refusal.server_said().unwrap_or_else(|| refusal.headline()))
+            RoleState::Changed(refusal.server_said().unwrap_or_else(|| refusal.headline()))
         }
-        Verdict::Refused(refusal) => Fate::Unknown(messages::managed::why(refusal)),
-        Verdict::NotChecked(why) => Fate::Unknown(format!("{}.", messages::why_not_checked(why))),
+        LoginOutcome::Refused(refusal) => RoleState::Unknown(messages::managed::why(refusal)),
+        LoginOutcome::NotChecked(why) => RoleState::Unknown(format!("{}.", messages::why_not_checked(why))),
     }
 }
 
 impl Connection {
     /// Which role of which server, once that is known.
-    pub(crate) fn role(&self) -> Option<Role> {
+    pub(crate) fn role(&self) -> Option<ManagedRole> {
         let port = u16::try_from(self.port.known()?.as_i64()?).ok()?;
-        Some(Role::new(self.host.known()?, port, self.username.known()?))
+        Some(ManagedRole::new(self.host.known()?, port, self.username.known()?))
     }
 
     /// What there is to remember of a managed connection.
-    pub(super) fn seen(&self) -> Option<Seen> {
+    pub(super) fn seen(&self) -> Option<ManagedConnection> {
         let seen = || {
-            Some(Seen {
+            Some(ManagedConnection {
                 id: self.id.known()?.clone(),
                 name: self.name.known()?.trim().to_owned(),
                 project: self.project_id.known().cloned(),

@@ -14,29 +14,29 @@ use crate::text::shown;
 #[derive(Default)]
 pub(crate) struct Managed {
     ids: Mutex<HashSet<String>>,
-    seen: Mutex<Vec<Seen>>,
+    seen: Mutex<Vec<ManagedConnection>>,
     planned: Mutex<HashSet<String>>,
     destroyed: Mutex<Vec<String>>,
 }
 
 /// One connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Seen {
+pub(crate) struct ManagedConnection {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) project: Option<String>,
-    pub(crate) role: Role,
+    pub(crate) role: ManagedRole,
 }
 
 /// A role of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Role {
+pub(crate) struct ManagedRole {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) name: String,
 }
 
-impl Role {
+impl ManagedRole {
     /// Spelled so that equal ones are the same: case matters in names of roles, and not in those of hosts.
     pub(crate) fn new(host: &str, port: u16, name: &str) -> Self {
         Self { host: host.trim().to_ascii_lowercase(), port, name: name.trim().to_owned() }
@@ -62,7 +62,7 @@ impl Managed {
     }
 
     /// Remembers a managed connection.
-    pub(crate) fn note(&self, seen: Seen) {
+    pub(crate) fn note(&self, seen: ManagedConnection) {
         let mut known = lock(&self.seen);
         if !known.contains(&seen) {
             known.push(seen);
@@ -76,10 +76,10 @@ impl Managed {
 
     /// The connection that a new one of this name replaces: one of the same scope that was not planned itself, as a tainted
     /// one is not. One that only uses the same role is another connection.
-    pub(crate) fn find(&self, name: Option<&str>, project: Option<&str>) -> Option<Seen> {
+    pub(crate) fn find(&self, name: Option<&str>, project: Option<&str>) -> Option<ManagedConnection> {
         let planned = lock(&self.planned);
         let known = lock(&self.seen);
-        let replaced = |seen: &&Seen| {
+        let replaced = |seen: &&ManagedConnection| {
             Some(seen.name.as_str()) == name && seen.project.as_deref() == project && !planned.contains(&seen.id)
         };
         known.iter().find(replaced).cloned()
@@ -96,7 +96,7 @@ impl Managed {
     }
 
     /// A connection of this role that this walk has destroyed.
-    pub(crate) fn destroyed_with(&self, role: &Role) -> Option<Seen> {
+    pub(crate) fn destroyed_with(&self, role: &ManagedRole) -> Option<ManagedConnection> {
         let destroyed = lock(&self.destroyed);
         lock(&self.seen).iter().find(|seen| seen.role == *role && destroyed.contains(&seen.id)).cloned()
     }
@@ -110,15 +110,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    fn seen(name: &str, project: Option<&str>, role: Role) -> Seen {
-        Seen { id: format!("id-of-{name}"), name: name.to_owned(), project: project.map(ToOwned::to_owned), role }
+    fn seen(name: &str, project: Option<&str>, role: ManagedRole) -> ManagedConnection {
+        ManagedConnection {
+            id: format!("id-of-{name}"),
+            name: name.to_owned(),
+            project: project.map(ToOwned::to_owned),
+            role,
+        }
     }
 
     #[test]
     fn finds_replaced_connection_by_name_and_scope_only() {
         let memory = Managed::default();
-        let role = Role::new("db.test", 5432, "app");
-        memory.note(seen("orders", None, Role::new("DB.test ", 5432, "app")));
+        let role = ManagedRole::new("db.test", 5432, "app");
+        memory.note(seen("orders", None, ManagedRole::new("DB.test ", 5432, "app")));
         memory.note(seen("orders", None, role.clone()));
         memory.note(seen("stock", Some("p"), role.clone()));
         assert_eq!(memory.seen.lock().unwrap().len(), 2);
@@ -136,11 +141,11 @@ mod tests {
     #[test]
     fn knows_which_roles_lost_their_connection() {
         let memory = Managed::default();
-        let role = Role::new("db.test", 5432, "app");
+        let role = ManagedRole::new("db.test", 5432, "app");
         memory.note(seen("orders", None, role.clone()));
         assert_eq!(memory.destroyed_with(&role), None);
         memory.note_destroyed("id-of-orders");
         assert_eq!(memory.destroyed_with(&role).map(|seen| seen.name).as_deref(), Some("orders"));
-        assert_eq!(memory.destroyed_with(&Role::new("db.test", 5432, "App")), None);
+        assert_eq!(memory.destroyed_with(&ManagedRole::new("db.test", 5432, "App")), None);
     }
 }

@@ -6,8 +6,8 @@
 
 use serde_json::Value as Json;
 
-use super::registry::Seen;
-use crate::provider::login_check::Verdict;
+use super::registry::ManagedConnection;
+use crate::provider::login_check::LoginOutcome;
 use crate::provider::messages;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
@@ -29,7 +29,7 @@ pub(in crate::provider::resources::postgres_connection) fn planned(
     change: &mut PlannedChange,
     prior: Option<&Connection>,
     planned: &Connection,
-) -> Option<Seen> {
+) -> Option<ManagedConnection> {
     if let Some(prior) = prior {
         let seen = prior.seen()?;
         call.session().managed.note_planned(&seen.id);
@@ -46,7 +46,7 @@ pub(in crate::provider::resources::postgres_connection) fn planned(
 }
 
 /// The managed connection that a create replaces, as its plan has found out.
-pub(in crate::provider::resources::postgres_connection) fn noted(private: &Private) -> Option<Seen> {
+pub(in crate::provider::resources::postgres_connection) fn noted(private: &Private) -> Option<ManagedConnection> {
     read(private, REPLACES)
 }
 
@@ -56,7 +56,7 @@ pub(in crate::provider::resources::postgres_connection) fn noted(private: &Priva
 /// For every other verdict. What is not known in a plan is judged in its apply.
 pub(in crate::provider::resources::postgres_connection) async fn judge(
     call: &Call<Session>,
-    replaced: &Seen,
+    replaced: &ManagedConnection,
     subject: Subject<'_>,
     phase: Phase,
 ) -> Result<(), Diagnostics> {
@@ -112,7 +112,7 @@ pub(in crate::provider::resources::postgres_connection) async fn configured_pass
         Err(skipped) => return does_not_work(&format!("No login was made: {}.", skipped.words())),
     };
     match &judged.verdict {
-        Verdict::Accepted(accepted) => {
+        LoginOutcome::Accepted(accepted) => {
             tracing::info!(
                 connection = planned.title(),
                 endpoint = %accepted.endpoint,
@@ -122,11 +122,13 @@ pub(in crate::provider::resources::postgres_connection) async fn configured_pass
             );
             Ok(Password::Works)
         }
-        Verdict::Refused(refusal) => does_not_work(&messages::managed::why(refusal)),
-        Verdict::NotChecked(why) => does_not_work(&format!("No login was made: {}.", messages::why_not_checked(why))),
+        LoginOutcome::Refused(refusal) => does_not_work(&messages::managed::why(refusal)),
+        LoginOutcome::NotChecked(why) => {
+            does_not_work(&format!("No login was made: {}.", messages::why_not_checked(why)))
+        }
     }
 }
 
-fn read(private: &Private, key: &str) -> Option<Seen> {
+fn read(private: &Private, key: &str) -> Option<ManagedConnection> {
     private.planned(key).cloned().and_then(|note: Json| serde_json::from_value(note).ok())
 }

@@ -17,17 +17,17 @@ use super::model::Connection;
 use crate::provider::timeouts;
 
 /// The service's limit for names.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME_LENGTH: usize = 64;
 
 /// The service accepts 256 characters, of which its database stores 255.
-const LONGEST_DESCRIPTION: usize = 255;
+const MAX_DESCRIPTION_LENGTH: usize = 255;
 
 /// A server reads a message with a password up to `PG_MAX_AUTH_TOKEN_LENGTH` (65535 bytes, `src/backend/libpq/auth.c`), the
 /// zero byte at its end included. The KMS has no limit of its own.
 const MAX_PASSWORD_LENGTH: usize = 65_534;
 
 /// PostgreSQL cuts longer names off without a word.
-const LONGEST_IDENTIFIER: usize = 63;
+const MAX_IDENTIFIER_LENGTH: usize = 63;
 
 /// Everything that is wrong with a configuration.
 pub(super) fn check(config: &Object) -> Diagnostics {
@@ -58,24 +58,24 @@ pub(super) fn check(config: &Object) -> Diagnostics {
 /// What is wrong with a name.
 pub(super) fn name_rule(name: &str) -> Option<String> {
     let good = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    let slug = name.len() <= LONGEST_NAME && name.split('-').all(good);
+    let slug = name.len() <= MAX_NAME_LENGTH && name.split('-').all(good);
     let problem = match name.chars().count() {
         _ if slug => return None,
         0 => "is empty".to_owned(),
-        length if length > LONGEST_NAME => format!("has {length} characters"),
+        length if length > MAX_NAME_LENGTH => format!("has {length} characters"),
         _ => "has other characters, or a hyphen too many".to_owned(),
     };
     Some(format!(
-        "A name has 1 to {LONGEST_NAME} characters: lower-case letters, digits, and single hyphens between them. This one \
+        "A name has 1 to {MAX_NAME_LENGTH} characters: lower-case letters, digits, and single hyphens between them. This one \
          {problem}. A good one is `orders-db`."
     ))
 }
 
 fn description_rule(description: &str) -> Option<String> {
     let length = description.trim().chars().count();
-    (length > LONGEST_DESCRIPTION).then(|| {
+    (length > MAX_DESCRIPTION_LENGTH).then(|| {
         format!(
-            "The KMS stores descriptions of up to {LONGEST_DESCRIPTION} characters; this one has {length}. Shorten it."
+            "The KMS stores descriptions of up to {MAX_DESCRIPTION_LENGTH} characters; this one has {length}. Shorten it."
         )
     })
 }
@@ -109,8 +109,8 @@ fn identifier_rule(text: &str, kind: &str, example: &str) -> Option<String> {
         "it contains a NUL character".to_owned()
     } else if text.contains("://") {
         "it is a URL, whose parts go into arguments of their own".to_owned()
-    } else if text.len() > LONGEST_IDENTIFIER {
-        format!("it has {} bytes, and PostgreSQL knows names of up to {LONGEST_IDENTIFIER}", text.len())
+    } else if text.len() > MAX_IDENTIFIER_LENGTH {
+        format!("it has {} bytes, and PostgreSQL knows names of up to {MAX_IDENTIFIER_LENGTH}", text.len())
     } else {
         return None;
     };

@@ -376,6 +376,9 @@ fn an_interrupt_ends_the_search_for_a_lost_create() {
     eventually("the look-up", looks_up);
     signal("INT", run.id());
     finish(run).says(&["Whether there is a connection of that name now is not known", "Nothing is created twice"]);
+    let requests = scene.kms.requests();
+    let look_ups = requests.iter().filter(|request| request.path.starts_with(&by_name)).count();
+    assert_eq!(look_ups, 1, "a longer search would have asked again");
 }
 
 #[test]
@@ -400,4 +403,7 @@ fn a_slow_name_check_ends_with_the_timeout_of_the_create() {
     apply.says(&["Timed out", "limit of 2 seconds"]);
     assert!(!apply.text.contains("import {") && !apply.words().contains("created twice"), "{}", apply.text);
     assert!(scene.bodies("POST", PATH).is_empty());
+    let requests = scene.kms.requests();
+    let came = requests.iter().any(|request| request.path == PATH && request.status == 200);
+    assert!(!came, "the operation ends before the list comes");
 }

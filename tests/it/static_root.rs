@@ -70,6 +70,12 @@ impl Root {
         for folder in WRITABLE {
             root.allow(folder, 0o777);
         }
+        let entered = root.run("exit 0");
+        assert!(
+            entered.code == Some(0),
+            "a root directory cannot be entered: neither `chroot` as root nor `unshare --map-root-user` works: {}",
+            entered.text.trim()
+        );
         root.run("terraform -chdir=/work init -no-color -input=false").expect(0);
         root
     }
@@ -114,7 +120,7 @@ impl Root {
         command.args(["/bin/sh", "-c", line]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         terraform::finish(child.unwrap_or_else(|error| {
-            panic!("a root directory cannot be entered: neither `chroot` as root nor `unshare --map-root-user` works: {error}")
+            panic!("`chroot` (as root) or `unshare` (as another user) cannot be started: {error}")
         }))
     }
 }

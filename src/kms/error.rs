@@ -233,11 +233,15 @@ impl Error {
             "too many clients",
             "remaining connection slots",
             "no more connections allowed",
-            "Max client connections reached",
+            "max client connections reached",
             "max clients reached",
+            "client connections exceeded",
+            "client connections to the proxy exceeded",
+            "too many active clients",
+            "too many tcp connections",
         ]
         .iter()
-        .any(|text| message.contains(text))
+        .any(|text| message.to_lowercase().contains(text))
     }
 
     /// What the service itself said, if it said something.

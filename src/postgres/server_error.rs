@@ -62,7 +62,9 @@ impl ServerError {
             "28000" if says("certificate authentication failed") => Reason::ClientCertificateNeeded,
             // A rule that asks for a client certificate, in a server that has nothing to check one with.
             "F0000" if says("client certificates") => Reason::ClientCertificateNeeded,
-            "28000" if says("not permitted to log in") => Reason::RoleMayNotLogIn,
+            "28000" if says("not permitted to log in") || says("does not have login privilege") => {
+                Reason::RoleMayNotLogIn
+            }
             "28000" if says("does not exist") => Reason::NoSuchRole,
             "28000" => reason_of_method(&text),
             "3D000" => Reason::NoSuchDatabase,
@@ -153,12 +155,12 @@ fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
     let says = |parts: &[&str]| parts.iter().any(|part| low.contains(part));
     if says(&["tenant or user not found", "tenant/user ", "(enotfound)", "(enoidentifier)", "no tenant identifier"]) {
         Some(Reason::NoSuchTenant)
-    } else if says(&["endpoint id is not specified", "missing cluster"])
-        || says(&["codeparamsroutingfailed"]) && !says(&["requires encryption"])
-    {
+    } else if says(&["endpoint id is not specified", "missing cluster"]) {
         Some(Reason::HostNotTold { encrypted })
     } else if says(&[
         "time quota",
+        "data quota",
+        "size quota",
         "transfer quota",
         "exceeded the quota",
         "endpoint is disabled",
@@ -202,6 +204,7 @@ fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
         Some(Reason::UnknownToProxy)
     } else if says(&[
         "connection throttled",
+        "connection attempt throttled",
         "too many login attempts",
         "too many authentication",
         "circuit breaker",
@@ -380,6 +383,12 @@ mod tests {
             ("08006", "odyssey: ce91d23e: route for 'a.x' is not found", Reason::NoPool),
             ("53300", "odyssey: c1: too many tcp connections", Reason::TooManyConnections(Scope::Pooler)),
             ("28000", "the account has expired", Reason::AccountExpired),
+            ("28000", "x does not have login privilege", Reason::RoleMayNotLogIn),
+            (
+                "08004",
+                "codeParamsRoutingFailed: invalid database param",
+                error("08004", "codeParamsRoutingFailed: invalid database param").other(),
+            ),
             ("XX000", "Circuit breaker open: Failed to retrieve database credentials", Reason::Throttled),
             ("28P01", "password authentication failed for user \"access token\"", Reason::PasswordRefused),
             ("XX000", "disk failed", error("XX000", "disk failed").other()),

@@ -191,6 +191,7 @@ impl Reason {
                 if *encrypted {
                     row(Definite, host, headline)
                         .check("The DNS name of the endpoint as `host` (Neon, CockroachDB): an IP address does not carry it.")
+                        .check("On CockroachDB the cluster can stand in `database` instead: `cluster.database`.")
                 } else {
                     row(Definite, SslEnabled, headline)
                         .check("Set `ssl_enabled = true`: this service (Neon) reads the name from the TLS handshake.")
@@ -279,6 +280,7 @@ impl Reason {
             }
             Self::UnsupportedAuthentication { method } => {
                 row(Definite, Username, format!("{server} lets role `{role}` in by {method} only, not by a password"))
+                    .check_if(method.contains("token"), "A role with a password of its own: a token is valid for minutes only.")
                     .check("A role that `pg_hba.conf` lets in with `scram-sha-256`.")
                     .check("The order of its lines: the first that fits decides.")
             }

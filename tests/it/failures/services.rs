@@ -170,8 +170,9 @@ fn managed_services() {
             error: The database refused the login, at host
             `127.0.0.1:PORT` picks the database by host name, and the connection did not carry one (08P01).
             The server said: 08P01 The endpoint ID is not specified. Either upgrade the client library for SNI support or pass the endpoint ID.
-            Check:
+            Check, likeliest first:
               - The DNS name of the endpoint as `host` (Neon, CockroachDB): an IP address does not carry it.
+              - On CockroachDB the cluster can stand in `database` instead: `cluster.database`.
         "#]],
     );
     rows.check();

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::kms::{NewCredentials, ServiceError};
-use crate::postgres::{Reason, Refusal, Statement, is_changed_by_saslprep, reason_of_driver};
+use crate::postgres::{Reason, Refusal, Statement, ascii_host, is_changed_by_saslprep, reason_of_driver};
 use crate::terraform::diagnostic::{Diagnostic, Path};
 use crate::text::shown;
 
@@ -32,7 +32,7 @@ pub(crate) fn refusal(
     reply: &ServiceError,
     at: OffsetDateTime,
 ) -> Diagnostic {
-    let told = |reason| Refusal::told(reason, &sent.host, sent.port, &sent.database, &sent.username, at);
+    let told = |reason| Refusal::told(reason, &ascii_host(&sent.host), sent.port, &sent.database, &sent.username, at);
     let reason = reason_of_driver(message, sent.ssl_enabled);
     let other = || Reason::OtherServerError { sqlstate: String::new(), message: message.to_owned() };
     let about = told(reason.clone().unwrap_or_else(other));

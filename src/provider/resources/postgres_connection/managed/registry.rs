@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::postgres::ascii_host;
+
 use crate::text::shown;
 
 /// The connections of the state that one walk has seen so far, and what became of them in it.
@@ -39,7 +41,7 @@ pub(crate) struct ManagedRole {
 impl ManagedRole {
     /// Spelled so that equal ones are the same: case matters in names of roles, and not in those of hosts.
     pub(crate) fn new(host: &str, port: u16, name: &str) -> Self {
-        Self { host: host.trim().to_ascii_lowercase(), port, name: name.trim().to_owned() }
+        Self { host: ascii_host(host.trim()).to_ascii_lowercase(), port, name: name.trim().to_owned() }
     }
 
     /// `host:port`, for messages.

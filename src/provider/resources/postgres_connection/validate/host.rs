@@ -1,5 +1,6 @@
 //! What may stand in `host`, and what people write there by mistake.
 
+use crate::postgres::ascii_host;
 use crate::secret::is_quotable;
 
 /// The sentence for a host that the KMS could not use; `None` for a good one.
@@ -47,7 +48,9 @@ pub(crate) fn rule(text: &str) -> Option<String> {
     {
         return Some(format!("The port goes into its own argument: write `host = \"{name}\"` and `port = {port}`."));
     }
-    let strange = host.chars().find(|c| !(c.is_alphanumeric() || ".-_".contains(*c)));
+    // International names are converted, as Node does it.
+    let name = ascii_host(host);
+    let strange = name.chars().find(|c| !(c.is_ascii_alphanumeric() || ".-_".contains(*c)));
     strange.map(|c| {
         format!(
             "`host` is a name or an IP address; it cannot contain `{}`. A good one is `db.example.com`.",

@@ -22,9 +22,10 @@ const MAX_NAME_LENGTH: usize = 64;
 /// The service accepts 256 characters, of which its database stores 255.
 const MAX_DESCRIPTION_LENGTH: usize = 255;
 
-/// A server reads a message with a password up to `PG_MAX_AUTH_TOKEN_LENGTH` (65535 bytes, `src/backend/libpq/auth.c`), the
-/// zero byte at its end included. The KMS has no limit of its own.
-const MAX_PASSWORD_LENGTH: usize = 65_534;
+/// A server that asks for the password itself reads a message of `PG_MAX_AUTH_TOKEN_LENGTH` (65535 bytes,
+/// `src/backend/libpq/auth.c`), which counts its length field and the zero byte at its end. (SCRAM never sends the password and
+/// has no such limit; nor has the KMS.)
+const MAX_PASSWORD_LENGTH: usize = 65_530;
 
 /// PostgreSQL cuts longer names off without a word.
 const MAX_IDENTIFIER_LENGTH: usize = 63;
@@ -123,7 +124,7 @@ fn password_rule(password: &str) -> Option<String> {
     } else if password.contains('\0') {
         "it contains a NUL character, which PostgreSQL cannot take"
     } else if password.trim().len() > MAX_PASSWORD_LENGTH {
-        "it is longer than 65534 bytes, the most that a PostgreSQL server reads"
+        "it is longer than 65530 bytes, the most that PostgreSQL reads when a login sends the password itself"
     } else {
         return None;
     };

@@ -51,6 +51,106 @@ fn managed_services() {
           - A role whose password the database itself keeps, let in by `scram-sha-256` in `pg_hba.conf`.
     "#]],
     );
+    row(
+        "neon_plain",
+        says("28000", "connection is insecure (try using `sslmode=require`)"),
+        expect![[r#"
+        error: The database refused the login, at ssl_enabled
+        `localhost:PORT` admits encrypted connections only (28000).
+        The server said: 28000 connection is insecure (try using `sslmode=require`)
+        Check:
+          - Set `ssl_enabled = true`.
+    "#]],
+    );
+    row(
+        "neon_quota",
+        says(
+            "XX000",
+            "Your account or project has exceeded the compute time quota. Upgrade your plan to increase limits.",
+        ),
+        expect![[r#"
+        warning: The credentials could not be checked from this machine, at host
+        The service at `localhost:PORT` has suspended this database (XX000).
+        The server said: XX000 Your account or project has exceeded the compute time quota. Upgrade your plan to increase limits.
+        Check, likeliest first:
+          - The server's message above: a quota of the account, or a disabled endpoint.
+          - The console of the service: raise the limit or enable the endpoint.
+    "#]],
+    );
+    row(
+        "rds_token",
+        says(
+            "28000",
+            "The IAM authentication failed for the role rds_token. Check the IAM token for this role and try again.",
+        ),
+        expect![[r#"
+        error: The database refused the login, at username
+        `localhost:PORT` lets role `rds_token` in by an IAM token only, not by a password (28000).
+        The server said: 28000 The IAM authentication failed for the role rds_token. Check the IAM token for this role and try again.
+        Check, likeliest first:
+          - A role with a password of its own: a token is valid for minutes only.
+          - A role that `pg_hba.conf` lets in with `scram-sha-256`.
+          - The order of its lines: the first that fits decides.
+    "#]],
+    );
+    row(
+        "supavisor_full",
+        says("XX000", "(EMAXCONNSESSION) max clients reached in session mode"),
+        expect![[r#"
+        warning: The credentials could not be checked from this machine, at host
+        The pooler at `localhost:PORT` has no connection left (XX000).
+        The server said: XX000 (EMAXCONNSESSION) max clients reached in session mode
+        Check, likeliest first:
+          - Try again, or raise the pooler's limits (`max_client_conn`).
+          - Whether the password is right is not known: the pooler did not come to that.
+    "#]],
+    );
+    row(
+        "pgcat",
+        says("58000", "No pool configured for database: \"postgres\", user: \"pgcat\""),
+        expect![[r#"
+        error: The database refused the login, at username
+        The pooler at `localhost:PORT` has no pool for role `pgcat` and database `postgres` (58000).
+        The server said: 58000 No pool configured for database: "postgres", user: "pgcat"
+        Check, likeliest first:
+          - The pooler's configuration: its pools (pgcat) or routes (Odyssey) name databases and roles.
+          - The names of role and database, which are case-sensitive.
+    "#]],
+    );
+    row(
+        "odyssey_route",
+        says("08006", "odyssey: c1: route for 'postgres.odyssey_route' is not found"),
+        expect![[r#"
+        error: The database refused the login, at username
+        The pooler at `localhost:PORT` has no pool for role `odyssey_route` and database `postgres` (08006).
+        The server said: 08006 odyssey: c1: route for 'postgres.odyssey_route' is not found
+        Check, likeliest first:
+          - The pooler's configuration: its pools (pgcat) or routes (Odyssey) name databases and roles.
+          - The names of role and database, which are case-sensitive.
+    "#]],
+    );
+    row(
+        "account",
+        says("28000", "the account has expired"),
+        expect![[r#"
+        error: The database refused the login, at username
+        The account of role `account` at `localhost:PORT` has expired or is locked (28000).
+        The server said: 28000 the account has expired
+        Check:
+          - The server's message above, and the account in the service's console or directory.
+    "#]],
+    );
+    row(
+        "azure_single",
+        says("28000", "Invalid Username specified. The Username should be in <username@hostname> format."),
+        expect![[r#"
+        error: The database refused the login, at username
+        `localhost:PORT` wants the server's name behind role `azure_single` (28000).
+        The server said: 28000 Invalid Username specified. The Username should be in <username@hostname> format.
+        Check:
+          - The form `role@server` (Azure Database for PostgreSQL, single server).
+    "#]],
+    );
     let unknown =
         "This RDS proxy has no credentials for the role rds_proxy. Check the credentials for this role and try again.";
     row(

@@ -159,3 +159,46 @@ impl Scopes {
 fn key(project: Option<&str>, name: &str) -> (Option<String>, String) {
     (project.map(ToOwned::to_owned), name.trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::kms::{BaseUrl, Deadline, Login, Settings};
+    use crate::secret::Secret;
+
+    /// A service that refuses the first request for two seconds, and has no connections.
+    async fn service(listener: TcpListener) {
+        let limited = r#"{"reqId":"r","statusCode":429,"message":"Rate limit exceeded","error":"RateLimitExceeded"}"#;
+        for (status, headers, body) in [("429 X", "retry-after: 2\r\n", limited)]
+            .into_iter()
+            .chain(std::iter::repeat(("200 OK", "", r#"{"appConnections":[]}"#)))
+        {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _request = stream.read(&mut [0; 4096]).await.unwrap();
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}connection: close\r\n\r\n");
+            stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn keeps_no_failure_of_a_caller_that_would_not_wait() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let serving = tokio::spawn(service(listener));
+        let login = Login::token(Secret::new("token"));
+        let client = Client::new(Settings::new(BaseUrl::parse(&base, false).unwrap(), login));
+        let soon = Instant::now() + Duration::from_millis(500);
+        let hasty = client.within(Deadline::new(soon, CancellationToken::new()));
+        let scopes = Scopes::default();
+        let error = scopes.list(&hasty, None, THIS_WALK).await.err().unwrap();
+        assert!(error.is_impatience(), "{error:?}");
+        let listing = scopes.list(&client, None, THIS_WALK).await;
+        assert!(listing.is_ok_and(|listing| listing.all().is_empty()));
+        serving.abort();
+    }
+}

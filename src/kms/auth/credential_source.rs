@@ -91,7 +91,7 @@ pub(super) async fn from_file(path: &Path) -> Result<Secret, SourceError> {
     one_token(&text).ok_or_else(|| SourceError::NotOneToken(path.to_owned()))
 }
 
-/// A token, which has no white space in it but a line break at its end. `Bearer` in front belongs to the header.
+/// Parses a token: no whitespace but a line break at its end. A `Bearer` prefix belongs to the header and is removed.
 fn one_token(text: &str) -> Option<Secret> {
     let text = text.trim();
     let token = match text.split_once(' ') {

@@ -1,4 +1,4 @@
-//! A small question to somebody who is not the KMS: a metadata server of this machine, or a service that vouches for it.
+//! Requests to servers other than the KMS: metadata services of this machine and token services that prove an identity.
 //! Short, bounded, never redirected, and without anything that belongs to the KMS.
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! The whole text of messages, as a person reads it. `UPDATE_EXPECT=1 cargo test --lib diagnose` writes it anew: read it
+//! The whole text of messages, as a person reads it. `UPDATE_EXPECT=1 cargo test --lib messages` writes it anew: read it
 //! then, first line first.
 
 use crate::terraform::diagnostic::{Diagnostic, Severity};

@@ -4,7 +4,7 @@ use std::env::args_os;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use terraform_provider_kms::plugin::{self, Mode, Program};
+use terraform_provider_kms::plugin::{self, LaunchMode, Program};
 use terraform_provider_kms::provider::{self, Kms};
 use terraform_provider_kms::terraform;
 use tokio_util::sync::CancellationToken;
@@ -37,8 +37,8 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        [] => serve(Mode::Plugin),
-        ["-debug" | "--debug"] => serve(Mode::Debug),
+        [] => serve(LaunchMode::Plugin),
+        ["-debug" | "--debug"] => serve(LaunchMode::Debug),
         ["-version" | "--version"] => print(&format!("{} {}\n", PROGRAM.name, PROGRAM.version)),
         ["-help" | "--help"] => print(&format!("{} {}\n\n{USAGE}", PROGRAM.name, PROGRAM.version)),
         _ => {
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(mode: Mode) -> ExitCode {
+fn serve(mode: LaunchMode) -> ExitCode {
     let stop = CancellationToken::new();
     match plugin::serve(&PROGRAM, terraform::server::service(Kms, stop.clone()), mode, stop) {
         Ok(()) => ExitCode::SUCCESS,

@@ -75,7 +75,7 @@ pub struct NewCredentials {
 /// What to change in a connection. The default changes nothing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Change {
+pub struct ConnectionUpdate {
     /// A new name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -117,7 +117,7 @@ impl<T> Patch<T> {
 /// A connection as the service shows it: with everything but the password.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Connection {
+pub struct AppConnection {
     /// A UUID.
     pub id: String,
     /// Unique among the connections of all apps in its scope.
@@ -142,13 +142,13 @@ pub struct Connection {
     #[serde(rename = "isPlatformManagedCredentials")]
     pub is_platform_managed: Option<bool>,
     /// Everything but the password.
-    pub credentials: Credentials,
+    pub credentials: StoredCredentials,
 }
 
 /// Credentials as the service shows them.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Credentials {
+pub struct StoredCredentials {
     /// A name or an address.
     pub host: String,
     /// Not checked by the service: may be 0, 70000 or 1.5.
@@ -169,13 +169,13 @@ pub struct Credentials {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct List {
     /// Those that could be read, in the order of the service.
-    pub connections: Vec<Connection>,
+    pub connections: Vec<AppConnection>,
     /// How many rows are left out: they could not be read, their id stands in several of them, or they are of another
     /// project than the one asked for.
     pub unreadable: usize,
 }
 
-impl Connection {
+impl AppConnection {
     fn is_in(&self, project: Option<&str>) -> bool {
         match (self.project_id.as_deref(), project) {
             (Some(found), Some(asked)) => found.eq_ignore_ascii_case(asked),
@@ -197,44 +197,44 @@ impl Client {
     /// Makes a connection. The service logs in to the database first, which can take twenty seconds.
     ///
     /// Never to be repeated blindly: see [`Error::may_have_run`].
-    pub async fn create(&self, new: &NewConnection) -> Result<Connection, Error> {
+    pub async fn create(&self, new: &NewConnection) -> Result<AppConnection, Error> {
         let request = Request::post(FAMILY).json(new).with_secret(Some(&new.credentials.password));
-        let asked = Asked::Name { name: &new.name, project: new.project_id.as_deref() };
+        let asked = AskedFor::Name { name: &new.name, project: new.project_id.as_deref() };
         asked.decode(&self.call(request).await?)
     }
 
     /// A connection by its id; none if, and only if, the service itself says that there is none.
-    pub async fn read(&self, id: &str) -> Result<Option<Connection>, Error> {
+    pub async fn read(&self, id: &str) -> Result<Option<AppConnection>, Error> {
         let id = parse_id(id)?;
-        Asked::Id(&id).found(&self.call(Request::get(with_id(&id))).await?)
+        AskedFor::Id(&id).found(&self.call(Request::get(with_id(&id))).await?)
     }
 
     /// A connection by its exact name in one project, or in none: the organisation's own.
     ///
     /// [`Error::OtherApp`] if the name belongs to a connection that is not PostgreSQL's.
-    pub async fn find_by_name(&self, name: &str, project: Option<&str>) -> Result<Option<Connection>, Error> {
+    pub async fn find_by_name(&self, name: &str, project: Option<&str>) -> Result<Option<AppConnection>, Error> {
         let name = name.trim();
         if matches!(name, "" | "." | "..") {
             return Ok(None); // no slug, and no path segment
         }
         let [family, app] = FAMILY;
         let request = Request::get([family, app, "connection-name", name]).in_project(project);
-        Asked::Name { name, project }.found(&self.call(request).await?)
+        AskedFor::Name { name, project }.found(&self.call(request).await?)
     }
 
     /// Changes a connection. With credentials in it the service logs in to the database first.
-    pub async fn update(&self, id: &str, change: &Change) -> Result<Connection, Error> {
+    pub async fn update(&self, id: &str, change: &ConnectionUpdate) -> Result<AppConnection, Error> {
         let id = parse_id(id)?;
         let password = change.credentials.as_ref().map(|credentials| &credentials.password);
         let request = Request::patch(with_id(&id)).json(change).with_secret(password);
-        Asked::Id(&id).decode(&self.call(request).await?)
+        AskedFor::Id(&id).decode(&self.call(request).await?)
     }
 
     /// Deletes a connection. The database is not touched.
     pub async fn delete(&self, id: &str) -> Result<Deleted, Error> {
         let id = parse_id(id)?;
         let answer = self.call(Request::delete(with_id(&id))).await?;
-        let asked = Asked::Id(&id);
+        let asked = AskedFor::Id(&id);
         if asked.is_missing(&answer)? {
             return Ok(Deleted::WasGone);
         }
@@ -254,30 +254,30 @@ impl Client {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct One {
-    app_connection: Connection,
+    app_connection: AppConnection,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Many {
-    app_connections: Vec<Row>,
+    app_connections: Vec<ListRow>,
 }
 
 /// A row that cannot be read must not hide the others.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Row {
-    Readable(Box<Connection>),
+enum ListRow {
+    Readable(Box<AppConnection>),
     Unreadable(IgnoredAny),
 }
 
 impl Many {
     fn of(self, project: Option<&str>) -> List {
         let rows = self.app_connections.len();
-        let mut by_id = HashMap::<String, Vec<Connection>>::new();
+        let mut by_id = HashMap::<String, Vec<AppConnection>>::new();
         let mut order = Vec::new();
         for row in self.app_connections {
-            if let Row::Readable(mut connection) = row
+            if let ListRow::Readable(mut connection) = row
                 && (project.is_none() || connection.is_in(project))
                 && let Ok(id) = parse_id(&connection.id)
             {
@@ -307,7 +307,7 @@ struct GoneConnection {
 /// What a request was about. A response about anything else is not the service's response: a cache that ignores the path, or
 /// a routing error, must not lead to the deletion of another connection.
 #[derive(Clone, Copy)]
-enum Asked<'a> {
+enum AskedFor<'a> {
     Id(&'a str),
     /// A version of the service that does not report projects has none: what it made is the organisation's.
     Name {
@@ -316,9 +316,9 @@ enum Asked<'a> {
     },
 }
 
-impl Asked<'_> {
+impl AskedFor<'_> {
     /// The connection; none if, and only if, the service itself says that there is none.
-    fn found(self, answer: &ApiResponse) -> Result<Option<Connection>, Error> {
+    fn found(self, answer: &ApiResponse) -> Result<Option<AppConnection>, Error> {
         match self.decode(answer) {
             Err(Error::NoSuchConnection { .. }) => Ok(None),
             decoded => decoded.map(Some),
@@ -343,7 +343,7 @@ impl Asked<'_> {
         }
     }
 
-    fn decode(self, answer: &ApiResponse) -> Result<Connection, Error> {
+    fn decode(self, answer: &ApiResponse) -> Result<AppConnection, Error> {
         self.is_missing(answer)?;
         let mut connection = answer.decode::<One>()?.app_connection;
         match self.check(&connection) {
@@ -356,7 +356,7 @@ impl Asked<'_> {
     }
 
     /// The id in its one spelling, or the difference.
-    fn check(self, connection: &Connection) -> Result<String, String> {
+    fn check(self, connection: &AppConnection) -> Result<String, String> {
         let id = self.check_id(&connection.id)?;
         let Self::Name { name, project } = self else { return Ok(id) };
         if !connection.name.trim().eq_ignore_ascii_case(name.trim()) {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{LoginMethod, ProxyFailure, SourceError};
+use super::{AuthMethod, ProxyFailure, SourceError};
 
 use super::GiveUpReason;
 
@@ -71,7 +71,7 @@ pub enum Error {
     #[error("the KMS could not {step} with these credentials: {message} ({reply})")]
     DatabaseRefused {
         /// What the service was doing.
-        step: Step,
+        step: DatabaseStep,
         /// What the database or its driver said.
         message: String,
         /// What the service said.
@@ -137,9 +137,9 @@ pub enum Error {
     #[error("{call} got no answer: {failure}")]
     NoAnswer {
         /// What was asked.
-        call: Box<Call>,
+        call: Box<RequestInfo>,
         /// Why.
-        failure: Failure,
+        failure: TransportFailure,
         /// Whether the request may have reached the service, and may have been run.
         sent: bool,
     },
@@ -147,7 +147,7 @@ pub enum Error {
     #[error("{call} was redirected to `{target}` ({status}); set `host` to the final address")]
     Redirected {
         /// What was asked.
-        call: Box<Call>,
+        call: Box<RequestInfo>,
         /// The status.
         status: u16,
         /// The host it points to, or its path on the same host.
@@ -227,7 +227,7 @@ impl Error {
     /// Whether the service did nothing because the database, or a pooler, had no connection left for its login. Only their
     /// words tell.
     pub fn is_crowded_database(&self) -> bool {
-        let Self::DatabaseRefused { step: Step::Login, message, .. } = self else { return false };
+        let Self::DatabaseRefused { step: DatabaseStep::Login, message, .. } = self else { return false };
         [
             "too many connections",
             "too many clients",
@@ -270,7 +270,7 @@ impl Error {
 #[derive(Debug)]
 pub struct LoginFailure {
     /// The way to log in.
-    pub method: LoginMethod,
+    pub method: AuthMethod,
     /// Where to: the host of the KMS.
     pub host: String,
     /// Who logs in how.
@@ -279,7 +279,7 @@ pub struct LoginFailure {
 }
 
 impl LoginFailure {
-    pub(crate) fn new(method: LoginMethod, described: String, host: String) -> Self {
+    pub(crate) fn new(method: AuthMethod, described: String, host: String) -> Self {
         Self { method, host, described, told: OnceLock::new() }
     }
 
@@ -297,7 +297,7 @@ impl fmt::Display for LoginFailure {
 
 /// Which request it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct RequestInfo {
     /// `GET`, `POST`, …
     pub method: &'static str,
     /// Host, and port where it is not the usual one.
@@ -308,7 +308,7 @@ pub struct Call {
     pub attempt: u32,
 }
 
-impl fmt::Display for Call {
+impl fmt::Display for RequestInfo {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "`{} {}` at `{}`", self.method, self.path, self.host)?;
         if self.attempt > 1 { write!(formatter, " (tried {} times)", self.attempt) } else { Ok(()) }
@@ -319,7 +319,7 @@ impl fmt::Display for Call {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceError {
     /// What was asked.
-    pub call: Call,
+    pub call: RequestInfo,
     /// The status.
     pub status: u16,
     /// The service's name of the request, to be given to whoever runs the service.
@@ -350,7 +350,7 @@ impl fmt::Display for ServiceError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnexpectedResponse {
     /// What was asked.
-    pub call: Call,
+    pub call: RequestInfo,
     /// The status.
     pub status: u16,
     /// What is strange about it.
@@ -403,7 +403,7 @@ impl fmt::Display for Mismatch {
 /// Why no answer came.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Failure {
+pub enum TransportFailure {
     /// Nobody listens there.
     #[error("the connection was refused")]
     ConnectRefused,
@@ -462,14 +462,14 @@ pub struct Permission {
 /// What the service was doing with the database when that refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Step {
+pub enum DatabaseStep {
     /// Logging in.
     Login,
     /// Giving the role a new password that only the platform knows.
     ChangePassword,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for DatabaseStep {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Login => "log in to the database",

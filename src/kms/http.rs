@@ -15,9 +15,9 @@ use reqwest::{
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use super::{Call, Error, Failure, ProxyError, ProxyProblem, Settings};
+use super::{Error, ProxyError, ProxyProblem, RequestInfo, Settings, TransportFailure};
 use crate::kms::proxy::Proxy;
-use crate::kms::rate_limit::Class;
+use crate::kms::rate_limit::RequestClass;
 use crate::kms::response::ApiResponse;
 use crate::redact::Redactor;
 use crate::secret::Secret;
@@ -89,8 +89,8 @@ impl Request {
     }
 
     /// By the contract logins count as writes.
-    pub(super) fn class(&self) -> Class {
-        if self.method == Method::GET { Class::Read } else { Class::Write }
+    pub(super) fn class(&self) -> RequestClass {
+        if self.method == Method::GET { RequestClass::Read } else { RequestClass::Write }
     }
 
     #[cfg(test)]
@@ -125,7 +125,7 @@ impl Http {
         let segments = ["api", "v1"].into_iter().chain(request.segments.iter().map(String::as_str));
         let url = self.settings.base.join(segments, request.project.as_deref().map(|id| ("projectId", id)));
         let (method, host) = (method_name(&request.method), self.host().to_owned());
-        let call = Call { method, host, path: url.path().to_owned(), attempt };
+        let call = RequestInfo { method, host, path: url.path().to_owned(), attempt };
         let own = self.settings.headers.iter().map(|header| &header.secret);
         let proxy = self.proxy()?;
         let password = proxy.and_then(Proxy::secret);
@@ -223,7 +223,12 @@ const MAX_RESPONSE_SIZE: usize = 1024 * 1024;
 /// Ten thousand connections with a certificate each.
 const MAX_LIST_SIZE: usize = 64 * 1024 * 1024;
 
-async fn read(mut response: Response, call: &Call, redactor: Redactor, longest: usize) -> Result<ApiResponse, Error> {
+async fn read(
+    mut response: Response,
+    call: &RequestInfo,
+    redactor: Redactor,
+    longest: usize,
+) -> Result<ApiResponse, Error> {
     let status = response.status().as_u16();
     let headers = std::mem::take(response.headers_mut());
     let mut body = Vec::new();
@@ -249,8 +254,8 @@ fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
 }
 
 /// Why no answer came, and whether the request may have arrived all the same.
-fn no_answer(call: &Call, error: &reqwest::Error, failure: Failure) -> Error {
-    let sent = !error.is_connect() && failure != Failure::NotProcessed;
+fn no_answer(call: &RequestInfo, error: &reqwest::Error, failure: TransportFailure) -> Error {
+    let sent = !error.is_connect() && failure != TransportFailure::NotProcessed;
     Error::NoAnswer { call: Box::new(call.clone()), failure, sent }
 }
 
@@ -259,7 +264,7 @@ pub(super) async fn failure_on_the_way(
     error: &reqwest::Error,
     redactor: &Redactor,
     way: Option<(&Proxy, &Url)>,
-) -> Failure {
+) -> TransportFailure {
     let failure = failure(error, redactor);
     let Some((proxy, url)) = way.filter(|_| error.is_connect()) else { return failure };
     // The HTTP client tells it only in words. Without a tunnel every connection is one to the proxy.
@@ -270,43 +275,45 @@ pub(super) async fn failure_on_the_way(
 }
 
 /// Never takes the text of the HTTP client's own errors: they hold URLs.
-fn failure(error: &reqwest::Error, redactor: &Redactor) -> Failure {
+fn failure(error: &reqwest::Error, redactor: &Redactor) -> TransportFailure {
     for cause in causes(error) {
         if let Some(error) = cause.downcast_ref::<io::Error>().filter(|error| os::is_out_of_files(error)) {
-            return Failure::Connect(os::reason(error));
+            return TransportFailure::Connect(os::reason(error));
         }
         if let Some(error) = cause.downcast_ref() {
             return match error {
-                rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => Failure::UnknownAuthority,
-                other => Failure::Tls(redactor.text(&other.to_string())),
+                rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
+                    TransportFailure::UnknownAuthority
+                }
+                other => TransportFailure::Tls(redactor.text(&other.to_string())),
             };
         }
     }
     if causes(error).filter_map(|cause| cause.downcast_ref()).any(is_not_processed) {
-        return Failure::NotProcessed;
+        return TransportFailure::NotProcessed;
     }
     if error.is_timeout() {
-        return Failure::Timeout;
+        return TransportFailure::Timeout;
     }
     if error.is_dns() {
-        return Failure::Dns;
+        return TransportFailure::Dns;
     }
     for cause in causes(error) {
         match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => return Failure::ConnectRefused,
+            Some(io::ErrorKind::ConnectionRefused) => return TransportFailure::ConnectRefused,
             Some(io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe) => {
-                return Failure::Reset;
+                return TransportFailure::Reset;
             }
             _ => {}
         }
         if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
-            return Failure::NotHttp;
+            return TransportFailure::NotHttp;
         }
     }
     if error.is_connect() {
-        return Failure::Connect(redactor.text(&root_cause(error)));
+        return TransportFailure::Connect(redactor.text(&root_cause(error)));
     }
-    Failure::Cut
+    TransportFailure::Cut
 }
 
 /// Whether HTTP/2 says that a request was not processed. The library gives the error of a GOAWAY only to the streams above
@@ -340,8 +347,8 @@ fn method_name(method: &Method) -> &'static str {
 }
 
 /// One line per exchange. Never a body, a header or a query.
-fn trace(call: &Call, result: &Result<ApiResponse, Error>, took: Duration) {
-    let Call { method, path, attempt, .. } = call;
+fn trace(call: &RequestInfo, result: &Result<ApiResponse, Error>, took: Duration) {
+    let RequestInfo { method, path, attempt, .. } = call;
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match result {
         Ok(answer) => {

@@ -23,13 +23,14 @@ mod settings;
 mod transport;
 
 pub use app_connection::{
-    Change, Connection, Credentials, Deleted, List, Method, NewConnection, NewCredentials, Patch,
+    AppConnection, ConnectionUpdate, Deleted, List, Method, NewConnection, NewCredentials, Patch, StoredCredentials,
 };
-pub use auth::{AZURE_METADATA, Aws, GOOGLE_METADATA, Login, LoginMethod, Proof, ServerProblem, SourceError};
+pub use auth::{AZURE_METADATA, AuthMethod, AuthRequest, Aws, GOOGLE_METADATA, Proof, ServerProblem, SourceError};
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use deadline::{Deadline, GiveUpReason};
 pub use error::{
-    Call, Error, Failure, Issue, LoginFailure, Mismatch, Permission, ServiceError, Step, UnexpectedResponse,
+    DatabaseStep, Error, Issue, LoginFailure, Mismatch, Permission, RequestInfo, ServiceError, TransportFailure,
+    UnexpectedResponse,
 };
 pub use proxy::{Proxies, ProxyError, ProxyFailure, ProxyProblem};
 pub use settings::{CaCertificates, CaCertificatesError, Header, HeaderError, Settings};

@@ -17,7 +17,7 @@ const SECRETS: [&str; 2] = ["hunter2", "hün\"te\\r/3"];
 const MAX_MESSAGE_LENGTH: usize = 100_000;
 
 fn answer(status: u16, headers: &[(&'static str, String)], body: Vec<u8>) -> ApiResponse {
-    let call = Call { method: "POST", host: "kms.test".to_owned(), path: "/api/v1/x".to_owned(), attempt: 1 };
+    let call = RequestInfo { method: "POST", host: "kms.test".to_owned(), path: "/api/v1/x".to_owned(), attempt: 1 };
     let headers: HeaderMap = headers
         .iter()
         .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?)))
@@ -34,7 +34,9 @@ fn is_harmless(answer: &ApiResponse) -> Result<(), TestCaseError> {
 fn shown(answer: &ApiResponse) -> Result<String, TestCaseError> {
     let _ = (answer.refuses_token(), answer.refuses_login(), answer.is_no_such_connection(), answer.status());
     let mut printed = vec![answer.reply().to_string()];
-    for error in [answer.decode::<Connection>().err(), answer.decode::<Vec<Connection>>().err()].into_iter().flatten() {
+    for error in
+        [answer.decode::<AppConnection>().err(), answer.decode::<Vec<AppConnection>>().err()].into_iter().flatten()
+    {
         let _ = (error.may_have_run(), error.is_crowded_database());
         prop_assert!(!format!("{error:?}").contains(SECRETS[0]), "{error:?}");
         printed.push(error.to_string());
@@ -107,7 +109,7 @@ proptest! {
     fn issues_of_both_dialects_are_read(issues in prop::collection::vec(an_issue(), 1..20)) {
         let message: Vec<&Value> = issues.iter().map(|(json, _)| json).collect();
         let body = json!({"reqId": "req-1", "statusCode": 422, "error": "ValidationFailure", "message": message});
-        let error = answer(422, &[], body.to_string().into_bytes()).decode::<Connection>().unwrap_err();
+        let error = answer(422, &[], body.to_string().into_bytes()).decode::<AppConnection>().unwrap_err();
         let Error::Invalid { issues: read, .. } = error else { panic!("{error:?}") };
         let mut expected: Vec<Issue> = Vec::new();
         for (_, issue) in issues {
@@ -124,7 +126,7 @@ proptest! {
         if !by_reset {
             headers.push(("retry-after", seconds.to_string()));
         }
-        let error = answer(429, &headers, b"{}".to_vec()).decode::<Connection>().unwrap_err();
+        let error = answer(429, &headers, b"{}".to_vec()).decode::<AppConnection>().unwrap_err();
         let Error::Limited { retry_after, .. } = error else { panic!("{error:?}") };
         prop_assert_eq!(retry_after.map(|wait| wait.as_secs()), Some(if by_reset { reset } else { seconds }));
     }
@@ -144,7 +146,7 @@ proptest! {
     ) {
         let mut body = written(&connection, nulls);
         body.as_object_mut().unwrap().extend(more);
-        let read = answer(200, &[], body.to_string().into_bytes()).decode::<Connection>();
+        let read = answer(200, &[], body.to_string().into_bytes()).decode::<AppConnection>();
         prop_assert_eq!(read.unwrap(), connection);
     }
 
@@ -157,7 +159,7 @@ proptest! {
         let fields = body.as_object_mut().unwrap();
         if missing { fields.remove(field); } else { fields.insert(field.to_owned(), json!([SECRETS[0]])); }
         let answer = answer(200, &[], body.to_string().into_bytes());
-        prop_assert!(answer.decode::<Connection>().is_err());
+        prop_assert!(answer.decode::<AppConnection>().is_err());
         is_harmless(&answer)?;
     }
 
@@ -282,7 +284,7 @@ fn an_issue() -> impl Strategy<Value = (Value, Issue)> {
     })
 }
 
-fn a_connection() -> impl Strategy<Value = Connection> {
+fn a_connection() -> impl Strategy<Value = AppConnection> {
     let maybe = || prop::option::of(".{0,20}");
     let texts = (".{0,20}", ".{0,20}", maybe(), maybe(), maybe(), maybe(), maybe(), maybe());
     let credentials = (".{0,20}", 0..70_000u32, ".{0,20}", ".{0,20}", any::<bool>(), any::<bool>(), maybe());
@@ -290,7 +292,7 @@ fn a_connection() -> impl Strategy<Value = Connection> {
         let (id, name, description, project_id, org_id, created_at, gateway_id, credentials_hash) = texts;
         let (host, port, database, username, ssl_enabled, ssl_reject_unauthorized, ssl_certificate) = credentials;
         let port = f64::from(port);
-        Connection {
+        AppConnection {
             id,
             name,
             description,
@@ -302,7 +304,7 @@ fn a_connection() -> impl Strategy<Value = Connection> {
             gateway_id,
             credentials_hash,
             is_platform_managed,
-            credentials: Credentials {
+            credentials: StoredCredentials {
                 host,
                 port,
                 database,
@@ -316,8 +318,8 @@ fn a_connection() -> impl Strategy<Value = Connection> {
 }
 
 /// A connection as the service writes it; what is not there as null, or not at all.
-fn written(connection: &Connection, nulls: bool) -> Value {
-    let Connection { credentials, .. } = connection;
+fn written(connection: &AppConnection, nulls: bool) -> Value {
+    let AppConnection { credentials, .. } = connection;
     let mut fields = json!({
         "id": connection.id, "name": connection.name, "app": connection.app, "method": connection.method,
         "description": connection.description, "projectId": connection.project_id, "orgId": connection.org_id,

@@ -25,7 +25,7 @@ const MARGIN: Duration = Duration::from_millis(100);
 
 /// Requests that are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(super) enum RequestClass {
     /// What only reads.
     Read,
     /// What changes something, and logins.
@@ -82,10 +82,10 @@ impl RateLimiter {
     }
 
     /// Waits for a request's turn. The turn is over when it is dropped.
-    pub(super) async fn turn(&self, class: Class, patience: &Deadline) -> Result<Permit<'_>, GiveUpReason> {
+    pub(super) async fn turn(&self, class: RequestClass, patience: &Deadline) -> Result<Permit<'_>, GiveUpReason> {
         let queue = match class {
-            Class::Read => &self.reads,
-            Class::Write => &self.writes,
+            RequestClass::Read => &self.reads,
+            RequestClass::Write => &self.writes,
         };
         loop {
             let news = queue.news.notified();

@@ -7,14 +7,14 @@ use reqwest::{Url, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Call, Error, Issue, Mismatch, Permission, ServiceError, Step, UnexpectedResponse};
+use super::{DatabaseStep, Error, Issue, Mismatch, Permission, RequestInfo, ServiceError, UnexpectedResponse};
 use crate::kms::http::header;
 use crate::kms::rate_limit::Allowance;
 use crate::redact::Redactor;
 
 /// A whole answer, or the beginning of one that is too long.
 pub(super) struct ApiResponse {
-    call: Call,
+    call: RequestInfo,
     status: u16,
     content_type: Option<String>,
     location: Option<String>,
@@ -39,7 +39,7 @@ struct ErrorBody {
 
 impl ApiResponse {
     pub(super) fn new(
-        call: Call,
+        call: RequestInfo,
         status: u16,
         headers: &HeaderMap,
         body: Vec<u8>,
@@ -185,11 +185,15 @@ impl ApiResponse {
             return Error::NameTaken { name: self.redactor.text(name), reply };
         }
         if let Some(text) = message.strip_prefix("Unable to validate connection: ") {
-            return Error::DatabaseRefused { step: Step::Login, message: self.redactor.text(text), reply };
+            return Error::DatabaseRefused { step: DatabaseStep::Login, message: self.redactor.text(text), reply };
         }
         if message.starts_with("ALTER USER ") || message == "Encountered an error transferring credentials to platform"
         {
-            return Error::DatabaseRefused { step: Step::ChangePassword, message: reply.message.clone(), reply };
+            return Error::DatabaseRefused {
+                step: DatabaseStep::ChangePassword,
+                message: reply.message.clone(),
+                reply,
+            };
         }
         if message.starts_with("Cannot delete App Connection with existing connections") {
             return Error::InUse { reply };

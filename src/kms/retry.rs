@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Error, Failure};
+use super::{Error, TransportFailure};
 use crate::kms::http::Request;
 use crate::kms::response::ApiResponse;
 
@@ -38,17 +38,22 @@ pub(super) fn retry_reason(
         }
         Err(Error::NoAnswer { failure, sent, .. }) if !sent || request.is_repeatable() => match failure {
             // It stays so until somebody changes something.
-            Failure::Tls(_) | Failure::UnknownAuthority | Failure::NotHttp => None,
-            Failure::Proxy(proxy) if !proxy.problem.is_passing() => None,
+            TransportFailure::Tls(_) | TransportFailure::UnknownAuthority | TransportFailure::NotHttp => None,
+            TransportFailure::Proxy(proxy) if !proxy.problem.is_passing() => None,
             // Another try may cost the caller all its time.
-            Failure::Timeout => Some(RetryReason { at_most: 1, ..retry_reason("the KMS did not answer in time") }),
+            TransportFailure::Timeout => {
+                Some(RetryReason { at_most: 1, ..retry_reason("the KMS did not answer in time") })
+            }
             // A wrong address most often, when nobody has answered there yet.
-            Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) | Failure::Proxy(_) => Some(RetryReason {
+            TransportFailure::Dns
+            | TransportFailure::ConnectRefused
+            | TransportFailure::Connect(_)
+            | TransportFailure::Proxy(_) => Some(RetryReason {
                 at_most: if is_known { u32::MAX } else { 2 },
                 ..retry_reason("the KMS cannot be reached")
             }),
-            Failure::NotProcessed => Some(retry_reason("the KMS did not process the request")),
-            Failure::Reset | Failure::Cut => Some(retry_reason("the connection to the KMS broke")),
+            TransportFailure::NotProcessed => Some(retry_reason("the KMS did not process the request")),
+            TransportFailure::Reset | TransportFailure::Cut => Some(retry_reason("the connection to the KMS broke")),
         },
         _ => None,
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderName, HeaderValue};
 
-use super::{BaseUrl, Login, Proxies};
+use super::{AuthRequest, BaseUrl, Proxies};
 use crate::secret::Secret;
 
 /// What a client is made from.
@@ -13,7 +13,7 @@ pub struct Settings {
     /// Where the KMS is.
     pub base: BaseUrl,
     /// How to log in.
-    pub login: Login,
+    pub login: AuthRequest,
     /// The sub-organisation to log in to.
     pub organization_slug: Option<String>,
     /// Sent with every request, the login included.
@@ -39,7 +39,7 @@ pub struct Settings {
 impl Settings {
     /// The defaults: 60 seconds for a request, because the service may log in to a database twice, ten seconds each, before
     /// it answers; and five repetitions, which take about 15 seconds, as a service does that restarts.
-    pub fn new(base: BaseUrl, login: Login) -> Self {
+    pub fn new(base: BaseUrl, login: AuthRequest) -> Self {
         Self {
             base,
             login,

@@ -24,14 +24,14 @@ const OUTAGE: Duration = Duration::from_secs(30);
 /// The way to the service for one caller.
 #[derive(Clone)]
 pub(super) struct Transport {
-    line: Arc<Shared>,
+    line: Arc<SharedState>,
     patience: Deadline,
     /// Whether a write of this caller is on its way, or ended without a proof that it was not run.
     has_written: Arc<AtomicBool>,
 }
 
 /// What all callers share.
-struct Shared {
+struct SharedState {
     http: Http,
     pace: RateLimiter,
     pauses: ExponentialBuilder,
@@ -48,7 +48,7 @@ impl Transport {
             .with_max_delay(MAX_BACKOFF)
             .with_max_times(settings.max_retries as usize)
             .with_jitter();
-        let line = Shared {
+        let line = SharedState {
             pace: RateLimiter::new(settings.max_requests_per_minute),
             http: Http::new(settings),
             pauses,
@@ -134,7 +134,7 @@ fn gave_up(last: Option<Result<ApiResponse, Error>>, impatience: GiveUpReason) -
     }
 }
 
-impl Shared {
+impl SharedState {
     fn is_there(&self) {
         self.is_known.store(true, Ordering::Relaxed);
         *self.gave_up.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -18,7 +18,7 @@ const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca
 const HANDSHAKE_VERSION: u32 = 1;
 
 /// Where we listen, in the words of the handshake.
-pub(super) struct Address {
+pub(super) struct ListenAddress {
     /// `unix` or `tcp`.
     pub(super) network: &'static str,
     /// The path of the socket, or `127.0.0.1:port`. Free of `|` and control characters.
@@ -52,16 +52,16 @@ pub(super) fn compare_versions(program: &Program) {
 /// multiplexing; leaving it out says that there is none.
 pub(super) fn announce(
     program: &Program,
-    address: &Address,
+    address: &ListenAddress,
     certificate: Option<&CertificateDer<'_>>,
 ) -> Result<(), Error> {
     let certificate = certificate.map(|der| STANDARD_NO_PAD.encode(der)).unwrap_or_default();
-    let Address { network, place } = address;
+    let ListenAddress { network, place } = address;
     print(&format!("{HANDSHAKE_VERSION}|{}|{network}|{place}|grpc|{certificate}\n", program.protocol))
 }
 
 /// Prints how to make a host use this process. `Test` makes the host leave it alive at the end of a session.
-pub(super) fn announce_debug(program: &Program, address: &Address) -> Result<(), Error> {
+pub(super) fn announce_debug(program: &Program, address: &ListenAddress) -> Result<(), Error> {
     let reattach = serde_json::json!({
         program.address: {
             "Protocol": "grpc",

@@ -16,7 +16,7 @@ mod system {
 
     use crate::env;
     use crate::plugin::Error;
-    use crate::plugin::handshake::Address;
+    use crate::plugin::handshake::ListenAddress;
     use crate::plugin::stale_sockets;
 
     pub(in crate::plugin) type Stream = UnixStream;
@@ -31,7 +31,7 @@ mod system {
     ///
     /// Deliberately absent: `PLUGIN_UNIX_SOCKET_GROUP`, which would open the socket to a group of users.
     pub(in crate::plugin) struct Listener {
-        pub(in crate::plugin) address: Address,
+        pub(in crate::plugin) address: ListenAddress,
         socket: UnixListener,
         directory: TempDir,
     }
@@ -77,7 +77,7 @@ mod system {
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the host could not read this path"))?
             .to_owned();
         let socket = UnixListener::bind(&path)?;
-        Ok(Listener { address: Address { network: "unix", place }, socket, directory })
+        Ok(Listener { address: ListenAddress { network: "unix", place }, socket, directory })
     }
 }
 
@@ -90,13 +90,13 @@ mod system {
 
     use crate::env;
     use crate::plugin::Error;
-    use crate::plugin::handshake::Address;
+    use crate::plugin::handshake::ListenAddress;
 
     pub(in crate::plugin) type Stream = TcpStream;
 
     /// A port of the loopback interface. Every user of the machine reaches it: what protects it is TLS.
     pub(in crate::plugin) struct Listener {
-        pub(in crate::plugin) address: Address,
+        pub(in crate::plugin) address: ListenAddress,
         socket: tokio::net::TcpListener,
     }
 
@@ -131,7 +131,7 @@ mod system {
         }
         let socket = outcome?;
         socket.set_nonblocking(true)?;
-        let address = Address { network: "tcp", place: socket.local_addr()?.to_string() };
+        let address = ListenAddress { network: "tcp", place: socket.local_addr()?.to_string() };
         Ok(Listener { address, socket: tokio::net::TcpListener::from_std(socket)? })
     }
 }

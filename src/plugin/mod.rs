@@ -63,7 +63,7 @@ pub struct Program {
 
 /// Who started the program and decides when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum LaunchMode {
     /// A plugin host: one session, encrypted, ends when the host says so or is gone.
     Plugin,
     /// A person with a debugger: any number of sessions, in plain text, until Ctrl-C.
@@ -87,7 +87,7 @@ pub enum Error {
     Certificate(#[from] rcgen::Error),
     /// The certificate could not be put to use.
     #[error("cannot prepare the encrypted connection with the host: {0}")]
-    Tls(#[from] rustls::Error),
+    ServerTls(#[from] rustls::Error),
     /// No socket: the directory is full, not writable, or its path is too long.
     #[error("cannot listen for the host on {place}: {source}; {advice}")]
     Listen {
@@ -114,7 +114,7 @@ pub enum Error {
 /// `stop` is cancelled when the process is asked to terminate: the calls of `service` must end soon after that.
 ///
 /// Standard output belongs to the handshake from here on. When this returns, the socket is gone.
-pub fn serve<S>(program: &Program, service: S, mode: Mode, stop: CancellationToken) -> Result<(), Error>
+pub fn serve<S>(program: &Program, service: S, mode: LaunchMode, stop: CancellationToken) -> Result<(), Error>
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
         + NamedService
@@ -125,11 +125,11 @@ where
     S::Future: Send + 'static,
 {
     let client_certificate = match mode {
-        Mode::Plugin => {
+        LaunchMode::Plugin => {
             shutdown::forbid_core_dumps();
             handshake::accept_invitation()?
         }
-        Mode::Debug => None,
+        LaunchMode::Debug => None,
     };
     panic_hook::report_panics(program.name);
     log::install();
@@ -150,16 +150,16 @@ where
 async fn run(
     program: &Program,
     service: Routes,
-    mode: Mode,
+    mode: LaunchMode,
     client_certificate: Option<rustls::pki_types::CertificateDer<'static>>,
     over: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let listener = Listener::bind()?;
-    let tls = client_certificate.map(mtls::Tls::new).transpose()?;
+    let tls = client_certificate.map(mtls::ServerTls::new).transpose()?;
     let certificate = tls.as_ref().map(|tls| &tls.certificate);
     match mode {
-        Mode::Plugin => handshake::announce(program, &listener.address, certificate)?,
-        Mode::Debug => handshake::announce_debug(program, &listener.address)?,
+        LaunchMode::Plugin => handshake::announce(program, &listener.address, certificate)?,
+        LaunchMode::Debug => handshake::announce_debug(program, &listener.address)?,
     }
     tracing::debug!(version = program.version, encrypted = tls.is_some(), ?mode, "ready for the host");
     handshake::compare_versions(program);

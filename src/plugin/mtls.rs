@@ -22,13 +22,13 @@ use super::Error;
 use crate::crypto::crypto_provider;
 
 /// Our side of the connection.
-pub(super) struct Tls {
+pub(super) struct ServerTls {
     /// What the host must be told, so that it recognises us.
     pub(super) certificate: CertificateDer<'static>,
     pub(super) acceptor: TlsAcceptor,
 }
 
-impl Tls {
+impl ServerTls {
     /// Makes a certificate for this process and accepts only the holder of the key of `client`.
     pub(super) fn new(client: CertificateDer<'static>) -> Result<Self, Error> {
         let provider = crypto_provider();

@@ -15,7 +15,7 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Mode;
+use super::LaunchMode;
 use crate::plugin::proto::health::health_check_response::ServingStatus;
 use crate::plugin::proto::health::health_server::{Health, HealthServer};
 use crate::plugin::proto::health::{HealthCheckRequest, HealthCheckResponse};
@@ -27,8 +27,8 @@ use crate::plugin::proto::host::{ConnInfo, Empty, StdioData};
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Adds them to what is served. The host's call to shut down cancels `end`, which also ends the open streams.
-pub(super) fn add(service: Routes, mode: Mode, end: &CancellationToken) -> Routes {
-    let session = Session { mode, end: end.clone() };
+pub(super) fn add(service: Routes, mode: LaunchMode, end: &CancellationToken) -> Routes {
+    let session = HostSession { mode, end: end.clone() };
     service
         .add_service(GrpcControllerServer::new(session.clone()))
         .add_service(GrpcStdioServer::new(session.clone()))
@@ -72,12 +72,12 @@ where
 }
 
 #[derive(Clone)]
-struct Session {
-    mode: Mode,
+struct HostSession {
+    mode: LaunchMode,
     end: CancellationToken,
 }
 
-impl Session {
+impl HostSession {
     /// `answers`, and then open until the end.
     fn until_end<T: Send + 'static>(
         &self,
@@ -88,10 +88,10 @@ impl Session {
 }
 
 #[tonic::async_trait]
-impl GrpcController for Session {
+impl GrpcController for HostSession {
     /// Answers, then the process ends. A debugged process stays for the next session.
     async fn shutdown(&self, _: Request<Empty>) -> Result<Response<Empty>, Status> {
-        if self.mode == Mode::Plugin {
+        if self.mode == LaunchMode::Plugin {
             self.end.cancel();
         }
         Ok(Response::new(Empty {}))
@@ -99,7 +99,7 @@ impl GrpcController for Session {
 }
 
 #[tonic::async_trait]
-impl GrpcStdio for Session {
+impl GrpcStdio for HostSession {
     type StreamStdioStream = Answers<StdioData>;
 
     /// Open and silent: we print nothing, and hosts take the end of this stream for the end of the plugin.
@@ -109,7 +109,7 @@ impl GrpcStdio for Session {
 }
 
 #[tonic::async_trait]
-impl GrpcBroker for Session {
+impl GrpcBroker for HostSession {
     type StartStreamStream = Answers<ConnInfo>;
 
     /// Open for as long as the host keeps it open; what it says is ignored.
@@ -122,7 +122,7 @@ impl GrpcBroker for Session {
 }
 
 #[tonic::async_trait]
-impl Health for Session {
+impl Health for HostSession {
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         match status(&request) {
             ServingStatus::Serving => Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() })),

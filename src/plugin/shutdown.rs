@@ -22,7 +22,7 @@ mod system {
 
     use tokio_util::sync::CancellationToken;
 
-    use crate::plugin::Mode;
+    use crate::plugin::LaunchMode;
 
     /// How often to look whether the host is still there.
     const PARENT_POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ mod system {
     /// Takes over the signals at once; the future ends when the process shall. SIGTERM cancels `stop`, and after that the
     /// process lives until `answered` ends.
     pub(in crate::plugin) fn watch(
-        mode: Mode,
+        mode: LaunchMode,
         stop: CancellationToken,
         answered: impl Future<Output = ()>,
     ) -> io::Result<impl Future<Output = ()>> {
@@ -43,13 +43,13 @@ mod system {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
-        if mode == Mode::Plugin {
+        if mode == LaunchMode::Plugin {
             // The default action stays away for good, also when nobody listens.
             drop(signal(SignalKind::quit())?);
         }
         Ok(async move {
             match mode {
-                Mode::Plugin => {
+                LaunchMode::Plugin => {
                     let terminated = async {
                         terminate.recv().await;
                         tracing::info!("stopping what runs: asked to terminate");
@@ -61,7 +61,7 @@ mod system {
                         () = loss_of(parent) => tracing::debug!("ends: the host is gone"),
                     }
                 }
-                Mode::Debug => tokio::select! {
+                LaunchMode::Debug => tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
                     _ = hangup.recv() => {}
@@ -89,21 +89,21 @@ mod system {
 
     use tokio_util::sync::CancellationToken;
 
-    use crate::plugin::Mode;
+    use crate::plugin::LaunchMode;
 
     /// There are none to forbid.
     pub(in crate::plugin) fn forbid_core_dumps() {}
 
     /// Takes over Ctrl-C at once; the future ends when the process shall. The loss of the parent is not noticed here.
     pub(in crate::plugin) fn watch(
-        mode: Mode,
+        mode: LaunchMode,
         _stop: CancellationToken,
         _answered: impl Future<Output = ()>,
     ) -> io::Result<impl Future<Output = ()>> {
         let mut interrupt = ctrl_c()?;
         Ok(async move {
             while interrupt.recv().await.is_some() {
-                if mode == Mode::Debug {
+                if mode == LaunchMode::Debug {
                     break;
                 }
             }

@@ -57,7 +57,14 @@ impl<S> Guard<S> {
     pub(super) fn new(stream: S, safe: bool) -> Self {
         Self {
             stream,
-            scan: Scan { safe, phase: Phase::First, pending: Vec::new(), total: 0, asked: false, judging: false },
+            scan: Scan {
+                safe,
+                phase: ProtocolPhase::First,
+                pending: Vec::new(),
+                total: 0,
+                asked: false,
+                judging: false,
+            },
         }
     }
 
@@ -123,7 +130,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 /// What the scan knows between two reads.
 struct Scan {
     safe: bool,
-    phase: Phase,
+    phase: ProtocolPhase,
     /// The message that is not complete yet.
     pending: Vec<u8>,
     total: usize,
@@ -132,7 +139,7 @@ struct Scan {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum ProtocolPhase {
     /// Nothing complete has come.
     First,
     /// Within the login.
@@ -149,27 +156,29 @@ impl Scan {
         if self.total > MAX_BYTES {
             return Err(Violation::TooMuch);
         }
-        if self.phase == Phase::Ready {
+        if self.phase == ProtocolPhase::Ready {
             return Ok(());
         }
         self.pending.extend_from_slice(bytes);
         loop {
             match next_message(&self.pending) {
                 Next::Incomplete => return Ok(()),
-                Next::Foreign if self.phase == Phase::First => {
+                Next::Foreign if self.phase == ProtocolPhase::First => {
                     return Err(Violation::NotPostgres(std::mem::take(&mut self.pending)));
                 }
                 Next::Foreign => return Err(Violation::TooMuch),
                 Next::Message { tag, body, length } => {
-                    if self.phase == Phase::First {
-                        self.phase = Phase::Login;
+                    if self.phase == ProtocolPhase::First {
+                        self.phase = ProtocolPhase::Login;
                     }
                     match tag {
-                        b'R' if self.phase == Phase::Login && self.authentication(&body)? => self.phase = Phase::In,
+                        b'R' if self.phase == ProtocolPhase::Login && self.authentication(&body)? => {
+                            self.phase = ProtocolPhase::In
+                        }
                         b'E' if !is_readable(&body) => return Err(Violation::Unreadable(body)),
                         b'E' => self.judging = false,
-                        b'Z' if self.phase == Phase::In => {
-                            self.phase = Phase::Ready;
+                        b'Z' if self.phase == ProtocolPhase::In => {
+                            self.phase = ProtocolPhase::Ready;
                             self.pending = Vec::new();
                             return Ok(());
                         }

@@ -62,9 +62,9 @@ pub async fn login(target: &Target, timeout: Duration) -> Result<Accepted, Refus
 ///
 /// # Errors
 /// The name leads nowhere.
-pub async fn resolve(target: &Target, timeout: Duration) -> Result<Resolved, Refusal> {
+pub async fn resolve(target: &Target, timeout: Duration) -> Result<ResolvedHost, Refusal> {
     let target = target.trimmed();
-    let mut attempt = Attempt {
+    let mut attempt = DialAttempt {
         endpoint: Endpoint {
             host: target.host.clone(),
             port: target.port,
@@ -80,19 +80,19 @@ pub async fn resolve(target: &Target, timeout: Duration) -> Result<Resolved, Ref
         at: OffsetDateTime::now_utc(),
     };
     match attempt.resolve(&target).await {
-        Ok(addresses) => Ok(Resolved { target, addresses, attempt }),
+        Ok(addresses) => Ok(ResolvedHost { target, addresses, attempt }),
         Err(failure) => Err(attempt.refusal(&target, failure)),
     }
 }
 
 /// A login that knows where it goes, and has not gone there yet. Its time is running.
-pub struct Resolved {
+pub struct ResolvedHost {
     target: Target,
     addresses: Vec<SocketAddr>,
-    attempt: Attempt,
+    attempt: DialAttempt,
 }
 
-impl Resolved {
+impl ResolvedHost {
     /// Where the name leads, in the order in which the addresses are tried.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -120,7 +120,7 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// One attempt, and what it has found out so far.
-struct Attempt {
+struct DialAttempt {
     endpoint: Endpoint,
     passed_over: Vec<(SocketAddr, String)>,
     /// Whether the other side has said anything.
@@ -132,7 +132,7 @@ struct Attempt {
     at: OffsetDateTime,
 }
 
-impl Attempt {
+impl DialAttempt {
     fn refusal(&mut self, target: &Target, failure: Failure) -> Refusal {
         Refusal {
             reason: failure.reason,

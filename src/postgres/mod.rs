@@ -37,13 +37,13 @@ mod words;
 
 pub use crate::postgres::address::{ascii_host, is_internal, is_loopback, is_private};
 pub use crate::postgres::driver::reason_of_driver;
-pub use crate::postgres::login::{Accepted, Resolved, login, resolve};
+pub use crate::postgres::login::{Accepted, ResolvedHost, login, resolve};
 pub use crate::postgres::network::{Network, NotANetwork};
 pub use crate::postgres::privileges::{
-    Attributes, CatalogRole, Facts, LoginSession, Membership, Obstacle, OwnPassword, Questions, Rotation, Unanswered,
-    without_facts,
+    CatalogRole, Facts, LoginSession, Membership, Obstacle, OwnPassword, Questions, RoleAttributes, RotationCheck,
+    Unanswered, without_facts,
 };
-pub use crate::postgres::reason::{Argument, Class, Insecure, Reason, Scope, Stage};
+pub use crate::postgres::reason::{Argument, Certainty, Insecure, Reason, Scope, Stage};
 pub use crate::postgres::refusal::{Endpoint, Refusal};
 pub use crate::postgres::saslprep::is_changed_by_saslprep;
 pub use crate::postgres::server_error::ServerError;

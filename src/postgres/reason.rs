@@ -7,9 +7,9 @@ use super::CertificateProblem;
 
 /// Whether the answer depends on where one stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub enum Certainty {
     /// The server itself said no, or is none: the service will not get in either.
-    Definite,
+    Conclusive,
     /// This machine could not find out; the service may.
     Unreachable,
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::{Address, Argument, Class, Reason, ServerError, Stage, Statement, Target, Trust};
+use super::{Address, Argument, Certainty, Reason, ServerError, Stage, Statement, Target, Trust};
 use crate::postgres::address::written_host;
 use crate::text::shown;
 
@@ -70,7 +70,7 @@ impl Refusal {
     }
 
     /// Whether the answer would be the same from anywhere.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> Certainty {
         self.reason.row(self).class
     }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::kms;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
-use crate::terraform::resource::Call;
+use crate::terraform::resource::RpcContext;
 
 use crate::provider::session::Session;
 
@@ -36,7 +36,7 @@ impl Limit {
 ///
 /// # Errors
 /// When the provider has no client.
-pub(crate) fn client(call: &Call<Session>, limit: Limit) -> Result<kms::Client, Diagnostics> {
+pub(crate) fn client(call: &RpcContext<Session>, limit: Limit) -> Result<kms::Client, Diagnostics> {
     Ok(call.session().client()?.within(kms::Deadline::new(limit.end, call.stop_signal())))
 }
 
@@ -83,7 +83,7 @@ impl From<Ended> for Diagnostics {
 /// # Errors
 /// When the run or the time of the operation ended first; the work is not begun after that.
 pub(crate) async fn bounded<T>(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     limit: Option<Limit>,
     work: impl Future<Output = T>,
 ) -> Result<T, Ended> {
@@ -102,7 +102,7 @@ pub(crate) async fn bounded<T>(
 
 /// [`bounded`], with the diagnostics for a user.
 pub(crate) async fn reading<T>(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     limit: Limit,
     work: impl Future<Output = T>,
 ) -> Result<T, Diagnostics> {
@@ -110,7 +110,7 @@ pub(crate) async fn reading<T>(
 }
 
 /// Looks up what became of a request. Ends soon after an interrupt, with `None`: the next run finds the object, too.
-pub(crate) async fn looking<T>(call: &Call<Session>, work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn looking<T>(call: &RpcContext<Session>, work: impl Future<Output = T>) -> Option<T> {
     let stopped = async {
         call.stopped().await;
         tokio::time::sleep(LOOK_GRACE).await;
@@ -127,7 +127,7 @@ pub(crate) async fn looking<T>(call: &Call<Session>, work: impl Future<Output = 
 /// # Errors
 /// Only when the run was interrupted, or the operation reached its limit, before the request was sent.
 pub(crate) async fn writing<T>(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     limit: Limit,
     client: &kms::Client,
     request: impl Future<Output = Result<T, kms::Error>>,
@@ -162,7 +162,7 @@ const CROWDED: Duration = Duration::from_secs(2);
 /// # Errors
 /// Only when the run was interrupted before anything was sent.
 pub(crate) async fn writing_twice_if_crowded<T, F>(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     limit: Limit,
     client: &kms::Client,
     request: impl Fn() -> F,

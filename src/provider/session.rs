@@ -4,7 +4,7 @@ use crate::kms;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 
 use crate::provider::config::validation::Defaults;
-use crate::provider::config::{NoClient, Resolved};
+use crate::provider::config::{NoClient, ResolvedConfig};
 use crate::provider::connections::cache::Scopes;
 use crate::provider::fingerprint::Fingerprints;
 use crate::provider::login_check::Logins;
@@ -24,7 +24,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(resolved: Resolved, core_version: &str) -> Self {
+    pub(crate) fn new(resolved: ResolvedConfig, core_version: &str) -> Self {
         let client = resolved.client.map(|mut settings| {
             settings.user_agent = format!("{} Terraform/{core_version}", settings.user_agent);
             kms::Client::new(settings)

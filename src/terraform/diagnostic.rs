@@ -116,11 +116,11 @@ impl IntoIterator for Diagnostics {
 
 /// The position of a value in an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Path(Vec<Step>);
+pub struct Path(Vec<PathStep>);
 
 /// One step of a [`Path`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Step {
+pub enum PathStep {
     /// To an attribute or block of an object.
     Attribute(String),
     /// To an element of a map.
@@ -138,27 +138,27 @@ impl Path {
     /// Returns the path of an attribute or block below this one.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Self {
-        self.step(Step::Attribute(name.to_owned()))
+        self.step(PathStep::Attribute(name.to_owned()))
     }
 
     /// Returns the path of a map element below this one.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        self.step(Step::Key(key.to_owned()))
+        self.step(PathStep::Key(key.to_owned()))
     }
 
     /// Returns the path of a list element below this one.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
-        self.step(Step::Index(i64::try_from(index).unwrap_or(i64::MAX)))
+        self.step(PathStep::Index(i64::try_from(index).unwrap_or(i64::MAX)))
     }
 
     /// Returns the steps from the root.
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[PathStep] {
         &self.0
     }
 
-    fn step(&self, step: Step) -> Self {
+    fn step(&self, step: PathStep) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);
         Self(steps)
@@ -175,10 +175,10 @@ impl fmt::Display for Path {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, step) in self.0.iter().enumerate() {
             match step {
-                Step::Attribute(name) if position == 0 => write!(formatter, "{name}")?,
-                Step::Attribute(name) => write!(formatter, ".{name}")?,
-                Step::Key(key) => write!(formatter, "[{key:?}]")?,
-                Step::Index(index) => write!(formatter, "[{index}]")?,
+                PathStep::Attribute(name) if position == 0 => write!(formatter, "{name}")?,
+                PathStep::Attribute(name) => write!(formatter, ".{name}")?,
+                PathStep::Key(key) => write!(formatter, "[{key:?}]")?,
+                PathStep::Index(index) => write!(formatter, "[{index}]")?,
             }
         }
         Ok(())

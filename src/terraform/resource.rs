@@ -41,12 +41,17 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
     }
 
     /// Adjusts the plan that follows from the schema, and rejects what cannot succeed.
-    async fn plan(&self, _call: &Call<S>, _change: &mut PlannedChange) -> Result<(), Diagnostics> {
+    async fn plan(&self, _call: &RpcContext<S>, _change: &mut PlannedChange) -> Result<(), Diagnostics> {
         Ok(())
     }
 
     /// Warns about the consequences of destroying the object, or rejects it.
-    async fn plan_destroy(&self, _call: &Call<S>, _state: &Object, _private: &Private) -> Result<(), Diagnostics> {
+    async fn plan_destroy(
+        &self,
+        _call: &RpcContext<S>,
+        _state: &Object,
+        _private: &Private,
+    ) -> Result<(), Diagnostics> {
         Ok(())
     }
 
@@ -55,19 +60,24 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
     /// # Errors
     /// Only while no object exists: a core taints every object that is returned with an error. A later failure is a
     /// warning.
-    async fn create(&self, call: &Call<S>, change: &mut Change) -> Result<Object, Diagnostics>;
+    async fn create(&self, call: &RpcContext<S>, change: &mut AppliedChange) -> Result<Object, Diagnostics>;
 
     /// Reads the object; `None` when the service itself reports that it does not exist.
-    async fn read(&self, call: &Call<S>, state: &Object, private: &Private) -> Result<Option<Object>, Diagnostics>;
+    async fn read(
+        &self,
+        call: &RpcContext<S>,
+        state: &Object,
+        private: &Private,
+    ) -> Result<Option<Object>, Diagnostics>;
 
     /// Updates the object and returns it in the form that the service reports.
     ///
     /// # Errors
     /// Only while nothing has changed: the core then keeps the prior state and private data.
-    async fn update(&self, call: &Call<S>, change: &mut Change) -> Result<Object, Diagnostics>;
+    async fn update(&self, call: &RpcContext<S>, change: &mut AppliedChange) -> Result<Object, Diagnostics>;
 
     /// Deletes the object. An object that does not exist counts as deleted.
-    async fn delete(&self, call: &Call<S>, state: &Object, private: &Private) -> Result<(), Diagnostics>;
+    async fn delete(&self, call: &RpcContext<S>, state: &Object, private: &Private) -> Result<(), Diagnostics>;
 
     /// Returns the schema of the identity, if the resource has one.
     fn identity(&self) -> Option<IdentitySchema> {
@@ -75,7 +85,7 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
     }
 
     /// Finds the object to import. The core reads the complete object afterwards.
-    async fn import(&self, _call: &Call<S>, _target: ImportTarget<'_>) -> Result<Object, Diagnostics> {
+    async fn import(&self, _call: &RpcContext<S>, _target: ImportTarget<'_>) -> Result<Object, Diagnostics> {
         Err(Diagnostic::error(
             "Import is not supported",
             format!("Objects of type `{}` cannot be imported. Nothing was changed.", self.name()),
@@ -114,7 +124,7 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
     }
 
     /// Returns the objects that a `list` block selects, each as [`Resource::read`] would return it.
-    async fn list(&self, _call: &Call<S>, _config: &Object) -> Result<Vec<Listed>, Diagnostics> {
+    async fn list(&self, _call: &RpcContext<S>, _config: &Object) -> Result<Vec<Listed>, Diagnostics> {
         Ok(Vec::new())
     }
 }
@@ -151,7 +161,7 @@ pub struct PlannedChange {
 }
 
 /// A planned change to apply.
-pub struct Change {
+pub struct AppliedChange {
     /// The state before; empty for an object to be created.
     pub prior: Object,
     /// The configuration, which holds the write-only values.
@@ -163,14 +173,14 @@ pub struct Change {
 }
 
 /// The surroundings of one call: the session, what the core supports, and how the call is told to end.
-pub struct Call<S> {
+pub struct RpcContext<S> {
     session: Arc<S>,
     stop: CancellationToken,
     write_only_allowed: bool,
     warnings: Mutex<Diagnostics>,
 }
 
-impl<S> Call<S> {
+impl<S> RpcContext<S> {
     pub(super) fn new(session: Arc<S>, stop: CancellationToken, write_only_allowed: bool) -> Self {
         Self { session, stop, write_only_allowed, warnings: Mutex::default() }
     }

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use terraform_provider_kms::postgres::{
-    Address, Certificates, Class, Fault, Link, Reason, Refusal, Stage, Target, Tls, login,
+    Address, Certainty, Certificates, Fault, Link, Reason, Refusal, Stage, Target, Tls, login,
 };
 use terraform_provider_kms::secret::Secret;
 
@@ -131,7 +131,7 @@ async fn every_shape_has_its_verdict() {
                     assert!(text.contains(fact), "{name}: no {fact} in\n{text}");
                 }
             }
-            assert_eq!(problem.fault.is_definite(), refusal.class() == Class::Definite, "{name}");
+            assert_eq!(problem.fault.is_conclusive(), refusal.class() == Certainty::Conclusive, "{name}");
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
@@ -204,7 +204,7 @@ async fn node_judges_the_same() {
     for (case, answer) in cases.iter().zip(&answers) {
         let definite = match &case.expected {
             Ok(()) => Some(true),
-            Err((fault, _)) if fault.is_definite() => Some(false),
+            Err((fault, _)) if fault.is_conclusive() => Some(false),
             Err(_) => None,
         };
         if definite.is_some_and(|accepted| accepted != answer.is_none()) {

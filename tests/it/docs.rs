@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use terraform_provider_kms::kms::LoginMethod;
+use terraform_provider_kms::kms::AuthMethod;
 use terraform_provider_kms::provider::Kms;
 use terraform_provider_kms::terraform::provider::Provider;
 
@@ -102,7 +102,7 @@ fn every_configuration_in_the_texts_is_valid() {
 #[test]
 fn the_guide_on_authentication_shows_every_method() {
     let guide = read("docs/guides/authentication.md");
-    for method in LoginMethod::ALL {
+    for method in AuthMethod::ALL {
         let section = guide.split("\n## ").find(|section| section.starts_with(&format!("`{method}`")));
         let blocks = configurations(section.unwrap_or_else(|| panic!("`{method}` has no section")));
         assert_eq!(blocks.len(), 1, "`{method}` has no block");

@@ -4,7 +4,7 @@
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use terraform_provider_kms::kms::{BaseUrl, Client, Error, Failure, Login, Mismatch, Settings};
+use terraform_provider_kms::kms::{AuthRequest, BaseUrl, Client, Error, Mismatch, Settings, TransportFailure};
 use terraform_provider_kms::secret::Secret;
 
 use crate::kills::providers;
@@ -35,7 +35,7 @@ fn answers() -> Vec<(Fault, Vec<&'static str>)> {
 const ALWAYS: usize = usize::MAX;
 
 fn client(kms: &Kms, timeout: Duration) -> Client {
-    let login = Login::universal(kms.client_id(), Secret::new(kms.client_secret()));
+    let login = AuthRequest::universal(kms.client_id(), Secret::new(kms.client_secret()));
     let mut settings = Settings::new(BaseUrl::parse(&kms.url(), false).unwrap(), login);
     settings.request_timeout = timeout;
     Client::new(settings)
@@ -85,7 +85,7 @@ async fn one_byte_a_second_ends_with_the_time_of_the_request() {
     let client = client(&kms, Duration::from_millis(500));
     kms.fail("GET", "/api", ALWAYS, Fault::Drip(Duration::from_secs(1)));
     let error = client.read(ID).await.unwrap_err();
-    assert!(matches!(error, Error::NoAnswer { failure: Failure::Timeout, sent: true, .. }), "{error:?}");
+    assert!(matches!(error, Error::NoAnswer { failure: TransportFailure::Timeout, sent: true, .. }), "{error:?}");
 }
 
 /// What a plan with one connection may need beyond one that reads a plain answer: a whole list at most, twice.

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use terraform_provider_kms::{
     kms::{
-        BaseUrl, CaCertificates, Change, Client, Deleted, Error, Failure, Header, Login, Method, Mismatch,
-        NewConnection, NewCredentials, Patch, Settings,
+        AuthRequest, BaseUrl, CaCertificates, Client, ConnectionUpdate, Deleted, Error, Header, Method, Mismatch,
+        NewConnection, NewCredentials, Patch, Settings, TransportFailure,
     },
     secret::Secret,
 };
@@ -26,20 +26,20 @@ const TOKEN: &str = "the-access-token";
 const PASSWORD: &str = "the-password";
 const HEADER: &str = "the-header-value";
 
-fn universal() -> Login {
-    Login::universal("the-client-id", Secret::new(CLIENT_SECRET))
+fn universal() -> AuthRequest {
+    AuthRequest::universal("the-client-id", Secret::new(CLIENT_SECRET))
 }
 
-fn token() -> Login {
-    Login::token(Secret::new(TOKEN))
+fn token() -> AuthRequest {
+    AuthRequest::token(Secret::new(TOKEN))
 }
 
 /// Without repetitions: what is told apart here is one exchange.
-fn settings(base: &str, login: Login) -> Settings {
+fn settings(base: &str, login: AuthRequest) -> Settings {
     Settings { max_retries: 0, ..Settings::new(BaseUrl::parse(base, false).unwrap(), login) }
 }
 
-fn client(server: &Server, login: Login) -> Client {
+fn client(server: &Server, login: AuthRequest) -> Client {
     Client::new(settings(&server.base(), login))
 }
 
@@ -115,7 +115,7 @@ async fn requests_are_what_the_contract_says() {
     settings.user_agent = "ours/1".to_owned();
     let client = Client::new(settings);
 
-    let change = Change { description: Patch::Clear, ..Change::default() };
+    let change = ConnectionUpdate { description: Patch::Clear, ..ConnectionUpdate::default() };
     client.create(&new_connection()).await.unwrap();
     client.read(&ID.to_uppercase()).await.unwrap();
     client.find_by_name("a/b?c", Some("p 1&x=y")).await.unwrap();
@@ -180,7 +180,7 @@ async fn only_the_service_itself_can_say_that_something_is_gone() {
         assert_eq!(matches!(client.read(ID).await, Ok(None)), gone);
         assert_eq!(matches!(client.find_by_name("x", None).await, Ok(None)), gone);
         assert_eq!(matches!(client.delete(ID).await, Ok(Deleted::WasGone)), gone);
-        let error = client.update(ID, &Change::default()).await.unwrap_err();
+        let error = client.update(ID, &ConnectionUpdate::default()).await.unwrap_err();
         assert_eq!(matches!(error, Error::NoSuchConnection { .. }), gone, "{error:?}");
         assert!(error.to_string().contains(client.host()), "{error}");
         if !gone {
@@ -193,20 +193,20 @@ async fn only_the_service_itself_can_say_that_something_is_gone() {
 async fn every_way_to_get_no_answer_is_told_apart() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{\"app";
     for (act, expected) in [
-        (Act::Bytes(Vec::new()), Failure::Cut),
-        (Act::Bytes(b"HTTP/1.1 20".to_vec()), Failure::Cut),
-        (Act::Bytes(head.as_bytes().to_vec()), Failure::Cut),
-        (Act::Reset(Vec::new()), Failure::Reset),
-        (Act::Reset(head.as_bytes().to_vec()), Failure::Reset),
-        (Act::Bytes(b"SSH-2.0-OpenSSH_9.9\r\n\r\n".to_vec()), Failure::NotHttp),
-        (Act::Hang, Failure::Timeout),
-        (Act::Trickle, Failure::Timeout),
+        (Act::Bytes(Vec::new()), TransportFailure::Cut),
+        (Act::Bytes(b"HTTP/1.1 20".to_vec()), TransportFailure::Cut),
+        (Act::Bytes(head.as_bytes().to_vec()), TransportFailure::Cut),
+        (Act::Reset(Vec::new()), TransportFailure::Reset),
+        (Act::Reset(head.as_bytes().to_vec()), TransportFailure::Reset),
+        (Act::Bytes(b"SSH-2.0-OpenSSH_9.9\r\n\r\n".to_vec()), TransportFailure::NotHttp),
+        (Act::Hang, TransportFailure::Timeout),
+        (Act::Trickle, TransportFailure::Timeout),
     ] {
         let name = format!("{act:?}");
         let mut act = Some(act);
         let server = Server::start(move |_, _| act.take().unwrap()).await;
         let mut settings = settings(&server.base(), token());
-        if expected == Failure::Timeout {
+        if expected == TransportFailure::Timeout {
             settings.request_timeout = Duration::from_millis(300);
         }
         let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
@@ -221,11 +221,14 @@ async fn every_way_to_get_no_answer_is_told_apart() {
 async fn what_was_never_sent_cannot_have_run() {
     let client = Client::new(settings(&format!("http://127.0.0.1:{}", closed_port().await), token()));
     let error = client.create(&new_connection()).await.unwrap_err();
-    assert!(matches!(error, Error::NoAnswer { failure: Failure::ConnectRefused, sent: false, .. }), "{error:?}");
+    assert!(
+        matches!(error, Error::NoAnswer { failure: TransportFailure::ConnectRefused, sent: false, .. }),
+        "{error:?}"
+    );
     assert!(!error.may_have_run());
 
     let server = Server::start(|_, _| one()).await;
-    let client = Client::new(settings(&server.base(), Login::token(Secret::new("a\nb"))));
+    let client = Client::new(settings(&server.base(), AuthRequest::token(Secret::new("a\nb"))));
     let error = client.create(&new_connection()).await.unwrap_err();
     assert!(matches!(error, Error::Settings(_)) && !error.may_have_run(), "{error:?}");
     assert_eq!(server.requests().len(), 0);
@@ -310,13 +313,16 @@ async fn a_ca_certificate_is_added_to_the_trusted_ones() {
     let mut wrong = settings(&base, token());
     wrong.ca_certificates = Some(CaCertificates::parse(&stranger.ca).unwrap());
     let error = Client::new(wrong).create(&new_connection()).await.unwrap_err();
-    assert!(matches!(error, Error::NoAnswer { failure: Failure::UnknownAuthority, sent: false, .. }), "{error:?}");
+    assert!(
+        matches!(error, Error::NoAnswer { failure: TransportFailure::UnknownAuthority, sent: false, .. }),
+        "{error:?}"
+    );
 
     let misnamed = TlsServer::start("other.test", one).await;
     let mut settings = settings(&misnamed.base(), token());
     settings.ca_certificates = Some(CaCertificates::parse(&misnamed.ca).unwrap());
     let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
-    assert!(matches!(&error, Error::NoAnswer { failure: Failure::Tls(_), sent: false, .. }), "{error:?}");
+    assert!(matches!(&error, Error::NoAnswer { failure: TransportFailure::Tls(_), sent: false, .. }), "{error:?}");
     assert!(error.to_string().contains("other.test"), "{error}");
 }
 
@@ -326,7 +332,7 @@ async fn tls_to_a_server_without_it_fails_in_words() {
     let mut settings = settings(&format!("https://{address}"), token());
     settings.ca_certificates = Some(CaCertificates::parse(&TlsServer::start("localhost", one).await.ca).unwrap());
     let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
-    assert!(matches!(&error, Error::NoAnswer { failure: Failure::Tls(_), sent: false, .. }), "{error:?}");
+    assert!(matches!(&error, Error::NoAnswer { failure: TransportFailure::Tls(_), sent: false, .. }), "{error:?}");
 }
 
 #[tokio::test]

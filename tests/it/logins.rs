@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use terraform_provider_kms::kms::LoginMethod;
+use terraform_provider_kms::kms::AuthMethod;
 
 use crate::support::scene::Scene;
 
@@ -118,7 +118,7 @@ fn each_section_of_the_guide_leads_to_a_login() {
         assert_eq!(scene.bodies("POST", "/api/v1/auth").len(), usize::from(method != "token"), "{method}");
         methods += 1;
     }
-    assert_eq!(methods, LoginMethod::ALL.len());
+    assert_eq!(methods, AuthMethod::ALL.len());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use terraform_provider_kms::postgres::{
-    Accepted, Facts, Obstacle, Questions, Rotation, Target, Tls, Unanswered, login,
+    Accepted, Facts, Obstacle, Questions, RotationCheck, Target, Tls, Unanswered, login,
 };
 use terraform_provider_kms::secret::Secret;
 use tokio_postgres::{Client, NoTls};
@@ -139,7 +139,7 @@ async fn verdicts_are_the_servers(server: &Postgres) {
 }
 
 /// What proves, as superuser and in a transaction that is given up, that the statements are enough.
-fn proof(login: &str, facts: &Facts, rotation: &Rotation) -> String {
+fn proof(login: &str, facts: &Facts, rotation: &RotationCheck) -> String {
     let role = &rotation.role.name;
     let statements: Vec<String> = rotation.statements(facts).into_iter().map(|statement| statement.sql).collect();
     if statements.is_empty() && !rotation.obstacles.is_empty() {

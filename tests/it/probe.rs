@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use terraform_provider_kms::postgres::{
-    Accepted, Address, Argument, Certificates, Class, Fault, Questions, Reason, Refusal, Scope, Stage, Target, Tls,
+    Accepted, Address, Argument, Certainty, Certificates, Fault, Questions, Reason, Refusal, Scope, Stage, Target, Tls,
     login,
 };
 use terraform_provider_kms::secret::Secret;
@@ -124,7 +124,7 @@ struct Refused {
     name: &'static str,
     target: Target,
     reason: Reason,
-    class: Class,
+    class: Certainty,
     argument: Argument,
     sqlstate: &'static str,
     text: &'static [&'static str],
@@ -132,7 +132,7 @@ struct Refused {
 
 #[tokio::test]
 async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
-    use Class::{Definite, Unreachable};
+    use Certainty::{Conclusive, Unreachable};
     // Of its own: the log tells of rude ends, and other tests are rude.
     let server = &Postgres::start(Options::default());
     let right = |role: &str| with_role(server, role);
@@ -152,7 +152,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             name: "wrong password",
             target: Target { password: Secret::new("battery staple"), ..right("r_wrong") },
             reason: Reason::PasswordRefused,
-            class: Definite,
+            class: Conclusive,
             argument: Argument::Password,
             sqlstate: "28P01",
             text: &[
@@ -165,7 +165,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             name: "expired password",
             target: with("r_expired", "ALTER ROLE THIS VALID UNTIL '2020-01-01'"),
             reason: Reason::PasswordRefused,
-            class: Definite,
+            class: Conclusive,
             argument: Argument::Password,
             sqlstate: "28P01",
             text: &["(`VALID UNTIL`)"],
@@ -174,7 +174,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             name: "missing role",
             target: target(server, "R_missing"),
             reason: Reason::PasswordRefused,
-            class: Definite,
+            class: Conclusive,
             argument: Argument::Password,
             sqlstate: "28P01",
             text: &["Whether role `R_missing` exists", "Upper and lower case"],
@@ -183,7 +183,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             name: "may not log in",
             target: with("r_nologin", "ALTER ROLE THIS NOLOGIN"),
             reason: Reason::RoleMayNotLogIn,
-            class: Definite,
+            class: Conclusive,
             argument: Argument::Username,
             sqlstate: "28000",
             text: &["ALTER ROLE \"r_nologin\" WITH LOGIN;", "superuser"],
@@ -192,7 +192,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             name: "missing database",
             target: Target { database: "r_no\"where".to_owned(), ..right("r_database") },
             reason: Reason::NoSuchDatabase,
-            class: Definite,
+            class: Conclusive,
             argument: Argument::Database,
             sqlstate: "3D000",
             text: &["no database `r_no\"where`", "CREATE DATABASE \"r_no\"\"where\" OWNER \"r_database\";"],
@@ -201,7 +201,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             name: "no CONNECT",
             target: Target { database: "private".to_owned(), ..right("r_connect") },
             reason: Reason::NoConnectPrivilege,
-            class: Definite,
+            class: Conclusive,
             argument: Argument::Database,
             sqlstate: "42501",
             text: &["GRANT CONNECT ON DATABASE \"private\" TO \"r_connect\";", "the owner of the database"],
@@ -210,7 +210,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
             name: "closed database",
             target: Target { database: "closed".to_owned(), ..right("r_closed") },
             reason: Reason::DatabaseNotAccepting,
-            class: Definite,
+            class: Conclusive,
             argument: Argument::Database,
             sqlstate: "55000",
             text: &["accepts no connections"],
@@ -303,7 +303,7 @@ async fn a_certificate_must_be_trusted_for_this_name_and_now() {
         let Reason::Certificate(problem) = &refusal.reason else { panic!("{name}: {:?}", refusal.reason) };
         assert_eq!(
             (&problem.fault, refusal.argument(), refusal.class()),
-            (&fault, argument, Class::Definite),
+            (&fault, argument, Certainty::Conclusive),
             "{name}"
         );
         assert_eq!(refusal.stage, Stage::Tls, "{name}");
@@ -329,7 +329,7 @@ async fn the_servers_access_rules_are_explained() {
             "",
             right.clone(),
             Reason::NoAccessRule { encrypted: true },
-            Class::Unreachable,
+            Certainty::Unreachable,
             Argument::Host,
             "pg_hba.conf",
         ),
@@ -337,7 +337,7 @@ async fn the_servers_access_rules_are_explained() {
             "hostssl all ruled 127.0.0.1/32 scram-sha-256",
             plain.clone(),
             Reason::NoAccessRule { encrypted: false },
-            Class::Unreachable,
+            Certainty::Unreachable,
             Argument::SslEnabled,
             "Set `ssl_enabled = true`",
         ),
@@ -345,7 +345,7 @@ async fn the_servers_access_rules_are_explained() {
             "host all ruled 127.0.0.1/32 reject",
             right.clone(),
             Reason::RejectedByRule { encrypted: true },
-            Class::Unreachable,
+            Certainty::Unreachable,
             Argument::Host,
             "rejects role `ruled`",
         ),
@@ -353,7 +353,7 @@ async fn the_servers_access_rules_are_explained() {
             "host all ruled 127.0.0.1/32 reject",
             plain.clone(),
             Reason::RejectedByRule { encrypted: false },
-            Class::Unreachable,
+            Certainty::Unreachable,
             Argument::SslEnabled,
             "without TLS",
         ),
@@ -361,7 +361,7 @@ async fn the_servers_access_rules_are_explained() {
             "host all missing 127.0.0.1/32 trust",
             Target { username: "missing".to_owned(), ..right.clone() },
             Reason::NoSuchRole,
-            Class::Definite,
+            Certainty::Conclusive,
             Argument::Username,
             "has no role `missing`",
         ),
@@ -385,7 +385,7 @@ async fn the_servers_access_rules_are_explained() {
     ] {
         let refusal = refused(&target).await;
         assert!(matches!(refusal.reason, Reason::InsecureAuthentication { encrypted: seen, .. } if seen == encrypted));
-        assert_eq!((refusal.class(), refusal.argument()), (Class::Unreachable, argument));
+        assert_eq!((refusal.class(), refusal.argument()), (Certainty::Unreachable, argument));
     }
 
     server.set_access_rules("host all ruled 127.0.0.1/32 trust");
@@ -403,7 +403,7 @@ async fn a_server_without_tls_is_named_as_such() {
         assert_eq!(refusal.reason, Reason::TlsNotOffered);
         assert_eq!(
             (refusal.class(), refusal.argument(), refusal.stage),
-            (Class::Definite, Argument::SslEnabled, Stage::SslRequest)
+            (Certainty::Conclusive, Argument::SslEnabled, Stage::SslRequest)
         );
         assert!(everything(&refusal).contains("`ssl_enabled = false`"));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use terraform_provider_kms::postgres::{
-    Address, Argument, Certificates, Class, Insecure, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
+    Address, Argument, Certainty, Certificates, Insecure, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
     resolve,
 };
 use terraform_provider_kms::secret::Secret;
@@ -70,7 +70,7 @@ async fn silence_at_any_stage_ends_with_the_deadline() {
         let fake = Fake::start(script).await;
         let refusal = refused(&target(fake.port, tls), SHORT).await;
         assert_eq!(refusal.reason, Reason::TimedOut { stage });
-        assert_eq!((refusal.stage, refusal.class(), refusal.argument()), (stage, Class::Unreachable, argument));
+        assert_eq!((refusal.stage, refusal.class(), refusal.argument()), (stage, Certainty::Unreachable, argument));
         assert_eq!(fake.connections(), 1);
     }
 }
@@ -97,7 +97,7 @@ async fn other_protocols_are_recognised() {
                 panic!("{protocol:?} {tls:?}: {:?}", refusal.reason)
             };
             assert_eq!(*seen, protocol, "{tls:?} {first:?}");
-            assert_eq!((refusal.class(), refusal.argument()), (Class::Definite, Argument::Port));
+            assert_eq!((refusal.class(), refusal.argument()), (Certainty::Conclusive, Argument::Port));
             let shown = protocol.map_or_else(|| format!("bytes {:02x}", first[0]), str::to_owned);
             assert!(refusal.headline().contains(&shown), "{}", refusal.headline());
         }
@@ -163,7 +163,7 @@ async fn the_password_goes_only_where_nobody_else_can_read_it() {
         let fake = Fake::start(plain.clone()).await;
         let refusal = refused(&target(fake.port, Tls::Off), PATIENT).await;
         assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: false });
-        assert_eq!((refusal.class(), refusal.argument()), (Class::Unreachable, Argument::SslEnabled));
+        assert_eq!((refusal.class(), refusal.argument()), (Certainty::Unreachable, Argument::SslEnabled));
         assert!(refusal.headline().contains("it was not sent"));
         assert!(fake.heard(b"clerk") && !fake.heard(secret), "a name that leads to this machine is only a name");
 
@@ -229,12 +229,18 @@ async fn places_that_cannot_be_reached_or_must_not() {
 
     let refusal = refused(&target, PATIENT).await;
     assert_eq!(refusal.reason, Reason::ConnectionRefused);
-    assert_eq!((refusal.class(), refusal.argument(), refusal.stage), (Class::Unreachable, Argument::Port, Stage::Tcp));
+    assert_eq!(
+        (refusal.class(), refusal.argument(), refusal.stage),
+        (Certainty::Unreachable, Argument::Port, Stage::Tcp)
+    );
     assert!(everything(&refusal).contains(&format!("localhost:{unused}")));
 
     let refusal = refused(&Target { host: "no-such-host.invalid".to_owned(), ..target.clone() }, PATIENT).await;
     assert!(matches!(refusal.reason, Reason::DnsFailed { .. }), "{:?}", refusal.reason);
-    assert_eq!((refusal.class(), refusal.argument(), refusal.stage), (Class::Unreachable, Argument::Host, Stage::Dns));
+    assert_eq!(
+        (refusal.class(), refusal.argument(), refusal.stage),
+        (Certainty::Unreachable, Argument::Host, Stage::Dns)
+    );
     assert_eq!(refusal.endpoint.address, None);
 
     for host in ["", "a b", "postgres://db", "[::1]"] {
@@ -258,7 +264,7 @@ async fn places_that_cannot_be_reached_or_must_not() {
         for (target, argument) in [(direct, Argument::Host), (tunnelled, Argument::Address)] {
             let refusal = refused(&target, PATIENT).await;
             assert!(matches!(refusal.reason, Reason::ForbiddenAddress { .. }), "{host}: {:?}", refusal.reason);
-            assert_eq!((refusal.class(), refusal.argument()), (Class::Definite, argument), "{host}");
+            assert_eq!((refusal.class(), refusal.argument()), (Certainty::Conclusive, argument), "{host}");
         }
     }
 }

@@ -59,17 +59,23 @@ fn a_new_connection_holds_only_what_is_set() {
 fn a_change_tells_keeping_from_clearing() {
     let set = |text: &str| Patch::Set(text.to_owned());
     for (change, expected) in [
-        (Change::default(), "{}".to_owned()),
-        (Change { name: Some("b".to_owned()), ..Change::default() }, r#"{"name":"b"}"#.to_owned()),
-        (Change { description: Patch::Clear, ..Change::default() }, r#"{"description":null}"#.to_owned()),
-        (Change { description: set(""), ..Change::default() }, r#"{"description":""}"#.to_owned()),
-        (Change { gateway_id: Patch::Clear, ..Change::default() }, r#"{"gatewayId":null}"#.to_owned()),
+        (ConnectionUpdate::default(), "{}".to_owned()),
+        (ConnectionUpdate { name: Some("b".to_owned()), ..ConnectionUpdate::default() }, r#"{"name":"b"}"#.to_owned()),
         (
-            Change {
+            ConnectionUpdate { description: Patch::Clear, ..ConnectionUpdate::default() },
+            r#"{"description":null}"#.to_owned(),
+        ),
+        (ConnectionUpdate { description: set(""), ..ConnectionUpdate::default() }, r#"{"description":""}"#.to_owned()),
+        (
+            ConnectionUpdate { gateway_id: Patch::Clear, ..ConnectionUpdate::default() },
+            r#"{"gatewayId":null}"#.to_owned(),
+        ),
+        (
+            ConnectionUpdate {
                 is_platform_managed: true,
                 gateway_id: set("g1"),
                 credentials: Some(credentials()),
-                ..Change::default()
+                ..ConnectionUpdate::default()
             },
             format!(r#"{{"isPlatformManagedCredentials":true,"gatewayId":"g1","credentials":{CREDENTIALS}}}"#),
         ),
@@ -80,7 +86,7 @@ fn a_change_tells_keeping_from_clearing() {
 
 #[test]
 fn what_is_sent_does_not_print_its_password() {
-    let change = Change { credentials: Some(credentials()), ..Change::default() };
+    let change = ConnectionUpdate { credentials: Some(credentials()), ..ConnectionUpdate::default() };
     for printed in [format!("{:?}", new()), format!("{change:?}")] {
         assert!(printed.contains("db.test") && !printed.contains("p\\\"w") && !printed.contains("p\"w"), "{printed}");
     }
@@ -94,7 +100,7 @@ fn answers_are_read_leniently() {
         "credentials": {"host": "h", "port": 1.5, "database": "d", "username": "u", "sslEnabled": false,
             "sslRejectUnauthorized": true, "sslCertificate": null, "more": 1},
     });
-    let connection: Connection = serde_json::from_value(sparse).unwrap();
+    let connection: AppConnection = serde_json::from_value(sparse).unwrap();
     assert_eq!((connection.credentials.port, connection.credentials.ssl_certificate), (1.5, None));
     let absent = [connection.description, connection.project_id, connection.org_id, connection.created_at];
     assert!(absent.iter().all(Option::is_none));
@@ -107,7 +113,7 @@ fn answers_are_read_leniently() {
         "createdAt":"2026-01-02T03:04:05.678Z","version":1,"gatewayId":"g","credentialsHash":"h",
         "isPlatformManagedCredentials":true,"project":null,"credentials":{"host":"h","port":70000,"database":"d",
         "username":"u","sslEnabled":true,"sslRejectUnauthorized":true,"sslCertificate":"PEM"}}"#;
-    let connection: Connection = serde_json::from_str(full).unwrap();
+    let connection: AppConnection = serde_json::from_str(full).unwrap();
     assert_eq!(connection.description.as_deref(), Some(""));
     assert_eq!((connection.project_id.as_deref(), connection.is_platform_managed), (Some("p"), Some(true)));
     assert_eq!(

@@ -14,7 +14,7 @@ use crate::crypto;
 use crate::kms::http::{failure_on_the_way, mozilla};
 use crate::kms::proxy::Proxy;
 use crate::kms::settings::user_agent;
-use crate::kms::{Failure, Proxies};
+use crate::kms::{Proxies, TransportFailure};
 use crate::redact::Redactor;
 use crate::secret::Secret;
 
@@ -198,12 +198,15 @@ impl<'a> Fetch<'a> {
 
 /// Whether no answer is a matter of time. A server that has never answered is most often not there: this is another
 /// machine than its settings say.
-fn is_passing(failure: &Failure, has_answered: bool) -> bool {
+fn is_passing(failure: &TransportFailure, has_answered: bool) -> bool {
     match failure {
-        Failure::Reset | Failure::Cut | Failure::NotProcessed => true,
-        Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) | Failure::Timeout => has_answered,
-        Failure::Proxy(proxy) => has_answered && proxy.problem.is_passing(),
-        Failure::Tls(_) | Failure::UnknownAuthority | Failure::NotHttp => false,
+        TransportFailure::Reset | TransportFailure::Cut | TransportFailure::NotProcessed => true,
+        TransportFailure::Dns
+        | TransportFailure::ConnectRefused
+        | TransportFailure::Connect(_)
+        | TransportFailure::Timeout => has_answered,
+        TransportFailure::Proxy(proxy) => has_answered && proxy.problem.is_passing(),
+        TransportFailure::Tls(_) | TransportFailure::UnknownAuthority | TransportFailure::NotHttp => false,
     }
 }
 

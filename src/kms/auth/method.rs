@@ -1,4 +1,4 @@
-//! The ways to log in, and the request that each of them makes. A further way is a row of [`LoginMethod::row`].
+//! The ways to log in, and the request that each of them makes. A further way is a row of [`AuthMethod::row`].
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::secret::Secret;
 
 /// A way to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LoginMethod {
+pub enum AuthMethod {
     /// Client id and client secret of a machine identity.
     Universal,
     /// An access token that somebody else got.
@@ -32,7 +32,7 @@ pub enum LoginMethod {
 }
 
 /// What a method is called, and what it sends.
-struct Row {
+struct MethodRow {
     name: &'static str,
     /// Below `auth`; a ready token needs no request.
     route: Option<&'static str>,
@@ -42,12 +42,12 @@ struct Row {
     proof: &'static str,
 }
 
-impl LoginMethod {
+impl AuthMethod {
     /// All of them, in the order in which they are listed for people.
     pub const ALL: [Self; 8] =
         [Self::Universal, Self::Token, Self::Oidc, Self::Kubernetes, Self::AwsIam, Self::Jwt, Self::Azure, Self::Gcp];
 
-    const fn row(self) -> Row {
+    const fn row(self) -> MethodRow {
         const CLIENT: (&str, &str) = ("clientId", "client");
         const IDENTITY: (&str, &str) = ("identityId", "identity");
         const fn row(
@@ -55,8 +55,8 @@ impl LoginMethod {
             route: Option<&'static str>,
             who: (&'static str, &'static str),
             proof: &'static str,
-        ) -> Row {
-            Row { name, route, who, proof }
+        ) -> MethodRow {
+            MethodRow { name, route, who, proof }
         }
         match self {
             Self::Universal => row("universal", Some("universal-auth"), CLIENT, "clientSecret"),
@@ -76,7 +76,7 @@ impl LoginMethod {
     }
 }
 
-impl fmt::Display for LoginMethod {
+impl fmt::Display for AuthMethod {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
@@ -84,30 +84,30 @@ impl fmt::Display for LoginMethod {
 
 /// Who logs in, and what proves it.
 #[derive(Debug, Clone)]
-pub struct Login {
-    method: LoginMethod,
+pub struct AuthRequest {
+    method: AuthMethod,
     who: Option<String>,
     proof: Proof,
 }
 
-impl Login {
+impl AuthRequest {
     /// With client id and client secret of a machine identity.
     pub fn universal(client_id: impl Into<String>, client_secret: Secret) -> Self {
-        Self { method: LoginMethod::Universal, who: Some(client_id.into()), proof: Proof::Given(client_secret) }
+        Self { method: AuthMethod::Universal, who: Some(client_id.into()), proof: Proof::Given(client_secret) }
     }
 
     /// With an access token that somebody else got.
     pub fn token(token: Secret) -> Self {
-        Self { method: LoginMethod::Token, who: None, proof: Proof::Given(token) }
+        Self { method: AuthMethod::Token, who: None, proof: Proof::Given(token) }
     }
 
     /// As a machine identity that somebody else vouches for.
-    pub fn identity(method: LoginMethod, identity_id: impl Into<String>, proof: Proof) -> Self {
+    pub fn identity(method: AuthMethod, identity_id: impl Into<String>, proof: Proof) -> Self {
         Self { method, who: Some(identity_id.into()), proof }
     }
 
     /// The way it is made.
-    pub fn method(&self) -> LoginMethod {
+    pub fn method(&self) -> AuthMethod {
         self.method
     }
 
@@ -169,32 +169,30 @@ impl Login {
 mod tests {
     use super::*;
 
-    async fn sent(login: &Login, slug: Option<&str>) -> String {
+    async fn sent(login: &AuthRequest, slug: Option<&str>) -> String {
         login.request(slug, &SourceState::default()).await.unwrap().body_text().to_owned()
     }
 
     #[tokio::test]
     async fn a_login_sends_what_is_set() {
-        let login = Login::universal("me", Secret::new("s\"s"));
+        let login = AuthRequest::universal("me", Secret::new("s\"s"));
         assert_eq!(sent(&login, None).await, r#"{"clientId":"me","clientSecret":"s\"s"}"#);
         let with_slug = r#"{"clientId":"me","clientSecret":"s\"s","organizationSlug":"team"}"#;
         assert_eq!(sent(&login, Some("team")).await, with_slug);
         assert!(!format!("{login:?}").contains("s\\\"s"));
-        for method in
-            [LoginMethod::Oidc, LoginMethod::Kubernetes, LoginMethod::Jwt, LoginMethod::Azure, LoginMethod::Gcp]
-        {
-            let login = Login::identity(method, "id", Proof::Given(Secret::new("a.b.c")));
+        for method in [AuthMethod::Oidc, AuthMethod::Kubernetes, AuthMethod::Jwt, AuthMethod::Azure, AuthMethod::Gcp] {
+            let login = AuthRequest::identity(method, "id", Proof::Given(Secret::new("a.b.c")));
             assert_eq!(sent(&login, None).await, r#"{"identityId":"id","jwt":"a.b.c"}"#, "{method}");
             assert!(login.ready_token().is_none());
         }
-        assert_eq!(Login::token(Secret::new(" t ")).ready_token().unwrap().expose(), "t");
+        assert_eq!(AuthRequest::token(Secret::new(" t ")).ready_token().unwrap().expose(), "t");
     }
 
     #[test]
     fn names_are_told_apart() {
-        let mut names: Vec<_> = LoginMethod::ALL.iter().map(|method| method.name()).collect();
+        let mut names: Vec<_> = AuthMethod::ALL.iter().map(|method| method.name()).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), LoginMethod::ALL.len());
+        assert_eq!(names.len(), AuthMethod::ALL.len());
     }
 }

@@ -28,7 +28,7 @@ use crate::secret::Secret;
 
 pub use aws::Aws;
 pub use credential_source::{AZURE_METADATA, GOOGLE_METADATA, Proof};
-pub use method::{Login, LoginMethod};
+pub use method::{AuthMethod, AuthRequest};
 pub use source::{ServerProblem, SourceError};
 
 use metadata_http::SourceState;
@@ -49,7 +49,7 @@ impl Token {
 
 /// The one login that all calls of a client share.
 pub(super) struct AuthSession {
-    login: Login,
+    login: AuthRequest,
     organization_slug: Option<String>,
     /// Shared by all errors, so that one message tells it in full.
     failure: Arc<LoginFailure>,

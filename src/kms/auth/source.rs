@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::kms::{Failure, ProxyError};
+use crate::kms::{ProxyError, TransportFailure};
 use crate::os;
 use crate::os::FileError;
 
@@ -49,7 +49,7 @@ pub enum ServerProblem {
     NoClient,
     /// No whole answer.
     #[error("gave no answer: {0}")]
-    NoAnswer(Failure),
+    NoAnswer(TransportFailure),
     /// An answer other than success.
     #[error("answered {status}{}{text}", if text.is_empty() { "" } else { ": " })]
     Status {

@@ -7,10 +7,10 @@ use reqwest::Url;
 
 /// The entries of the variable.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Exceptions(Vec<Entry>);
+pub(super) struct Exceptions(Vec<ExceptionEntry>);
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct ExceptionEntry {
     host: Host,
     /// Every port without one. What is no number is no port, and matches nothing.
     port: Option<String>,
@@ -30,7 +30,7 @@ enum Host {
 
 impl Exceptions {
     pub(super) fn parse(text: &str) -> Self {
-        Self(text.split(',').filter_map(Entry::parse).collect())
+        Self(text.split(',').filter_map(ExceptionEntry::parse).collect())
     }
 
     /// Whether a URL is reached without a proxy. This machine always is.
@@ -43,7 +43,7 @@ impl Exceptions {
     }
 }
 
-impl Entry {
+impl ExceptionEntry {
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_lowercase();
         if text == "*" {

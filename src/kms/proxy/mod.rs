@@ -12,7 +12,7 @@ use reqwest::{StatusCode, Url};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{BaseUrl, Failure};
+use super::{BaseUrl, TransportFailure};
 use crate::env;
 use crate::env::Variable;
 use crate::secret::Secret;
@@ -168,24 +168,26 @@ impl Proxy {
         format!("{}{port}", self.url.host_str().unwrap_or_default())
     }
 
-    pub(super) fn failed(&self, problem: ProxyProblem) -> Failure {
-        Failure::Proxy(Box::new(ProxyFailure { address: self.address(), variable: self.variable, problem }))
+    pub(super) fn failed(&self, problem: ProxyProblem) -> TransportFailure {
+        TransportFailure::Proxy(Box::new(ProxyFailure { address: self.address(), variable: self.variable, problem }))
     }
 
     /// A connection that did not come up, with the proxy to blame where it is: `at_proxy` says that the connection to the
     /// proxy, or the tunnel, failed and not what came through it.
-    pub(super) async fn explain(&self, failure: Failure, at_proxy: bool, url: &Url) -> Failure {
+    pub(super) async fn explain(&self, failure: TransportFailure, at_proxy: bool, url: &Url) -> TransportFailure {
         let is_tunnel = self.url.scheme() == "http" && url.scheme() == "https";
         let problem = match failure {
-            Failure::Timeout => ProxyProblem::Timeout,
+            TransportFailure::Timeout => ProxyProblem::Timeout,
             other if !at_proxy => return other,
-            Failure::Dns => ProxyProblem::Dns,
-            Failure::ConnectRefused => ProxyProblem::ConnectRefused,
-            Failure::Tls(reason) => ProxyProblem::Tls(reason),
-            Failure::UnknownAuthority => ProxyProblem::Tls("unknown issuer of its certificate".to_owned()),
+            TransportFailure::Dns => ProxyProblem::Dns,
+            TransportFailure::ConnectRefused => ProxyProblem::ConnectRefused,
+            TransportFailure::Tls(reason) => ProxyProblem::Tls(reason),
+            TransportFailure::UnknownAuthority => ProxyProblem::Tls("unknown issuer of its certificate".to_owned()),
             _ if is_tunnel => self.ask(url).await,
-            Failure::Connect(reason) if reason.ends_with("proxy authorization required") => ProxyProblem::Status(407),
-            Failure::Connect(reason) => ProxyProblem::Other(reason),
+            TransportFailure::Connect(reason) if reason.ends_with("proxy authorization required") => {
+                ProxyProblem::Status(407)
+            }
+            TransportFailure::Connect(reason) => ProxyProblem::Other(reason),
             _ => ProxyProblem::Closed,
         };
         self.failed(problem)

@@ -11,7 +11,7 @@ fn allowance(limit: u32, left: u32, resets_in: u64) -> Allowance {
 }
 
 /// How long each of some requests in a row waits for its turn, in whole seconds; each is answered at once.
-async fn waits(pace: &RateLimiter, class: Class, count: usize) -> Vec<u64> {
+async fn waits(pace: &RateLimiter, class: RequestClass, count: usize) -> Vec<u64> {
     let mut waits = Vec::new();
     for _ in 0..count {
         let begin = Instant::now();
@@ -24,25 +24,25 @@ async fn waits(pace: &RateLimiter, class: Class, count: usize) -> Vec<u64> {
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_the_person_holds_in_any_minute_for_reads_and_writes_apart() {
     let pace = RateLimiter::new(Some(2));
-    assert_eq!(waits(&pace, Class::Read, 1).await, [0]);
+    assert_eq!(waits(&pace, RequestClass::Read, 1).await, [0]);
     tokio::time::sleep(seconds(20)).await;
-    assert_eq!(waits(&pace, Class::Read, 4).await, [0, 40, 20, 40]);
-    assert_eq!(waits(&pace, Class::Write, 2).await, [0, 0]);
+    assert_eq!(waits(&pace, RequestClass::Read, 4).await, [0, 40, 20, 40]);
+    assert_eq!(waits(&pace, RequestClass::Write, 2).await, [0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_limit_nobody_waits() {
     let pace = RateLimiter::new(None);
-    assert!(waits(&pace, Class::Read, 1000).await.iter().all(|wait| *wait == 0));
+    assert!(waits(&pace, RequestClass::Read, 1000).await.iter().all(|wait| *wait == 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_pace_is_learnt_from_answers() {
     let pace = RateLimiter::new(None);
-    pace.turn(Class::Read, &Deadline::default()).await.unwrap().learn(allowance(3, 2, 30));
+    pace.turn(RequestClass::Read, &Deadline::default()).await.unwrap().learn(allowance(3, 2, 30));
     // Two are left in this window, three in each that follows.
-    assert_eq!(waits(&pace, Class::Read, 9).await, [0, 0, 30, 0, 0, 60, 0, 0, 60]);
-    assert_eq!(waits(&pace, Class::Write, 9).await, [0; 9], "writes are counted apart");
+    assert_eq!(waits(&pace, RequestClass::Read, 9).await, [0, 0, 30, 0, 0, 60, 0, 0, 60]);
+    assert_eq!(waits(&pace, RequestClass::Write, 9).await, [0; 9], "writes are counted apart");
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,38 +51,40 @@ async fn what_is_on_its_way_counts() {
     let patience = Deadline::default();
     let mut turns = Vec::new();
     for _ in 0..4 {
-        turns.push(pace.turn(Class::Read, &patience).await.unwrap());
+        turns.push(pace.turn(RequestClass::Read, &patience).await.unwrap());
     }
     // The service has seen one of the four.
     turns.pop().unwrap().learn(allowance(60, 4, 50));
-    assert_eq!(waits(&pace, Class::Read, 2).await, [0, 50]);
+    assert_eq!(waits(&pace, RequestClass::Read, 2).await, [0, 50]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_was_overtaken_gives_nothing_back() {
     let pace = RateLimiter::new(None);
     let patience = Deadline::default();
-    let (late, early) =
-        (pace.turn(Class::Read, &patience).await.unwrap(), pace.turn(Class::Read, &patience).await.unwrap());
+    let (late, early) = (
+        pace.turn(RequestClass::Read, &patience).await.unwrap(),
+        pace.turn(RequestClass::Read, &patience).await.unwrap(),
+    );
     early.learn(allowance(60, 1, 30));
     drop(early);
     late.learn(allowance(60, 20, 30));
     drop(late);
-    assert_eq!(waits(&pace, Class::Read, 1).await, [30]);
+    assert_eq!(waits(&pace, RequestClass::Read, 1).await, [30]);
     // A new window is another matter.
-    pace.turn(Class::Read, &patience).await.unwrap().learn(allowance(60, 2, 120));
-    assert_eq!(waits(&pace, Class::Read, 3).await, [0, 0, 120]);
+    pace.turn(RequestClass::Read, &patience).await.unwrap().learn(allowance(60, 2, 120));
+    assert_eq!(waits(&pace, RequestClass::Read, 3).await, [0, 0, 120]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_a_refusal_nobody_goes_before_the_time_that_it_names() {
     let pace = RateLimiter::new(None);
-    pace.turn(Class::Write, &Deadline::default()).await.unwrap().refused(seconds(17));
-    assert_eq!(waits(&pace, Class::Write, 3).await, [17, 0, 0]);
+    pace.turn(RequestClass::Write, &Deadline::default()).await.unwrap().refused(seconds(17));
+    assert_eq!(waits(&pace, RequestClass::Write, 3).await, [17, 0, 0]);
 
-    pace.turn(Class::Write, &Deadline::default()).await.unwrap().refused(seconds(3600));
+    pace.turn(RequestClass::Write, &Deadline::default()).await.unwrap().refused(seconds(3600));
     let patience = Deadline::new(Instant::now() + seconds(300), Default::default());
-    let Err(GiveUpReason::TooLong(wait)) = pace.turn(Class::Write, &patience).await else { panic!("it went") };
+    let Err(GiveUpReason::TooLong(wait)) = pace.turn(RequestClass::Write, &patience).await else { panic!("it went") };
     assert_eq!(wait.as_secs(), 3600);
 }
 
@@ -90,11 +92,11 @@ async fn after_a_refusal_nobody_goes_before_the_time_that_it_names() {
 async fn who_waits_goes_when_the_window_turns_out_to_be_shorter() {
     let pace = RateLimiter::new(None);
     let patience = Deadline::default();
-    pace.turn(Class::Read, &patience).await.unwrap().learn(allowance(1, 0, 5));
-    let first = pace.turn(Class::Read, &patience).await.unwrap();
+    pace.turn(RequestClass::Read, &patience).await.unwrap().learn(allowance(1, 0, 5));
+    let first = pace.turn(RequestClass::Read, &patience).await.unwrap();
     let begin = Instant::now();
     let second = async {
-        drop(pace.turn(Class::Read, &patience).await.unwrap());
+        drop(pace.turn(RequestClass::Read, &patience).await.unwrap());
         begin.elapsed().as_secs()
     };
     let answer = async {

@@ -5,7 +5,7 @@ use super::*;
 use crate::secret::Secret;
 
 fn answer_with(status: u16, headers: &[(&'static str, &str)], body: &str) -> ApiResponse {
-    let call = Call { method: "POST", host: "kms.test".to_owned(), path: "/api/v1/x".to_owned(), attempt: 1 };
+    let call = RequestInfo { method: "POST", host: "kms.test".to_owned(), path: "/api/v1/x".to_owned(), attempt: 1 };
     let headers = headers
         .iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))

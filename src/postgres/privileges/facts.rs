@@ -44,12 +44,12 @@ pub struct CatalogRole {
     /// Its name.
     pub name: String,
     /// What it is; `None` when there is no such role.
-    pub attributes: Option<Attributes>,
+    pub attributes: Option<RoleAttributes>,
 }
 
 /// What a role is, and how it and the login role belong together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Attributes {
+pub struct RoleAttributes {
     /// SUPERUSER.
     pub superuser: bool,
     /// The role that `initdb` made, which cannot cease to be a superuser.

@@ -15,10 +15,10 @@ mod query;
 mod rules;
 mod words;
 
-pub use self::facts::{Attributes, CatalogRole, Facts, LoginSession, Membership};
+pub use self::facts::{CatalogRole, Facts, LoginSession, Membership, RoleAttributes};
 pub use self::own_password::OwnPassword;
 pub(super) use self::query::{read, sql};
-pub use self::rules::{Obstacle, Rotation};
+pub use self::rules::{Obstacle, RotationCheck};
 pub use self::words::without_facts;
 
 use crate::postgres::text::printable;

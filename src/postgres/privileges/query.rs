@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::Questions;
-use super::facts::{Attributes, CatalogRole, Facts, LoginSession, Membership};
+use super::facts::{CatalogRole, Facts, LoginSession, Membership, RoleAttributes};
 use crate::postgres::text::printable;
 
 /// The role that `initdb` makes has this OID everywhere.
@@ -147,8 +147,8 @@ impl Columns<'_> {
         })
     }
 
-    fn attributes(&self) -> Option<Attributes> {
-        Some(Attributes {
+    fn attributes(&self) -> Option<RoleAttributes> {
+        Some(RoleAttributes {
             superuser: self.flag("superuser")?,
             bootstrap: self.flag("bootstrap")?,
             replication: self.flag("replication")?,

@@ -1,6 +1,6 @@
 //! PostgreSQL's rules for `ALTER ROLE … PASSWORD`, and what a rotation needs besides. Pure.
 
-use super::facts::{Attributes, CatalogRole, Facts};
+use super::facts::{CatalogRole, Facts, RoleAttributes};
 
 /// What stands between the login role and the rotation of one role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum Obstacle {
 
 /// The verdict on one role.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rotation {
+pub struct RotationCheck {
     /// The role.
     pub role: CatalogRole,
     /// Everything that is in the way, in the order in which PostgreSQL would find it. Empty: it should work.
@@ -53,7 +53,7 @@ impl Obstacle {
     }
 }
 
-impl Rotation {
+impl RotationCheck {
     /// Whether the server would let the login role change the password.
     pub fn may_change_password(&self) -> bool {
         self.obstacles.iter().all(Obstacle::comes_afterwards)
@@ -62,14 +62,14 @@ impl Rotation {
 
 impl Facts {
     /// The verdicts, in the order of the questions.
-    pub fn rotations(&self) -> Vec<Rotation> {
-        self.roles.iter().map(|role| Rotation { role: role.clone(), obstacles: self.obstacles(role) }).collect()
+    pub fn rotations(&self) -> Vec<RotationCheck> {
+        self.roles.iter().map(|role| RotationCheck { role: role.clone(), obstacles: self.obstacles(role) }).collect()
     }
 
     fn obstacles(&self, role: &CatalogRole) -> Vec<Obstacle> {
         let mut found = match &role.attributes {
             _ if role.name.starts_with("pg_") => return vec![Obstacle::Reserved],
-            Some(Attributes { bootstrap: true, .. }) if !self.session.superuser => {
+            Some(RoleAttributes { bootstrap: true, .. }) if !self.session.superuser => {
                 return vec![Obstacle::Superuser { bootstrap: true }];
             }
             None => self.of_a_missing_role(),
@@ -96,7 +96,7 @@ impl Facts {
         found
     }
 
-    fn before_the_change(&self, role: &Attributes) -> Vec<Obstacle> {
+    fn before_the_change(&self, role: &RoleAttributes) -> Vec<Obstacle> {
         if self.session.superuser {
             return Vec::new();
         }
@@ -122,7 +122,7 @@ impl Facts {
     }
 }
 
-fn after_the_change(role: &Attributes) -> Vec<Obstacle> {
+fn after_the_change(role: &RoleAttributes) -> Vec<Obstacle> {
     [
         (!role.can_login, Obstacle::NoLogin),
         (role.expired, Obstacle::Expired),

@@ -1,7 +1,7 @@
 //! What there is to say about an obstacle, and the statements that remove it. SUPERUSER is never one of them.
 
 use super::facts::{CatalogRole, Facts};
-use super::rules::{Obstacle, Rotation};
+use super::rules::{Obstacle, RotationCheck};
 use crate::postgres::Statement;
 use crate::postgres::words::{WHO_ALTERS_ROLES, WHO_OWNS_THE_DATABASE, quoted};
 use crate::text::shown;
@@ -10,7 +10,7 @@ const WHO_CREATES: &str = "a superuser, or as a role with CREATEROLE";
 const WHO_GRANTS: &str = "a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked";
 const SUPERUSER: &str = "a superuser";
 
-impl Rotation {
+impl RotationCheck {
     /// One sentence that tells the case on its own; `None` when nothing is in the way.
     pub fn headline(&self, facts: &Facts) -> Option<String> {
         let first = self.obstacles.first()?;

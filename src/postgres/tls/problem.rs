@@ -83,7 +83,7 @@ pub enum Fault {
 
 impl Fault {
     /// Whether every version of the service refuses it too.
-    pub fn is_definite(&self) -> bool {
+    pub fn is_conclusive(&self) -> bool {
         !matches!(self, Self::Unjudged(_) | Self::WeakKey { everywhere: false, .. })
     }
 }

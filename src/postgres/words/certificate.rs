@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use super::{Row, row};
 use crate::postgres::reason::Argument::{Host, SslCertificate};
-use crate::postgres::reason::Class::{Definite, Unreachable};
+use crate::postgres::reason::Certainty::{Conclusive, Unreachable};
 use crate::postgres::text::day;
 use crate::postgres::{CertificateProblem, Fault, Link, Presented, Refusal, Trust};
 use crate::text;
 
 /// The row of a problem.
 pub(super) fn certificate(problem: &CertificateProblem, server: &str, about: &Refusal) -> Row {
-    let class = if problem.fault.is_definite() { Definite } else { Unreachable };
+    let class = if problem.fault.is_conclusive() { Conclusive } else { Unreachable };
     let argument = if problem.fault == Fault::WrongName { Host } else { SslCertificate };
     let whose = whose(problem, server);
     let mut row = row(class, argument, format!("{whose} {}", what(problem, about)));

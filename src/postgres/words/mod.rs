@@ -3,11 +3,11 @@
 mod certificate;
 
 use self::certificate::certificate;
-use super::{Argument, Class, Insecure, Reason, Refusal, Scope, Stage};
+use super::{Argument, Certainty, Insecure, Reason, Refusal, Scope, Stage};
 use crate::postgres::reason::Argument::{
     Address, Database, Host, Password, Port, SslCertificate, SslEnabled, Username,
 };
-use crate::postgres::reason::Class::{Definite, Unreachable};
+use crate::postgres::reason::Certainty::{Conclusive, Unreachable};
 use crate::postgres::text::hex;
 use crate::text::shown;
 
@@ -22,7 +22,7 @@ pub struct Statement {
 
 /// What there is to say about a reason.
 pub(super) struct Row {
-    pub(super) class: Class,
+    pub(super) class: Certainty,
     pub(super) argument: Argument,
     pub(super) headline: String,
     pub(super) check: Vec<String>,
@@ -59,10 +59,10 @@ impl Reason {
             Self::ForbiddenAddress { address, kind } => {
                 let leads = if dialled.parse() == Ok(*address) { "is" } else { "leads to" };
                 let kind = if leads == "is" { (*kind).to_owned() } else { format!("{address}, {kind}") };
-                row(Definite, host, format!("`{dialled}` {leads} {kind}: it is never contacted"))
+                row(Conclusive, host, format!("`{dialled}` {leads} {kind}: it is never contacted"))
                     .check("The name: does it mean the database, and does its DNS record hold the database's address?")
             }
-            Self::UnusableHost => row(Definite, host, format!("`{dialled}` is neither a DNS name nor an IP address"))
+            Self::UnusableHost => row(Conclusive, host, format!("`{dialled}` is neither a DNS name nor an IP address"))
                 .check("One host name or address, without scheme, port, user or spaces."),
             Self::DnsFailed { detail } => dns_failed(detail, &dialled, host),
             Self::ConnectionRefused => row(Unreachable, port, format!("nothing accepts connections at {server}"))
@@ -94,7 +94,7 @@ impl Reason {
                     .check("A load balancer or proxy without a server behind it.")
                     .check("A filter that admits only some addresses: the KMS comes from another one.")
             }
-            Self::TlsNotOffered => row(Definite, SslEnabled, format!("{server} does not offer TLS"))
+            Self::TlsNotOffered => row(Conclusive, SslEnabled, format!("{server} does not offer TLS"))
                 .check("Turn TLS on there: `ssl = on` with a certificate and a key; PgBouncer: `client_tls_sslmode`.")
                 .check("Or set `ssl_enabled = false`, if everybody on the way may read the data."),
             Self::TlsNotNegotiated => {
@@ -108,13 +108,13 @@ impl Reason {
                     None if first == b"S" => "it said yes to TLS, and then something that is not TLS".to_owned(),
                     None => format!("its answer begins with the bytes {}", hex(first.get(..8).unwrap_or(first), " ")),
                 };
-                row(Definite, port, format!("what answers at {server} is not a PostgreSQL server: {answer}"))
+                row(Conclusive, port, format!("what answers at {server} is not a PostgreSQL server: {answer}"))
                     .check("The port; PostgreSQL's own is 5432.")
                     .check("The host.")
             }
             Self::Certificate(problem) => certificate(problem, &server, about),
             Self::TlsClientCertificate => {
-                row(Definite, SslEnabled, format!("{server} wants a client certificate, which the KMS cannot show"))
+                row(Conclusive, SslEnabled, format!("{server} wants a client certificate, which the KMS cannot show"))
                     .check("Another endpoint of this database that asks for a password alone.")
             }
             Self::TlsLegacy { detail } => row(
@@ -127,7 +127,7 @@ impl Reason {
             .check("The KMS speaks some of the older ciphers: it may get in where this login cannot."),
             Self::TlsFailed { detail } => row(Unreachable, SslEnabled, format!("TLS with {server} failed: {detail}"))
                 .check("What stands between here and the server: a proxy that ends TLS, an old pooler."),
-            Self::PasswordRefused => row(Definite, Password, format!("{server} refused the password of role `{role}`"))
+            Self::PasswordRefused => row(Conclusive, Password, format!("{server} refused the password of role `{role}`"))
                 .check("The password.")
                 .check(format!("Whether role `{role}` exists: the answer is the same when it does not."))
                 .check_if(by_pooler, "The pooler's `auth_file`: it may still hold an older password.")
@@ -135,11 +135,11 @@ impl Reason {
                 .check("Whether the password has expired (`VALID UNTIL`) or was never set.")
                 .check("Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.")
                 .statement(format!("ALTER ROLE {} WITH LOGIN PASSWORD '…';", quoted(role)), WHO_ALTERS_ROLES),
-            Self::NoSuchRole => row(Definite, Username, format!("{server} has no role `{role}`"))
+            Self::NoSuchRole => row(Conclusive, Username, format!("{server} has no role `{role}`"))
                 .check("The name of the role, upper and lower case included.")
                 .statement(format!("CREATE ROLE {} WITH LOGIN PASSWORD '…';", quoted(role)), WHO_ALTERS_ROLES),
             Self::RoleMayNotLogIn => {
-                row(Definite, Username, format!("role `{role}` may not log in at {server}: it is NOLOGIN"))
+                row(Conclusive, Username, format!("role `{role}` may not log in at {server}: it is NOLOGIN"))
                     .check("Whether this is a group role; a connection needs a role that may log in.")
                     .statement(format!("ALTER ROLE {} WITH LOGIN;", quoted(role)), WHO_ALTERS_ROLES)
             }
@@ -164,36 +164,36 @@ impl Reason {
             Self::ClientCertificateNeeded => {
                 let headline =
                     format!("{server} wants a client certificate for role `{role}`, which the KMS cannot show");
-                row(Definite, Username, headline).check("A role that logs in with a password.")
+                row(Conclusive, Username, headline).check("A role that logs in with a password.")
             }
             Self::DirectoryRefused { directory } => row(
-                Definite,
+                Conclusive,
                 Password,
                 format!("{server} refused the password of role `{role}`, which {directory} judges, not the database"),
             )
             .check("The password in that directory. Many lock an account after a few failures.")
             .check("On Amazon RDS a member of `rds_iam` logs in with short-lived tokens, never with a password.")
             .check("A role whose password the database itself keeps, let in by `scram-sha-256` in `pg_hba.conf`."),
-            Self::RoleRefused => row(Definite, Username, format!("{server} refused role `{role}`"))
+            Self::RoleRefused => row(Conclusive, Username, format!("{server} refused role `{role}`"))
                 .check("The server's message above and its log at that time: the service has its own rules about who may log in."),
             Self::NoSuchTenant => {
-                row(Definite, Username, format!("the pooler at {server} knows no project behind role `{role}`"))
+                row(Conclusive, Username, format!("the pooler at {server} knows no project behind role `{role}`"))
                     .check("The form of the name: Supabase wants `role.project`, such as `postgres.abcdefgh`.")
                     .check("The project, and the host: each region has a pooler of its own.")
             }
             Self::UnknownToProxy => {
-                row(Definite, Username, format!("the proxy at {server} has no password for role `{role}`"))
+                row(Conclusive, Username, format!("the proxy at {server} has no password for role `{role}`"))
                     .check("The secrets of the proxy (Amazon RDS Proxy): one of them must name this role.")
                     .check("Or the database's own endpoint as `host`, where the role's password counts.")
             }
             Self::HostNotTold { encrypted } => {
                 let headline = format!("{server} picks the database by host name, and the connection did not carry one");
                 if *encrypted {
-                    row(Definite, host, headline)
+                    row(Conclusive, host, headline)
                         .check("The DNS name of the endpoint as `host` (Neon, CockroachDB): an IP address does not carry it.")
                         .check("On CockroachDB the cluster can stand in `database` instead: `cluster.database`.")
                 } else {
-                    row(Definite, SslEnabled, headline)
+                    row(Conclusive, SslEnabled, headline)
                         .check("Set `ssl_enabled = true`: this service (Neon) reads the name from the TLS handshake.")
                 }
             }
@@ -203,18 +203,18 @@ impl Reason {
                     .check("The console of the service: raise the limit or enable the endpoint.")
             }
             Self::NoPool => row(
-                Definite,
+                Conclusive,
                 Username,
                 format!("the pooler at {server} has no pool for role `{role}` and database `{database}`"),
             )
             .check("The pooler's configuration: its pools (pgcat) or routes (Odyssey) name databases and roles.")
             .check("The names of role and database, which are case-sensitive."),
             Self::AccountExpired => {
-                row(Definite, Username, format!("the account of role `{role}` at {server} has expired or is locked"))
+                row(Conclusive, Username, format!("the account of role `{role}` at {server} has expired or is locked"))
                     .check("The server's message above, and the account in the service's console or directory.")
             }
             Self::RoleWithoutServer => {
-                row(Definite, Username, format!("{server} wants the server's name behind role `{role}`"))
+                row(Conclusive, Username, format!("{server} wants the server's name behind role `{role}`"))
                     .check("The form `role@server` (Azure Database for PostgreSQL, single server).")
             }
             Self::Throttled => row(
@@ -224,7 +224,7 @@ impl Reason {
             )
             .check("Failed logins from this address or as this role: wait some minutes.")
             .check("Other clients with an old password; each failure lengthens the wait."),
-            Self::NoSuchDatabase => row(Definite, Database, format!("{server} has no database `{database}`"))
+            Self::NoSuchDatabase => row(Conclusive, Database, format!("{server} has no database `{database}`"))
                 .check("The name of the database, upper and lower case included.")
                 .check_if(by_pooler, "The pooler's own list of databases, and the server behind it.")
                 .statement(
@@ -232,7 +232,7 @@ impl Reason {
                     "a superuser, or as a role with CREATEDB that is a member of the new owner",
                 ),
             Self::NoConnectPrivilege => {
-                row(Definite, Database, format!("role `{role}` may not connect to database `{database}`"))
+                row(Conclusive, Database, format!("role `{role}` may not connect to database `{database}`"))
                     .check("The password is right; the role lacks the CONNECT privilege.")
                     .statement(
                         format!("GRANT CONNECT ON DATABASE {} TO {};", quoted(database), quoted(role)),
@@ -240,7 +240,7 @@ impl Reason {
                     )
             }
             Self::DatabaseNotAccepting => {
-                row(Definite, Database, format!("database `{database}` accepts no connections"))
+                row(Conclusive, Database, format!("database `{database}` accepts no connections"))
                     .check("Whether it is a template; choose the database that the application uses.")
                     .statement(
                         format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;", quoted(database)),
@@ -248,7 +248,7 @@ impl Reason {
                     )
             }
             Self::DatabaseInvalid => {
-                row(Definite, Database, format!("database `{database}` is broken: a `DROP DATABASE` was interrupted"))
+                row(Conclusive, Database, format!("database `{database}` is broken: a `DROP DATABASE` was interrupted"))
                     .check("Its data is gone: drop what is left, create it again and restore a backup.")
                     .statement(
                         format!("DROP DATABASE {};", quoted(database)),
@@ -261,7 +261,7 @@ impl Reason {
                 .check("Whether it is a standby that answers no queries: use the host of the primary then."),
             Self::Terminated => row(Unreachable, host, format!("{server} ended the session"))
                 .check("A restart, a failover or an administrator: try again in a minute."),
-            Self::TlsRequired => row(Definite, SslEnabled, format!("{server} admits encrypted connections only"))
+            Self::TlsRequired => row(Conclusive, SslEnabled, format!("{server} admits encrypted connections only"))
                 .check("Set `ssl_enabled = true`."),
             Self::PoolerWithoutServer => {
                 row(Unreachable, host, format!("the pooler at {server} gets no connection to the server behind it"))
@@ -269,17 +269,17 @@ impl Reason {
                     .check("The password that the pooler uses there (`auth_file`): it may be an older one.")
             }
             Self::PoolerRefused => {
-                row(Definite, Username, format!("the pooler at {server} refused role `{role}` by rules of its own"))
+                row(Conclusive, Username, format!("the pooler at {server} refused role `{role}` by rules of its own"))
                     .check("The pooler's rules of access (`auth_hba_file`) and its list of databases.")
                     .check("The pooler's log at that time, which says more.")
             }
             Self::ImpostorServer => {
-                row(Definite, host, format!("{server} does not know the password of role `{role}` itself"))
+                row(Conclusive, host, format!("{server} does not know the password of role `{role}` itself"))
                     .check("The host and the port: the right server proves that it knows the password.")
                     .check("Whether somebody stands in between. The password itself was not shown to the other side.")
             }
             Self::UnsupportedAuthentication { method } => {
-                row(Definite, Username, format!("{server} lets role `{role}` in by {method} only, not by a password"))
+                row(Conclusive, Username, format!("{server} lets role `{role}` in by {method} only, not by a password"))
                     .check_if(method.contains("token"), "A role with a password of its own: a token is valid for minutes only.")
                     .check("A role that `pg_hba.conf` lets in with `scram-sha-256`.")
                     .check("The order of its lines: the first that fits decides.")
@@ -316,7 +316,7 @@ impl Reason {
             Self::OtherServerError { sqlstate, message } => {
                 // Out of resources, stopped by an operator, broken, or a matter of the connection.
                 let passing = ["08", "53", "57", "58", "XX"].iter().any(|class| sqlstate.starts_with(class));
-                let class = if passing { Unreachable } else { Definite };
+                let class = if passing { Unreachable } else { Conclusive };
                 row(class, host, format!("{server} refused the login: {}", brief(message)))
                     .check("The server's message above; the service's status page or the server's log at that time.")
             }
@@ -384,7 +384,7 @@ pub(super) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", shown(identifier).replace('"', "\"\""))
 }
 
-fn row(class: Class, argument: Argument, headline: String) -> Row {
+fn row(class: Certainty, argument: Argument, headline: String) -> Row {
     Row { class, argument, headline, check: Vec::new(), statement: None }
 }
 

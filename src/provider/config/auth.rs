@@ -6,25 +6,25 @@
 use std::path::PathBuf;
 
 use crate::env;
-use crate::kms::{AZURE_METADATA, Aws, GOOGLE_METADATA, Login, LoginMethod, Proof};
+use crate::kms::{AZURE_METADATA, AuthMethod, AuthRequest, Aws, GOOGLE_METADATA, Proof};
 use crate::secret::Secret;
 use crate::terraform::diagnostic::Diagnostic;
 
-use super::auth_inputs::{Environment, Found, Input, Inputs, METHODS, Row};
-use super::{Block, Source, argument};
+use super::auth_inputs::{Environment, Input, InputRow, InputValue, Inputs, METHODS};
+use super::{ProviderBlock, SettingSource, argument};
 
 /// Where Kubernetes puts the token of a pod's service account.
 pub(super) const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// The login that arguments or variables describe. None at all is no error: not every run needs one.
-pub(super) fn login(block: &Block, variable: env::Lookup<'_>) -> Result<Option<Login>, Diagnostic> {
+pub(super) fn login(block: &ProviderBlock, variable: env::Lookup<'_>) -> Result<Option<AuthRequest>, Diagnostic> {
     let inputs = Inputs::find(block, variable);
     let Some((row, because)) = choose(block, &inputs, variable)? else { return Ok(None) };
     complete(row, because, &inputs, variable).map(Some)
 }
 
 /// Reads the name of a method. Case, dashes and an `auth` at the end do not matter: the incumbents' tools write them so.
-pub(super) fn parse(text: &str, source: Source) -> Result<LoginMethod, Diagnostic> {
+pub(super) fn parse(text: &str, source: SettingSource) -> Result<AuthMethod, Diagnostic> {
     let name = text.trim().to_ascii_lowercase().replace('-', "_");
     let name = name.strip_suffix("_auth").unwrap_or(&name);
     let name = match name {
@@ -32,8 +32,8 @@ pub(super) fn parse(text: &str, source: Source) -> Result<LoginMethod, Diagnosti
         "gcp_id_token" => "gcp",
         name => name,
     };
-    LoginMethod::ALL.into_iter().find(|method| method.name() == name).ok_or_else(|| {
-        let known = names(LoginMethod::ALL.map(LoginMethod::name));
+    AuthMethod::ALL.into_iter().find(|method| method.name() == name).ok_or_else(|| {
+        let known = names(AuthMethod::ALL.map(AuthMethod::name));
         source.diagnostic(
             "Unknown authentication method",
             &format!("this is not a method that the provider knows. It takes {known}."),
@@ -44,31 +44,31 @@ pub(super) fn parse(text: &str, source: Source) -> Result<LoginMethod, Diagnosti
 /// The method in use, and the argument or variable that says so: the block alone if it can tell, else the variable that
 /// names a method, else the block together with the inputs among the variables.
 fn choose(
-    block: &Block,
+    block: &ProviderBlock,
     inputs: &Inputs,
     variable: env::Lookup<'_>,
-) -> Result<Option<(&'static Row, &'static str)>, Diagnostic> {
+) -> Result<Option<(&'static InputRow, &'static str)>, Diagnostic> {
     if let Some(method) = argument(&block.auth_method) {
-        let method = parse(&method, Source::Argument("auth_method"))?;
-        return Ok(Row::of(method).map(|row| (row, "auth_method")));
+        let method = parse(&method, SettingSource::Argument("auth_method"))?;
+        return Ok(InputRow::of(method).map(|row| (row, "auth_method")));
     }
     let of_block = possible(METHODS.iter().collect(), &inputs.block);
     if let ([row], Some(found)) = (of_block.as_slice(), inputs.block.first()) {
         return Ok(Some((row, found.name)));
     }
     if let Some((name, method)) = env::first(&env::AUTH_METHOD, variable) {
-        let method = parse(&method, Source::Variable(name))?;
+        let method = parse(&method, SettingSource::Variable(name))?;
         let fits = of_block.is_empty() || of_block.iter().any(|row| row.method == method);
         return match (fits, inputs.block.first()) {
             (false, Some(found)) => Err(contradiction(method, name, found)),
-            _ => Ok(Row::of(method).map(|row| (row, name))),
+            _ => Ok(InputRow::of(method).map(|row| (row, name))),
         };
     }
     if of_block.is_empty() {
         return Err(two_methods(&inputs.block, "in the provider block").at("auth_method"));
     }
     // What no method uses that the block leaves possible is not meant for this provider block.
-    let relevant: Vec<&Found> =
+    let relevant: Vec<&InputValue> =
         inputs.environment.iter().filter(|found| of_block.iter().any(|row| row.uses(found.input))).collect();
     let all = possible(of_block, relevant.iter().copied());
     match (all.as_slice(), relevant.first().copied().or(inputs.block.first())) {
@@ -80,17 +80,20 @@ fn choose(
 }
 
 /// Those of the methods that use every one of the inputs.
-fn possible<'a>(methods: Vec<&'static Row>, inputs: impl IntoIterator<Item = &'a Found>) -> Vec<&'static Row> {
+fn possible<'a>(
+    methods: Vec<&'static InputRow>,
+    inputs: impl IntoIterator<Item = &'a InputValue>,
+) -> Vec<&'static InputRow> {
     inputs.into_iter().fold(methods, |rows, found| rows.into_iter().filter(|row| row.uses(found.input)).collect())
 }
 
 /// The login, with everything it needs.
 fn complete(
-    row: &'static Row,
+    row: &'static InputRow,
     because: &'static str,
     inputs: &Inputs,
     variable: env::Lookup<'_>,
-) -> Result<Login, Diagnostic> {
+) -> Result<AuthRequest, Diagnostic> {
     let (found_who, found_proof) = (row.who.and_then(|who| inputs.get(who)), inputs.first(row.proof));
     for found in [found_who, found_proof].into_iter().flatten() {
         found.check()?;
@@ -101,9 +104,9 @@ fn complete(
         None => surroundings(row, variable),
     };
     match (row.method, who, proof) {
-        (LoginMethod::Token, None, Ok(Proof::Given(token))) => Ok(Login::token(token)),
-        (LoginMethod::Universal, Some(Ok(id)), Ok(Proof::Given(secret))) => Ok(Login::universal(id, secret)),
-        (method, Some(Ok(id)), Ok(proof)) => Ok(Login::identity(method, id, proof)),
+        (AuthMethod::Token, None, Ok(Proof::Given(token))) => Ok(AuthRequest::token(token)),
+        (AuthMethod::Universal, Some(Ok(id)), Ok(Proof::Given(secret))) => Ok(AuthRequest::universal(id, secret)),
+        (method, Some(Ok(id)), Ok(proof)) => Ok(AuthRequest::identity(method, id, proof)),
         (_, who, proof) => {
             let missing = [who.and_then(Result::err), proof.err()].into_iter().flatten();
             Err(incomplete(row, because, inputs, missing.collect()))
@@ -111,7 +114,7 @@ fn complete(
     }
 }
 
-impl Found {
+impl InputValue {
     /// What is wrong with a value of any input. Never says the value.
     fn check(&self) -> Result<(), Diagnostic> {
         let ends = [self.value.chars().next(), self.value.chars().next_back()];
@@ -127,14 +130,14 @@ impl Found {
     }
 
     /// What proves the identity, or `Err(Missing)` inside where the variable that is named is not set.
-    fn proof(&self, method: LoginMethod, variable: env::Lookup<'_>) -> Result<Result<Proof, Missing>, Diagnostic> {
+    fn proof(&self, method: AuthMethod, variable: env::Lookup<'_>) -> Result<Result<Proof, Missing>, Diagnostic> {
         let token = match self.input {
             Input::NamedVariable => match named(self, variable) {
                 Ok(token) => token,
                 Err(missing) => return Ok(Err(missing)),
             },
             input if input.is_file() => return Ok(Ok(Proof::File(PathBuf::from(&self.value)))),
-            _ if method == LoginMethod::Universal => return Ok(Ok(Proof::Given(Secret::new(&self.value)))),
+            _ if method == AuthMethod::Universal => return Ok(Ok(Proof::Given(Secret::new(&self.value)))),
             _ => self.value.clone(),
         };
         const SUMMARY: &str = "This is not a token";
@@ -147,13 +150,17 @@ impl Found {
         Proof::token(&token).map(Ok).ok_or_else(|| self.source().diagnostic(SUMMARY, rule))
     }
 
-    fn source(&self) -> Source {
-        if self.input.argument() == Some(self.name) { Source::Argument(self.name) } else { Source::Variable(self.name) }
+    fn source(&self) -> SettingSource {
+        if self.input.argument() == Some(self.name) {
+            SettingSource::Argument(self.name)
+        } else {
+            SettingSource::Variable(self.name)
+        }
     }
 }
 
 /// The token in the variable that `found` names.
-fn named(found: &Found, variable: env::Lookup<'_>) -> Result<String, Missing> {
+fn named(found: &InputValue, variable: env::Lookup<'_>) -> Result<String, Missing> {
     let name = &found.value;
     // What is no name may be the token itself.
     let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -173,7 +180,7 @@ fn named(found: &Found, variable: env::Lookup<'_>) -> Result<String, Missing> {
     })
 }
 
-fn surroundings(row: &Row, variable: env::Lookup<'_>) -> Result<Proof, Missing> {
+fn surroundings(row: &InputRow, variable: env::Lookup<'_>) -> Result<Proof, Missing> {
     let missing = || Missing::of(row.proof);
     Ok(match row.otherwise.ok_or_else(missing)? {
         Environment::GitHubActions => {
@@ -222,7 +229,7 @@ impl Missing {
     }
 }
 
-fn incomplete(row: &Row, because: &str, inputs: &Inputs, missing: Vec<Missing>) -> Diagnostic {
+fn incomplete(row: &InputRow, because: &str, inputs: &Inputs, missing: Vec<Missing>) -> Diagnostic {
     let found = inputs.block.iter().chain(&inputs.environment).filter(|found| row.uses(found.input));
     let found = names(found.map(|found| found.name));
     let found = if found.is_empty() { "none of its inputs".to_owned() } else { found };
@@ -241,12 +248,12 @@ fn incomplete(row: &Row, because: &str, inputs: &Inputs, missing: Vec<Missing>) 
     }
 }
 
-fn two_methods<'a>(found: impl IntoIterator<Item = &'a Found>, place: &str) -> Diagnostic {
+fn two_methods<'a>(found: impl IntoIterator<Item = &'a InputValue>, place: &str) -> Diagnostic {
     // Inputs that one method can use are one side.
-    let mut sides: Vec<(Vec<&'static Row>, Vec<&str>)> = Vec::new();
+    let mut sides: Vec<(Vec<&'static InputRow>, Vec<&str>)> = Vec::new();
     for found in found {
         let using =
-            |rows: &[&'static Row]| rows.iter().copied().filter(|row| row.uses(found.input)).collect::<Vec<_>>();
+            |rows: &[&'static InputRow]| rows.iter().copied().filter(|row| row.uses(found.input)).collect::<Vec<_>>();
         match sides.iter_mut().find(|(rows, _)| rows.iter().any(|row| row.uses(found.input))) {
             Some((rows, inputs)) => {
                 *rows = using(rows);
@@ -255,7 +262,7 @@ fn two_methods<'a>(found: impl IntoIterator<Item = &'a Found>, place: &str) -> D
             None => sides.push((using(&METHODS.iter().collect::<Vec<_>>()), vec![found.name])),
         }
     }
-    let said = |(rows, inputs): (Vec<&Row>, Vec<&str>)| {
+    let said = |(rows, inputs): (Vec<&InputRow>, Vec<&str>)| {
         format!("{} (because of {})", names_or(rows.iter().map(|row| row.method.name())), names(inputs))
     };
     let sides: Vec<_> = sides.into_iter().map(said).collect();
@@ -269,7 +276,7 @@ fn two_methods<'a>(found: impl IntoIterator<Item = &'a Found>, place: &str) -> D
     )
 }
 
-fn contradiction(method: LoginMethod, variable: &str, found: &Found) -> Diagnostic {
+fn contradiction(method: AuthMethod, variable: &str, found: &InputValue) -> Diagnostic {
     Diagnostic::error(
         "Two authentication methods",
         format!(
@@ -281,7 +288,7 @@ fn contradiction(method: LoginMethod, variable: &str, found: &Found) -> Diagnost
     .at(found.name)
 }
 
-fn undecided<'a>(rows: &[&Row], found: impl Iterator<Item = &'a Found>) -> Diagnostic {
+fn undecided<'a>(rows: &[&InputRow], found: impl Iterator<Item = &'a InputValue>) -> Diagnostic {
     Diagnostic::error(
         "Which authentication method?",
         format!(

@@ -2,10 +2,10 @@
 
 use crate::env;
 use crate::env::Variable;
-use crate::kms::LoginMethod;
+use crate::kms::AuthMethod;
 use crate::terraform::model::Field;
 
-use super::{Block, argument};
+use super::{ProviderBlock, argument};
 
 /// What somebody sets to log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub(crate) enum Environment {
 }
 
 /// A method and what it is made from.
-pub(crate) struct Row {
-    pub(crate) method: LoginMethod,
+pub(crate) struct InputRow {
+    pub(crate) method: AuthMethod,
     /// Who logs in.
     pub(crate) who: Option<Input>,
     /// What proves it, the most particular first.
@@ -42,16 +42,16 @@ pub(crate) struct Row {
     pub(crate) otherwise: Option<Environment>,
 }
 
-const fn identity(method: LoginMethod, proof: &'static [Input], otherwise: Option<Environment>) -> Row {
-    Row { method, who: Some(Input::IdentityId), proof, otherwise }
+const fn identity(method: AuthMethod, proof: &'static [Input], otherwise: Option<Environment>) -> InputRow {
+    InputRow { method, who: Some(Input::IdentityId), proof, otherwise }
 }
 
-pub(crate) const METHODS: [Row; LoginMethod::ALL.len()] = {
+pub(crate) const METHODS: [InputRow; AuthMethod::ALL.len()] = {
+    use AuthMethod as Method;
     use Input::{ClientId, ClientSecret, Jwt, JwtFile, NamedVariable, ServiceAccountPath, ServiceAccountToken, Token};
-    use LoginMethod as Method;
     [
-        Row { method: Method::Universal, who: Some(ClientId), proof: &[ClientSecret], otherwise: None },
-        Row { method: Method::Token, who: None, proof: &[Token], otherwise: None },
+        InputRow { method: Method::Universal, who: Some(ClientId), proof: &[ClientSecret], otherwise: None },
+        InputRow { method: Method::Token, who: None, proof: &[Token], otherwise: None },
         identity(Method::Oidc, &[NamedVariable, Jwt, JwtFile], Some(Environment::GitHubActions)),
         identity(
             Method::Kubernetes,
@@ -104,7 +104,7 @@ impl Input {
         }
     }
 
-    fn field(self, block: &Block) -> &Field<String> {
+    fn field(self, block: &ProviderBlock) -> &Field<String> {
         match self {
             Self::ClientId => &block.client_id,
             Self::ClientSecret => &block.client_secret,
@@ -121,8 +121,8 @@ impl Input {
     }
 }
 
-impl Row {
-    pub(crate) fn of(method: LoginMethod) -> Option<&'static Self> {
+impl InputRow {
+    pub(crate) fn of(method: AuthMethod) -> Option<&'static Self> {
         METHODS.iter().find(|row| row.method == method)
     }
 
@@ -132,7 +132,7 @@ impl Row {
 }
 
 /// An input that is set, and the argument or the variable that sets it.
-pub(crate) struct Found {
+pub(crate) struct InputValue {
     pub(crate) input: Input,
     pub(crate) name: &'static str,
     pub(crate) value: String,
@@ -140,31 +140,32 @@ pub(crate) struct Found {
 
 /// What is set where.
 pub(crate) struct Inputs {
-    pub(crate) block: Vec<Found>,
-    pub(crate) environment: Vec<Found>,
+    pub(crate) block: Vec<InputValue>,
+    pub(crate) environment: Vec<InputValue>,
 }
 
 impl Inputs {
-    pub(crate) fn find(block: &Block, variable: env::Lookup<'_>) -> Self {
+    pub(crate) fn find(block: &ProviderBlock, variable: env::Lookup<'_>) -> Self {
         let of_block = INPUTS.iter().filter_map(|&input| {
             let value = argument(input.field(block))?;
-            Some(Found { input, name: input.argument()?, value })
+            Some(InputValue { input, name: input.argument()?, value })
         });
         let of_environment = INPUTS.iter().filter_map(|&input| {
             let (name, value) = env::first(input.variables(), variable)?;
-            Some(Found { input, name, value })
+            Some(InputValue { input, name, value })
         });
         Self { block: of_block.collect(), environment: of_environment.collect() }
     }
 
     /// The one that is set for an input; the block beats the environment.
-    pub(crate) fn get(&self, input: Input) -> Option<&Found> {
+    pub(crate) fn get(&self, input: Input) -> Option<&InputValue> {
         self.block.iter().chain(&self.environment).find(|found| found.input == input)
     }
 
     /// The first that is set of some; any of the block beats the environment.
-    pub(crate) fn first(&self, inputs: &[Input]) -> Option<&Found> {
-        let among = |found: &[Found]| inputs.iter().find_map(|input| found.iter().position(|one| one.input == *input));
+    pub(crate) fn first(&self, inputs: &[Input]) -> Option<&InputValue> {
+        let among =
+            |found: &[InputValue]| inputs.iter().find_map(|input| found.iter().position(|one| one.input == *input));
         among(&self.block)
             .and_then(|at| self.block.get(at))
             .or_else(|| among(&self.environment).and_then(|at| self.environment.get(at)))

@@ -12,7 +12,7 @@ use crate::terraform::number::Number;
 use crate::terraform::schema::{Schema, optional};
 use crate::terraform::types::Type;
 
-use super::{Block, Source, argument, variables};
+use super::{ProviderBlock, SettingSource, argument, variables};
 
 /// The service may log in to a database twice, ten seconds each, before it answers.
 pub(super) const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -69,7 +69,7 @@ pub(super) fn describe(schema: Schema) -> Schema {
 }
 
 /// Checks what can be said of the block alone.
-pub(super) fn check(block: &Block) -> Diagnostics {
+pub(super) fn check(block: &ProviderBlock) -> Diagnostics {
     let nothing = |_: &str| None;
     match resolve(block, &nothing) {
         Ok(_) => Diagnostics::new(),
@@ -78,7 +78,7 @@ pub(super) fn check(block: &Block) -> Diagnostics {
 }
 
 /// The limits of the block with the environment.
-pub(super) fn resolve(block: &Block, variable: env::Lookup<'_>) -> Result<Limits, Diagnostics> {
+pub(super) fn resolve(block: &ProviderBlock, variable: env::Lookup<'_>) -> Result<Limits, Diagnostics> {
     let mut problems = Diagnostics::new();
     let mut note = |problem: Diagnostic| problems.push(problem);
     let timeout = request_timeout(block, variable).map_err(&mut note).ok();
@@ -95,16 +95,16 @@ pub(super) fn resolve(block: &Block, variable: env::Lookup<'_>) -> Result<Limits
     }
 }
 
-fn request_timeout(block: &Block, variable: env::Lookup<'_>) -> Result<Duration, Diagnostic> {
-    let parse = |text: &str, source: Source| {
+fn request_timeout(block: &ProviderBlock, variable: env::Lookup<'_>) -> Result<Duration, Diagnostic> {
+    let parse = |text: &str, source: SettingSource| {
         let rule = || format!("this is not a duration. Write it like {}.", duration::EXAMPLES);
         duration::parse(text).ok_or_else(|| source.diagnostic("Invalid duration", &rule()))
     };
     if let Some(text) = argument(&block.request_timeout) {
-        return parse(&text, Source::Argument("request_timeout"));
+        return parse(&text, SettingSource::Argument("request_timeout"));
     }
     match env::first(&env::REQUEST_TIMEOUT, variable) {
-        Some((name, text)) => parse(&text, Source::Variable(name)),
+        Some((name, text)) => parse(&text, SettingSource::Variable(name)),
         None => Ok(DEFAULT_REQUEST_TIMEOUT),
     }
 }
@@ -117,8 +117,10 @@ fn number(
     variable: env::Lookup<'_>,
 ) -> Result<Option<u32>, Diagnostic> {
     let (found, source) = match (field.known(), env::first(of_environment, variable)) {
-        (Some(number), _) => (number.as_i64().and_then(|number| u32::try_from(number).ok()), Source::Argument(name)),
-        (None, Some((name, text))) => (text.parse().ok(), Source::Variable(name)),
+        (Some(number), _) => {
+            (number.as_i64().and_then(|number| u32::try_from(number).ok()), SettingSource::Argument(name))
+        }
+        (None, Some((name, text))) => (text.parse().ok(), SettingSource::Variable(name)),
         (None, None) => return Ok(None),
     };
     match found.filter(|number| range.contains(number)) {

@@ -1,4 +1,4 @@
-//! From the provider block and the environment to settings. First as written ([`Block`]), then resolved ([`Settings`]).
+//! From the provider block and the environment to settings. First as written ([`ProviderBlock`]), then resolved ([`Settings`]).
 //!
 //! An argument beats the environment; the first variable found wins; an empty variable counts as absent. An unknown
 //! argument is no error here: it is remembered, and said to whoever needs the service.
@@ -35,7 +35,7 @@ const MAX_CERTIFICATE_FILE: u64 = 4 * 1024 * 1024;
 
 model! {
     /// The provider block as it is written.
-    pub(crate) struct Block {
+    pub(crate) struct ProviderBlock {
         host: String,
         allow_insecure_host: bool,
         auth_method: String,
@@ -57,7 +57,7 @@ model! {
 }
 
 /// The provider block with the environment.
-pub(crate) struct Resolved {
+pub(crate) struct ResolvedConfig {
     /// What a client is made from, or why there is none. That is no error until somebody needs one.
     pub(crate) client: Result<Settings, NoClient>,
     /// Defaults for the `validation` blocks of resources.
@@ -197,18 +197,18 @@ pub(crate) fn schema() -> Schema {
 
 /// Checks what can be said of the block alone. Values may be unknown.
 pub(crate) fn validate(config: &Object) -> Diagnostics {
-    let block = Block::from_object(config);
+    let block = ProviderBlock::from_object(config);
     let mut diagnostics = Diagnostics::new();
     let allow_insecure = !matches!(block.allow_insecure_host, Field::Null | Field::Known(false));
     if let Some(host) = argument(&block.host) {
-        diagnostics.extend(host_url(&host, allow_insecure, Source::Argument("host")).err());
+        diagnostics.extend(host_url(&host, allow_insecure, SettingSource::Argument("host")).err());
     }
     if let Some(method) = argument(&block.auth_method) {
-        diagnostics.extend(auth::parse(&method, Source::Argument("auth_method")).err());
+        diagnostics.extend(auth::parse(&method, SettingSource::Argument("auth_method")).err());
     }
     diagnostics.extend(limits::check(&block));
     if let Some(pem) = argument(&block.ca_certificate) {
-        diagnostics.extend(certificates(&pem, Source::Argument("ca_certificate")).err());
+        diagnostics.extend(certificates(&pem, SettingSource::Argument("ca_certificate")).err());
     }
     // What is unknown may turn out to be null.
     if argument(&block.jwt).is_some() && argument(&block.jwt_file).is_some() {
@@ -232,9 +232,9 @@ pub(crate) fn validate(config: &Object) -> Diagnostics {
 }
 
 /// The block with the environment, which `variable` looks up.
-pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Resolved, Diagnostics> {
+pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<ResolvedConfig, Diagnostics> {
     validate(config).into_result()?;
-    let block = Block::from_object(config);
+    let block = ProviderBlock::from_object(config);
     let validation = validation::Defaults::resolve(&block.validation, variable)?;
     let allowed = AllowedHosts::resolve(variable)?;
     let unknown = unknown_arguments(config);
@@ -242,7 +242,7 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
         // A bad address is said when all is known.
         let base = if block.host.is_unknown() { None } else { host(&block, variable).ok() };
         let vantage_point = VantagePoint { place: base.as_ref().map_or(KmsLocation::Elsewhere, place), allowed };
-        return Ok(Resolved { client: Err(NoClient::Unknown(unknown)), validation, vantage_point });
+        return Ok(ResolvedConfig { client: Err(NoClient::Unknown(unknown)), validation, vantage_point });
     }
     let mut problems = Diagnostics::new();
     let mut note = |problem: Diagnostic| problems.push(problem);
@@ -252,7 +252,7 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
     let ca_certificates = ca_certificates(&block, variable).map_err(&mut note).ok();
     let proxies = Proxies::from_environment(variable);
     if let Some(Err(error)) = base.as_ref().map(|base| proxies.check(base)) {
-        note(Source::Variable(error.variable).diagnostic("Invalid proxy URL", &format!("{error}.")));
+        note(SettingSource::Variable(error.variable).diagnostic("Invalid proxy URL", &format!("{error}.")));
     }
     let limits = limits::resolve(&block, variable).map_err(|found| problems.extend(found)).ok();
     if !problems.is_empty() {
@@ -276,7 +276,7 @@ pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<Reso
         max_requests_per_minute,
         ..Settings::new(base, login)
     });
-    Ok(Resolved { client, validation, vantage_point })
+    Ok(ResolvedConfig { client, validation, vantage_point })
 }
 
 fn place(base: &BaseUrl) -> KmsLocation {
@@ -285,12 +285,12 @@ fn place(base: &BaseUrl) -> KmsLocation {
 
 /// Where a value came from: what a message has to name.
 #[derive(Clone, Copy)]
-enum Source {
+enum SettingSource {
     Argument(&'static str),
     Variable(&'static str),
 }
 
-impl Source {
+impl SettingSource {
     fn diagnostic(self, summary: &str, rule: &str) -> Diagnostic {
         match self {
             Self::Argument(name) => Diagnostic::error(summary, format!("`{name}`: {rule}")).at(name),
@@ -314,21 +314,25 @@ fn found(variables: &[Variable], variable: env::Lookup<'_>) -> Option<String> {
 }
 
 fn unknown_arguments(config: &Object) -> Vec<&'static str> {
-    Block::FIELDS.iter().copied().filter(|name| *name != "validation" && !config.get(name).is_wholly_known()).collect()
+    ProviderBlock::FIELDS
+        .iter()
+        .copied()
+        .filter(|name| *name != "validation" && !config.get(name).is_wholly_known())
+        .collect()
 }
 
-fn host(block: &Block, variable: env::Lookup<'_>) -> Result<BaseUrl, Diagnostic> {
+fn host(block: &ProviderBlock, variable: env::Lookup<'_>) -> Result<BaseUrl, Diagnostic> {
     let allow_insecure = block.allow_insecure_host.known().copied().unwrap_or(false);
     if let Some(host) = argument(&block.host) {
-        return host_url(&host, allow_insecure, Source::Argument("host"));
+        return host_url(&host, allow_insecure, SettingSource::Argument("host"));
     }
     match env::first(&env::HOST, variable) {
-        Some((name, host)) => host_url(&host, allow_insecure, Source::Variable(name)),
-        None => host_url(DEFAULT_HOST, allow_insecure, Source::Argument("host")),
+        Some((name, host)) => host_url(&host, allow_insecure, SettingSource::Variable(name)),
+        None => host_url(DEFAULT_HOST, allow_insecure, SettingSource::Argument("host")),
     }
 }
 
-fn host_url(text: &str, allow_insecure: bool, source: Source) -> Result<BaseUrl, Diagnostic> {
+fn host_url(text: &str, allow_insecure: bool, source: SettingSource) -> Result<BaseUrl, Diagnostic> {
     BaseUrl::parse(text, allow_insecure).map_err(|error| source.diagnostic("Invalid KMS address", &format!("{error}.")))
 }
 
@@ -338,7 +342,7 @@ fn headers(field: &Field<Value>, variable: Option<env::Lookup<'_>>) -> Result<Ve
     match (field, variable) {
         (Field::Known(Value::Object(map)), _) => {
             let pairs = map.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
-            let source = Source::Argument("headers");
+            let source = SettingSource::Argument("headers");
             pairs.map(parse).collect::<Result<_, _>>().map_err(|error| source.diagnostic(SUMMARY, &format!("{error}.")))
         }
         (Field::Null, Some(variable)) => {
@@ -346,11 +350,11 @@ fn headers(field: &Field<Value>, variable: Option<env::Lookup<'_>>) -> Result<Ve
             // A value with a space in it falls apart here: what looks like a name may be half of a secret.
             let rule = "it must have the form `name=value name=value`, where neither names nor values have spaces in them. Set \
                         other values with the argument `headers`.";
-            let wrong = || Source::Variable(name).diagnostic(SUMMARY, rule);
+            let wrong = || SettingSource::Variable(name).diagnostic(SUMMARY, rule);
             let pairs = text.split_whitespace().map(|pair| pair.split_once('=').ok_or_else(wrong));
             let parse = |pair| match parse(pair) {
                 Err(error @ HeaderError::Reserved(_)) => {
-                    Err(Source::Variable(name).diagnostic(SUMMARY, &format!("{error}.")))
+                    Err(SettingSource::Variable(name).diagnostic(SUMMARY, &format!("{error}.")))
                 }
                 parsed => parsed.map_err(|_| wrong()),
             };
@@ -360,14 +364,14 @@ fn headers(field: &Field<Value>, variable: Option<env::Lookup<'_>>) -> Result<Ve
     }
 }
 
-fn ca_certificates(block: &Block, variable: env::Lookup<'_>) -> Result<Option<CaCertificates>, Diagnostic> {
+fn ca_certificates(block: &ProviderBlock, variable: env::Lookup<'_>) -> Result<Option<CaCertificates>, Diagnostic> {
     if let Some(pem) = argument(&block.ca_certificate) {
-        return certificates(&pem, Source::Argument("ca_certificate")).map(Some);
+        return certificates(&pem, SettingSource::Argument("ca_certificate")).map(Some);
     }
     let (file, source) = match argument(&block.ca_certificate_file) {
-        Some(file) => (file, Source::Argument("ca_certificate_file")),
+        Some(file) => (file, SettingSource::Argument("ca_certificate_file")),
         None => match env::first(&env::CA_CERTIFICATE_FILE, variable) {
-            Some((name, file)) => (file, Source::Variable(name)),
+            Some((name, file)) => (file, SettingSource::Variable(name)),
             None => return Ok(None),
         },
     };
@@ -381,7 +385,7 @@ fn ca_certificates(block: &Block, variable: env::Lookup<'_>) -> Result<Option<Ca
     certificates(&pem, source).map(Some)
 }
 
-fn certificates(pem: &str, source: Source) -> Result<CaCertificates, Diagnostic> {
+fn certificates(pem: &str, source: SettingSource) -> Result<CaCertificates, Diagnostic> {
     CaCertificates::parse(pem).map_err(|error| source.diagnostic("Invalid CA certificate", &format!("{error}.")))
 }
 

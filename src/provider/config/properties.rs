@@ -106,7 +106,7 @@ proptest! {
 /// Arguments that are texts and no secrets.
 fn texts() -> Vec<&'static str> {
     let others = ["client_secret", "token", "headers", "validation", "allow_insecure_host", "ca_certificate_file"];
-    Block::FIELDS.iter().copied().filter(|name| !others.contains(name)).collect()
+    ProviderBlock::FIELDS.iter().copied().filter(|name| !others.contains(name)).collect()
 }
 
 fn names() -> Vec<&'static str> {

@@ -16,7 +16,7 @@ pub(super) fn block(arguments: Pairs<'_>) -> Object {
     arguments.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))).collect()
 }
 
-pub(super) fn resolve_object(object: &Object, variables: Pairs<'_>) -> Result<Resolved, Diagnostics> {
+pub(super) fn resolve_object(object: &Object, variables: Pairs<'_>) -> Result<ResolvedConfig, Diagnostics> {
     let lookup =
         |wanted: &str| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
     resolve(object, &lookup)
@@ -221,7 +221,7 @@ fn clear_text_goes_to_this_machine_only_unless_it_is_allowed() {
 
 #[test]
 fn unknown_arguments_are_remembered_and_are_no_errors() {
-    for name in Block::FIELDS.iter().filter(|name| **name != "validation") {
+    for name in ProviderBlock::FIELDS.iter().filter(|name| **name != "validation") {
         let mut object = block(CLIENT);
         object.set(*name, Value::unknown());
         assert!(validate(&object).is_empty(), "{name}");

@@ -14,7 +14,7 @@ use crate::terraform::schema::{Block, optional};
 use crate::terraform::types::Type;
 use crate::terraform::value::Value;
 
-pub(crate) use crate::provider::resources::postgres_connection::credential_check::rotation_roles::Rotation;
+pub(crate) use crate::provider::resources::postgres_connection::credential_check::rotation_roles::RotationSettings;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -44,7 +44,7 @@ pub(crate) enum Unreachable {
 
 /// Where to connect instead of `host` and `port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
+pub(crate) struct AddressOverride {
     /// Name or IP address, without brackets.
     pub(crate) host: String,
     /// TCP port.
@@ -59,8 +59,8 @@ pub(crate) struct Validation {
     pub(crate) lowered_from: Option<Mode>,
     pub(crate) unreachable: Unreachable,
     pub(crate) timeout: Duration,
-    pub(crate) address: Option<Address>,
-    pub(crate) rotation: Rotation,
+    pub(crate) address: Option<AddressOverride>,
+    pub(crate) rotation: RotationSettings,
 }
 
 /// What the provider block and the environment say for all connections.
@@ -73,7 +73,7 @@ pub(crate) struct Defaults {
 }
 
 model! {
-    pub(crate) struct Written {
+    pub(crate) struct ValidationBlock {
         mode: String,
         unreachable: String,
         timeout: String,
@@ -164,7 +164,7 @@ impl Unreachable {
     }
 }
 
-impl Address {
+impl AddressOverride {
     /// Reads `host:port` or `[IPv6]:port`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.trim().rsplit_once(':')?;
@@ -198,7 +198,7 @@ pub(crate) fn check_block(block: &Field<Value>, path: &Path) -> Diagnostics {
     check(
         "address",
         &written.address,
-        |text| Address::parse(text).is_some(),
+        |text| AddressOverride::parse(text).is_some(),
         "one host and port, such as `127.0.0.1:15432`, `bastion.example.com:5432` or `[::1]:5432`",
     );
     diagnostics.extend(rotation_roles::check(&written, path));
@@ -207,7 +207,7 @@ pub(crate) fn check_block(block: &Field<Value>, path: &Path) -> Diagnostics {
 
 /// Whether a change of the block alone is a reason to log in: there are other roles, or missing privileges became errors.
 pub(crate) fn asks_about_more_roles(prior: &Field<Value>, planned: &Field<Value>) -> bool {
-    let rotation = |block: &Field<Value>| written(block).as_ref().map(Rotation::of).unwrap_or_default();
+    let rotation = |block: &Field<Value>| written(block).as_ref().map(RotationSettings::of).unwrap_or_default();
     rotation(planned).asks_more_than(&rotation(prior))
 }
 
@@ -260,7 +260,7 @@ impl Defaults {
                 .unwrap_or(Unreachable::Ignore),
                 timeout: DEFAULT_TIMEOUT,
                 address: None,
-                rotation: Rotation::default(),
+                rotation: RotationSettings::default(),
             });
         }
         Some(Validation {
@@ -275,15 +275,15 @@ impl Defaults {
             address: match &written.address {
                 Field::Null => None,
                 Field::Unknown => return None,
-                Field::Known(text) => Address::parse(text),
+                Field::Known(text) => AddressOverride::parse(text),
             },
-            rotation: Rotation::of(&written),
+            rotation: RotationSettings::of(&written),
         })
     }
 }
 
-fn written(block: &Field<Value>) -> Option<Written> {
-    block.known().and_then(Value::as_object).map(Written::from_object)
+fn written(block: &Field<Value>) -> Option<ValidationBlock> {
+    block.known().and_then(Value::as_object).map(ValidationBlock::from_object)
 }
 
 fn parsed<T>(field: &Field<String>, parse: fn(&str) -> Option<T>) -> Field<T> {
@@ -354,7 +354,7 @@ mod tests {
         let merged = defaults.with(&block(&[("timeout", "7s"), ("address", "[::1]:15432")])).unwrap();
         assert_eq!(merged.unreachable, Unreachable::Error);
         assert_eq!(merged.timeout, Duration::from_secs(7));
-        assert_eq!(merged.address, Some(Address { host: "::1".to_owned(), port: 15432 }));
+        assert_eq!(merged.address, Some(AddressOverride { host: "::1".to_owned(), port: 15432 }));
     }
 
     #[test]
@@ -383,12 +383,12 @@ mod tests {
         for (text, host, port) in
             [("localhost:5432", "localhost", 5432), ("[::1]:5432", "::1", 5432), (" 127.0.0.1:1 ", "127.0.0.1", 1)]
         {
-            assert_eq!(Address::parse(text), Some(Address { host: host.to_owned(), port }), "{text}");
+            assert_eq!(AddressOverride::parse(text), Some(AddressOverride { host: host.to_owned(), port }), "{text}");
         }
         for text in
             ["", "localhost", "::1:5432", "a:0", "a:70000", ":5432", "[::1]5432", "a b:1", "http://a:1", "a,b:1"]
         {
-            assert_eq!(Address::parse(text), None, "{text}");
+            assert_eq!(AddressOverride::parse(text), None, "{text}");
         }
     }
 }

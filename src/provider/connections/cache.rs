@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::kms;
-use crate::kms::{Client, Connection};
+use crate::kms::{AppConnection, Client};
 
 /// Any list of the same walk: to a refresh and to a plan the world stands still.
 pub(crate) const THIS_WALK: Duration = Duration::from_secs(24 * 60 * 60);
@@ -18,12 +18,12 @@ pub(crate) const THIS_WALK: Duration = Duration::from_secs(24 * 60 * 60);
 const READ_ALONE: usize = 2;
 
 /// The connections of one scope, or why they are not known.
-pub(crate) type Listed = Result<Listing, kms::Error>;
+pub(crate) type ListResult = Result<Listing, kms::Error>;
 
 /// The scopes of one walk.
 #[derive(Default)]
 pub(crate) struct Scopes {
-    known: Mutex<HashMap<Option<String>, Scope>>,
+    known: Mutex<HashMap<Option<String>, ScopeState>>,
     ours: Mutex<Ours>,
 }
 
@@ -31,20 +31,20 @@ pub(crate) struct Scopes {
 #[derive(Clone)]
 pub(crate) struct Listing {
     project: Option<String>,
-    connections: Arc<Vec<Connection>>,
+    connections: Arc<Vec<AppConnection>>,
     unreadable: usize,
 }
 
 #[derive(Default)]
-struct Scope {
-    asked: Option<Asked>,
+struct ScopeState {
+    asked: Option<ListQuery>,
     read_alone: HashSet<String>,
 }
 
 #[derive(Clone)]
-struct Asked {
+struct ListQuery {
     when: Instant,
-    list: Arc<OnceCell<Listed>>,
+    list: Arc<OnceCell<ListResult>>,
 }
 
 /// What this process itself has done.
@@ -56,7 +56,7 @@ struct Ours {
 
 impl Listing {
     /// All that was listed.
-    pub(crate) fn all(&self) -> &[Connection] {
+    pub(crate) fn all(&self) -> &[AppConnection] {
         &self.connections
     }
 
@@ -66,14 +66,14 @@ impl Listing {
     }
 
     /// The connections of the scope itself.
-    pub(crate) fn own(&self) -> impl Iterator<Item = &Connection> {
+    pub(crate) fn own(&self) -> impl Iterator<Item = &AppConnection> {
         self.connections.iter().filter(|connection| connection.project_id == self.project)
     }
 }
 
 impl Scopes {
     /// What a scope held not longer ago than `age`. `None` is the organisation.
-    pub(crate) async fn list(&self, client: &Client, project: Option<&str>, age: Duration) -> Listed {
+    pub(crate) async fn list(&self, client: &Client, project: Option<&str>, age: Duration) -> ListResult {
         let asked = self.asked(project, age);
         let listed = asked.list.get_or_try_init(|| async {
             match client.list(project).await {
@@ -99,7 +99,7 @@ impl Scopes {
         client: &Client,
         project: Option<&str>,
         id: &str,
-    ) -> Result<Option<Connection>, kms::Error> {
+    ) -> Result<Option<AppConnection>, kms::Error> {
         if self.is_for_the_list(project, id)
             && let Ok(listing) = self.list(client, project, THIS_WALK).await
             && let Some(found) = listing.all().iter().find(|connection| connection.id.eq_ignore_ascii_case(id))
@@ -126,11 +126,11 @@ impl Scopes {
         self.ours().creates.get(&key(project, name)).is_none_or(|count| *count == 1)
     }
 
-    fn asked(&self, project: Option<&str>, age: Duration) -> Asked {
+    fn asked(&self, project: Option<&str>, age: Duration) -> ListQuery {
         let mut known = self.known();
         let scope = known.entry(project.map(ToOwned::to_owned)).or_default();
         let fresh = scope.asked.take().filter(|asked| asked.when.elapsed() <= age);
-        scope.asked.insert(fresh.unwrap_or_else(|| Asked { when: Instant::now(), list: Arc::default() })).clone()
+        scope.asked.insert(fresh.unwrap_or_else(|| ListQuery { when: Instant::now(), list: Arc::default() })).clone()
     }
 
     fn is_for_the_list(&self, project: Option<&str>, id: &str) -> bool {
@@ -147,7 +147,7 @@ impl Scopes {
         !is_alone
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Option<String>, Scope>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<Option<String>, ScopeState>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -167,7 +167,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::kms::{BaseUrl, Deadline, Login, Settings};
+    use crate::kms::{AuthRequest, BaseUrl, Deadline, Settings};
     use crate::secret::Secret;
 
     /// A service that refuses the first request for two seconds, and has no connections.
@@ -190,7 +190,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let serving = tokio::spawn(service(listener));
-        let login = Login::token(Secret::new("token"));
+        let login = AuthRequest::token(Secret::new("token"));
         let client = Client::new(Settings::new(BaseUrl::parse(&base, false).unwrap(), login));
         let soon = Instant::now() + Duration::from_millis(500);
         let hasty = client.within(Deadline::new(soon, CancellationToken::new()));

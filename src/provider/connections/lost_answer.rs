@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::cache::Scopes;
-use crate::kms::{Change, Client, Connection, Error, NewConnection, NewCredentials, Patch};
+use crate::kms::{AppConnection, Client, ConnectionUpdate, Error, NewConnection, NewCredentials, Patch};
 
 /// How long the service is given to finish a request whose response was lost.
 const LOST: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub(crate) fn is_lost(error: &Error) -> bool {
 }
 
 /// What the KMS has of the name of a failed create. `None` when the failure leaves nothing to look for.
-pub(crate) type Found = Option<Result<Option<Connection>, Error>>;
+pub(crate) type LookupResult = Option<Result<Option<AppConnection>, Error>>;
 
 /// Settles a create that failed: with the connection that it made, or else with what the message is to tell.
 ///
@@ -43,7 +43,7 @@ pub(crate) async fn created(
     request: &NewConnection,
     error: &Error,
     was_free: bool,
-) -> Result<Connection, Found> {
+) -> Result<AppConnection, LookupResult> {
     if was_free
         && is_lost(error)
         && let Some(ours) = lost(scopes, client, request).await
@@ -54,14 +54,14 @@ pub(crate) async fn created(
 }
 
 /// The connection that a create made whose answer was lost, if every readable field of it is what was asked for.
-async fn lost(scopes: &Scopes, client: &Client, request: &NewConnection) -> Option<Connection> {
+async fn lost(scopes: &Scopes, client: &Client, request: &NewConnection) -> Option<AppConnection> {
     let project = request.project_id.as_deref();
     let found = look(LOST, || client.find_by_name(&request.name, project)).await?;
     (is_what_was_asked(&found, request) && scopes.creates_once(project, &request.name)).then_some(found)
 }
 
 /// Looks for the connection that a failed create may have made, or that has its name, for the message.
-async fn after_create(client: &Client, request: &NewConnection, error: &Error) -> Found {
+async fn after_create(client: &Client, request: &NewConnection, error: &Error) -> LookupResult {
     if !matches!(error, Error::NameTaken { .. }) && !error.may_have_run() {
         return None;
     }
@@ -82,11 +82,11 @@ async fn after_create(client: &Client, request: &NewConnection, error: &Error) -
 pub(crate) async fn updated(
     client: &Client,
     id: &str,
-    change: &Change,
+    change: &ConnectionUpdate,
     hash_before: Option<&str>,
     error: &Error,
-) -> Option<Connection> {
-    let shown = |found: &Connection| shows_change(found, change, hash_before);
+) -> Option<AppConnection> {
+    let shown = |found: &AppConnection| shows_change(found, change, hash_before);
     let found = look(patience(error), || async { client.read(id).await.map(|found| found.filter(shown)) }).await?;
     // An earlier update of which nobody heard shows the same, and its fingerprint on a replica that lags behind.
     sleep(PAUSE).await;
@@ -105,7 +105,7 @@ pub(crate) async fn read(
     client: &Client,
     project: Option<&str>,
     id: &str,
-) -> Result<Option<Connection>, Error> {
+) -> Result<Option<AppConnection>, Error> {
     if let Some(found) = scopes.read(client, project, id).await? {
         return Ok(Some(found));
     }
@@ -114,7 +114,7 @@ pub(crate) async fn read(
 }
 
 /// Whether stored credentials show what was sent, as far as they are shown.
-fn shows(connection: &Connection, sent: &NewCredentials) -> bool {
+fn shows(connection: &AppConnection, sent: &NewCredentials) -> bool {
     let stored = &connection.credentials;
     stored.host == sent.host
         && stored.port == f64::from(sent.port)
@@ -125,7 +125,7 @@ fn shows(connection: &Connection, sent: &NewCredentials) -> bool {
         && stored.ssl_certificate == sent.ssl_certificate
 }
 
-fn is_what_was_asked(found: &Connection, request: &NewConnection) -> bool {
+fn is_what_was_asked(found: &AppConnection, request: &NewConnection) -> bool {
     let empty = |text: &Option<String>| text.clone().unwrap_or_default();
     found.name == request.name
         && empty(&found.description) == empty(&request.description)
@@ -141,7 +141,7 @@ fn same_gateway(a: Option<&str>, b: Option<&str>) -> bool {
 }
 
 /// Whether a connection shows what an update asked for. That credentials were written shows in their fingerprint.
-fn shows_change(found: &Connection, change: &Change, hash_before: Option<&str>) -> bool {
+fn shows_change(found: &AppConnection, change: &ConnectionUpdate, hash_before: Option<&str>) -> bool {
     let patched = |patch: &Patch<String>, stored: &Option<String>| match patch {
         Patch::Keep => true,
         Patch::Clear => stored.is_none(),

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use super::cache::THIS_WALK;
-use crate::kms::{Client, Connection as Remote};
+use crate::kms::{AppConnection as Remote, Client};
 use crate::provider::config::validation::Mode;
 use crate::provider::deadline;
 use crate::provider::deadline::Limit;
 use crate::provider::messages;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
-use crate::terraform::resource::Call;
+use crate::terraform::resource::RpcContext;
 
 use crate::provider::resources::postgres_connection::managed::remote_role;
-use crate::provider::resources::postgres_connection::model::Connection;
+use crate::provider::resources::postgres_connection::model::ConnectionModel;
 
 /// How long a plan waits for an answer that it can do without.
 pub(crate) const PLAN_WAITS: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ const JUST_BEFORE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When the KMS refuses the login, or has no such project. Everything else that keeps it from answering is a warning.
-pub(crate) async fn check(call: &Call<Session>, planned: &Connection) -> Result<(), Diagnostics> {
+pub(crate) async fn check(call: &RpcContext<Session>, planned: &ConnectionModel) -> Result<(), Diagnostics> {
     let mode = call.session().validation.with(&planned.validation).map(|validation| validation.mode);
     if !matches!(mode, Some(Mode::Plan | Mode::Warn)) || planned.project_id.is_unknown() {
         return Ok(());
@@ -75,10 +75,10 @@ pub(crate) async fn check(call: &Call<Session>, planned: &Connection) -> Result<
 /// # Errors
 /// When the run was interrupted or the operation reached its limit. Nothing was sent then.
 pub(crate) async fn was_free(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     limit: Limit,
     client: &Client,
-    planned: &Connection,
+    planned: &ConnectionModel,
 ) -> Result<bool, Diagnostics> {
     let listing = call.session().scopes.list(client, planned.project(), JUST_BEFORE);
     Ok(deadline::reading(call, limit, listing).await?.is_ok_and(|listing| {

@@ -12,10 +12,10 @@ use crate::terraform::diagnostic::Diagnostic;
 
 /// What may be contacted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AllowedHosts(Vec<Entry>);
+pub(crate) struct AllowedHosts(Vec<HostPattern>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Entry {
+enum HostPattern {
     /// This name.
     Name(String),
     /// Every name that ends in this, with a dot in front.
@@ -33,7 +33,7 @@ impl AllowedHosts {
         let Some((name, text)) = env::first(&env::VALIDATION_HOSTS, variable) else { return Ok(None) };
         let entries = text.split([',', ' ', '\t', '\n', '\r']).filter(|entry| !entry.is_empty());
         let parsed: Result<Vec<_>, _> =
-            entries.enumerate().map(|(index, entry)| Entry::parse(entry).ok_or((index, entry))).collect();
+            entries.enumerate().map(|(index, entry)| HostPattern::parse(entry).ok_or((index, entry))).collect();
         match parsed {
             Ok(entries) if !entries.is_empty() => Ok(Some(Self(entries))),
             Ok(_) => Err(invalid(name, "it holds no entry")),
@@ -51,19 +51,19 @@ impl AllowedHosts {
         }
         let host = plain(host);
         self.0.iter().any(|entry| match entry {
-            Entry::Name(name) => *name == host,
-            Entry::Below(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
-            Entry::Network(_) => false,
+            HostPattern::Name(name) => *name == host,
+            HostPattern::Below(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
+            HostPattern::Network(_) => false,
         })
     }
 
     /// Whether an address stands in the list.
     pub(crate) fn has_address(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|entry| matches!(entry, Entry::Network(network) if network.contains(address)))
+        self.0.iter().any(|entry| matches!(entry, HostPattern::Network(network) if network.contains(address)))
     }
 }
 
-impl Entry {
+impl HostPattern {
     fn parse(text: &str) -> Option<Self> {
         let unbracketed = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         if let Ok(network) = unbracketed.parse() {

@@ -26,16 +26,16 @@ const MAX_REFUSALS: usize = 2;
 
 /// One endpoint.
 #[derive(Default)]
-pub(super) struct Endpoint {
+pub(super) struct EndpointState {
     running: usize,
     answered: bool,
     crowded: bool,
     shut: Option<(Instant, Arc<SharedOutcome>)>,
-    roles: HashMap<String, Role>,
+    roles: HashMap<String, RoleLogins>,
 }
 
 #[derive(Default)]
-struct Role {
+struct RoleLogins {
     running: usize,
     /// Whether a login is under way whose password was not accepted a moment ago.
     judging: bool,
@@ -44,7 +44,7 @@ struct Role {
     refused: Vec<Refused>,
 }
 
-impl Role {
+impl RoleLogins {
     fn was_accepted(&self, password: &Secret) -> bool {
         self.accepted.iter().any(|(known, _)| known == password)
     }
@@ -63,7 +63,7 @@ struct Refused {
 }
 
 /// What a login may do.
-pub(super) enum Next {
+pub(super) enum Admission {
     /// Begin.
     Go,
     /// Ask again when something has changed.
@@ -81,13 +81,13 @@ pub(super) struct Ticket {
     was_accepted: bool,
 }
 
-impl Endpoint {
+impl EndpointState {
     /// What a login may do now. `tired`: the process has waited long enough for endpoints that never answer.
-    pub(super) fn next(&self, target: &Target, now: Instant, tired: bool, asker: Requester<'_>) -> Next {
+    pub(super) fn next(&self, target: &Target, now: Instant, tired: bool, asker: Requester<'_>) -> Admission {
         if let Some((at, judgement)) = &self.shut
             && now < *at + SHUT
         {
-            return Next::Take(judgement.clone());
+            return Admission::Take(judgement.clone());
         }
         let role = self.roles.get(&target.username);
         if let Some(role) = role {
@@ -96,21 +96,23 @@ impl Endpoint {
             let same = same.filter(|_| asker != Requester::AfterRequest);
             match same {
                 _ if role.is_proven(&target.password, now, asker) => {}
-                Some(refused) if left == 0 || now < refused.at + FRESH => return Next::Take(refused.judgement.clone()),
-                _ if left == 0 => return Next::GiveUp(NotChecked::Attempts),
-                _ if role.judging => return Next::Wait,
+                Some(refused) if left == 0 || now < refused.at + FRESH => {
+                    return Admission::Take(refused.judgement.clone());
+                }
+                _ if left == 0 => return Admission::GiveUp(NotChecked::Attempts),
+                _ if role.judging => return Admission::Wait,
                 _ => {}
             }
             // Each login under way may be refused: even a password that was right a moment ago can have been changed.
             if role.running >= left.max(1) {
-                return Next::Wait;
+                return Admission::Wait;
             }
         }
         if tired && !self.answered {
-            return Next::GiveUp(NotChecked::Budget);
+            return Admission::GiveUp(NotChecked::Budget);
         }
         let most = if self.answered && !self.crowded { AT_ONCE } else { 1 };
-        if self.running < most { Next::Go } else { Next::Wait }
+        if self.running < most { Admission::Go } else { Admission::Wait }
     }
 
     /// A login begins.

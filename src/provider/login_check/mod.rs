@@ -20,7 +20,7 @@ use crate::postgres;
 use crate::postgres::Target;
 
 use self::budget::Budget;
-use self::endpoint::{Endpoint, Next, Ticket};
+use self::endpoint::{Admission, EndpointState, Ticket};
 use self::kms_location::{NotAllowed, VantagePoint};
 
 mod budget;
@@ -59,20 +59,20 @@ pub(crate) enum NotChecked {
 /// The logins of one walk.
 pub(crate) struct Logins {
     vantage_point: VantagePoint,
-    known: Mutex<HashMap<Key, Vec<Login>>>,
-    endpoints: Mutex<HashMap<(String, u16), Shared>>,
+    known: Mutex<HashMap<LoginKey, Vec<LoginRecord>>>,
+    endpoints: Mutex<HashMap<(String, u16), SharedEndpoint>>,
     budget: Mutex<Budget>,
     /// How old a verdict may be that a plan takes.
     fresh: Duration,
 }
 
 /// An endpoint whose changes wake those that wait.
-type Shared = Arc<watch::Sender<Endpoint>>;
+type SharedEndpoint = Arc<watch::Sender<EndpointState>>;
 
 /// The parts of a login that are no secret.
-type Key = (String, u16, String, String);
+type LoginKey = (String, u16, String, String);
 
-struct Login {
+struct LoginRecord {
     target: Target,
     made: Arc<Made>,
     /// The connections whose plans took the outcome.
@@ -196,9 +196,9 @@ impl Logins {
         let key = (target.host.clone(), target.port, target.database.clone(), target.username.clone());
         let mut known = lock(&self.known);
         let logins = known.entry(key).or_default();
-        let old = |login: &Login| login.made.decided.get().is_some_and(|(when, _)| when.elapsed() > self.fresh);
+        let old = |login: &LoginRecord| login.made.decided.get().is_some_and(|(when, _)| when.elapsed() > self.fresh);
         logins.retain(|login| !old(login) || !login.planned.is_empty());
-        let answers = |login: &&mut Login| match asker {
+        let answers = |login: &&mut LoginRecord| match asker {
             _ if login.target != *target => false,
             Requester::Plan(_) => !old(login),
             Requester::Apply(connection) => !old(login) || login.planned.iter().any(|name| name == connection),
@@ -215,7 +215,7 @@ impl Logins {
         }
         let made = Arc::new(Made::default());
         let planned = if let Requester::Plan(connection) = asker { vec![connection.to_owned()] } else { Vec::new() };
-        logins.push(Login { target: target.clone(), made: made.clone(), planned });
+        logins.push(LoginRecord { target: target.clone(), made: made.clone(), planned });
         made
     }
 
@@ -237,7 +237,7 @@ impl Logins {
 
     async fn attempt(
         &self,
-        endpoint: &watch::Sender<Endpoint>,
+        endpoint: &watch::Sender<EndpointState>,
         target: &Target,
         timeout: Duration,
         asker: Requester<'_>,
@@ -261,7 +261,7 @@ impl Logins {
     /// Waits for a turn at the endpoint, or for an answer that makes it needless.
     async fn enter<'a>(
         &'a self,
-        endpoint: &'a watch::Sender<Endpoint>,
+        endpoint: &'a watch::Sender<EndpointState>,
         target: &'a Target,
         timeout: Duration,
         asker: Requester<'_>,
@@ -270,20 +270,20 @@ impl Logins {
         let mut changes = endpoint.subscribe();
         loop {
             let is_exhausted = lock(&self.budget).left(Instant::now()).is_zero();
-            let mut next = Next::Wait;
+            let mut next = Admission::Wait;
             let mut ticket = None;
             // A login that begins is no news to those that wait.
             endpoint.send_if_modified(|endpoint| {
                 let now = Instant::now();
                 next = endpoint.next(target, now, is_exhausted, asker);
-                ticket = matches!(next, Next::Go).then(|| endpoint.begin(target, now, asker));
+                ticket = matches!(next, Admission::Go).then(|| endpoint.begin(target, now, asker));
                 false
             });
             match (next, ticket) {
                 (_, Some(ticket)) => return Ok(Place::new(endpoint, target, ticket, &self.budget)),
-                (Next::Take(judgement), _) => return Err(Decided { judgement, shared: true }),
-                (Next::GiveUp(why), _) => return Err(Decided::not_checked(why)),
-                (Next::Wait | Next::Go, None) => {}
+                (Admission::Take(judgement), _) => return Err(Decided { judgement, shared: true }),
+                (Admission::GiveUp(why), _) => return Err(Decided::not_checked(why)),
+                (Admission::Wait | Admission::Go, None) => {}
             }
             if timeout_at(end, changes.changed()).await.is_err() {
                 return Err(Decided::not_checked(NotChecked::Queue));
@@ -309,7 +309,7 @@ impl Logins {
         (verdict, found)
     }
 
-    fn endpoint(&self, target: &Target) -> Shared {
+    fn endpoint(&self, target: &Target) -> SharedEndpoint {
         let dialled = target.dialled();
         let name = dialled.host.trim().trim_end_matches('.').to_ascii_lowercase();
         lock(&self.endpoints).entry((name, dialled.port)).or_insert_with(|| Arc::new(watch::Sender::default())).clone()
@@ -318,7 +318,7 @@ impl Logins {
 
 /// A turn at an endpoint. Dropping it gives the turn back.
 struct Place<'a> {
-    endpoint: &'a watch::Sender<Endpoint>,
+    endpoint: &'a watch::Sender<EndpointState>,
     target: &'a Target,
     ticket: Option<Ticket>,
     budget: &'a Mutex<Budget>,
@@ -328,7 +328,7 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn new(
-        endpoint: &'a watch::Sender<Endpoint>,
+        endpoint: &'a watch::Sender<EndpointState>,
         target: &'a Target,
         ticket: Ticket,
         budget: &'a Mutex<Budget>,

@@ -5,12 +5,12 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::kms::{LoginMethod, ProxyFailure, ProxyProblem, ServiceError};
+use crate::kms::{AuthMethod, ProxyFailure, ProxyProblem, ServiceError};
 
 const NOT_AGAIN: &str = "The login is not tried again in this run.";
 
 /// What to do about a refusal, likeliest first. The words of the service tell the case where they can.
-pub(super) fn refused(method: LoginMethod, reply: &ServiceError) -> String {
+pub(super) fn refused(method: AuthMethod, reply: &ServiceError) -> String {
     let says = |part: &str| reply.message.contains(part);
     if says("temporarily locked") {
         return format!(
@@ -36,11 +36,11 @@ pub(super) fn refused(method: LoginMethod, reply: &ServiceError) -> String {
         );
     }
     match method {
-        LoginMethod::Token => "The token is expired, revoked, or of another KMS, or this machine's address is not allowed. A \
+        AuthMethod::Token => "The token is expired, revoked, or of another KMS, or this machine's address is not allowed. A \
              token is not renewed: give a new one in `token` (or `KMS_TOKEN`), or let the provider log in with `client_id` and \
              `client_secret`."
             .to_owned(),
-        LoginMethod::Universal => "Check `client_id` and `client_secret` of the provider, that the secret has not expired or \
+        AuthMethod::Universal => "Check `client_id` and `client_secret` of the provider, that the secret has not expired or \
              reached its limit of uses, and that this machine's address is allowed. The login is not tried again in this run: \
              three failures lock the identity for five minutes."
             .to_owned(),
@@ -52,38 +52,38 @@ pub(super) fn refused(method: LoginMethod, reply: &ServiceError) -> String {
 }
 
 /// What the service compares, likeliest first.
-fn causes(method: LoginMethod) -> &'static [&'static str] {
+fn causes(method: AuthMethod) -> &'static [&'static str] {
     match method {
-        LoginMethod::Universal | LoginMethod::Token => &[],
-        LoginMethod::Oidc => &[
+        AuthMethod::Universal | AuthMethod::Token => &[],
+        AuthMethod::Oidc => &[
             "Bound issuer, audiences, subject and claims of the identity's OIDC auth against the claims of the token.",
             "Whether the token has expired: those of CI jobs live for minutes.",
             "The discovery URL of the auth, which the KMS must reach.",
             "Whether `identity_id` is the identity with this auth.",
         ],
-        LoginMethod::Kubernetes => &[
+        AuthMethod::Kubernetes => &[
             "Allowed namespaces, service account names and audience of the identity's Kubernetes auth against the token.",
             "The token reviewer: its token has expired, or its service account lacks the role `system:auth-delegator`.",
             "Host and CA certificate of the cluster in the auth, which the KMS must reach.",
             "Whether `identity_id` is the identity with this auth.",
         ],
-        LoginMethod::AwsIam => &[
+        AuthMethod::AwsIam => &[
             "Allowed principal ARNs and account ids of the identity's AWS auth against `aws sts get-caller-identity`.",
             "The region (`AWS_REGION`): the KMS asks AWS in that region.",
             "Whether `identity_id` is the identity with this auth.",
         ],
-        LoginMethod::Jwt => &[
+        AuthMethod::Jwt => &[
             "Bound issuer, audiences, subject and claims of the identity's JWT auth against the claims of the token.",
             "Whether the token has expired.",
             "The public keys, or the JWKS URL, of the auth.",
             "Whether `identity_id` is the identity with this auth.",
         ],
-        LoginMethod::Azure => &[
+        AuthMethod::Azure => &[
             "Tenant id and allowed service principal ids (object ids) of the identity's Azure auth.",
             "Its resource: the token of a machine is for `https://management.azure.com/`.",
             "Whether `identity_id` is the identity with this auth.",
         ],
-        LoginMethod::Gcp => &[
+        AuthMethod::Gcp => &[
             "Allowed service accounts, projects and zones of the identity's GCP auth.",
             "Its type: a machine's token needs the type for identity tokens (GCE), a token signed by a service account the one for \
              IAM.",
@@ -94,32 +94,32 @@ fn causes(method: LoginMethod) -> &'static [&'static str] {
 }
 
 /// What to do when there is nothing to log in with.
-pub(super) fn no_proof(method: LoginMethod, is_passing: bool) -> String {
+pub(super) fn no_proof(method: AuthMethod, is_passing: bool) -> String {
     if is_passing {
         return "This may pass: run it again. The provider has asked several times, and asks again when another connection \
                 needs the KMS later. Nothing was sent to the KMS."
             .to_owned();
     }
     let next = match method {
-        LoginMethod::Kubernetes => {
+        AuthMethod::Kubernetes => {
             "In a pod the token is there unless `automountServiceAccountToken` is off. Elsewhere give one in `jwt`, `jwt_file` or \
              `KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH`."
         }
-        LoginMethod::Azure => {
+        AuthMethod::Azure => {
             "Without `jwt` and `jwt_file` the provider asks the machine, which must be one of Azure with a managed identity."
         }
-        LoginMethod::Gcp => {
+        AuthMethod::Gcp => {
             "Without `jwt` and `jwt_file` the provider asks the machine, which must be one of Google with a service account."
         }
-        LoginMethod::AwsIam => {
+        AuthMethod::AwsIam => {
             "The provider looks for a key as AWS's own tools do: `AWS_ACCESS_KEY_ID`, then the profile (`AWS_PROFILE`), a web \
              identity (`AWS_WEB_IDENTITY_TOKEN_FILE`), the container, the machine. `aws sts get-caller-identity` must work here."
         }
-        LoginMethod::Oidc => {
+        AuthMethod::Oidc => {
             "Check the file, or in a job of GitHub Actions its permission `id-token: write`. The token can also be given in `jwt` \
              or `KMS_AUTH_JWT`."
         }
-        LoginMethod::Universal | LoginMethod::Token | LoginMethod::Jwt => {
+        AuthMethod::Universal | AuthMethod::Token | AuthMethod::Jwt => {
             "Check the file. The token can also be given in `jwt` or `KMS_JWT`."
         }
     };

@@ -1,6 +1,6 @@
 //! What a database said to a login, for a person.
 
-use crate::postgres::{Argument, Class, Reason, Refusal, Statement, is_private};
+use crate::postgres::{Argument, Certainty, Reason, Refusal, Statement, is_private};
 use crate::provider::config::validation::Mode;
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
 use crate::text::shown;
@@ -8,7 +8,7 @@ use crate::text::shown;
 use super::{DESTROY, NOTHING_SENT, sentence};
 
 /// The circumstances of a login, as far as a message needs them.
-pub(crate) struct Login<'a> {
+pub(crate) struct LoginContext<'a> {
     /// The connection's name.
     pub(crate) connection: &'a str,
     /// The argument that gave the password.
@@ -22,15 +22,15 @@ pub(crate) struct Login<'a> {
     /// The configured mode, where the environment lowered it.
     pub(crate) lowered_from: Option<Mode>,
     /// Whether the answer would be the same for the KMS.
-    pub(crate) class: Class,
+    pub(crate) class: Certainty,
     /// Where the connection moves, when its password stays.
-    pub(crate) moved: Option<Moved>,
+    pub(crate) moved: Option<MovedCredentials>,
     /// The connection whose message says the same in full.
     pub(crate) first_reporter: Option<&'a str>,
 }
 
 /// From where to where an update moves a connection.
-pub(crate) struct Moved {
+pub(crate) struct MovedCredentials {
     pub(crate) from: String,
     pub(crate) to: String,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Moved {
 /// happened so far, what to check, the statement to run, and how to go on all the same.
 ///
 /// What another connection's message says already is not said again, unless the core shows one of all anyhow.
-pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &Login<'_>) -> Diagnostic {
+pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &LoginContext<'_>) -> Diagnostic {
     let folded = severity == Severity::Warning && !login.would_stop_the_apply;
     let detail = match login.first_reporter {
         Some(first) if !folded => in_short(severity, refusal, login, first),
@@ -50,7 +50,7 @@ pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &Login<'_>) 
     Diagnostic::new(severity, summary(login), detail).at(argument(refusal.argument(), login.password_argument))
 }
 
-fn in_short(severity: Severity, refusal: &Refusal, login: &Login<'_>, first: &str) -> String {
+fn in_short(severity: Severity, refusal: &Refusal, login: &LoginContext<'_>, first: &str) -> String {
     let mut lines = vec![sentence(&capitalized(&refusal.headline())), refusal.asked(), password(login)];
     lines.extend(moved(login));
     lines.push(so_far(login.class, severity));
@@ -59,7 +59,7 @@ fn in_short(severity: Severity, refusal: &Refusal, login: &Login<'_>, first: &st
     lines.join("\n")
 }
 
-fn in_full(severity: Severity, refusal: &Refusal, login: &Login<'_>) -> String {
+fn in_full(severity: Severity, refusal: &Refusal, login: &LoginContext<'_>) -> String {
     let headline = refusal.headline();
     // An error without a meaning of its own stands in the headline already.
     let told = refusal
@@ -102,40 +102,40 @@ pub(super) fn to_be_run(statements: &[Statement]) -> String {
 }
 
 /// One constant summary per class, so that many alike fold into one; but what will happen to one connection is named.
-fn summary(login: &Login<'_>) -> String {
+fn summary(login: &LoginContext<'_>) -> String {
     match login.class {
         _ if login.would_stop_the_apply => {
             format!("This would stop the apply: {} cannot log in", shown(login.connection))
         }
-        Class::Definite => "The database refused the login".to_owned(),
-        Class::Unreachable => "The credentials could not be checked from this machine".to_owned(),
+        Certainty::Conclusive => "The database refused the login".to_owned(),
+        Certainty::Unreachable => "The credentials could not be checked from this machine".to_owned(),
     }
 }
 
-fn password(login: &Login<'_>) -> String {
+fn password(login: &LoginContext<'_>) -> String {
     let trimmed = if login.password_was_trimmed { "; white space around it was cut off, as the KMS does" } else { "" };
     let connection = shown(login.connection);
     format!("Connection: `{connection}`, with the password from `{}`{trimmed}.", login.password_argument)
 }
 
-fn so_far(class: Class, severity: Severity) -> String {
+fn so_far(class: Certainty, severity: Severity) -> String {
     match (class, severity) {
-        (Class::Unreachable, Severity::Warning) => {
+        (Certainty::Unreachable, Severity::Warning) => {
             "The KMS connects from its own network and judges for itself when the change is applied.".to_owned()
         }
         _ => NOTHING_SENT.to_owned(),
     }
 }
 
-fn moved(login: &Login<'_>) -> Option<String> {
-    let Moved { from, to } = login.moved.as_ref()?;
+fn moved(login: &LoginContext<'_>) -> Option<String> {
+    let MovedCredentials { from, to } = login.moved.as_ref()?;
     let (from, to) = (shown(from), shown(to));
     Some(format!("This update moves the connection from {from} to {to} and keeps the password."))
 }
 
 /// What the KMS may see differently from its place.
-fn seen_from_elsewhere(refusal: &Refusal, login: &Login<'_>) -> Option<String> {
-    if refusal.is_unknown_to_the_public() && login.class == Class::Unreachable {
+fn seen_from_elsewhere(refusal: &Refusal, login: &LoginContext<'_>) -> Option<String> {
+    if refusal.is_unknown_to_the_public() && login.class == Certainty::Unreachable {
         return Some(
             "A KMS of your own may trust more authorities (`NODE_EXTRA_CA_CERTS`), which cannot be seen from here; no password \
              was sent from here."
@@ -144,7 +144,7 @@ fn seen_from_elsewhere(refusal: &Refusal, login: &Login<'_>) -> Option<String> {
     }
     let address = refusal.endpoint.address?.ip();
     let direct = refusal.endpoint.overridden.is_none();
-    (login.class == Class::Definite && direct && is_private(address)).then(|| {
+    (login.class == Certainty::Conclusive && direct && is_private(address)).then(|| {
         format!("{address} is a private address: on the network of the KMS it can be another machine than from here.")
     })
 }
@@ -162,7 +162,7 @@ pub(super) fn cured_by_this_run(reason: &Reason) -> bool {
     )
 }
 
-fn cure(login: &Login<'_>) -> String {
+fn cure(login: &LoginContext<'_>) -> String {
     let too_early = login.in_plan && !login.would_stop_the_apply;
     let ephemeral = match login.password_argument {
         "password_wo" if too_early => {
@@ -179,7 +179,7 @@ fn cure(login: &Login<'_>) -> String {
 }
 
 /// How to go on when `first` is true, and what to write for the right `order`.
-pub(super) fn cure_of(first: &str, order: &str, login: &Login<'_>) -> String {
+pub(super) fn cure_of(first: &str, order: &str, login: &LoginContext<'_>) -> String {
     if !login.in_plan {
         return format!("{first} it has to come first: {order}");
     }
@@ -193,7 +193,7 @@ pub(super) fn cure_of(first: &str, order: &str, login: &Login<'_>) -> String {
     )
 }
 
-pub(super) fn way_on(class: Class, severity: Severity, login: &Login<'_>) -> String {
+pub(super) fn way_on(class: Certainty, severity: Severity, login: &LoginContext<'_>) -> String {
     let lowered = login
         .lowered_from
         .map(|mode| format!(" (The configuration says `mode = \"{mode}\"`; `KMS_VALIDATION` lowered it.)"))
@@ -202,8 +202,8 @@ pub(super) fn way_on(class: Class, severity: Severity, login: &Login<'_>) -> Str
         return format!("To apply without this check: `KMS_VALIDATION=off terraform apply`.{lowered}");
     }
     let ignore = match class {
-        Class::Definite => "",
-        Class::Unreachable => " To hear nothing of it: `validation { unreachable = \"ignore\" }`.",
+        Certainty::Conclusive => "",
+        Certainty::Unreachable => " To hear nothing of it: `validation { unreachable = \"ignore\" }`.",
     };
     // A warning stops nothing, and so no destroy either.
     let destroy = if severity == Severity::Error { format!(" {DESTROY}") } else { String::new() };

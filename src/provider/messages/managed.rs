@@ -1,6 +1,6 @@
 //! What a person reads about platform-managed credentials: what is about to happen, what cannot be done, and ways out.
 
-use crate::kms::{Client, Connection, Error};
+use crate::kms::{AppConnection, Client, Error};
 use crate::postgres::{OwnPassword, Refusal};
 use crate::provider::resources::postgres_connection::managed::registry::ManagedRole;
 use crate::terraform::diagnostic::Diagnostic;
@@ -94,7 +94,7 @@ pub(crate) fn handed_over(title: &str, role: Option<&ManagedRole>, others: &Resu
 }
 
 /// The password of the role belongs to another connection already.
-pub(crate) fn managed_by_another(title: &str, role: &ManagedRole, other: &Connection, reason: &str) -> Diagnostic {
+pub(crate) fn managed_by_another(title: &str, role: &ManagedRole, other: &AppConnection, reason: &str) -> Diagnostic {
     let title = shown(title);
     Diagnostic::error(
         "The KMS manages the password of this role already",
@@ -250,7 +250,7 @@ pub(crate) fn replacement_refused(replacement: &Replacement<'_>, reason: &str) -
 }
 
 /// A new connection uses the role of one that the KMS manages.
-pub(crate) fn shares_managed_role(title: &str, role: &ManagedRole, other: &Connection) -> Diagnostic {
+pub(crate) fn shares_managed_role(title: &str, role: &ManagedRole, other: &AppConnection) -> Diagnostic {
     let (title, name) = (shown(title), shown(&other.name));
     Diagnostic::warning(
         format!("{title} uses the role of a managed connection"),
@@ -292,7 +292,7 @@ pub(crate) fn destroyed(title: &str, role: &str) -> Diagnostic {
 }
 
 /// The name is not free, or nobody can tell. Found before the role was touched.
-pub(crate) fn name_not_free(name: &str, found: &Result<Option<Connection>, Error>, client: &Client) -> Diagnostic {
+pub(crate) fn name_not_free(name: &str, found: &Result<Option<AppConnection>, Error>, client: &Client) -> Diagnostic {
     let name = shown(name);
     let untouched = "Nothing was created, and the password of the role is as it was.";
     match found {

@@ -1,20 +1,20 @@
 //! What the catalogs of a database said about rotation, for a person.
 
-use crate::postgres::{Accepted, Class, Facts, Rotation, without_facts};
+use crate::postgres::{Accepted, Certainty, Facts, RotationCheck, without_facts};
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
 use crate::text::shown;
 
-use super::login_refused::{Login, capitalized, cure_of, to_be_run, way_on};
+use super::login_refused::{LoginContext, capitalized, cure_of, to_be_run, way_on};
 use super::{NOTHING_SENT, sentence};
 
 /// A role that cannot be rotated; `None` when nothing speaks against it. `index` is its place in the list.
 pub(crate) fn missing_privileges(
     severity: Severity,
-    rotation: &Rotation,
+    rotation: &RotationCheck,
     index: usize,
     facts: &Facts,
     accepted: &Accepted,
-    login: &Login<'_>,
+    login: &LoginContext<'_>,
 ) -> Option<Diagnostic> {
     let mut lines = vec![sentence(&capitalized(&rotation.headline(facts)?))];
     lines.extend(rotation.besides(facts).into_iter().map(|reason| sentence(&format!("Also, {reason}"))));
@@ -37,7 +37,7 @@ pub(crate) fn missing_privileges(
     if severity == Severity::Error || login.would_stop_the_apply {
         paragraphs.push(cure_of(FIRST, ORDER, login));
         let milder = "To make this a warning: `validation { privileges = \"warning\" }`.";
-        paragraphs.push(format!("{milder} {}", way_on(Class::Definite, severity, login)));
+        paragraphs.push(format!("{milder} {}", way_on(Certainty::Conclusive, severity, login)));
     } else {
         paragraphs.push(format!("{FIRST} this warning comes too early: {ORDER} It stops nothing."));
     }
@@ -72,7 +72,7 @@ const ORDER: &str = "refer to the resource that does it (`rotation_roles = [post
     `depends_on`.";
 
 /// Cores fold equal summaries: each warning is about another role.
-fn summary(severity: Severity, role: &str, login: &Login<'_>) -> String {
+fn summary(severity: Severity, role: &str, login: &LoginContext<'_>) -> String {
     let (connection, role) = (shown(login.connection), shown(role));
     match severity {
         _ if login.would_stop_the_apply => format!("This would stop the apply: {connection} cannot rotate {role}"),

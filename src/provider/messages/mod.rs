@@ -18,9 +18,10 @@ pub(crate) use existing_connection::{
 };
 pub(crate) use incomplete::{password_missing, still_unknown};
 pub(crate) use kms::{
-    Attempt, adopted, create, delete, gone, name_exists, not_asked, service, stops_a_plan, unreadable_rows, update,
+    RequestContext, adopted, create, delete, gone, name_exists, not_asked, service, stops_a_plan, unreadable_rows,
+    update,
 };
-pub(crate) use login_refused::{Login, Moved, refusal};
+pub(crate) use login_refused::{LoginContext, MovedCredentials, refusal};
 pub(crate) use missing_privileges::{missing_privileges, privileges_not_checked};
 pub(crate) use not_checked::{
     behind_gateway, certificate_expires, changed_by_saslprep, internal_address, later_address, mode_lowered,

@@ -7,7 +7,7 @@ use crate::terraform::plan;
 use crate::terraform::private::Private;
 use crate::terraform::proto;
 use crate::terraform::provider::Provider;
-use crate::terraform::resource::{Call, Change, PlannedChange};
+use crate::terraform::resource::{AppliedChange, PlannedChange, RpcContext};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 use crate::terraform::wire;
@@ -57,7 +57,7 @@ impl<P: Provider> Server<P> {
 impl<S: Send + Sync + 'static> RegisteredResource<S> {
     async fn plan_change(
         &self,
-        call: &Call<S>,
+        call: &RpcContext<S>,
         prior: Option<Object>,
         proposed: &Object,
         config: Object,
@@ -84,7 +84,7 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
 
     async fn plan_destroy(
         &self,
-        call: &Call<S>,
+        call: &RpcContext<S>,
         prior: Option<Object>,
         private: Private,
     ) -> Result<proto::plan_resource_change::Response, Diagnostics> {
@@ -101,7 +101,7 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
 
     async fn change(
         &self,
-        call: &Call<S>,
+        call: &RpcContext<S>,
         prior: Option<Object>,
         planned: Object,
         config: Object,
@@ -109,7 +109,7 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
     ) -> Result<proto::apply_resource_change::Response, Diagnostics> {
         let creates = prior.is_none();
         let prior = prior.unwrap_or_else(|| self.schema.empty_object());
-        let mut change = Change { prior, config, planned: planned.clone(), private };
+        let mut change = AppliedChange { prior, config, planned: planned.clone(), private };
         let response = if creates {
             self.resource.create(call, &mut change).await?
         } else {
@@ -131,7 +131,7 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
 
     async fn delete(
         &self,
-        call: &Call<S>,
+        call: &RpcContext<S>,
         prior: &Object,
         private: &Private,
     ) -> Result<proto::apply_resource_change::Response, Diagnostics> {
@@ -148,7 +148,7 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
 
     /// Returns the response without values of a wrong type. Those are a bug of the resource, but the object must not be
     /// lost: the next refresh reads what is missing.
-    fn storable(&self, call: &Call<S>, response: Object) -> Object {
+    fn storable(&self, call: &RpcContext<S>, response: Object) -> Object {
         let Type::Object(types) = &self.ty else { return response };
         let mut storable = response.clone();
         for (name, ty) in types {

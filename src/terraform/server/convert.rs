@@ -1,6 +1,6 @@
 //! Converts between the types of this module and the generated messages.
 
-use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path, Severity, Step};
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path, PathStep, Severity};
 use crate::terraform::proto;
 use crate::terraform::proto::attribute_path::step::Selector;
 use crate::terraform::proto::schema::nested_block::NestingMode;
@@ -84,9 +84,9 @@ pub(super) fn diagnostic(diagnostic: Diagnostic) -> proto::Diagnostic {
 pub(super) fn path(path: &Path) -> proto::AttributePath {
     let steps = path.steps().iter().map(|step| {
         let selector = match step {
-            Step::Attribute(name) => Selector::AttributeName(name.clone()),
-            Step::Key(key) => Selector::ElementKeyString(key.clone()),
-            Step::Index(index) => Selector::ElementKeyInt(*index),
+            PathStep::Attribute(name) => Selector::AttributeName(name.clone()),
+            PathStep::Key(key) => Selector::ElementKeyString(key.clone()),
+            PathStep::Index(index) => Selector::ElementKeyInt(*index),
         };
         proto::attribute_path::Step { selector: Some(selector) }
     });

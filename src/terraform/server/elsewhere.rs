@@ -8,7 +8,7 @@ use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::move_state::MoveSource;
 use crate::terraform::proto;
 use crate::terraform::provider::Provider;
-use crate::terraform::resource::{Call, ImportTarget, Listed};
+use crate::terraform::resource::{ImportTarget, Listed, RpcContext};
 use crate::terraform::schema::Schema;
 use crate::terraform::value::{Object, Value};
 use crate::text;
@@ -114,7 +114,7 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
 
     async fn find(
         &self,
-        call: &Call<S>,
+        call: &RpcContext<S>,
         config: &Object,
         limit: usize,
         with_object: bool,

@@ -17,7 +17,7 @@ use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::identity::IdentitySchema;
 use crate::terraform::proto::provider_server::ProviderServer;
 use crate::terraform::provider::Provider;
-use crate::terraform::resource::{Call, Resource};
+use crate::terraform::resource::{Resource, RpcContext};
 use crate::terraform::schema::Schema;
 use crate::terraform::types::Type;
 
@@ -92,7 +92,7 @@ impl<P: Provider> Server<P> {
         self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn call(&self, capabilities: Option<proto::ClientCapabilities>) -> Result<Call<P::Session>, Diagnostics> {
+    fn call(&self, capabilities: Option<proto::ClientCapabilities>) -> Result<RpcContext<P::Session>, Diagnostics> {
         let session = self.session().ok_or_else(|| {
             Diagnostic::error(
                 "The provider is not configured",
@@ -101,7 +101,7 @@ impl<P: Provider> Server<P> {
             )
         })?;
         let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Call::new(session, stop, capabilities.is_some_and(|client| client.write_only_attributes_allowed)))
+        Ok(RpcContext::new(session, stop, capabilities.is_some_and(|client| client.write_only_attributes_allowed)))
     }
 }
 

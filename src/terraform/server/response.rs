@@ -13,7 +13,7 @@ use crate::panic_hook;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::proto;
 use crate::terraform::proto::list_resource::Event;
-use crate::terraform::resource::Call;
+use crate::terraform::resource::RpcContext;
 
 /// A response that carries diagnostics.
 pub(super) trait WithDiagnostics: Default {
@@ -34,7 +34,7 @@ pub(super) trait WithDiagnostics: Default {
 
 /// Returns the response, or the errors, together with the warnings of the call.
 pub(super) fn attach_warnings<A: WithDiagnostics, S: Send + Sync + 'static>(
-    call: Call<S>,
+    call: RpcContext<S>,
     response: Result<A, Diagnostics>,
 ) -> Result<A, Diagnostics> {
     let mut told = call.into_warnings();

@@ -40,7 +40,7 @@ pub enum Problem {
         /// What the type wants, with its article.
         expected: &'static str,
         /// What is there.
-        found: Found,
+        found: ActualKind,
     },
     /// An attribute of the type is not in the object.
     #[error("the attribute is missing")]
@@ -72,7 +72,7 @@ pub enum Problem {
 
 /// The kind of a value, and its length where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum ActualKind {
     /// Nothing.
     Null,
     /// A bool.
@@ -103,7 +103,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl fmt::Display for Found {
+impl fmt::Display for ActualKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => formatter.write_str("null"),

@@ -2,9 +2,9 @@
 
 use serde_json::Value as Json;
 
-use super::error::{Error, Found, Problem};
+use super::error::{ActualKind, Error, Problem};
 use super::walk;
-use super::walk::{Attributes, Source};
+use super::walk::{AttributeSet, Source};
 use crate::terraform::diagnostic::Path;
 use crate::terraform::number::Number;
 use crate::terraform::types::Type;
@@ -15,7 +15,7 @@ use crate::terraform::value::Value;
 /// # Errors
 /// When the bytes are not JSON, or when the value does not fit the type.
 pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, Error> {
-    walk::decode(parse(bytes)?, ty, Attributes::Exact)
+    walk::decode(parse(bytes)?, ty, AttributeSet::Exact)
 }
 
 /// Reads a value that another version may have stored: missing attributes are null, unknown ones are ignored.
@@ -23,7 +23,7 @@ pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, Error> {
 /// # Errors
 /// When the bytes are not JSON, or when the value does not fit the type.
 pub fn decode_state(bytes: &[u8], ty: &Type) -> Result<Value, Error> {
-    walk::decode(parse(bytes)?, ty, Attributes::Any)
+    walk::decode(parse(bytes)?, ty, AttributeSet::Any)
 }
 
 fn parse(bytes: &[u8]) -> Result<Json, Error> {
@@ -75,13 +75,13 @@ fn mismatch(expected: &'static str, json: &Json) -> Problem {
     Problem::Mismatch { expected, found: found(json) }
 }
 
-fn found(json: &Json) -> Found {
+fn found(json: &Json) -> ActualKind {
     match json {
-        Json::Null => Found::Null,
-        Json::Bool(_) => Found::Bool,
-        Json::Number(_) => Found::Number,
-        Json::String(text) => Found::String(text.len()),
-        Json::Array(elements) => Found::List(elements.len()),
-        Json::Object(entries) => Found::Object(entries.len()),
+        Json::Null => ActualKind::Null,
+        Json::Bool(_) => ActualKind::Bool,
+        Json::Number(_) => ActualKind::Number,
+        Json::String(text) => ActualKind::String(text.len()),
+        Json::Array(elements) => ActualKind::List(elements.len()),
+        Json::Object(entries) => ActualKind::Object(entries.len()),
     }
 }

@@ -10,4 +10,4 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Error, Found, Problem};
+pub use error::{ActualKind, Error, Problem};

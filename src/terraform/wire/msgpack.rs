@@ -3,9 +3,9 @@
 use rmpv::decode::read_value_ref_with_max_depth;
 use rmpv::{Utf8StringRef, Value as Tree, ValueRef};
 
-use super::error::{Error, Found, Problem};
+use super::error::{ActualKind, Error, Problem};
 use super::walk;
-use super::walk::{Attributes, Location, Source, Step};
+use super::walk::{AttributeSet, Location, Source, WalkStep};
 use crate::terraform::diagnostic::Path;
 use crate::terraform::number::Number;
 use crate::terraform::types::Type;
@@ -44,7 +44,7 @@ pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, Error> {
     if !rest.is_empty() {
         return Err(at_root(Problem::TrailingBytes(rest.len())));
     }
-    walk::decode(tree, ty, Attributes::Exact)
+    walk::decode(tree, ty, AttributeSet::Exact)
 }
 
 /// Writes a value with all the attributes of its type; those that it does not have are null.
@@ -72,25 +72,25 @@ fn tree(location: &Location<'_>, value: &Value, ty: &Type) -> Result<Tree, Error
         (Value::List(elements), Type::List(ty)) => {
             let elements = elements.iter().enumerate();
             elements
-                .map(|(index, value)| tree(&location.step(Step::Index(index)), value, ty))
+                .map(|(index, value)| tree(&location.step(WalkStep::Index(index)), value, ty))
                 .collect::<Result<_, _>>()
                 .map(Tree::Array)
         }
         (Value::Object(object), Type::Map(ty)) => {
             let entries = object.iter();
             entries
-                .map(|(key, value)| Ok((key.as_str().into(), tree(&location.step(Step::Key(key)), value, ty)?)))
+                .map(|(key, value)| Ok((key.as_str().into(), tree(&location.step(WalkStep::Key(key)), value, ty)?)))
                 .collect::<Result<_, _>>()
                 .map(Tree::Map)
         }
         (Value::Object(object), Type::Object(types)) => {
             if let Some((name, _)) = object.iter().find(|(name, _)| !types.contains_key(*name)) {
-                return Err(location.step(Step::Attribute(name)).error(Problem::UnexpectedAttribute));
+                return Err(location.step(WalkStep::Attribute(name)).error(Problem::UnexpectedAttribute));
             }
             let entries = types.iter();
             entries
                 .map(|(name, ty)| {
-                    let location = location.step(Step::Attribute(name));
+                    let location = location.step(WalkStep::Attribute(name));
                     Ok((name.as_str().into(), tree(&location, object.get(name), ty)?))
                 })
                 .collect::<Result<_, _>>()
@@ -180,15 +180,15 @@ fn mismatch(expected: &'static str, node: &ValueRef<'_>) -> Problem {
     Problem::Mismatch { expected, found: found(node) }
 }
 
-fn found(node: &ValueRef<'_>) -> Found {
+fn found(node: &ValueRef<'_>) -> ActualKind {
     match node {
-        ValueRef::Nil => Found::Null,
-        ValueRef::Boolean(_) => Found::Bool,
-        ValueRef::Integer(_) | ValueRef::F32(_) | ValueRef::F64(_) => Found::Number,
-        ValueRef::String(text) => Found::String(text.as_bytes().len()),
-        ValueRef::Binary(bytes) => Found::Bytes(bytes.len()),
-        ValueRef::Array(elements) => Found::List(elements.len()),
-        ValueRef::Map(entries) => Found::Object(entries.len()),
-        ValueRef::Ext(..) => Found::Unknown,
+        ValueRef::Nil => ActualKind::Null,
+        ValueRef::Boolean(_) => ActualKind::Bool,
+        ValueRef::Integer(_) | ValueRef::F32(_) | ValueRef::F64(_) => ActualKind::Number,
+        ValueRef::String(text) => ActualKind::String(text.as_bytes().len()),
+        ValueRef::Binary(bytes) => ActualKind::Bytes(bytes.len()),
+        ValueRef::Array(elements) => ActualKind::List(elements.len()),
+        ValueRef::Map(entries) => ActualKind::Object(entries.len()),
+        ValueRef::Ext(..) => ActualKind::Unknown,
     }
 }

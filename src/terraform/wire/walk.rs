@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{Error, Found, Problem};
+use super::error::{ActualKind, Error, Problem};
 use crate::terraform::diagnostic::Path;
 use crate::terraform::number::Number;
 use crate::terraform::types::Type;
@@ -22,7 +22,7 @@ pub(super) trait Source: Sized {
 
 /// Which attributes an object must have.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Attributes {
+pub(super) enum AttributeSet {
     /// Those of the type.
     Exact,
     /// Any, as in an object that another version stored: missing ones are null, others are ignored.
@@ -30,11 +30,11 @@ pub(super) enum Attributes {
 }
 
 /// Decodes a node. The recursion is as deep as the type, whatever the node holds.
-pub(super) fn decode<S: Source>(node: S, ty: &Type, rule: Attributes) -> Result<Value, Error> {
+pub(super) fn decode<S: Source>(node: S, ty: &Type, rule: AttributeSet) -> Result<Value, Error> {
     decode_at(&Location::ROOT, node, ty, rule)
 }
 
-fn decode_at<S: Source>(location: &Location<'_>, node: S, ty: &Type, rule: Attributes) -> Result<Value, Error> {
+fn decode_at<S: Source>(location: &Location<'_>, node: S, ty: &Type, rule: AttributeSet) -> Result<Value, Error> {
     let at = |problem| location.error(problem);
     if let Some(value) = node.typeless().map_err(at)? {
         return Ok(value);
@@ -46,7 +46,7 @@ fn decode_at<S: Source>(location: &Location<'_>, node: S, ty: &Type, rule: Attri
         Type::List(element) => {
             let elements = node.elements().map_err(at)?.into_iter().enumerate();
             elements
-                .map(|(index, node)| decode_at(&location.step(Step::Index(index)), node, element, rule))
+                .map(|(index, node)| decode_at(&location.step(WalkStep::Index(index)), node, element, rule))
                 .collect::<Result<_, _>>()
                 .map(Value::List)
         }
@@ -54,7 +54,7 @@ fn decode_at<S: Source>(location: &Location<'_>, node: S, ty: &Type, rule: Attri
             let entries = node.entries().and_then(unique).map_err(at)?.into_iter();
             entries
                 .map(|(key, node)| {
-                    let value = decode_at(&location.step(Step::Key(&key)), node, element, rule)?;
+                    let value = decode_at(&location.step(WalkStep::Key(&key)), node, element, rule)?;
                     Ok((key, value))
                 })
                 .collect::<Result<_, _>>()
@@ -71,21 +71,21 @@ fn decode_attributes<S: Source>(
     location: &Location<'_>,
     mut entries: BTreeMap<String, S>,
     types: &BTreeMap<String, Type>,
-    rule: Attributes,
+    rule: AttributeSet,
 ) -> Result<Object, Error> {
     let mut object = Object::new();
     for (name, ty) in types {
-        let location = location.step(Step::Attribute(name));
+        let location = location.step(WalkStep::Attribute(name));
         let value = match entries.remove(name) {
             Some(node) => decode_at(&location, node, ty, rule)?,
-            None if rule == Attributes::Any => Value::Null,
+            None if rule == AttributeSet::Any => Value::Null,
             None => return Err(location.error(Problem::MissingAttribute)),
         };
         object.set(name, value);
     }
     match entries.keys().next() {
-        Some(name) if rule == Attributes::Exact => {
-            Err(location.step(Step::Attribute(name)).error(Problem::UnexpectedAttribute))
+        Some(name) if rule == AttributeSet::Exact => {
+            Err(location.step(WalkStep::Attribute(name)).error(Problem::UnexpectedAttribute))
         }
         _ => Ok(object),
     }
@@ -108,25 +108,25 @@ pub(super) fn mismatch(value: &Value, ty: &Type) -> Problem {
         Type::Object(_) => "an object",
     };
     let found = match value {
-        Value::Null => Found::Null,
-        Value::Unknown(_) => Found::Unknown,
-        Value::Bool(_) => Found::Bool,
-        Value::Number(_) => Found::Number,
-        Value::String(text) => Found::String(text.len()),
-        Value::List(elements) => Found::List(elements.len()),
-        Value::Object(object) => Found::Object(object.len()),
+        Value::Null => ActualKind::Null,
+        Value::Unknown(_) => ActualKind::Unknown,
+        Value::Bool(_) => ActualKind::Bool,
+        Value::Number(_) => ActualKind::Number,
+        Value::String(text) => ActualKind::String(text.len()),
+        Value::List(elements) => ActualKind::List(elements.len()),
+        Value::Object(object) => ActualKind::Object(object.len()),
     };
     Problem::Mismatch { expected, found }
 }
 
 /// A position in a value. Lives on the stack and becomes a [`Path`] only for an error.
 pub(super) struct Location<'a> {
-    parent: Option<(&'a Self, Step<'a>)>,
+    parent: Option<(&'a Self, WalkStep<'a>)>,
 }
 
 /// One step into a value.
 #[derive(Clone, Copy)]
-pub(super) enum Step<'a> {
+pub(super) enum WalkStep<'a> {
     Attribute(&'a str),
     Key(&'a str),
     Index(usize),
@@ -135,7 +135,7 @@ pub(super) enum Step<'a> {
 impl Location<'_> {
     pub(super) const ROOT: Self = Self { parent: None };
 
-    pub(super) fn step<'a>(&'a self, step: Step<'a>) -> Location<'a> {
+    pub(super) fn step<'a>(&'a self, step: WalkStep<'a>) -> Location<'a> {
         Location { parent: Some((self, step)) }
     }
 
@@ -146,9 +146,9 @@ impl Location<'_> {
     fn path(&self) -> Path {
         match self.parent {
             None => Path::root(),
-            Some((parent, Step::Attribute(name))) => parent.path().attribute(name),
-            Some((parent, Step::Key(key))) => parent.path().key(key),
-            Some((parent, Step::Index(index))) => parent.path().index(index),
+            Some((parent, WalkStep::Attribute(name))) => parent.path().attribute(name),
+            Some((parent, WalkStep::Key(key))) => parent.path().key(key),
+            Some((parent, WalkStep::Index(index))) => parent.path().index(index),
         }
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json as value;
-use terraform_provider_kms::kms::{Change, Client, Deadline, Error, Failure, GiveUpReason, Mismatch, Settings};
+use terraform_provider_kms::kms::{
+    Client, ConnectionUpdate, Deadline, Error, GiveUpReason, Mismatch, Settings, TransportFailure,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +45,7 @@ async fn rejects_an_answer_about_another_object() {
         let client = client(&server, token());
         assert!(about_another(&client.read(ID).await.unwrap_err()), "{id}");
         assert!(about_another(&client.delete(ID).await.unwrap_err()), "{id}");
-        let error = client.update(ID, &Change::default()).await.unwrap_err();
+        let error = client.update(ID, &ConnectionUpdate::default()).await.unwrap_err();
         assert!(about_another(&error) && error.may_have_run(), "{id}");
         assert!(error.to_string().contains("about another object"), "{error}");
     }
@@ -190,7 +192,7 @@ async fn http_2_says_which_request_was_not_processed() {
         settings.ca_certificates = Some(terraform_provider_kms::kms::CaCertificates::parse(&server.ca).unwrap());
         let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
         assert!(
-            matches!(error, Error::NoAnswer { failure: Failure::NotProcessed, sent: false, .. }),
+            matches!(error, Error::NoAnswer { failure: TransportFailure::NotProcessed, sent: false, .. }),
             "{refuse:?}: {error:?}"
         );
     }

@@ -1,7 +1,7 @@
 //! When the client logs in, and when it never does again.
 
 use futures_util::future::join_all;
-use terraform_provider_kms::kms::{Error, Login, LoginMethod};
+use terraform_provider_kms::kms::{AuthMethod, AuthRequest, Error};
 
 use super::{
     CLIENT_SECRET, ID, TOKEN, client, is_login, logged_in, one, own,
@@ -46,7 +46,7 @@ async fn a_refused_login_is_never_repeated() {
         for result in results {
             let error = result.unwrap_err();
             let Error::LoginRefused { login, reply } = &error else { panic!("{error:?}") };
-            assert_eq!((login.method, reply.status), (LoginMethod::Universal, status));
+            assert_eq!((login.method, reply.status), (AuthMethod::Universal, status));
             assert!(error.to_string().contains("`universal` login of client `the-client-id`"), "{error}");
             assert!(!error.to_string().contains(CLIENT_SECRET), "{error}");
         }
@@ -88,7 +88,7 @@ async fn a_token_is_renewed_before_it_expires() {
 async fn a_token_that_is_not_taken_is_replaced_once() {
     // (login, answers to the reads in their order, then success; requests in all; how it ends)
     type Answers = Vec<fn() -> Act>;
-    let table: Vec<(Login, Answers, usize, &str)> = vec![
+    let table: Vec<(AuthRequest, Answers, usize, &str)> = vec![
         (universal(), vec![|| own(403, "TokenError", "x")], 4, "ok"),
         (universal(), vec![|| own(401, "UnauthorizedError", "x")], 4, "ok"),
         (universal(), vec![|| own(403, "TokenError", "x"), || own(401, "UnauthorizedError", "x")], 4, "LoginRefused"),
@@ -120,7 +120,7 @@ async fn a_ready_token_that_is_refused_is_not_shown_again() {
     let client = client(&server, token());
     for _ in 0..3 {
         let error = client.read(ID).await.unwrap_err();
-        assert!(matches!(&error, Error::LoginRefused { login, .. } if login.method == LoginMethod::Token), "{error:?}");
+        assert!(matches!(&error, Error::LoginRefused { login, .. } if login.method == AuthMethod::Token), "{error:?}");
     }
     assert_eq!(server.requests().len(), 1);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use terraform_provider_kms::kms::{
-    BaseUrl, CaCertificates, Client, Error, Failure, Login, LoginMethod, Proof, Proxies, Settings,
+    AuthMethod, AuthRequest, BaseUrl, CaCertificates, Client, Error, Proof, Proxies, Settings, TransportFailure,
 };
 use terraform_provider_kms::secret::Secret;
 
@@ -99,7 +99,7 @@ async fn what_the_kms_does_wrong_is_no_fault_of_the_proxy() {
     let variable = ("HTTPS_PROXY", format!("http://127.0.0.1:{}", proxy.port()));
     let client = client("https://kms.test", Some(&other.ca), &[variable]);
     let error = client.create(&super::new_connection()).await.unwrap_err();
-    assert!(matches!(error, Error::NoAnswer { failure: Failure::UnknownAuthority, .. }), "{error:?}");
+    assert!(matches!(error, Error::NoAnswer { failure: TransportFailure::UnknownAuthority, .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn an_identity_source_behind_a_proxy_names_it() {
     let proxy = WebProxy::start(1, Conduct::Status(403));
     let url = "https://tokens.test/s3cr3t".to_owned();
     let proof = Proof::GitHubActions { url, token: Secret::new("s3cr3t-of-the-job") };
-    let mut settings = settings("http://127.0.0.1:9", Login::identity(LoginMethod::Oidc, "id", proof));
+    let mut settings = settings("http://127.0.0.1:9", AuthRequest::identity(AuthMethod::Oidc, "id", proof));
     let named = format!("http://me:s3cr3t@127.0.0.1:{}", proxy.port());
     settings.proxies = Proxies::from_environment(&|name| (name == "HTTPS_PROXY").then(|| named.clone()));
     let error = Client::new(settings).read(ID).await.unwrap_err();

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use terraform_provider_kms::kms::{Change, Client, Deadline, Error, Failure, GiveUpReason, Settings};
+use terraform_provider_kms::kms::{
+    Client, ConnectionUpdate, Deadline, Error, GiveUpReason, Settings, TransportFailure,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::server::{Act, Server, closed_port, html};
@@ -96,12 +98,16 @@ async fn a_host_where_nobody_ever_answered_is_tried_less_often() {
     client.read(ID).await.unwrap();
     drop(server);
     let error = client.create(&new_connection()).await.unwrap_err();
-    let Error::NoAnswer { call, failure: Failure::ConnectRefused, sent: false } = &error else { panic!("{error:?}") };
+    let Error::NoAnswer { call, failure: TransportFailure::ConnectRefused, sent: false } = &error else {
+        panic!("{error:?}")
+    };
     assert_eq!(call.attempt, 4, "it was there before");
 
     let client = Client::new(eager(&format!("http://127.0.0.1:{}", closed_port().await)));
     let error = client.create(&new_connection()).await.unwrap_err();
-    let Error::NoAnswer { call, failure: Failure::ConnectRefused, sent: false } = &error else { panic!("{error:?}") };
+    let Error::NoAnswer { call, failure: TransportFailure::ConnectRefused, sent: false } = &error else {
+        panic!("{error:?}")
+    };
     assert_eq!(call.attempt, 3);
 }
 
@@ -232,9 +238,11 @@ async fn the_own_limit_is_kept() {
     let hurried = client.within(Deadline::new((Instant::now() + Duration::from_secs(5)).into(), Default::default()));
     for _ in 0..2 {
         hurried.read(ID).await.unwrap();
-        hurried.update(ID, &Change::default()).await.unwrap();
+        hurried.update(ID, &ConnectionUpdate::default()).await.unwrap();
     }
-    for error in [hurried.read(ID).await.unwrap_err(), hurried.update(ID, &Change::default()).await.unwrap_err()] {
+    for error in
+        [hurried.read(ID).await.unwrap_err(), hurried.update(ID, &ConnectionUpdate::default()).await.unwrap_err()]
+    {
         assert!(matches!(error, Error::Unsent(GiveUpReason::TooLong(_))), "{error:?}");
     }
     assert_eq!(server.requests().len(), 4);
@@ -250,7 +258,7 @@ async fn a_long_wait_is_told_once() {
     let patient = client.within(Deadline::new((Instant::now() + Duration::from_secs(1000)).into(), stop.clone()));
     tokio::join!(
         async { patient.read(ID).await.unwrap_err() },
-        async { patient.update(ID, &Change::default()).await.unwrap_err() },
+        async { patient.update(ID, &ConnectionUpdate::default()).await.unwrap_err() },
         async {
             server.saw(2).await;
             tokio::time::sleep(Duration::from_millis(200)).await;

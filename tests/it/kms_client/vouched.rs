@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
-use terraform_provider_kms::kms::{Aws, Client, Error, Login, LoginMethod, Proof};
+use terraform_provider_kms::kms::{AuthMethod, AuthRequest, Aws, Client, Error, Proof};
 use terraform_provider_kms::secret::Secret;
 
 use super::server::{Act, Server, json};
@@ -20,8 +20,8 @@ fn kms() -> Kms {
     Kms::start(Options { log_in: false, ..Options::default() })
 }
 
-fn client(kms: &Kms, method: LoginMethod, proof: Proof) -> Client {
-    Client::new(settings(&kms.url(), Login::identity(method, kms.identity_id(), proof)))
+fn client(kms: &Kms, method: AuthMethod, proof: Proof) -> Client {
+    Client::new(settings(&kms.url(), AuthRequest::identity(method, kms.identity_id(), proof)))
 }
 
 fn given(token: &str) -> Proof {
@@ -36,13 +36,13 @@ fn logins(kms: &Kms) -> Vec<String> {
 
 /// The connection is not there, and the login was good.
 #[track_caller]
-fn is_in(result: Result<Option<terraform_provider_kms::kms::Connection>, Error>) {
+fn is_in(result: Result<Option<terraform_provider_kms::kms::AppConnection>, Error>) {
     assert!(matches!(result, Ok(None)), "{result:?}");
 }
 
 /// Why nothing was sent to log in with. Holds no secret.
 #[track_caller]
-fn no_proof(result: Result<Option<terraform_provider_kms::kms::Connection>, Error>) -> String {
+fn no_proof(result: Result<Option<terraform_provider_kms::kms::AppConnection>, Error>) -> String {
     let error = result.unwrap_err();
     let Error::NoProof { reason, .. } = &error else { panic!("{error:?}") };
     assert!(!format!("{error} {error:?}").contains(MARK), "{error:?}");
@@ -52,11 +52,11 @@ fn no_proof(result: Result<Option<terraform_provider_kms::kms::Connection>, Erro
 #[tokio::test]
 async fn each_kind_of_token_has_its_own_login() {
     for (method, route, refusal) in [
-        (LoginMethod::Oidc, "oidc-auth", "Access denied: OIDC subject not allowed."),
-        (LoginMethod::Jwt, "jwt-auth", "Access denied: token audience not allowed"),
-        (LoginMethod::Kubernetes, "kubernetes-auth", "Kubernetes token not authenticated"),
-        (LoginMethod::Azure, "azure-auth", "invalid signature"),
-        (LoginMethod::Gcp, "gcp-auth", "Access denied: GCP service account not allowed."),
+        (AuthMethod::Oidc, "oidc-auth", "Access denied: OIDC subject not allowed."),
+        (AuthMethod::Jwt, "jwt-auth", "Access denied: token audience not allowed"),
+        (AuthMethod::Kubernetes, "kubernetes-auth", "Kubernetes token not authenticated"),
+        (AuthMethod::Azure, "azure-auth", "invalid signature"),
+        (AuthMethod::Gcp, "gcp-auth", "Access denied: GCP service account not allowed."),
     ] {
         let kms = kms();
         kms.trust_jwt(route, "s3cr3t.a.b");
@@ -85,7 +85,7 @@ async fn each_kind_of_token_has_its_own_login() {
 async fn a_file_is_read_when_it_is_needed_and_again_for_the_next_login() {
     let kms = kms();
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    let client = client(&kms, LoginMethod::Kubernetes, Proof::File(file.path().to_owned()));
+    let client = client(&kms, AuthMethod::Kubernetes, Proof::File(file.path().to_owned()));
     // Written after the client was made, as by a sidecar.
     file.write_all(b"s3cr3t.one\n").unwrap();
     kms.trust_jwt("kubernetes-auth", "s3cr3t.one");
@@ -107,7 +107,7 @@ async fn what_was_fetched_for_a_login_does_not_come_back_in_a_message() {
     let metadata = Server::start(|_, _| json(200, KEY_OF_METADATA)).await;
     let container = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", metadata.base())];
     let container: Vec<_> = container.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let proofs = [(LoginMethod::Jwt, Proof::File(file.path().to_owned())), (LoginMethod::AwsIam, aws(&container))];
+    let proofs = [(AuthMethod::Jwt, Proof::File(file.path().to_owned())), (AuthMethod::AwsIam, aws(&container))];
     for (method, proof) in proofs {
         let server = Server::start(move |request, _| {
             let body: serde_json::Value = serde_json::from_str(request.split("\r\n\r\n").nth(1).unwrap()).unwrap();
@@ -115,11 +115,12 @@ async fn what_was_fetched_for_a_login_does_not_come_back_in_a_message() {
             own(401, "UnauthorizedError", &format!("{} and s3cr3t-session", quoted.concat()))
         })
         .await;
-        let error =
-            Client::new(settings(&server.base(), Login::identity(method, "id", proof))).read(ID).await.unwrap_err();
+        let error = Client::new(settings(&server.base(), AuthRequest::identity(method, "id", proof)))
+            .read(ID)
+            .await
+            .unwrap_err();
         let Error::LoginRefused { reply, .. } = &error else { panic!("{error:?}") };
-        let masked =
-            if method == LoginMethod::AwsIam { "******** and ********" } else { "******** and s3cr3t-session" };
+        let masked = if method == AuthMethod::AwsIam { "******** and ********" } else { "******** and s3cr3t-session" };
         assert_eq!(reply.message, masked);
     }
 }
@@ -127,7 +128,7 @@ async fn what_was_fetched_for_a_login_does_not_come_back_in_a_message() {
 #[tokio::test]
 async fn without_a_proof_nothing_is_sent() {
     let kms = kms();
-    let missing = client(&kms, LoginMethod::Kubernetes, Proof::File("/nonexistent/token".into()));
+    let missing = client(&kms, AuthMethod::Kubernetes, Proof::File("/nonexistent/token".into()));
     let reason = no_proof(missing.read(ID).await);
     assert!(reason.starts_with("the file `/nonexistent/token` cannot be read: "), "{reason}");
     assert!(kms.requests().is_empty());
@@ -138,7 +139,7 @@ async fn azure_tells_who_a_machine_is() {
     let kms = kms();
     kms.trust_jwt("azure-auth", "s3cr3t.azure");
     let metadata = Server::start(|_, _| json(200, r#"{"access_token":"s3cr3t.azure","expires_in":"3599"}"#)).await;
-    let client = client(&kms, LoginMethod::Azure, Proof::Azure { address: format!("{}/", metadata.base()) });
+    let client = client(&kms, AuthMethod::Azure, Proof::Azure { address: format!("{}/", metadata.base()) });
     is_in(client.read(ID).await);
     let [request] = metadata.requests().try_into().unwrap();
     let line =
@@ -153,7 +154,7 @@ async fn google_tells_who_a_machine_is() {
     kms.trust_jwt("gcp-auth", "s3cr3t.google");
     let metadata = Server::start(|_, _| json(200, "s3cr3t.google")).await;
     let host = metadata.base().replace("http://", "");
-    let client = client(&kms, LoginMethod::Gcp, Proof::Google { host });
+    let client = client(&kms, AuthMethod::Gcp, Proof::Google { host });
     is_in(client.read(ID).await);
     let [request] = metadata.requests().try_into().unwrap();
     let path = "/computeMetadata/v1/instance/service-accounts/default/identity";
@@ -168,7 +169,7 @@ async fn github_gives_a_token_to_a_job() {
     let github = Server::start(|_, _| json(200, r#"{"count":1,"value":"s3cr3t.github"}"#)).await;
     let url = format!("{}/token?api-version=2.0", github.base());
     let proof = Proof::GitHubActions { url, token: Secret::new("s3cr3t-of-the-job") };
-    is_in(client(&kms, LoginMethod::Oidc, proof).read(ID).await);
+    is_in(client(&kms, AuthMethod::Oidc, proof).read(ID).await);
     let [request] = github.requests().try_into().unwrap();
     assert!(request.starts_with("GET /token?api-version=2.0 "), "{request}");
     assert!(request.contains("\r\nauthorization: Bearer s3cr3t-of-the-job\r\n"), "{request}");
@@ -196,7 +197,7 @@ async fn whoever_vouches_may_fail_and_lie() {
     ] {
         let kms = kms();
         let metadata = Server::start(move |_, count| script(count)).await;
-        let client = client(&kms, LoginMethod::Azure, Proof::Azure { address: metadata.base() });
+        let client = client(&kms, AuthMethod::Azure, Proof::Azure { address: metadata.base() });
         let reason = no_proof(client.read(ID).await);
         let host = metadata.base().replace("http://", "");
         assert_eq!(reason, format!("the metadata server of Azure (`{host}`) {expected}"));
@@ -213,7 +214,7 @@ async fn whoever_vouches_may_fail_and_lie() {
         _ => json(200, r#"{"access_token":"s3cr3t.late"}"#),
     })
     .await;
-    is_in(client(&kms, LoginMethod::Azure, Proof::Azure { address: metadata.base() }).read(ID).await);
+    is_in(client(&kms, AuthMethod::Azure, Proof::Azure { address: metadata.base() }).read(ID).await);
 }
 
 /// A source that has worked before is there, and will be again; one that has never answered is most often not there at all.
@@ -233,7 +234,7 @@ async fn a_passing_failure_of_a_source_does_not_end_the_login() {
         .await;
         let proof =
             Proof::GitHubActions { url: format!("{}/token", github.base()), token: Secret::new("s3cr3t-of-the-job") };
-        let mut settings = settings(&kms.url(), Login::identity(LoginMethod::Oidc, kms.identity_id(), proof));
+        let mut settings = settings(&kms.url(), AuthRequest::identity(AuthMethod::Oidc, kms.identity_id(), proof));
         settings.source_pause = std::time::Duration::ZERO;
         let client = Client::new(settings);
         is_in(client.read(ID).await);
@@ -256,7 +257,7 @@ async fn a_source_that_is_gone_is_asked_again_only_if_it_was_there() {
         error => panic!("{error:?}"),
     };
     let metadata = Server::start(|_, _| json(200, r#"{"access_token":"s3cr3t.azure"}"#)).await;
-    let client_of = |address: String| client(&kms, LoginMethod::Azure, Proof::Azure { address });
+    let client_of = |address: String| client(&kms, AuthMethod::Azure, Proof::Azure { address });
     let known = client_of(metadata.base());
     is_in(known.read(ID).await);
     drop(metadata);
@@ -285,14 +286,14 @@ async fn a_key_of_aws_signs_who_somebody_is() {
     let own = [("AWS_ACCESS_KEY_ID", KEY.0), ("AWS_SECRET_ACCESS_KEY", KEY.1)];
     let short_lived = [own[0], own[1], ("AWS_SESSION_TOKEN", "s3cr3t-session"), ("AWS_REGION", "eu-central-1")];
     for variables in [&own[..], &short_lived] {
-        is_in(client(&kms, LoginMethod::AwsIam, aws(variables)).read(ID).await);
+        is_in(client(&kms, AuthMethod::AwsIam, aws(variables)).read(ID).await);
     }
     let sent = kms.requests().iter().filter(|request| request.path.ends_with("/aws-auth/login")).count();
     assert_eq!(sent, 2);
     // What AWS refuses is no refusal by the KMS, which fails then.
     let other = [own[0], ("AWS_SECRET_ACCESS_KEY", "s3cr3t-of-another-key")];
     let mut without_repetitions =
-        settings(&kms.url(), Login::identity(LoginMethod::AwsIam, kms.identity_id(), aws(&other)));
+        settings(&kms.url(), AuthRequest::identity(AuthMethod::AwsIam, kms.identity_id(), aws(&other)));
     without_repetitions.max_retries = 0;
     let error = Client::new(without_repetitions).read(ID).await.unwrap_err();
     assert!(matches!(error.cause(), Error::Unavailable { .. }), "{error:?}");
@@ -318,7 +319,7 @@ async fn a_machine_of_aws_gives_its_key() {
     })
     .await;
     let proof = aws(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata.base())]);
-    is_in(client(&kms, LoginMethod::AwsIam, proof).read(ID).await);
+    is_in(client(&kms, AuthMethod::AwsIam, proof).read(ID).await);
 }
 
 #[tokio::test]
@@ -339,10 +340,10 @@ async fn a_container_of_aws_gives_its_key() {
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path.as_str()),
     ] {
         let proof = aws(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url), leave, off]);
-        is_in(client(&kms, LoginMethod::AwsIam, proof).read(ID).await);
+        is_in(client(&kms, AuthMethod::AwsIam, proof).read(ID).await);
     }
     let reason = no_proof(
-        client(&kms, LoginMethod::AwsIam, aws(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url), off])).read(ID).await,
+        client(&kms, AuthMethod::AwsIam, aws(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url), off])).read(ID).await,
     );
     assert!(reason.starts_with("the credentials endpoint of the container (`"), "{reason}");
     assert!(reason.ends_with(" answered 401"), "{reason}");
@@ -375,9 +376,9 @@ async fn a_role_of_aws_is_had_for_a_token_or_another_key() {
         ("AWS_ROLE_ARN", "arn:aws:iam::1:role/web"),
         ("AWS_REGION", "eu-west-1"),
     ];
-    is_in(client(&kms, LoginMethod::AwsIam, aws(&web)).read(ID).await);
+    is_in(client(&kms, AuthMethod::AwsIam, aws(&web)).read(ID).await);
     let profile = [endpoint, ("AWS_CONFIG_FILE", config.as_str()), ("AWS_PROFILE", "deploy")];
-    is_in(client(&kms, LoginMethod::AwsIam, aws(&profile)).read(ID).await);
+    is_in(client(&kms, AuthMethod::AwsIam, aws(&profile)).read(ID).await);
     let expected = [
         (
             "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fweb&RoleSessionName=\

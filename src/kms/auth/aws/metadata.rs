@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use reqwest::{Method, Url};
 
-use super::{Aws, Key};
+use super::{Aws, AwsKey};
 use crate::env::aws as names;
 use crate::kms::auth::credential_source::{from_file, secret_field};
 use crate::kms::auth::metadata_http::{Fetch, Fetched, ProxyUse, SourceState};
@@ -20,7 +20,7 @@ const MACHINE_HOST: &str = "http://169.254.169.254";
 const ROLES: &str = "latest/meta-data/iam/security-credentials";
 
 /// The key of the container, if this is one that has a key.
-pub(super) async fn container(aws: &Aws, state: &SourceState) -> Result<Option<Key>, SourceError> {
+pub(super) async fn container(aws: &Aws, state: &SourceState) -> Result<Option<AwsKey>, SourceError> {
     let relative = aws.get(names::CONTAINER_CREDENTIALS_RELATIVE_URI).map(|path| format!("{CONTAINER_HOST}{path}"));
     let Some(url) = relative.or_else(|| aws.get(names::CONTAINER_CREDENTIALS_FULL_URI).map(str::to_owned)) else {
         return Ok(None);
@@ -52,7 +52,7 @@ fn is_safe(url: &str) -> bool {
 }
 
 /// The key of the machine's role.
-pub(super) async fn instance(aws: &Aws, state: &SourceState) -> Result<Key, SourceError> {
+pub(super) async fn instance(aws: &Aws, state: &SourceState) -> Result<AwsKey, SourceError> {
     let session = session(aws, state).await?;
     let roles = session.get(ROLES).await?;
     let Some(role) = roles.text().lines().map(str::trim).find(|role| !role.is_empty()) else {
@@ -93,12 +93,12 @@ impl ImdsSession<'_> {
 }
 
 /// The key in an answer.
-fn key(answer: &Fetched) -> Result<Key, SourceError> {
+fn key(answer: &Fetched) -> Result<AwsKey, SourceError> {
     let object = answer.json().unwrap_or_default();
     let field = |name: &str| secret_field(&object, name);
     let key = || {
         let id = field("AccessKeyId")?.expose().to_owned();
-        Some(Key { id, secret: field("SecretAccessKey")?, session_token: field("Token") })
+        Some(AwsKey { id, secret: field("SecretAccessKey")?, session_token: field("Token") })
     };
     key().ok_or_else(|| answer.not_understood())
 }

@@ -31,7 +31,7 @@ pub struct Aws(BTreeMap<&'static str, Secret>);
 
 /// A key, which may be short-lived.
 #[derive(Clone)]
-struct Key {
+struct AwsKey {
     id: String,
     secret: Secret,
     session_token: Option<Secret>,
@@ -105,7 +105,7 @@ impl Aws {
 
     /// A key: from the variables, a profile, a token for a role, the container, or the machine. The first that is set up
     /// counts, and must work.
-    async fn key(&self, profiles: &Profiles, region: &str, state: &SourceState) -> Result<Key, SourceError> {
+    async fn key(&self, profiles: &Profiles, region: &str, state: &SourceState) -> Result<AwsKey, SourceError> {
         if let Some(key) = self.key_of_variables()? {
             return Ok(key);
         }
@@ -122,7 +122,7 @@ impl Aws {
         metadata::instance(self, state).await.map_err(|last| SourceError::NoKey(Box::new(last)))
     }
 
-    fn key_of_variables(&self) -> Result<Option<Key>, SourceError> {
+    fn key_of_variables(&self) -> Result<Option<AwsKey>, SourceError> {
         match (self.get(names::ACCESS_KEY_ID), self.0.get(names::SECRET_ACCESS_KEY)) {
             (None, _) => Ok(None),
             (Some(_), None) => {
@@ -131,7 +131,7 @@ impl Aws {
             }
             (Some(id), Some(secret)) => {
                 let session_token = self.0.get(names::SESSION_TOKEN).cloned();
-                Ok(Some(Key { id: id.to_owned(), secret: secret.clone(), session_token }))
+                Ok(Some(AwsKey { id: id.to_owned(), secret: secret.clone(), session_token }))
             }
         }
     }

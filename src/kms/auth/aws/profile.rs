@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Aws, Key, metadata, sts};
+use super::{Aws, AwsKey, metadata, sts};
 use crate::env::aws as names;
 use crate::kms::auth::metadata_http::SourceState;
 use crate::kms::auth::source::SourceError;
@@ -47,7 +47,12 @@ impl Profiles {
     }
 
     /// The key that the profile has or leads to; none if it is there for other things only.
-    pub(super) async fn key(&self, aws: &Aws, region: &str, state: &SourceState) -> Result<Option<Key>, SourceError> {
+    pub(super) async fn key(
+        &self,
+        aws: &Aws,
+        region: &str,
+        state: &SourceState,
+    ) -> Result<Option<AwsKey>, SourceError> {
         let settings = SourceError::settings;
         if self.named && !self.all.contains_key(&self.name) {
             return Err(settings(format!("there is no profile `{}` of AWS (`{}`)", self.name, names::PROFILE)));
@@ -101,11 +106,11 @@ impl Profiles {
 }
 
 /// The key that stands in the profile itself.
-fn own_key(name: &str, profile: &Profile) -> Result<Option<Key>, SourceError> {
+fn own_key(name: &str, profile: &Profile) -> Result<Option<AwsKey>, SourceError> {
     let get = |setting: &str| profile.get(setting);
     if let (Some(id), Some(secret)) = (get("aws_access_key_id"), get("aws_secret_access_key")) {
         let session_token = get("aws_session_token").cloned();
-        return Ok(Some(Key { id: id.expose().to_owned(), secret: secret.clone(), session_token }));
+        return Ok(Some(AwsKey { id: id.expose().to_owned(), secret: secret.clone(), session_token }));
     }
     let foreign = ["sso_session", "sso_start_url", "credential_process", "mfa_serial"];
     match foreign.into_iter().find(|setting| profile.contains_key(*setting)) {

@@ -8,7 +8,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4::SigningParams;
 use reqwest::Url;
 
-use super::Key;
+use super::AwsKey;
 use crate::kms::auth::metadata_http::FORM;
 use crate::kms::auth::source::SourceError;
 
@@ -17,7 +17,7 @@ pub(super) fn headers(
     url: &str,
     body: &str,
     region: &str,
-    key: &Key,
+    key: &AwsKey,
     now: SystemTime,
 ) -> Result<BTreeMap<String, String>, SourceError> {
     let failed = || SourceError::settings("the request to AWS cannot be signed");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Aws, Key, sign};
+use super::{Aws, AwsKey, sign};
 use crate::env::aws as names;
 use crate::kms::auth::credential_source::{from_file, urlencoded};
 use crate::kms::auth::metadata_http::{Fetch, Fetched, ProxyUse, SourceState};
@@ -24,7 +24,7 @@ pub(super) async fn with_web_identity(
     session: Option<&str>,
     file: &Path,
     state: &SourceState,
-) -> Result<Key, SourceError> {
+) -> Result<AwsKey, SourceError> {
     let token = from_file(file).await?;
     let body = form(&[
         ("Action", "AssumeRoleWithWebIdentity"),
@@ -44,9 +44,9 @@ pub(super) async fn with_key(
     role: &str,
     session: Option<&str>,
     external_id: Option<&str>,
-    own: &Key,
+    own: &AwsKey,
     state: &SourceState,
-) -> Result<Key, SourceError> {
+) -> Result<AwsKey, SourceError> {
     let mut fields = vec![
         ("Action", "AssumeRole"),
         ("Version", VERSION),
@@ -76,14 +76,14 @@ fn form(fields: &[(&str, &str)]) -> String {
 }
 
 /// The key in an answer, which is XML with one text per element.
-fn key(answer: &Fetched) -> Result<Key, SourceError> {
+fn key(answer: &Fetched) -> Result<AwsKey, SourceError> {
     let text = |name: &str| {
         let (_, rest) = answer.text().split_once(&format!("<{name}>"))?;
         rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim().to_owned())
     };
     let key = || {
         let (id, secret) = (text("AccessKeyId")?, Secret::new(text("SecretAccessKey")?));
-        Some(Key { id, secret, session_token: text("SessionToken").map(Secret::new) })
+        Some(AwsKey { id, secret, session_token: text("SessionToken").map(Secret::new) })
     };
     key().ok_or_else(|| answer.not_understood())
 }

@@ -147,7 +147,7 @@ async fn no_key_is_printed() {
 
 #[test]
 fn the_signature_covers_host_form_time_and_session() {
-    let key = Key {
+    let key = AwsKey {
         id: "AKIDEXAMPLE".to_owned(),
         secret: Secret::new("s3cr3t"),
         session_token: Some(Secret::new("session")),

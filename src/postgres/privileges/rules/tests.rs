@@ -23,11 +23,11 @@ pub(in crate::postgres::privileges) fn facts(version: u32) -> Facts {
         },
         roles: vec![CatalogRole {
             name: "app".to_owned(),
-            attributes: Some(Attributes {
+            attributes: Some(RoleAttributes {
                 can_login: true,
                 may_connect: true,
                 connection_limit: -1,
-                ..Attributes::default()
+                ..RoleAttributes::default()
             }),
         }],
     }

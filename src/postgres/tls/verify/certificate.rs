@@ -126,10 +126,10 @@ pub(crate) enum When {
 /// A distinguished name in the form in which two of them are compared: case and runs of spaces do not count, nor does
 /// the kind of string.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Name(Vec<Vec<(String, Value)>>);
+pub(crate) struct Name(Vec<Vec<(String, DerValue)>>);
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Value {
+enum DerValue {
     Text(String),
     Other(u32, Vec<u8>),
 }
@@ -142,8 +142,8 @@ impl Name {
                 .map(|attribute| {
                     let value = attribute.attr_value();
                     let value = match text(value) {
-                        Some(text) => Value::Text(folded(&text)),
-                        None => Value::Other(value.tag().0, value.data.to_vec()),
+                        Some(text) => DerValue::Text(folded(&text)),
+                        None => DerValue::Other(value.tag().0, value.data.to_vec()),
                     };
                     (attribute.attr_type().to_id_string(), value)
                 })

@@ -82,7 +82,7 @@ impl Case<'_> {
         let mut doubt = Ok(());
         for check in checks {
             match check() {
-                Err(finding) if finding.fault.is_definite() => return Err(finding),
+                Err(finding) if finding.fault.is_conclusive() => return Err(finding),
                 result => doubt = doubt.and(result),
             }
         }

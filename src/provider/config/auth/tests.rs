@@ -2,19 +2,19 @@ use expect_test::expect;
 
 use super::*;
 use crate::provider::config::tests::{CLIENT, KMS_CLIENT, KMS_TOKEN, Pairs, block, resolve_object, text, with};
-use crate::provider::config::{NoClient, Resolved};
+use crate::provider::config::{NoClient, ResolvedConfig};
 
 /// Who logs in, or why nobody can.
 fn who(arguments: Pairs<'_>, variables: Pairs<'_>) -> String {
     match resolve_object(&block(arguments), variables) {
         Err(error) => error.iter().map(text).collect::<Vec<_>>().join("\n"),
-        Ok(Resolved { client: Err(NoClient::NoCredentials), .. }) => "nobody".to_owned(),
-        Ok(Resolved { client: Err(NoClient::Unknown(names)), .. }) => format!("unknown: {}", names.join(", ")),
-        Ok(Resolved { client: Ok(settings), .. }) => {
+        Ok(ResolvedConfig { client: Err(NoClient::NoCredentials), .. }) => "nobody".to_owned(),
+        Ok(ResolvedConfig { client: Err(NoClient::Unknown(names)), .. }) => format!("unknown: {}", names.join(", ")),
+        Ok(ResolvedConfig { client: Ok(settings), .. }) => {
             let login = settings.login;
             match (login.method(), login.who(), login.proof()) {
-                (LoginMethod::Universal, Some(id), Proof::Given(secret)) => format!("{id} with {}", secret.expose()),
-                (LoginMethod::Token, None, Proof::Given(token)) => token.expose().to_owned(),
+                (AuthMethod::Universal, Some(id), Proof::Given(secret)) => format!("{id} with {}", secret.expose()),
+                (AuthMethod::Token, None, Proof::Given(token)) => token.expose().to_owned(),
                 (method, Some(id), Proof::Given(jwt)) => format!("{method}: {id} with {}", jwt.expose()),
                 (method, who, proof) => format!("{method}: {} with {proof:?}", who.unwrap_or_default()),
             }

@@ -20,7 +20,7 @@ fn credentials() -> NewCredentials {
 }
 
 /// What the service shows, with one field in other words.
-fn shown(pointer: &str, value: &Json) -> Connection {
+fn shown(pointer: &str, value: &Json) -> AppConnection {
     let mut shown = json!({
         "id": "3c90c3cc-0d44-4b50-8888-8dd25736052a",
         "name": "orders-db",
@@ -91,14 +91,14 @@ fn only_what_equals_the_request_in_every_field_is_what_was_asked_for() {
 
 #[test]
 fn an_update_shows_only_in_all_that_it_changed() {
-    let change = Change {
+    let change = ConnectionUpdate {
         name: Some("orders-db".to_owned()),
         description: Patch::Set("Orders".to_owned()),
         is_platform_managed: true,
         gateway_id: Patch::Set(GATEWAY.to_uppercase()),
         credentials: Some(credentials()),
     };
-    let shows = |found: &Connection| shows_change(found, &change, Some("before"));
+    let shows = |found: &AppConnection| shows_change(found, &change, Some("before"));
     assert!(shows(&shown("", &Json::Null)));
     let others = [
         ("/name", json!("orders")),
@@ -111,11 +111,12 @@ fn an_update_shows_only_in_all_that_it_changed() {
     for (pointer, value) in others.into_iter().chain(other_credentials()) {
         assert!(!shows(&shown(pointer, &value)), "{pointer} {value}");
     }
-    let cleared = Change { description: Patch::Clear, gateway_id: Patch::Clear, ..Change::default() };
+    let cleared =
+        ConnectionUpdate { description: Patch::Clear, gateway_id: Patch::Clear, ..ConnectionUpdate::default() };
     assert!(!shows_change(&shown("", &Json::Null), &cleared, None));
     assert!(!shows_change(&shown("/description", &Json::Null), &cleared, None));
     // What was not asked for may be anything.
-    let renamed = Change { name: Some("orders-db".to_owned()), ..Change::default() };
+    let renamed = ConnectionUpdate { name: Some("orders-db".to_owned()), ..ConnectionUpdate::default() };
     for (pointer, value) in other_credentials() {
         assert!(shows_change(&shown(pointer, &value), &renamed, Some("after")), "{pointer}");
     }

@@ -75,14 +75,14 @@ fn nobody_there() -> LoginOutcome {
 
 /// What happens at an endpoint: logins that begin (and stay), end, and are asked about, as `role/password`.
 struct Story {
-    endpoint: Endpoint,
+    endpoint: EndpointState,
     now: Instant,
     running: Vec<(Ticket, Target)>,
 }
 
 impl Story {
     fn new() -> Self {
-        Self { endpoint: Endpoint::default(), now: Instant::now(), running: Vec::new() }
+        Self { endpoint: EndpointState::default(), now: Instant::now(), running: Vec::new() }
     }
 
     fn begin(mut self, who: &str) -> Self {
@@ -116,12 +116,12 @@ impl Story {
 
     fn asks_when(&self, who: &str, tired: bool, asker: Requester<'_>) -> &'static str {
         match self.endpoint.next(&of(who), self.now, tired, asker) {
-            Next::Go => "go",
-            Next::Wait => "wait",
-            Next::Take(_) => "take",
-            Next::GiveUp(NotChecked::Attempts) => "refused too often",
-            Next::GiveUp(NotChecked::Budget) => "tired",
-            Next::GiveUp(_) => "another reason",
+            Admission::Go => "go",
+            Admission::Wait => "wait",
+            Admission::Take(_) => "take",
+            Admission::GiveUp(NotChecked::Attempts) => "refused too often",
+            Admission::GiveUp(NotChecked::Budget) => "tired",
+            Admission::GiveUp(_) => "another reason",
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::postgres::{Reason, Refusal, Statement, ascii_host, is_changed_by_sasl
 use crate::terraform::diagnostic::{Diagnostic, Path};
 use crate::text::shown;
 
-use super::Attempt;
+use super::RequestContext;
 use crate::provider::messages::login_refused::{argument, capitalized, cured_by_this_run, to_be_run};
 use crate::provider::messages::sentence;
 
@@ -15,7 +15,7 @@ const SASLPREP: &str = "The characters of the password: it has some that Postgre
                         spaces and hyphens, ellipses, accents) and older drivers of the KMS do not. Use ASCII characters.";
 
 /// What is to be told of it.
-struct Finding {
+struct DatabaseCause {
     headline: String,
     argument: Path,
     check: Vec<String>,
@@ -26,7 +26,7 @@ struct Finding {
 
 /// A login of the KMS that did not come about; `message` is what its driver said, `sent` what it was to log in with.
 pub(crate) fn refusal(
-    attempt: Attempt<'_>,
+    attempt: RequestContext<'_>,
     sent: &NewCredentials,
     message: &str,
     reply: &ServiceError,
@@ -75,8 +75,8 @@ pub(crate) fn refusal(
 }
 
 /// What would be the same from anywhere.
-fn everywhere(refusal: &Refusal, attempt: Attempt<'_>) -> Finding {
-    Finding {
+fn everywhere(refusal: &Refusal, attempt: RequestContext<'_>) -> DatabaseCause {
+    DatabaseCause {
         headline: refusal.headline(),
         argument: argument(refusal.argument(), attempt.password_argument),
         check: refusal.what_to_check(),
@@ -86,7 +86,7 @@ fn everywhere(refusal: &Refusal, attempt: Attempt<'_>) -> Finding {
 }
 
 /// What depends on where the KMS stands, and on what it trusts. The texts are those of Node and of the service's own guard.
-fn from_its_place(message: &str, sent: &NewCredentials, server: &str) -> Finding {
+fn from_its_place(message: &str, sent: &NewCredentials, server: &str) -> DatabaseCause {
     const LET_IN: &str = "A firewall, security group or allow-list: it must let the addresses of the KMS in.";
     const PUBLIC: &str = "Use a public name or address of the database, or a gateway (`gateway_id`).";
     // Names in quotes say nothing: a role may be called `timeout`.
@@ -144,5 +144,5 @@ fn from_its_place(message: &str, sent: &NewCredentials, server: &str) -> Finding
         )
     };
     let check = check.into_iter().map(ToOwned::to_owned).collect();
-    Finding { headline, argument: Path::from(argument), check, statement: None, may_be_too_early: false }
+    DatabaseCause { headline, argument: Path::from(argument), check, statement: None, may_be_too_early: false }
 }

@@ -5,8 +5,8 @@ pub(crate) mod database_refused;
 use time::OffsetDateTime;
 
 use crate::kms::{
-    Client, Connection, Error, Failure, GiveUpReason, Issue, NewConnection, NewCredentials, ServiceError, Step,
-    UnexpectedResponse,
+    AppConnection, Client, DatabaseStep, Error, GiveUpReason, Issue, NewConnection, NewCredentials, ServiceError,
+    TransportFailure, UnexpectedResponse,
 };
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 use crate::text::{hcl_string, shown};
@@ -19,7 +19,7 @@ const NOT_ACCEPTED: &str = "The KMS does not accept a value";
 
 /// What was being done, to which connection.
 #[derive(Clone, Copy)]
-pub(crate) struct Attempt<'a> {
+pub(crate) struct RequestContext<'a> {
     /// `plan`, `create`, `read`, `update`, `delete`, `import` or `list`.
     pub(crate) verb: &'static str,
     /// The connection's name, or what a person gave as its id.
@@ -32,7 +32,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) credentials: Option<&'a NewCredentials>,
 }
 
-impl Attempt<'_> {
+impl RequestContext<'_> {
     /// A line that tells the case on its own; then who answered, and in which words.
     fn failed(self, error: &Error) -> String {
         let whole = error.to_string();
@@ -67,7 +67,7 @@ impl Attempt<'_> {
 }
 
 /// An error of the service, or on the way to it.
-pub(crate) fn service(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
+pub(crate) fn service(attempt: RequestContext<'_>, error: &Error) -> Diagnostics {
     if let Error::LoginFailed { cause } = error {
         let not_sent = |mut diagnostic: Diagnostic| {
             diagnostic.detail.push_str("\n\nThe request itself was not sent: the login before it failed.");
@@ -81,7 +81,9 @@ pub(crate) fn service(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
     {
         return issues.iter().map(|issue| invalid(attempt, issue, reply)).collect();
     }
-    if let (Error::DatabaseRefused { step: Step::Login, message, reply }, Some(sent)) = (error, attempt.credentials) {
+    if let (Error::DatabaseRefused { step: DatabaseStep::Login, message, reply }, Some(sent)) =
+        (error, attempt.credentials)
+    {
         return database_refused::refusal(attempt, sent, message, reply, OffsetDateTime::now_utc()).into();
     }
     let (summary, next, path) = words(attempt, error);
@@ -107,7 +109,7 @@ pub(crate) fn service(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
 }
 
 /// An update that failed. The state stays as it was; what may have been changed all the same shows in the next plan.
-pub(crate) fn update(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
+pub(crate) fn update(attempt: RequestContext<'_>, error: &Error) -> Diagnostics {
     with_doubt(
         attempt,
         error,
@@ -117,7 +119,7 @@ pub(crate) fn update(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
 }
 
 /// A deletion that failed. The connection stays in the state.
-pub(crate) fn delete(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
+pub(crate) fn delete(attempt: RequestContext<'_>, error: &Error) -> Diagnostics {
     with_doubt(
         attempt,
         error,
@@ -127,7 +129,7 @@ pub(crate) fn delete(attempt: Attempt<'_>, error: &Error) -> Diagnostics {
 }
 
 /// The error of a write, with what to say when it may have run.
-fn with_doubt(attempt: Attempt<'_>, error: &Error, doubt: &str) -> Diagnostics {
+fn with_doubt(attempt: RequestContext<'_>, error: &Error, doubt: &str) -> Diagnostics {
     let add = |mut diagnostic: Diagnostic| {
         if error.may_have_run() {
             diagnostic.detail.push_str("\n\n");
@@ -141,10 +143,10 @@ fn with_doubt(attempt: Attempt<'_>, error: &Error, doubt: &str) -> Diagnostics {
 /// A create that failed. `found` is the result of looking for the object, where it may exist: the next run could not know
 /// that this one has made it.
 pub(crate) fn create(
-    attempt: Attempt<'_>,
+    attempt: RequestContext<'_>,
     request: &NewConnection,
     error: &Error,
-    found: Option<&Result<Option<Connection>, Error>>,
+    found: Option<&Result<Option<AppConnection>, Error>>,
 ) -> Diagnostics {
     let diagnostics = service(attempt, error);
     let Some(found) = found else { return diagnostics };
@@ -157,7 +159,7 @@ pub(crate) fn create(
     diagnostics.into_iter().map(add).collect()
 }
 
-pub(super) fn outcome(taken: bool, name: &str, found: &Result<Option<Connection>, Error>) -> String {
+pub(super) fn outcome(taken: bool, name: &str, found: &Result<Option<AppConnection>, Error>) -> String {
     let name = shown(name);
     match found {
         Ok(Some(connection)) if taken => format!(
@@ -273,7 +275,7 @@ pub(crate) fn gone(title: &str, id: &str, client: &Client) -> Diagnostic {
     )
 }
 
-fn invalid(attempt: Attempt<'_>, issue: &Issue, reply: &ServiceError) -> Diagnostic {
+fn invalid(attempt: RequestContext<'_>, issue: &Issue, reply: &ServiceError) -> Diagnostic {
     let names: Vec<&str> = issue.path.iter().map(String::as_str).filter(|part| *part != "credentials").collect();
     let path = names.first().and_then(|name| argument(name, attempt));
     let value = match (&path, names.join(".")) {
@@ -295,7 +297,7 @@ fn invalid(attempt: Attempt<'_>, issue: &Issue, reply: &ServiceError) -> Diagnos
 }
 
 /// The service's field names as arguments.
-fn argument(field: &str, attempt: Attempt<'_>) -> Option<Path> {
+fn argument(field: &str, attempt: RequestContext<'_>) -> Option<Path> {
     let name = match field {
         "password" => attempt.password_argument,
         "name" | "description" | "method" | "host" | "port" | "database" | "username" => {
@@ -312,7 +314,7 @@ fn argument(field: &str, attempt: Attempt<'_>) -> Option<Path> {
 }
 
 /// Summary, what to do next, and the argument in question.
-fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<Path>) {
+fn words(attempt: RequestContext<'_>, error: &Error) -> (&'static str, String, Option<Path>) {
     let say = |summary, next: &str| (summary, next.to_owned(), None);
     let at = |summary, next: &str, name: &str| (summary, next.to_owned(), Some(Path::from(name)));
     match error {
@@ -343,7 +345,7 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             "Names are unique across all kinds of app connections of a scope. Choose another `name`.",
             "name",
         ),
-        Error::DatabaseRefused { step: Step::ChangePassword, .. } => say(
+        Error::DatabaseRefused { step: DatabaseStep::ChangePassword, .. } => say(
             "The KMS could not change the password of the role",
             "The login succeeded, but this role may not change its own password, or the database refuses to. Look at the \
              database's log, and at the connection in the KMS.",
@@ -411,7 +413,7 @@ fn words(attempt: Attempt<'_>, error: &Error) -> (&'static str, String, Option<P
             ),
             None,
         ),
-        Error::NoAnswer { failure: Failure::Proxy(proxy), .. } => {
+        Error::NoAnswer { failure: TransportFailure::Proxy(proxy), .. } => {
             ("The proxy to the KMS failed", kms_auth::proxy(proxy), None)
         }
         Error::NoAnswer { failure, .. } => ("The KMS gave no answer", no_answer(failure).to_owned(), None),
@@ -438,13 +440,13 @@ fn permission(verb: &str) -> &str {
     }
 }
 
-fn no_answer(failure: &Failure) -> &'static str {
+fn no_answer(failure: &TransportFailure) -> &'static str {
     match failure {
-        Failure::Dns | Failure::ConnectRefused | Failure::Connect(_) => {
+        TransportFailure::Dns | TransportFailure::ConnectRefused | TransportFailure::Connect(_) => {
             "Check `host` of the provider (or `KMS_HOST`), and whether this machine needs a proxy (`HTTPS_PROXY`) or a VPN to \
              reach the KMS."
         }
-        Failure::UnknownAuthority | Failure::Tls(_) => {
+        TransportFailure::UnknownAuthority | TransportFailure::Tls(_) => {
             "If the KMS has a certificate of an authority of your own, give that authority's certificate in `ca_certificate` or \
              `ca_certificate_file` of the provider."
         }

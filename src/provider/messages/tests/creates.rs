@@ -5,13 +5,13 @@ use expect_test::expect;
 use super::assert_is_neat;
 use super::service::{ATTEMPT, all, no_answer, reply};
 use super::values::credentials;
-use crate::kms::{Connection, Error, Failure, Method, NewConnection};
-use crate::provider::messages::kms::{Attempt, create, outcome};
+use crate::kms::{AppConnection, Error, Method, NewConnection, TransportFailure};
+use crate::provider::messages::kms::{RequestContext, create, outcome};
 
 /// What is found in the KMS after a create that failed.
 #[test]
 fn what_became_of_a_create() {
-    let connection: Connection = serde_json::from_value(serde_json::json!({
+    let connection: AppConnection = serde_json::from_value(serde_json::json!({
         "id": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "name": "orders-db", "app": "postgres", "method": "x",
         "credentials": {
             "host": "db.example.com", "port": 5432, "database": "orders", "username": "kms_role",
@@ -27,7 +27,7 @@ fn what_became_of_a_create() {
         outcome(false, "orders-db", &Ok(None)),
         outcome(true, "orders-db", &Err(other())),
         outcome(false, "orders-db", &Err(other())),
-        outcome(false, "orders-db", &Err(no_answer(Failure::ConnectRefused, false))),
+        outcome(false, "orders-db", &Err(no_answer(TransportFailure::ConnectRefused, false))),
     ];
     found.iter().for_each(|text| assert_is_neat(text));
     expect![[r#"
@@ -69,7 +69,7 @@ fn names_what_was_found_only_after_looking() {
         gateway_id: None,
         credentials: credentials(),
     };
-    let attempt = Attempt { verb: "create", ..ATTEMPT };
+    let attempt = RequestContext { verb: "create", ..ATTEMPT };
     let failed = Error::Unavailable { reply: reply(500, "InternalServerError", "Something went wrong") };
     let text = all(&create(attempt, &request, &failed, None));
     assert!(!text.contains("apply` again"), "{text}");

@@ -5,10 +5,11 @@ use time::macros::datetime;
 
 use super::shown;
 use crate::postgres::{
-    Address, CertificateProblem, Class, Endpoint, Fault, Link, Presented, Reason, Refusal, ServerError, Stage, Trust,
+    Address, Certainty, CertificateProblem, Endpoint, Fault, Link, Presented, Reason, Refusal, ServerError, Stage,
+    Trust,
 };
 use crate::provider::config::validation::Mode;
-use crate::provider::messages::login_refused::{Login, refusal};
+use crate::provider::messages::login_refused::{LoginContext, refusal};
 use crate::terraform::diagnostic::Severity;
 
 pub(super) fn refused(reason: Reason, said: Option<(&str, &str)>) -> Refusal {
@@ -41,26 +42,26 @@ pub(super) fn wrong_password() -> Refusal {
     refused(Reason::PasswordRefused, Some(("28P01", "password authentication failed for user \"kms_role\"")))
 }
 
-pub(super) fn in_plan() -> Login<'static> {
-    Login {
+pub(super) fn in_plan() -> LoginContext<'static> {
+    LoginContext {
         connection: "orders-db",
         password_argument: "password_wo",
         password_was_trimmed: false,
         in_plan: true,
         would_stop_the_apply: false,
         lowered_from: None,
-        class: Class::Definite,
+        class: Certainty::Conclusive,
         moved: None,
         first_reporter: None,
     }
 }
 
-fn in_apply() -> Login<'static> {
-    Login { in_plan: false, ..in_plan() }
+fn in_apply() -> LoginContext<'static> {
+    LoginContext { in_plan: false, ..in_plan() }
 }
 
-fn check(severity: Severity, about: &Refusal, login: &Login<'_>, expected: Expect) {
-    let login = Login { class: about.class(), moved: None, first_reporter: None, ..*login };
+fn check(severity: Severity, about: &Refusal, login: &LoginContext<'_>, expected: Expect) {
+    let login = LoginContext { class: about.class(), moved: None, first_reporter: None, ..*login };
     expected.assert_eq(&shown(&refusal(severity, about, &login)));
 }
 
@@ -134,7 +135,7 @@ fn a_wrong_password_in_an_apply() {
 
 #[test]
 fn a_wrong_password_that_only_warns() {
-    let login = Login { would_stop_the_apply: true, password_was_trimmed: true, ..in_plan() };
+    let login = LoginContext { would_stop_the_apply: true, password_was_trimmed: true, ..in_plan() };
     check(
         Severity::Warning,
         &wrong_password(),
@@ -173,7 +174,7 @@ fn a_wrong_password_through_a_tunnel_with_a_lowered_mode() {
     about.endpoint.host = "2001:db8::1".to_owned();
     about.endpoint.address = Some("127.0.0.1:15432".parse().unwrap());
     about.endpoint.overridden = Some(Address { host: "localhost".to_owned(), port: 15432 });
-    let login = Login { lowered_from: Some(Mode::Plan), would_stop_the_apply: true, ..in_plan() };
+    let login = LoginContext { lowered_from: Some(Mode::Plan), would_stop_the_apply: true, ..in_plan() };
     check(
         Severity::Warning,
         &about,

@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::shown;
-use crate::kms::{BaseUrl, Client, Login, Settings};
+use crate::kms::{AuthRequest, BaseUrl, Client, Settings};
 use crate::provider::messages::existing_connection::{
     Wanted, import_form, moved_incomplete, not_movable, nothing_to_import, several_to_import,
 };
@@ -12,7 +12,7 @@ use crate::terraform::move_state::MoveSource;
 
 #[test]
 fn what_cannot_be_imported() {
-    let login = Login::token(Secret::new("token"));
+    let login = AuthRequest::token(Secret::new("token"));
     let client = Client::new(Settings::new(BaseUrl::parse("https://kms.example.com", false).unwrap(), login));
     let (id, other) = ("3c90c3cc-0d44-4b50-8888-8dd25736052a", "7ffbb072-2575-495a-b5b0-127f88caef78");
     let found = [

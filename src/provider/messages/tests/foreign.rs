@@ -6,20 +6,23 @@ use time::macros::datetime;
 use super::database::{in_plan, refused};
 use super::service::{ATTEMPT, no_answer, reply};
 use super::values::credentials;
-use crate::kms::{BaseUrl, Client, Connection, Error, Failure, Login as KmsLogin, NewCredentials, Settings, Step};
+use crate::kms::{
+    AppConnection, AuthRequest as KmsLogin, BaseUrl, Client, DatabaseStep, Error, NewCredentials, Settings,
+    TransportFailure,
+};
 use crate::postgres::{
-    Accepted, Address, CatalogRole as Rotated, Class, Endpoint, Facts, LoginSession, OwnPassword, Questions, Reason,
-    Refusal, Target, Tls,
+    Accepted, Address, CatalogRole as Rotated, Certainty, Endpoint, Facts, LoginSession, OwnPassword, Questions,
+    Reason, Refusal, Target, Tls,
 };
 use crate::provider::config::validation::Mode;
 use crate::provider::login_check::NotChecked;
 use crate::provider::login_check::kms_location::NotAllowed;
 use crate::provider::messages;
 use crate::provider::messages::kms::database_refused;
-use crate::provider::messages::kms::{Attempt, adopted, gone, name_exists, outcome, service, update};
+use crate::provider::messages::kms::{RequestContext, adopted, gone, name_exists, outcome, service, update};
 use crate::provider::messages::managed;
 use crate::provider::messages::managed::{Replacement, RoleState};
-use crate::provider::messages::{Login, Moved, Wanted, drift, existing_connection};
+use crate::provider::messages::{LoginContext, MovedCredentials, Wanted, drift, existing_connection};
 use crate::provider::resources::postgres_connection::managed::registry::ManagedRole;
 use crate::secret::Secret;
 use crate::terraform::diagnostic::{Diagnostic, Severity};
@@ -59,7 +62,7 @@ fn messages(value: &str) -> Vec<Diagnostic> {
     [managed(value), drifted(value), from_databases(value), from_the_kms(value), imported(value)].concat()
 }
 
-fn connection(value: &str) -> Connection {
+fn connection(value: &str) -> AppConnection {
     serde_json::from_value(serde_json::json!({
         "id": value, "name": value, "app": "postgres", "method": value, "description": value, "projectId": value,
         "credentials": {
@@ -101,7 +104,7 @@ fn managed(value: &str) -> Vec<Diagnostic> {
         managed::replacement_refused(&replacement(false), "no"),
         managed::destroyed(value, value),
         managed::name_not_free(value, &Ok(Some(connection(value))), &client()),
-        managed::name_not_free(value, &Err(no_answer(Failure::Timeout, true)), &client()),
+        managed::name_not_free(value, &Err(no_answer(TransportFailure::Timeout, true)), &client()),
     ];
     found.extend(fates.iter().map(|fate| Diagnostic::error("fate", managed::fate(value, fate))));
     found
@@ -149,13 +152,13 @@ fn from_databases(value: &str) -> Vec<Diagnostic> {
         username: value.to_owned(),
         ..refused(reason, None)
     };
-    let login = |first_reporter| Login {
+    let login = |first_reporter| LoginContext {
         connection: value,
-        moved: Some(Moved { from: value.to_owned(), to: value.to_owned() }),
+        moved: Some(MovedCredentials { from: value.to_owned(), to: value.to_owned() }),
         first_reporter,
         ..in_plan()
     };
-    let warned = Login { would_stop_the_apply: true, class: Class::Definite, ..login(None) };
+    let warned = LoginContext { would_stop_the_apply: true, class: Certainty::Conclusive, ..login(None) };
     let mut found = Vec::new();
     for reason in reasons {
         found.push(messages::refusal(Severity::Error, &about(reason.clone()), &login(None)));
@@ -224,7 +227,7 @@ fn from_the_kms(value: &str) -> Vec<Diagnostic> {
         username: value.to_owned(),
         ..credentials()
     };
-    let attempt = Attempt { title: value, project: Some(value), credentials: Some(&sent), ..ATTEMPT };
+    let attempt = RequestContext { title: value, project: Some(value), credentials: Some(&sent), ..ATTEMPT };
     let refused = |message: &str| {
         database_refused::refusal(
             attempt,
@@ -235,12 +238,12 @@ fn from_the_kms(value: &str) -> Vec<Diagnostic> {
         )
     };
     let denied = Error::DatabaseRefused {
-        step: Step::ChangePassword,
+        step: DatabaseStep::ChangePassword,
         message: "no".to_owned(),
         reply: reply(400, "BadRequest", "no"),
     };
     let mut found = vec![
-        adopted(value, &no_answer(Failure::Timeout, true)),
+        adopted(value, &no_answer(TransportFailure::Timeout, true)),
         gone(value, value, &client()),
         name_exists(value, value),
     ];
@@ -257,7 +260,9 @@ fn from_the_kms(value: &str) -> Vec<Diagnostic> {
     ] {
         found.push(refused(message));
     }
-    for error in [denied, no_answer(Failure::Timeout, true), Error::NotTheService { foreign: super::service::page() }] {
+    for error in
+        [denied, no_answer(TransportFailure::Timeout, true), Error::NotTheService { foreign: super::service::page() }]
+    {
         found.extend(service(attempt, &error));
         found.extend(update(attempt, &error));
     }

@@ -5,24 +5,24 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 
 use super::service::{ATTEMPT, all, check, reply};
-use crate::kms::{Call, Error, LoginFailure, LoginMethod, ServerProblem, ServiceError, SourceError};
-use crate::provider::messages::kms::{Attempt, service};
+use crate::kms::{AuthMethod, Error, LoginFailure, RequestInfo, ServerProblem, ServiceError, SourceError};
+use crate::provider::messages::kms::{RequestContext, service};
 use crate::provider::messages::kms_auth::wait;
 
-fn failure(method: LoginMethod) -> Arc<LoginFailure> {
-    let who = if method == LoginMethod::Universal { "client `3c90c3cc`" } else { "identity `7d2c`" };
+fn failure(method: AuthMethod) -> Arc<LoginFailure> {
+    let who = if method == AuthMethod::Universal { "client `3c90c3cc`" } else { "identity `7d2c`" };
     let described = format!("`{method}` login of {who}");
     Arc::new(LoginFailure::new(method, described, "app.kms.hanzo.ai".to_owned()))
 }
 
-fn refused(method: LoginMethod, status: u16, message: &str) -> Error {
+fn refused(method: AuthMethod, status: u16, message: &str) -> Error {
     Error::LoginRefused { login: failure(method), reply: reply(status, "UnauthorizedError", message) }
 }
 
 #[test]
 fn a_refused_client() {
     check(
-        &refused(LoginMethod::Universal, 401, "Invalid credentials"),
+        &refused(AuthMethod::Universal, 401, "Invalid credentials"),
         expect![[r#"
         Error: The KMS refused the login
         at the whole block
@@ -43,7 +43,7 @@ fn refusals_whose_words_tell_the_case() {
         "Sub organization with name team not found",
         "You are not allowed to access this resource from the current IP address",
     ]
-    .map(|message| all(&service(ATTEMPT, &refused(LoginMethod::Oidc, 401, message))))
+    .map(|message| all(&service(ATTEMPT, &refused(AuthMethod::Oidc, 401, message))))
     .into();
     expect![[r#"
         Error: The KMS refused the login
@@ -83,7 +83,7 @@ fn refusals_whose_words_tell_the_case() {
 #[test]
 fn refusals_by_method() {
     let mut told = String::new();
-    for method in LoginMethod::ALL {
+    for method in AuthMethod::ALL {
         let text = all(&service(ATTEMPT, &refused(method, 401, "Access denied")));
         told += &format!("== {method}\n{}", text.splitn(5, '\n').last().unwrap());
     }
@@ -154,13 +154,13 @@ fn refusals_by_method() {
 #[test]
 fn nothing_to_log_in_with() {
     let mut told = String::new();
-    for method in LoginMethod::ALL.into_iter().skip(2) {
+    for method in AuthMethod::ALL.into_iter().skip(2) {
         let reason = Box::new(SourceError::Settings("the file `/token` cannot be read: no such file".to_owned()));
         told += &all(&service(ATTEMPT, &Error::NoProof { login: failure(method), reason }));
     }
     let (server, problem) = ("GitHub".to_owned(), ServerProblem::Status { status: 503, text: "soon".to_owned() });
     let reason = Box::new(SourceError::Server { server, problem, passing: true });
-    told += &all(&service(ATTEMPT, &Error::NoProof { login: failure(LoginMethod::Oidc), reason }));
+    told += &all(&service(ATTEMPT, &Error::NoProof { login: failure(AuthMethod::Oidc), reason }));
     expect![[r#"
         Error: Nothing to log in to the KMS with
         at the whole block
@@ -210,8 +210,8 @@ fn nothing_to_log_in_with() {
 /// Many connections need the same login: one message tells all, the others point to it.
 #[test]
 fn only_the_first_message_tells_it_all() {
-    let error = refused(LoginMethod::Universal, 401, "Invalid credentials");
-    let another = Attempt { verb: "create", title: "invoices-db", ..ATTEMPT };
+    let error = refused(AuthMethod::Universal, 401, "Invalid credentials");
+    let another = RequestContext { verb: "create", title: "invoices-db", ..ATTEMPT };
     assert!(all(&service(ATTEMPT, &error)).contains("Check `client_id`"));
     let short: Expect = expect![[r#"
         Error: The KMS refused the login
@@ -226,7 +226,7 @@ fn only_the_first_message_tells_it_all() {
 #[test]
 fn a_refusal_by_aws_reaches_us_as_a_failure_of_the_kms() {
     let reply = *reply(500, "InternalServerError", "Something went wrong");
-    let call = Call { method: "POST", path: "/api/v1/auth/aws-auth/login".to_owned(), ..reply.call.clone() };
+    let call = RequestInfo { method: "POST", path: "/api/v1/auth/aws-auth/login".to_owned(), ..reply.call.clone() };
     let reply = ServiceError { call, ..reply };
     check(
         &Error::Unavailable { reply: Box::new(reply) },

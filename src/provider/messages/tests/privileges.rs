@@ -3,8 +3,8 @@
 use expect_test::{Expect, expect};
 
 use super::shown;
-use crate::postgres::{Accepted, Attributes, CatalogRole, Class, Endpoint, Facts, LoginSession};
-use crate::provider::messages::{Login, missing_privileges, privileges_not_checked};
+use crate::postgres::{Accepted, CatalogRole, Certainty, Endpoint, Facts, LoginSession, RoleAttributes};
+use crate::provider::messages::{LoginContext, missing_privileges, privileges_not_checked};
 use crate::terraform::diagnostic::Severity;
 
 fn accepted() -> Accepted {
@@ -25,7 +25,7 @@ fn accepted() -> Accepted {
 }
 
 /// An ordinary login role, and a role of these attributes.
-fn facts(attributes: Option<Attributes>) -> Facts {
+fn facts(attributes: Option<RoleAttributes>) -> Facts {
     Facts {
         version: 170_010,
         database: "orders".to_owned(),
@@ -45,25 +45,25 @@ fn facts(attributes: Option<Attributes>) -> Facts {
     }
 }
 
-fn ordinary() -> Attributes {
-    Attributes { can_login: true, may_connect: true, connection_limit: -1, ..Attributes::default() }
+fn ordinary() -> RoleAttributes {
+    RoleAttributes { can_login: true, may_connect: true, connection_limit: -1, ..RoleAttributes::default() }
 }
 
-fn in_plan() -> Login<'static> {
-    Login {
+fn in_plan() -> LoginContext<'static> {
+    LoginContext {
         connection: "orders-db",
         password_argument: "password_wo",
         password_was_trimmed: false,
         in_plan: true,
         would_stop_the_apply: false,
         lowered_from: None,
-        class: Class::Definite,
+        class: Certainty::Conclusive,
         moved: None,
         first_reporter: None,
     }
 }
 
-fn check(severity: Severity, facts: &Facts, login: &Login<'_>, expected: Expect) {
+fn check(severity: Severity, facts: &Facts, login: &LoginContext<'_>, expected: Expect) {
     let rotation = facts.rotations().into_iter().next().unwrap();
     let told = missing_privileges(severity, &rotation, 0, facts, &accepted(), login).unwrap();
     expected.assert_eq(&shown(&told));
@@ -100,7 +100,7 @@ fn a_role_without_any_right() {
 
 #[test]
 fn an_error_in_a_plan() {
-    let superuser = Attributes { superuser: true, can_login: false, ..ordinary() };
+    let superuser = RoleAttributes { superuser: true, can_login: false, ..ordinary() };
     check(
         Severity::Error,
         &facts(Some(superuser)),
@@ -142,7 +142,7 @@ fn an_error_in_a_plan() {
 
 #[test]
 fn what_would_stop_the_apply() {
-    let login = Login { would_stop_the_apply: true, ..in_plan() };
+    let login = LoginContext { would_stop_the_apply: true, ..in_plan() };
     check(
         Severity::Warning,
         &facts(None),
@@ -178,12 +178,12 @@ fn what_would_stop_the_apply() {
 
 #[test]
 fn an_error_in_an_apply() {
-    let mut facts = facts(Some(Attributes { connection_limit: 0, admin: true, ..ordinary() }));
+    let mut facts = facts(Some(RoleAttributes { connection_limit: 0, admin: true, ..ordinary() }));
     facts.session.create_role = true;
     check(
         Severity::Error,
         &facts,
-        &Login { in_plan: false, ..in_plan() },
+        &LoginContext { in_plan: false, ..in_plan() },
         expect![[r#"
             Error: A role cannot be rotated through this connection
             at validation.rotation_roles[0]

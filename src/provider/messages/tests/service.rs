@@ -6,18 +6,23 @@ use expect_test::{Expect, expect};
 
 use super::shown;
 use crate::kms::{
-    Call, Error, Failure, GiveUpReason, Mismatch, Permission, ProxyFailure, ProxyProblem, ServiceError,
+    Error, GiveUpReason, Mismatch, Permission, ProxyFailure, ProxyProblem, RequestInfo, ServiceError, TransportFailure,
     UnexpectedResponse,
 };
-use crate::provider::messages::kms::{Attempt, service, update};
+use crate::provider::messages::kms::{RequestContext, service, update};
 use crate::terraform::diagnostic::Diagnostics;
 
-pub(super) const ATTEMPT: Attempt<'_> =
-    Attempt { verb: "update", title: "orders-db", project: None, password_argument: "password_wo", credentials: None };
+pub(super) const ATTEMPT: RequestContext<'_> = RequestContext {
+    verb: "update",
+    title: "orders-db",
+    project: None,
+    password_argument: "password_wo",
+    credentials: None,
+};
 
-fn call() -> Call {
+fn call() -> RequestInfo {
     let path = "/api/v1/app-connections/postgres/1".to_owned();
-    Call { method: "PATCH", host: "app.kms.hanzo.ai".to_owned(), path, attempt: 1 }
+    RequestInfo { method: "PATCH", host: "app.kms.hanzo.ai".to_owned(), path, attempt: 1 }
 }
 
 pub(super) fn reply(status: u16, name: &str, message: &str) -> Box<ServiceError> {
@@ -44,7 +49,7 @@ fn foreign(status: u16, oddity: Mismatch) -> Box<UnexpectedResponse> {
     })
 }
 
-pub(super) fn no_answer(failure: Failure, sent: bool) -> Error {
+pub(super) fn no_answer(failure: TransportFailure, sent: bool) -> Error {
     Error::NoAnswer { call: Box::new(call()), failure, sent }
 }
 
@@ -227,8 +232,8 @@ fn a_turn_that_would_come_too_late() {
         Run it again to go on.
     "#]],
     );
-    let call = Call { attempt: 6, ..call() };
-    let error = Error::NoAnswer { call: Box::new(call), failure: Failure::ConnectRefused, sent: false };
+    let call = RequestInfo { attempt: 6, ..call() };
+    let error = Error::NoAnswer { call: Box::new(call), failure: TransportFailure::ConnectRefused, sent: false };
     check(
         &error,
         expect![[r#"
@@ -250,7 +255,7 @@ fn a_missing_permission_in_a_project() {
         details: Vec::new(),
         reply: reply(403, "PermissionDenied", "You are not allowed to read-app-connections on app-connections"),
     };
-    let attempt = Attempt { verb: "read", project: Some("3c90c3cc-0d44-4b50-8888-8dd25736052a"), ..ATTEMPT };
+    let attempt = RequestContext { verb: "read", project: Some("3c90c3cc-0d44-4b50-8888-8dd25736052a"), ..ATTEMPT };
     expect![[r#"
         Error: The KMS does not allow it
         at the whole block
@@ -357,7 +362,7 @@ fn troubles_of_the_service() {
 #[test]
 fn no_answer_at_all() {
     check(
-        &no_answer(Failure::ConnectRefused, false),
+        &no_answer(TransportFailure::ConnectRefused, false),
         expect![[r#"
             Error: The KMS gave no answer
             at the whole block
@@ -368,7 +373,7 @@ fn no_answer_at_all() {
         "#]],
     );
     check(
-        &no_answer(Failure::UnknownAuthority, false),
+        &no_answer(TransportFailure::UnknownAuthority, false),
         expect![[r#"
             Error: The KMS gave no answer
             at the whole block
@@ -379,7 +384,7 @@ fn no_answer_at_all() {
         "#]],
     );
     check_update(
-        &no_answer(Failure::Timeout, true),
+        &no_answer(TransportFailure::Timeout, true),
         expect![[r#"
             Error: The KMS gave no answer
             at the whole block
@@ -397,8 +402,8 @@ fn no_answer_at_all() {
 fn an_update_says_so_only_when_it_may_have_taken_effect() {
     let doubt = "may have taken effect";
     for (error, expected) in [
-        (no_answer(Failure::Cut, true), true),
-        (no_answer(Failure::Dns, false), false),
+        (no_answer(TransportFailure::Cut, true), true),
+        (no_answer(TransportFailure::Dns, false), false),
         (Error::Cancelled, true),
         (Error::Gateway { foreign: foreign(504, Mismatch::Status) }, true),
         (Error::Unavailable { reply: reply(500, "InternalServerError", "Something went wrong") }, true),
@@ -420,7 +425,7 @@ fn a_proxy_that_fails() {
         ProxyProblem::SpeaksTls,
     ] {
         let (address, variable) = ("proxy.example.com:3128".to_owned(), "HTTPS_PROXY");
-        let failure = Failure::Proxy(Box::new(ProxyFailure { address, variable, problem }));
+        let failure = TransportFailure::Proxy(Box::new(ProxyFailure { address, variable, problem }));
         told += &all(&service(ATTEMPT, &no_answer(failure, false)));
     }
     expect![[r#"

@@ -4,17 +4,17 @@ use expect_test::{Expect, expect};
 
 use super::database::{in_plan, refused, wrong_password};
 use super::shown;
-use crate::postgres::{Class, Reason, Refusal};
-use crate::provider::messages::{Login, Moved, refusal};
+use crate::postgres::{Certainty, Reason, Refusal};
+use crate::provider::messages::{LoginContext, MovedCredentials, refusal};
 use crate::terraform::diagnostic::Severity;
 
-fn check(severity: Severity, about: &Refusal, login: &Login<'_>, expected: Expect) {
+fn check(severity: Severity, about: &Refusal, login: &LoginContext<'_>, expected: Expect) {
     expected.assert_eq(&shown(&refusal(severity, about, login)));
 }
 
 #[test]
 fn a_refusal_that_another_message_tells() {
-    let login = Login { first_reporter: Some("invoices-db"), ..in_plan() };
+    let login = LoginContext { first_reporter: Some("invoices-db"), ..in_plan() };
     check(
         Severity::Error,
         &wrong_password(),
@@ -33,7 +33,7 @@ fn a_refusal_that_another_message_tells() {
     // A core shows one warning of many alike, so each must tell it all.
     let mut about = refused(Reason::ConnectionRefused, None);
     about.answered = false;
-    let login = Login { class: Class::Unreachable, ..login };
+    let login = LoginContext { class: Certainty::Unreachable, ..login };
     let warning = shown(&refusal(Severity::Warning, &about, &login));
     assert!(warning.contains("Check, likeliest first"), "{warning}");
 }
@@ -42,11 +42,12 @@ fn a_refusal_that_another_message_tells() {
 fn an_update_that_moves_to_a_private_address() {
     let mut about = wrong_password();
     about.endpoint.address = Some("10.0.0.7:5432".parse().unwrap());
-    let moved = Some(Moved { from: "`old.example.com:5432`".to_owned(), to: "`db.example.com:5432`".to_owned() });
+    let moved =
+        Some(MovedCredentials { from: "`old.example.com:5432`".to_owned(), to: "`db.example.com:5432`".to_owned() });
     check(
         Severity::Error,
         &about,
-        &Login { moved, ..in_plan() },
+        &LoginContext { moved, ..in_plan() },
         expect![[r#"
             Error: The database refused the login
             at password_wo
@@ -87,7 +88,7 @@ fn a_name_of_which_no_address_answers() {
     check(
         Severity::Warning,
         &about,
-        &Login { class: Class::Unreachable, ..in_plan() },
+        &LoginContext { class: Certainty::Unreachable, ..in_plan() },
         expect![[r#"
         Warning: The credentials could not be checked from this machine
         at port

@@ -5,9 +5,9 @@ use time::macros::datetime;
 
 use super::service::{ATTEMPT, check, reply};
 use super::shown;
-use crate::kms::{Error, Issue, NewCredentials, Step};
+use crate::kms::{DatabaseStep, Error, Issue, NewCredentials};
 use crate::provider::messages::kms::database_refused;
-use crate::provider::messages::kms::{Attempt, service};
+use crate::provider::messages::kms::{RequestContext, service};
 use crate::secret::Secret;
 use crate::terraform::diagnostic::Path;
 
@@ -24,8 +24,8 @@ pub(super) fn credentials() -> NewCredentials {
     }
 }
 
-fn sending(credentials: &NewCredentials) -> Attempt<'_> {
-    Attempt { credentials: Some(credentials), ..ATTEMPT }
+fn sending(credentials: &NewCredentials) -> RequestContext<'_> {
+    RequestContext { credentials: Some(credentials), ..ATTEMPT }
 }
 
 fn told(message: &str, expected: Expect) {
@@ -54,7 +54,7 @@ fn a_password_that_drivers_send_in_two_forms() {
 
 fn database_refused(message: &str) -> Error {
     let reply = reply(400, "BadRequest", &format!("Unable to validate connection: {message}"));
-    Error::DatabaseRefused { step: Step::Login, message: message.to_owned(), reply }
+    Error::DatabaseRefused { step: DatabaseStep::Login, message: message.to_owned(), reply }
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn what_the_database_said_to_the_service() {
     "#]],
     );
     let error = Error::DatabaseRefused {
-        step: Step::ChangePassword,
+        step: DatabaseStep::ChangePassword,
         message: "ALTER USER failed".to_owned(),
         reply: reply(400, "BadRequest", "ALTER USER failed"),
     };

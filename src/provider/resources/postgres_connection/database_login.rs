@@ -10,9 +10,9 @@ use crate::provider::deadline;
 use crate::provider::deadline::{Ended, Limit};
 use crate::provider::login_check::{CheckedLogin, Requester};
 use crate::provider::session::Session;
-use crate::terraform::resource::Call;
+use crate::terraform::resource::RpcContext;
 
-use super::model::Connection;
+use super::model::ConnectionModel;
 
 /// The step of a run that a login belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +38,9 @@ pub(super) enum Purpose {
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     /// The connection before; `None` for one to be created.
-    pub(super) prior: Option<&'a Connection>,
-    pub(super) planned: &'a Connection,
-    pub(super) config: &'a Connection,
+    pub(super) prior: Option<&'a ConnectionModel>,
+    pub(super) planned: &'a ConnectionModel,
+    pub(super) config: &'a ConnectionModel,
     pub(super) purpose: Purpose,
 }
 
@@ -75,7 +75,7 @@ impl Skipped {
 }
 
 /// A login that was made, or whose outcome another login gave.
-pub(super) struct Login {
+pub(super) struct DatabaseLogin {
     pub(super) target: postgres::Target,
     pub(super) judged: CheckedLogin,
 }
@@ -86,11 +86,11 @@ pub(super) struct Login {
 /// When the run or the time of the operation ended first.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that may log in")]
 pub(super) async fn log_in(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     subject: Subject<'_>,
     validation: &Validation,
     phase: Phase,
-) -> Result<Result<Login, Skipped>, Ended> {
+) -> Result<Result<DatabaseLogin, Skipped>, Ended> {
     let target = match subject.target(validation) {
         Ok(target) => target,
         Err(skipped) => return Ok(Err(skipped)),
@@ -103,14 +103,14 @@ pub(super) async fn log_in(
     };
     let judging = call.session().logins.judge(&target, validation.timeout, asker);
     let judged = deadline::bounded(call, limit, judging).await?;
-    Ok(Ok(Login { target, judged }))
+    Ok(Ok(DatabaseLogin { target, judged }))
 }
 
 impl Subject<'_> {
     /// Where to log in, and as which role; or why there is no way to.
     fn target(&self, validation: &Validation) -> Result<postgres::Target, Skipped> {
         let Self { prior, planned, config, .. } = self;
-        if prior.is_some_and(Connection::is_managed) {
+        if prior.is_some_and(ConnectionModel::is_managed) {
             return Err(Skipped::Managed);
         }
         if planned.has_gateway() && validation.address.is_none() {

@@ -6,14 +6,14 @@ use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::model::Model as _;
 use crate::terraform::private::Private;
-use crate::terraform::resource::{Call, PlannedChange};
+use crate::terraform::resource::{PlannedChange, RpcContext};
 use crate::terraform::value::Object;
 
 use super::credential_check;
 use super::credential_check::{CredentialState, Purpose, Subject};
-use super::model::{CREDENTIALS, Connection};
+use super::model::{CREDENTIALS, ConnectionModel};
 use super::password;
-use super::password::Credentials;
+use super::password::CredentialsPlan;
 
 /// What a plan does about credentials that only an outside change makes different.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) enum Drift {
 /// # Errors
 /// When the run was interrupted.
 pub(super) async fn decide(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     prior: &Object,
     private: &Private,
     subject: Subject<'_>,
@@ -56,12 +56,12 @@ pub(super) async fn decide(
 /// # Errors
 /// When the run was interrupted.
 pub(super) async fn leaves_alone(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     change: &mut PlannedChange,
-    config: &Connection,
+    config: &ConnectionModel,
 ) -> Result<bool, Diagnostics> {
     let Some(prior) = change.prior.as_ref().filter(|_| change.replace.is_empty()) else { return Ok(false) };
-    let planned = Connection::from_object(&change.planned);
+    let planned = ConnectionModel::from_object(&change.planned);
     if !is_foreign(prior.get("credentials_hash").as_str(), &change.private)
         || !password::are_written_values(&planned, &change.private)
     {
@@ -77,11 +77,11 @@ pub(super) async fn leaves_alone(
     }
     if kept != *prior
         || !differing.iter().all(can_be_kept)
-        || super::decide(call, prior, &kept, config, &change.private).await != Credentials::Keep
+        || super::decide(call, prior, &kept, config, &change.private).await != CredentialsPlan::Keep
     {
         return Ok(false);
     }
-    let before = Connection::from_object(prior);
+    let before = ConnectionModel::from_object(prior);
     let subject = Subject { prior: Some(&before), planned: &planned, config, purpose: Purpose::Credentials };
     let CredentialState::Bad(reason) = credential_check::standing(call, subject).await? else { return Ok(false) };
     let argument = planned.password_argument(config);
@@ -92,7 +92,12 @@ pub(super) async fn leaves_alone(
 
 /// Warns of a planned write with the old password that replaces what was written outside: the plan shows values that differ, but
 /// no password.
-pub(super) fn warn_of_replacing(call: &Call<Session>, prior: &Connection, planned: &Connection, private: &Private) {
+pub(super) fn warn_of_replacing(
+    call: &RpcContext<Session>,
+    prior: &ConnectionModel,
+    planned: &ConnectionModel,
+    private: &Private,
+) {
     let password_stays = prior.password == planned.password && prior.password_wo_version == planned.password_wo_version;
     if password_stays && is_foreign(prior.credentials_hash.known().map(String::as_str), private) {
         call.warn(messages::drift::replaced(planned.title()));
@@ -101,7 +106,12 @@ pub(super) fn warn_of_replacing(call: &Call<Session>, prior: &Connection, planne
 
 /// Warns of an outside change that no plan will mention: the configuration had no password at its last apply. It is repeated
 /// until an apply or a refresh-only run has stored the new fingerprint.
-pub(super) fn warn_without_password(call: &Call<Session>, known: &Object, found: &Connection, private: &Private) {
+pub(super) fn warn_without_password(
+    call: &RpcContext<Session>,
+    known: &Object,
+    found: &ConnectionModel,
+    private: &Private,
+) {
     let now = found.credentials_hash.known().map(String::as_str);
     let is_news = now != known.get("credentials_hash").as_str();
     if is_news && is_foreign(now, private) && !password::had_password(private) {

@@ -7,10 +7,10 @@ use crate::provider::connections::cache::{Listing, THIS_WALK};
 use crate::provider::deadline;
 use crate::provider::deadline::Limit;
 use crate::provider::messages;
-use crate::provider::messages::{Attempt, Wanted};
+use crate::provider::messages::{RequestContext, Wanted};
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
-use crate::terraform::resource::{Call, ImportTarget};
+use crate::terraform::resource::{ImportTarget, RpcContext};
 use crate::terraform::value::Value;
 
 use super::validate;
@@ -18,7 +18,10 @@ use crate::provider::timeouts;
 use crate::provider::timeouts::Operation;
 
 /// Finds exactly one connection. (A core hides the reason when only the refresh after the import finds nothing.)
-pub(super) async fn find(call: &Call<Session>, target: ImportTarget<'_>) -> Result<kms::Connection, Diagnostics> {
+pub(super) async fn find(
+    call: &RpcContext<Session>,
+    target: ImportTarget<'_>,
+) -> Result<kms::AppConnection, Diagnostics> {
     let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
     let client = deadline::client(call, limit)?;
     let search = Search { call, client: &client, limit };
@@ -52,13 +55,13 @@ fn form(text: &str) -> Option<Wanted<'_>> {
 }
 
 struct Search<'a> {
-    call: &'a Call<Session>,
+    call: &'a RpcContext<Session>,
     client: &'a kms::Client,
     limit: Limit,
 }
 
 impl Search<'_> {
-    async fn by_id(&self, id: &str) -> Result<Option<kms::Connection>, Diagnostics> {
+    async fn by_id(&self, id: &str) -> Result<Option<kms::AppConnection>, Diagnostics> {
         // It may be anywhere, and the organisation's list holds everything.
         let looking = self.call.session().scopes.read(self.client, None, id);
         let found = deadline::reading(self.call, self.limit, looking).await?;
@@ -71,7 +74,7 @@ impl Search<'_> {
         wanted: Wanted<'_>,
         project: Option<&str>,
         name: &str,
-    ) -> Result<kms::Connection, Diagnostics> {
+    ) -> Result<kms::AppConnection, Diagnostics> {
         let listing = self.call.session().scopes.list(self.client, project, THIS_WALK);
         let listed = deadline::reading(self.call, self.limit, listing).await?;
         let listed = listed.map_err(|error| messages::service(attempt(name, project), &error))?;
@@ -101,7 +104,7 @@ impl Search<'_> {
         listed: &Listing,
         project: Option<&str>,
         name: &str,
-    ) -> Result<Option<kms::Connection>, Diagnostics> {
+    ) -> Result<Option<kms::AppConnection>, Diagnostics> {
         if listed.unreadable() == 0 {
             return Ok(None);
         }
@@ -110,7 +113,7 @@ impl Search<'_> {
     }
 
     /// What has a name in whatever scope, for a hint: a failure to find that out is none of its own.
-    async fn anywhere(&self, name: &str) -> Vec<kms::Connection> {
+    async fn anywhere(&self, name: &str) -> Vec<kms::AppConnection> {
         let listing = self.call.session().scopes.list(self.client, None, THIS_WALK);
         match deadline::reading(self.call, self.limit, listing).await {
             Ok(Ok(listed)) => listed.all().iter().filter(|connection| connection.name == name).cloned().collect(),
@@ -119,8 +122,8 @@ impl Search<'_> {
     }
 }
 
-fn attempt<'a>(title: &'a str, project: Option<&'a str>) -> Attempt<'a> {
-    Attempt { verb: "import", title, project, password_argument: "password", credentials: None }
+fn attempt<'a>(title: &'a str, project: Option<&'a str>) -> RequestContext<'a> {
+    RequestContext { verb: "import", title, project, password_argument: "password", credentials: None }
 }
 
 #[cfg(test)]

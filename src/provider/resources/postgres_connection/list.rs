@@ -4,16 +4,16 @@ use crate::provider::connections::cache::THIS_WALK;
 use crate::provider::deadline;
 use crate::provider::deadline::Limit;
 use crate::provider::messages;
-use crate::provider::messages::Attempt;
+use crate::provider::messages::RequestContext;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::model::Model as _;
-use crate::terraform::resource::{Call, Listed};
+use crate::terraform::resource::{Listed, RpcContext};
 use crate::terraform::schema::{Schema, optional};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 
-use super::model::Connection;
+use super::model::ConnectionModel;
 use super::validate;
 use crate::provider::timeouts;
 use crate::provider::timeouts::Operation;
@@ -34,11 +34,11 @@ pub(super) fn check(config: &Object) -> Diagnostics {
     broken.map(|detail| Diagnostic::error("Invalid project", detail).at("project_id")).into_iter().collect()
 }
 
-pub(super) async fn list(call: &Call<Session>, config: &Object) -> Result<Vec<Listed>, Diagnostics> {
+pub(super) async fn list(call: &RpcContext<Session>, config: &Object) -> Result<Vec<Listed>, Diagnostics> {
     let (project, prefix) = (config.get("project_id").as_str(), config.get("name_prefix").as_str());
     let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
     let client = deadline::client(call, limit)?;
-    let attempt = Attempt {
+    let attempt = RequestContext {
         verb: "list",
         title: "kms_postgres_connection",
         project,
@@ -53,7 +53,7 @@ pub(super) async fn list(call: &Call<Session>, config: &Object) -> Result<Vec<Li
     let prefix = prefix.unwrap_or_default();
     let listed = found.all().iter().filter(|connection| connection.name.starts_with(prefix)).cloned().map(|remote| {
         let title = remote.name.clone();
-        Listed { object: Connection::read(remote, Connection::default()).into_object(), title }
+        Listed { object: ConnectionModel::read(remote, ConnectionModel::default()).into_object(), title }
     });
     Ok(listed.collect())
 }

@@ -29,14 +29,14 @@ use crate::terraform::identity::IdentitySchema;
 use crate::terraform::model::{Field, Model as _};
 use crate::terraform::move_state::{MoveSource, Moved};
 use crate::terraform::private::Private;
-use crate::terraform::resource::{Call, Change, ImportTarget, Listed, PlannedChange, Resource};
+use crate::terraform::resource::{AppliedChange, ImportTarget, Listed, PlannedChange, Resource, RpcContext};
 use crate::terraform::schema::Schema;
 use crate::terraform::value::{Object, Value};
 
 use self::credential_check::Purpose;
 use self::drift::Drift;
-use self::model::Connection;
-use self::password::{Credentials, Written};
+use self::model::ConnectionModel;
+use self::password::{CredentialsPlan, SentRecord};
 use crate::provider::deadline::Limit;
 use crate::provider::session::Session;
 use crate::provider::timeouts::Operation;
@@ -72,7 +72,7 @@ impl Resource<Session> for PostgresConnection {
     }
 
     fn seen(&self, session: &Session, state: &Object) {
-        let connection = Connection::from_object(state);
+        let connection = ConnectionModel::from_object(state);
         if let Some(id) = connection.id.known() {
             session.managed.note_id(id);
         }
@@ -85,8 +85,8 @@ impl Resource<Session> for PostgresConnection {
         validate::check(config)
     }
 
-    async fn plan(&self, call: &Call<Session>, change: &mut PlannedChange) -> Result<(), Diagnostics> {
-        let config = Connection::from_object(&change.config);
+    async fn plan(&self, call: &RpcContext<Session>, change: &mut PlannedChange) -> Result<(), Diagnostics> {
+        let config = ConnectionModel::from_object(&change.config);
         if let Some(warning) = certificate::expires_soon(&config, OffsetDateTime::now_utc()) {
             call.warn(warning);
         }
@@ -94,8 +94,8 @@ impl Resource<Session> for PostgresConnection {
             change.planned.set("password_wo_version", password::unset_version(change.prior.as_ref()));
         }
         managed::plan_flag(change, &config);
-        let prior = change.prior.as_ref().map(Connection::from_object);
-        let planned = Connection::from_object(&change.planned);
+        let prior = change.prior.as_ref().map(ConnectionModel::from_object);
+        let planned = ConnectionModel::from_object(&change.planned);
         let replaced = replacement::planned(call, change, prior.as_ref(), &planned);
         if let Some(prior) = prior.as_ref().filter(|prior| prior.is_managed() && replaced.is_none()) {
             let purpose = Purpose::Privileges;
@@ -110,7 +110,7 @@ impl Resource<Session> for PostgresConnection {
             return Ok(());
         }
         change.planned.set("credentials_hash", Value::unknown());
-        let planned = Connection::from_object(&change.planned);
+        let planned = ConnectionModel::from_object(&change.planned);
         if replaced.is_none() && planned.password.is_null() && config.password_wo.is_null() {
             return Err(messages::password_missing(planned.username.known(), change.prior.is_some()).into());
         }
@@ -144,17 +144,22 @@ impl Resource<Session> for PostgresConnection {
         }
     }
 
-    async fn plan_destroy(&self, call: &Call<Session>, state: &Object, _private: &Private) -> Result<(), Diagnostics> {
-        let known = Connection::from_object(state);
+    async fn plan_destroy(
+        &self,
+        call: &RpcContext<Session>,
+        state: &Object,
+        _private: &Private,
+    ) -> Result<(), Diagnostics> {
+        let known = ConnectionModel::from_object(state);
         if let Some(role) = known.username.known().filter(|_| known.is_managed()) {
             call.warn(messages::managed::destroyed(known.title(), role.trim()));
         }
         Ok(())
     }
 
-    async fn create(&self, call: &Call<Session>, change: &mut Change) -> Result<Object, Diagnostics> {
-        let config = Connection::from_object(&change.config);
-        let planned = Connection::from_object(&change.planned);
+    async fn create(&self, call: &RpcContext<Session>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
+        let config = ConnectionModel::from_object(&change.config);
+        let planned = ConnectionModel::from_object(&change.planned);
         let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Create));
         let client = &deadline::client(call, limit)?;
         let password =
@@ -205,13 +210,13 @@ impl Resource<Session> for PostgresConnection {
         match settled {
             Ok(remote) => {
                 let hash = remote.credentials_hash.as_deref();
-                let written = Written { config: &config, planned: &planned, hash, sent: true };
+                let written = SentRecord { config: &config, planned: &planned, hash, sent: true };
                 written.note(&mut change.private, &call.session().fingerprints).await;
-                Ok(Connection::read(remote, planned).into_object())
+                Ok(ConnectionModel::read(remote, planned).into_object())
             }
             Err((error, found)) => {
                 let attempt =
-                    messages::Attempt { credentials: Some(&request.credentials), ..planned.attempt("create") };
+                    messages::RequestContext { credentials: Some(&request.credentials), ..planned.attempt("create") };
                 let messages = messages::create(attempt, &request, &error, found.as_ref());
                 if !request.is_platform_managed {
                     return Err(messages);
@@ -223,11 +228,11 @@ impl Resource<Session> for PostgresConnection {
 
     async fn read(
         &self,
-        call: &Call<Session>,
+        call: &RpcContext<Session>,
         state: &Object,
         private: &Private,
     ) -> Result<Option<Object>, Diagnostics> {
-        let known = Connection::from_object(state);
+        let known = ConnectionModel::from_object(state);
         let limit = Limit::new(timeouts::limit(state.get("timeouts"), Operation::Read));
         let client = &deadline::client(call, limit)?;
         let Some(id) = known.id.known().cloned() else { return Ok(None) };
@@ -236,7 +241,7 @@ impl Resource<Session> for PostgresConnection {
         match found.map_err(|error| messages::service(known.attempt("read"), &error))? {
             Some(remote) => {
                 let was_ours = known.is_platform_managed_credentials.known() == Some(&false);
-                let found = Connection::read(remote, known);
+                let found = ConnectionModel::read(remote, known);
                 if was_ours && found.is_managed() {
                     let role = found.username.known().map_or("", |role| role.trim());
                     call.warn(messages::managed::turned_on_outside(found.title(), role));
@@ -253,10 +258,10 @@ impl Resource<Session> for PostgresConnection {
         }
     }
 
-    async fn update(&self, call: &Call<Session>, change: &mut Change) -> Result<Object, Diagnostics> {
-        let config = Connection::from_object(&change.config);
-        let planned = Connection::from_object(&change.planned);
-        let prior = Connection::from_object(&change.prior);
+    async fn update(&self, call: &RpcContext<Session>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
+        let config = ConnectionModel::from_object(&change.config);
+        let planned = ConnectionModel::from_object(&change.planned);
+        let prior = ConnectionModel::from_object(&change.prior);
         let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Update));
         let credentials = if password::credentials_are_planned(&change.planned, &change.private) {
             let password =
@@ -278,7 +283,7 @@ impl Resource<Session> for PostgresConnection {
         };
         let sends_credentials = credentials.is_some();
         let Some(request) = password::change(&prior, &planned, credentials) else {
-            let written = Written { config: &config, planned: &planned, hash: None, sent: false };
+            let written = SentRecord { config: &config, planned: &planned, hash: None, sent: false };
             written.note(&mut change.private, &call.session().fingerprints).await;
             let mut state = change.planned.clone();
             state.set("credentials_hash", change.prior.get("credentials_hash").clone());
@@ -301,7 +306,7 @@ impl Resource<Session> for PostgresConnection {
             Err(error) => {
                 let credentials = request.credentials.as_ref();
                 let password_argument = planned.password_argument(&config);
-                let attempt = messages::Attempt { credentials, password_argument, ..planned.attempt("update") };
+                let attempt = messages::RequestContext { credentials, password_argument, ..planned.attempt("update") };
                 let messages = messages::update(attempt, &error);
                 if !request.is_platform_managed {
                     return Err(messages);
@@ -310,13 +315,13 @@ impl Resource<Session> for PostgresConnection {
             }
         };
         let hash = remote.credentials_hash.as_deref().filter(|_| sends_credentials);
-        let written = Written { config: &config, planned: &planned, hash, sent: sends_credentials };
+        let written = SentRecord { config: &config, planned: &planned, hash, sent: sends_credentials };
         written.note(&mut change.private, &call.session().fingerprints).await;
-        Ok(Connection::read(remote, planned).into_object())
+        Ok(ConnectionModel::read(remote, planned).into_object())
     }
 
-    async fn delete(&self, call: &Call<Session>, state: &Object, _private: &Private) -> Result<(), Diagnostics> {
-        let known = Connection::from_object(state);
+    async fn delete(&self, call: &RpcContext<Session>, state: &Object, _private: &Private) -> Result<(), Diagnostics> {
+        let known = ConnectionModel::from_object(state);
         let limit = Limit::new(timeouts::limit(state.get("timeouts"), Operation::Delete));
         let client = &deadline::client(call, limit)?;
         let Some(id) = known.id.known() else { return Ok(()) };
@@ -337,9 +342,9 @@ impl Resource<Session> for PostgresConnection {
         Some(IdentitySchema::new().attribute("id", "UUID of the connection."))
     }
 
-    async fn import(&self, call: &Call<Session>, target: ImportTarget<'_>) -> Result<Object, Diagnostics> {
+    async fn import(&self, call: &RpcContext<Session>, target: ImportTarget<'_>) -> Result<Object, Diagnostics> {
         let remote = import::find(call, target).await?;
-        Ok(Connection::read(remote, Connection::default()).into_object())
+        Ok(ConnectionModel::read(remote, ConnectionModel::default()).into_object())
     }
 
     fn move_from(&self, source: &MoveSource) -> Result<Moved, Diagnostics> {
@@ -363,22 +368,22 @@ impl Resource<Session> for PostgresConnection {
         list::check(config)
     }
 
-    async fn list(&self, call: &Call<Session>, config: &Object) -> Result<Vec<Listed>, Diagnostics> {
+    async fn list(&self, call: &RpcContext<Session>, config: &Object) -> Result<Vec<Listed>, Diagnostics> {
         list::list(call, config).await
     }
 }
 
 /// The plan of a change that has no reason of its own to send credentials.
 async fn plan_without_credentials(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     change: &mut PlannedChange,
-    prior: Option<&Connection>,
-    config: &Connection,
+    prior: Option<&ConnectionModel>,
+    config: &ConnectionModel,
 ) -> Result<(), Diagnostics> {
     let Some(before) = &change.prior else { return Ok(()) };
     // A service that tells no fingerprint leaves it null, which any change would make unknown.
     change.planned.set("credentials_hash", before.get("credentials_hash").clone());
-    let planned = Connection::from_object(&change.planned);
+    let planned = ConnectionModel::from_object(&change.planned);
     let subject = |purpose| credential_check::Subject { prior, planned: &planned, config, purpose };
     match drift::decide(call, before, &change.private, subject(Purpose::Credentials)).await? {
         Some(Drift::SendAgain) => {
@@ -394,17 +399,17 @@ async fn plan_without_credentials(
 }
 
 /// Whether a plan sends credentials. Where the provider keeps count of write-only passwords, plans their version.
-async fn sends_credentials(call: &Call<Session>, change: &mut PlannedChange, config: &Connection) -> bool {
+async fn sends_credentials(call: &RpcContext<Session>, change: &mut PlannedChange, config: &ConnectionModel) -> bool {
     let prior = change.prior.as_ref().filter(|_| change.replace.is_empty());
     let decision = match prior {
         Some(prior) => decide(call, prior, &change.planned, config, &change.private).await,
         None => password::decide_create(config),
     };
     match decision {
-        Credentials::Keep => return false,
-        Credentials::Raise => change.planned.set("password_wo_version", password::raised(prior)),
-        Credentials::Unknown => change.planned.set("password_wo_version", Value::unknown()),
-        Credentials::Send | Credentials::Compare { .. } => {}
+        CredentialsPlan::Keep => return false,
+        CredentialsPlan::Raise => change.planned.set("password_wo_version", password::raised(prior)),
+        CredentialsPlan::Unknown => change.planned.set("password_wo_version", Value::unknown()),
+        CredentialsPlan::Send | CredentialsPlan::Compare { .. } => {}
     }
     if let Some(prior) = prior
         && password::is_first_password(prior, &change.planned, &change.private)
@@ -417,29 +422,29 @@ async fn sends_credentials(call: &Call<Session>, change: &mut PlannedChange, con
 
 /// What an update does about the credentials, with passwords compared.
 async fn decide(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     prior: &Object,
     planned: &Object,
-    config: &Connection,
+    config: &ConnectionModel,
     private: &Private,
-) -> Credentials {
+) -> CredentialsPlan {
     match password::decide(prior, planned, config, private) {
-        Credentials::Compare { fingerprint, otherwise } => {
+        CredentialsPlan::Compare { fingerprint, otherwise } => {
             let write_only = config.password_wo.known().map(String::as_str);
             let password = write_only.or_else(|| planned.get("password").as_str());
             let password = Secret::new(password.unwrap_or_default());
             let same = call.session().fingerprints.matches(&fingerprint, &password).await;
-            if same { Credentials::Keep } else { *otherwise }
+            if same { CredentialsPlan::Keep } else { *otherwise }
         }
         decision => decision,
     }
 }
 
-impl Connection {
+impl ConnectionModel {
     /// What is being done to it, for a message.
-    pub(crate) fn attempt(&self, verb: &'static str) -> messages::Attempt<'_> {
+    pub(crate) fn attempt(&self, verb: &'static str) -> messages::RequestContext<'_> {
         let (title, password_argument) = (self.title(), self.password_argument(&Self::default()));
-        messages::Attempt { verb, title, project: self.project(), password_argument, credentials: None }
+        messages::RequestContext { verb, title, project: self.project(), password_argument, credentials: None }
     }
 
     /// The argument that gives the password. (A write-only one is never in a planned state.)

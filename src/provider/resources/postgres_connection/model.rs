@@ -9,7 +9,7 @@ use crate::terraform::value::Value;
 
 model! {
     /// One `kms_postgres_connection`.
-    pub(crate) struct Connection {
+    pub(crate) struct ConnectionModel {
         id: String,
         name: String,
         description: String,
@@ -61,7 +61,7 @@ pub(crate) fn same(attribute: &str, a: &Value, b: &Value) -> bool {
     }
 }
 
-impl Connection {
+impl ConnectionModel {
     /// The name for messages.
     pub(crate) fn title(&self) -> &str {
         self.name.known().or_else(|| self.id.known()).map_or("the connection", String::as_str)
@@ -88,7 +88,7 @@ impl Connection {
     }
 
     /// What the service says, with what it cannot say (passwords, blocks) taken from `known`.
-    pub(crate) fn read(remote: kms::Connection, known: Self) -> Self {
+    pub(crate) fn read(remote: kms::AppConnection, known: Self) -> Self {
         let credentials = remote.credentials;
         Self {
             id: Field::Known(remote.id),

@@ -8,7 +8,7 @@ use crate::terraform::private::Private;
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 
-use super::model::{CREDENTIALS, Connection};
+use super::model::{CREDENTIALS, ConnectionModel};
 use super::{attributes, password};
 
 /// Provider (namespace and name) and resource type.
@@ -46,7 +46,7 @@ pub(super) fn take_over(source: &MoveSource) -> Result<Moved, Diagnostics> {
     }
     let mut private = Private::default();
     let hash = old.get("credentials_hash").as_str();
-    password::note_moved(&mut private, &Connection::from_object(&state), hash);
+    password::note_moved(&mut private, &ConnectionModel::from_object(&state), hash);
     Ok(Moved { state, private })
 }
 

@@ -10,7 +10,7 @@ use crate::terraform::model::Field;
 use crate::terraform::private::Private;
 use crate::terraform::value::{Object, Value};
 
-use super::model::{CREDENTIALS, Connection};
+use super::model::{CREDENTIALS, ConnectionModel};
 
 /// The private note of which argument gave the password that was last sent.
 const PASSWORD_SOURCE: &str = "password_source";
@@ -29,7 +29,7 @@ const KEEPS_CREDENTIALS: &str = "keeps_credentials";
 
 /// What a planned update does about the credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Credentials {
+pub(super) enum CredentialsPlan {
     /// Sends none.
     Keep,
     /// Sends them, for a reason that the plan shows.
@@ -48,16 +48,16 @@ pub(super) enum Credentials {
 }
 
 /// Decides about a planned update. (A create always sends.)
-pub(super) fn decide(prior: &Object, planned: &Object, config: &Connection, private: &Private) -> Credentials {
+pub(super) fn decide(prior: &Object, planned: &Object, config: &ConnectionModel, private: &Private) -> CredentialsPlan {
     let changed = |name: &str| prior.get(name) != planned.get(name);
-    let send_if = |sends: bool| if sends { Credentials::Send } else { Credentials::Keep };
+    let send_if = |sends: bool| if sends { CredentialsPlan::Send } else { CredentialsPlan::Keep };
     if CREDENTIALS.iter().any(|name| changed(name)) || hands_over(prior, planned) {
-        return Credentials::Send;
+        return CredentialsPlan::Send;
     }
     let sent_last = private.kept(FINGERPRINT).and_then(Json::as_str);
-    let compare = |otherwise: Credentials| match sent_last {
+    let compare = |otherwise: CredentialsPlan| match sent_last {
         Some(fingerprint) => {
-            Credentials::Compare { fingerprint: fingerprint.to_owned(), otherwise: Box::new(otherwise) }
+            CredentialsPlan::Compare { fingerprint: fingerprint.to_owned(), otherwise: Box::new(otherwise) }
         }
         None => otherwise,
     };
@@ -65,17 +65,17 @@ pub(super) fn decide(prior: &Object, planned: &Object, config: &Connection, priv
     if !planned.get("password").is_null() && config.password_wo.is_null() {
         // Out of the write-only argument into the state: what was sent last is known by its fingerprint alone.
         let moved = prior.get("password").is_null() && !planned.get("password").is_unknown();
-        return if moved { compare(Credentials::Send) } else { send_if(changed("password")) };
+        return if moved { compare(CredentialsPlan::Send) } else { send_if(changed("password")) };
     }
     match (&config.password_wo, &config.password_wo_version) {
-        (Field::Null, _) => Credentials::Keep,
+        (Field::Null, _) => CredentialsPlan::Keep,
         (_, Field::Known(_) | Field::Unknown) => send_if(changed("password_wo_version")),
-        (Field::Unknown, Field::Null) => Credentials::Unknown,
+        (Field::Unknown, Field::Null) => CredentialsPlan::Unknown,
         // What a newer version of the provider noted cannot be read, and what is noted now would be lost.
-        (Field::Known(_), Field::Null) if private.is_newer() => Credentials::Keep,
+        (Field::Known(_), Field::Null) if private.is_newer() => CredentialsPlan::Keep,
         (Field::Known(new), Field::Null) => match prior.get("password").as_str() {
-            Some(old) if sent_last.is_none() && old.trim() == new.trim() => Credentials::Keep,
-            _ => compare(Credentials::Raise),
+            Some(old) if sent_last.is_none() && old.trim() == new.trim() => CredentialsPlan::Keep,
+            _ => compare(CredentialsPlan::Raise),
         },
     }
 }
@@ -90,11 +90,11 @@ fn hands_over(prior: &Object, planned: &Object) -> bool {
 }
 
 /// Decides about a create: it always sends, and counts from 1 where the configuration gives no number.
-pub(super) fn decide_create(config: &Connection) -> Credentials {
+pub(super) fn decide_create(config: &ConnectionModel) -> CredentialsPlan {
     match (&config.password_wo, &config.password_wo_version) {
-        (Field::Known(_), Field::Null) => Credentials::Raise,
-        (Field::Unknown, Field::Null) => Credentials::Unknown,
-        _ => Credentials::Send,
+        (Field::Known(_), Field::Null) => CredentialsPlan::Raise,
+        (Field::Unknown, Field::Null) => CredentialsPlan::Unknown,
+        _ => CredentialsPlan::Send,
     }
 }
 
@@ -120,10 +120,10 @@ pub(super) fn credentials_are_planned(planned: &Object, private: &Private) -> bo
 
 /// The request of an update; `None` when there is nothing to send. `credentials` is `Some` when they are to be sent.
 pub(super) fn change(
-    prior: &Connection,
-    planned: &Connection,
+    prior: &ConnectionModel,
+    planned: &ConnectionModel,
     credentials: Option<kms::NewCredentials>,
-) -> Option<kms::Change> {
+) -> Option<kms::ConnectionUpdate> {
     let name = (prior.name != planned.name).then(|| planned.name.known().map(|name| name.trim().to_owned())).flatten();
     let description = match (prior.description(), planned.description()) {
         (before, after) if before.clone().unwrap_or_default() == after.clone().unwrap_or_default() => kms::Patch::Keep,
@@ -143,7 +143,7 @@ pub(super) fn change(
         && matches!(description, kms::Patch::Keep)
         && matches!(gateway_id, kms::Patch::Keep)
         && credentials.is_none();
-    (!nothing).then_some(kms::Change { name, description, is_platform_managed, gateway_id, credentials })
+    (!nothing).then_some(kms::ConnectionUpdate { name, description, is_platform_managed, gateway_id, credentials })
 }
 
 /// The fingerprint that the service answered to our last write of credentials.
@@ -152,12 +152,12 @@ pub(super) fn written_hash(private: &Private) -> Option<&str> {
 }
 
 /// Whether these are the credentials of our last write, as far as they are no secret.
-pub(super) fn are_written_values(planned: &Connection, private: &Private) -> bool {
+pub(super) fn are_written_values(planned: &ConnectionModel, private: &Private) -> bool {
     let written = private.kept(WRITTEN_VALUES).and_then(Json::as_str);
     written.is_some() && digest(planned).as_deref() == written
 }
 
-fn digest(planned: &Connection) -> Option<String> {
+fn digest(planned: &ConnectionModel) -> Option<String> {
     let credentials = planned.credentials(Secret::new(""))?;
     let digest = Sha256::digest(serde_json::to_vec(&credentials).ok()?);
     Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -175,25 +175,25 @@ pub(super) fn is_first_password(prior: &Object, planned: &Object, private: &Priv
 }
 
 /// Notes what another provider had sent: the password of its state, under that fingerprint of the service.
-pub(super) fn note_moved(private: &mut Private, state: &Connection, hash: Option<&str>) {
+pub(super) fn note_moved(private: &mut Private, state: &ConnectionModel, hash: Option<&str>) {
     private.keep(PASSWORD_SOURCE, Json::from("password"));
     private.keep(WRITTEN_VALUES, Json::from(digest(state)));
     private.keep(WRITTEN_HASH, Json::from(hash));
 }
 
 /// What is to be noted of a change, for the plans to come.
-pub(super) struct Written<'a> {
+pub(super) struct SentRecord<'a> {
     /// The configuration.
-    pub(super) config: &'a Connection,
+    pub(super) config: &'a ConnectionModel,
     /// The planned state.
-    pub(super) planned: &'a Connection,
+    pub(super) planned: &'a ConnectionModel,
     /// The fingerprint that the service answered, if credentials were sent.
     pub(super) hash: Option<&'a str>,
     /// Whether credentials were sent.
     pub(super) sent: bool,
 }
 
-impl Written<'_> {
+impl SentRecord<'_> {
     /// Notes it. A fingerprint of a write-only password is there only as long as no version decides.
     pub(super) async fn note(self, private: &mut Private, fingerprints: &Fingerprints) {
         let write_only = self.config.password_wo.known();

@@ -12,7 +12,7 @@ use crate::terraform::model::{Field, Model, model};
 use crate::terraform::move_state::{MoveSource, Moved};
 use crate::terraform::private::Private;
 use crate::terraform::provider::{Configured, Provider};
-use crate::terraform::resource::{Call, Change, ImportTarget, Listed, PlannedChange, Resource};
+use crate::terraform::resource::{AppliedChange, ImportTarget, Listed, PlannedChange, Resource, RpcContext};
 use crate::terraform::schema::{Block, Schema, computed, optional, required};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
@@ -74,7 +74,7 @@ model! {
 struct Balls;
 
 impl Balls {
-    fn put(call: &Call<Shop>, planned: &Object) -> Object {
+    fn put(call: &RpcContext<Shop>, planned: &Object) -> Object {
         let mut shelf = call.session().shelf.lock().unwrap();
         let mut ball = Ball::from_object(planned);
         let id = ball.id.into_known().unwrap_or_else(|| (shelf.len() + 1).to_string());
@@ -102,25 +102,25 @@ impl Resource<Shop> for Balls {
             .block("timeouts", Block::new("").attribute(optional("create", Type::String, "")))
     }
 
-    async fn create(&self, call: &Call<Shop>, change: &mut Change) -> Result<Object, Diagnostics> {
+    async fn create(&self, call: &RpcContext<Shop>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
         Ok(Self::put(call, &change.planned))
     }
 
-    async fn read(&self, call: &Call<Shop>, state: &Object, _: &Private) -> Result<Option<Object>, Diagnostics> {
+    async fn read(&self, call: &RpcContext<Shop>, state: &Object, _: &Private) -> Result<Option<Object>, Diagnostics> {
         let shelf = call.session().shelf.lock().unwrap();
         Ok(state.get("id").as_str().and_then(|id| shelf.get(id)).map(|ball| ball.clone().into_object()))
     }
 
-    async fn update(&self, call: &Call<Shop>, change: &mut Change) -> Result<Object, Diagnostics> {
+    async fn update(&self, call: &RpcContext<Shop>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
         Ok(Self::put(call, &change.planned))
     }
 
-    async fn delete(&self, call: &Call<Shop>, state: &Object, _: &Private) -> Result<(), Diagnostics> {
+    async fn delete(&self, call: &RpcContext<Shop>, state: &Object, _: &Private) -> Result<(), Diagnostics> {
         call.session().shelf.lock().unwrap().remove(state.get("id").as_str().unwrap_or_default());
         Ok(())
     }
 
-    async fn import(&self, _: &Call<Shop>, target: ImportTarget<'_>) -> Result<Object, Diagnostics> {
+    async fn import(&self, _: &RpcContext<Shop>, target: ImportTarget<'_>) -> Result<Object, Diagnostics> {
         let id = match target {
             ImportTarget::Id(id) => id,
             ImportTarget::Identity(identity) => identity.get("id").as_str().unwrap(),
@@ -154,7 +154,7 @@ impl Resource<Shop> for Balls {
         }
     }
 
-    async fn list(&self, call: &Call<Shop>, config: &Object) -> Result<Vec<Listed>, Diagnostics> {
+    async fn list(&self, call: &RpcContext<Shop>, config: &Object) -> Result<Vec<Listed>, Diagnostics> {
         match config.get("color").as_str().unwrap_or_default() {
             "panic" => panic!("hunter2"),
             "refuse" => return Err(Diagnostic::error("Refused", "").at("color").into()),
@@ -181,7 +181,7 @@ struct Trouble;
 
 impl Trouble {
     /// Does what `mode` says, in whatever RPC.
-    async fn act(&self, call: &Call<Shop>, object: &Object) -> Result<Object, Diagnostics> {
+    async fn act(&self, call: &RpcContext<Shop>, object: &Object) -> Result<Object, Diagnostics> {
         let mut response = object.clone();
         response.set("id", "1");
         response.set("size", "big");
@@ -241,7 +241,7 @@ impl Resource<Shop> for Trouble {
         Diagnostics::new()
     }
 
-    async fn plan(&self, call: &Call<Shop>, change: &mut PlannedChange) -> Result<(), Diagnostics> {
+    async fn plan(&self, call: &RpcContext<Shop>, change: &mut PlannedChange) -> Result<(), Diagnostics> {
         let (planned, private) = (&mut change.planned, &mut change.private);
         match planned.get("plan").as_str().unwrap_or_default() {
             "notes" => {
@@ -260,33 +260,33 @@ impl Resource<Shop> for Trouble {
         Ok(())
     }
 
-    async fn plan_destroy(&self, _: &Call<Shop>, state: &Object, _: &Private) -> Result<(), Diagnostics> {
+    async fn plan_destroy(&self, _: &RpcContext<Shop>, state: &Object, _: &Private) -> Result<(), Diagnostics> {
         match state.get("plan").as_str() {
             Some("refuse") => Err(Diagnostic::error("Kept", "").into()),
             _ => Ok(()),
         }
     }
 
-    async fn create(&self, call: &Call<Shop>, change: &mut Change) -> Result<Object, Diagnostics> {
+    async fn create(&self, call: &RpcContext<Shop>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
         let response = self.act(call, &change.planned).await;
         // What it does to the plan changes nothing.
         change.planned = Object::new();
         response
     }
 
-    async fn read(&self, call: &Call<Shop>, state: &Object, _: &Private) -> Result<Option<Object>, Diagnostics> {
+    async fn read(&self, call: &RpcContext<Shop>, state: &Object, _: &Private) -> Result<Option<Object>, Diagnostics> {
         let gone = state.get("mode").as_str() == Some("gone");
         if gone { Ok(None) } else { self.act(call, state).await.map(Some) }
     }
 
-    async fn update(&self, call: &Call<Shop>, change: &mut Change) -> Result<Object, Diagnostics> {
+    async fn update(&self, call: &RpcContext<Shop>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
         if change.private.planned("sends").is_some() {
             change.private.keep("sent", true.into());
         }
         self.act(call, &change.planned).await
     }
 
-    async fn delete(&self, call: &Call<Shop>, state: &Object, _: &Private) -> Result<(), Diagnostics> {
+    async fn delete(&self, call: &RpcContext<Shop>, state: &Object, _: &Private) -> Result<(), Diagnostics> {
         self.act(call, state).await.map(drop)
     }
 }

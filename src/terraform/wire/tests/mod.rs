@@ -2,7 +2,7 @@
 
 mod properties;
 
-use super::{Found, Problem, json, msgpack};
+use super::{ActualKind, Problem, json, msgpack};
 use crate::terraform::number::NumberError;
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Unknown, Value};
@@ -96,25 +96,25 @@ fn msgpack_that_does_not_fit_says_where_and_why() {
         ("[\"list\",\"bool\"]", "ddffffffffc3", "", Problem::NotMessagePack),
         ("[\"map\",\"bool\"]", "dfffffffffa161c3", "", Problem::NotMessagePack),
         ("\"bool\"", "c3c0c0", "", Problem::TrailingBytes(2)),
-        ("\"bool\"", "a3616263", "", mismatch("a bool", Found::String(3))),
-        ("\"number\"", "c3", "", mismatch("a number", Found::Bool)),
+        ("\"bool\"", "a3616263", "", mismatch("a bool", ActualKind::String(3))),
+        ("\"number\"", "c3", "", mismatch("a number", ActualKind::Bool)),
         ("\"number\"", "a3616263", "", Problem::Number(NumberError::NotDecimal)),
         ("\"number\"", "ab31653939393939393939", "", Problem::NotMessagePack),
         ("\"number\"", "cb7ff8000000000000", "", Problem::Number(NumberError::NotDecimal)),
         ("\"number\"", "ca7fc00000", "", Problem::Number(NumberError::NotDecimal)),
-        ("\"string\"", "01", "", mismatch("a string", Found::Number)),
+        ("\"string\"", "01", "", mismatch("a string", ActualKind::Number)),
         ("\"string\"", "a1ff", "", Problem::NotUtf8),
         ("\"string\"", "c401ff", "", Problem::NotUtf8),
         ("\"string\"", "d50000ff", "", Problem::Extension { kind: 0, length: 2 }),
         ("\"string\"", "d5f4ffff", "", Problem::Extension { kind: -12, length: 2 }),
-        ("[\"map\",\"bool\"]", "90", "", mismatch("a map", Found::List(0))),
-        ("[\"map\",\"bool\"]", "8101c3", "", mismatch("a string", Found::Number)),
+        ("[\"map\",\"bool\"]", "90", "", mismatch("a map", ActualKind::List(0))),
+        ("[\"map\",\"bool\"]", "8101c3", "", mismatch("a string", ActualKind::Number)),
         ("[\"map\",\"bool\"]", "82a161c3a161c3", "", Problem::Duplicate),
         (object, "82a161c0a162c0", "c", Problem::MissingAttribute),
         (object, "84a161c0a162c0a163c0a164c0", "d", Problem::UnexpectedAttribute),
         (object, "84a161c0a162c0a163c0a163c0", "", Problem::Duplicate),
-        (object, "83a161c0a1629301c2c0a163c0", "b[1]", mismatch("a number", Found::Bool)),
-        (object, "83a161c0a162c0a16381a16b01", "c[\"k\"]", mismatch("a bool", Found::Number)),
+        (object, "83a161c0a1629301c2c0a163c0", "b[1]", mismatch("a number", ActualKind::Bool)),
+        (object, "83a161c0a162c0a16381a16b01", "c[\"k\"]", mismatch("a bool", ActualKind::Number)),
     ] {
         let error = msgpack::decode(&unhex(bytes), &a_type(ty)).err().unwrap_or_else(|| panic!("{bytes}"));
         assert_eq!((error.path.to_string().as_str(), error.problem), (path, problem), "{bytes}");
@@ -128,15 +128,15 @@ fn json_that_does_not_fit_says_where_and_why() {
     for (ty, text, path, problem) in [
         ("\"bool\"", "", "", Problem::NotJson { line: 1, column: 0 }),
         ("\"bool\"", "true x", "", Problem::NotJson { line: 1, column: 6 }),
-        ("\"bool\"", "\"true\"", "", mismatch("a bool", Found::String(4))),
-        ("\"number\"", "\"1\"", "", mismatch("a number", Found::String(1))),
+        ("\"bool\"", "\"true\"", "", mismatch("a bool", ActualKind::String(4))),
+        ("\"number\"", "\"1\"", "", mismatch("a number", ActualKind::String(1))),
         ("\"number\"", "1e999999999", "", Problem::NotJson { line: 1, column: 11 }),
-        ("\"string\"", "1", "", mismatch("a string", Found::Number)),
-        ("[\"list\",\"bool\"]", "{}", "", mismatch("an array", Found::Object(0))),
-        ("[\"map\",\"bool\"]", "[]", "", mismatch("an object", Found::List(0))),
+        ("\"string\"", "1", "", mismatch("a string", ActualKind::Number)),
+        ("[\"list\",\"bool\"]", "{}", "", mismatch("an array", ActualKind::Object(0))),
+        ("[\"map\",\"bool\"]", "[]", "", mismatch("an object", ActualKind::List(0))),
         (object, "{\"a\":null}", "b", Problem::MissingAttribute),
         (object, "{\"a\":null,\"b\":null,\"c\":null}", "c", Problem::UnexpectedAttribute),
-        (object, "{\"a\":null,\"b\":[1,2,true]}", "b[2]", mismatch("a number", Found::Bool)),
+        (object, "{\"a\":null,\"b\":[1,2,true]}", "b[2]", mismatch("a number", ActualKind::Bool)),
     ] {
         let error = json::decode(text.as_bytes(), &a_type(ty)).err().unwrap_or_else(|| panic!("{text}"));
         assert_eq!((error.path.to_string().as_str(), error.problem), (path, problem), "{text}");
@@ -163,11 +163,11 @@ fn refuses_to_write_what_does_not_fit_its_type() {
     let mismatch = |expected, found| Problem::Mismatch { expected, found };
     let in_list = |value: Value| an_object("b", Value::List(vec![Value::Null, value]));
     for (value, path, problem) in [
-        (Value::from(true), "", mismatch("an object", Found::Bool)),
+        (Value::from(true), "", mismatch("an object", ActualKind::Bool)),
         (an_object("z", Value::Null), "z", Problem::UnexpectedAttribute),
-        (an_object("a", Value::from(1_i64)), "a", mismatch("a string", Found::Number)),
-        (in_list("secret".into()), "b[1]", mismatch("a map", Found::String(6))),
-        (in_list(an_object("k", "secret".into())), "b[1][\"k\"]", mismatch("a bool", Found::String(6))),
+        (an_object("a", Value::from(1_i64)), "a", mismatch("a string", ActualKind::Number)),
+        (in_list("secret".into()), "b[1]", mismatch("a map", ActualKind::String(6))),
+        (in_list(an_object("k", "secret".into())), "b[1][\"k\"]", mismatch("a bool", ActualKind::String(6))),
     ] {
         let error = msgpack::encode(&value, &ty).err().unwrap();
         assert_eq!((error.path.to_string().as_str(), &error.problem), (path, &problem));

@@ -16,17 +16,17 @@ use crate::provider::messages;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::terraform::model::Field;
-use crate::terraform::resource::Call;
+use crate::terraform::resource::RpcContext;
 
-use super::database_login::{Login, Skipped, log_in};
+use super::database_login::{DatabaseLogin, Skipped, log_in};
 pub(super) use super::database_login::{Phase, Purpose, Subject};
-use super::model::Connection;
+use super::model::ConnectionModel;
 
 /// Logs in with the planned credentials, if the settings and the phase say so.
 ///
 /// # Errors
 /// When the run must stop. Everything else that a person should see is a warning of the call, or a line in the log.
-pub(super) async fn check(call: &Call<Session>, subject: Subject<'_>, phase: Phase) -> Result<(), Diagnostics> {
+pub(super) async fn check(call: &RpcContext<Session>, subject: Subject<'_>, phase: Phase) -> Result<(), Diagnostics> {
     subject.warn_of_saslprep(call, phase);
     let Some(validation) = call.session().validation.with(&subject.planned.validation) else {
         subject.note_not_checked("a validation setting is not known yet");
@@ -47,7 +47,7 @@ pub(super) async fn check(call: &Call<Session>, subject: Subject<'_>, phase: Pha
 /// # Errors
 /// As [`check`].
 pub(super) async fn check_if_more_roles(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     subject: Subject<'_>,
     phase: Phase,
 ) -> Result<(), Diagnostics> {
@@ -73,7 +73,7 @@ pub(super) enum CredentialState {
 ///
 /// # Errors
 /// When the run was interrupted.
-pub(super) async fn standing(call: &Call<Session>, subject: Subject<'_>) -> Result<CredentialState, Diagnostics> {
+pub(super) async fn standing(call: &RpcContext<Session>, subject: Subject<'_>) -> Result<CredentialState, Diagnostics> {
     let Some(validation) = call.session().validation.with(&subject.planned.validation) else {
         return Ok(CredentialState::Unknown("a validation setting is not known yet".to_owned()));
     };
@@ -86,7 +86,7 @@ pub(super) async fn standing(call: &Call<Session>, subject: Subject<'_>) -> Resu
     subject.note(&judged, class);
     Ok(match &judged.verdict {
         LoginOutcome::Accepted(_) => CredentialState::Good,
-        LoginOutcome::Refused(refusal) if class == postgres::Class::Definite => {
+        LoginOutcome::Refused(refusal) if class == postgres::Certainty::Conclusive => {
             CredentialState::Bad(refusal.headline())
         }
         LoginOutcome::Refused(refusal) => CredentialState::Unknown(refusal.headline()),
@@ -95,7 +95,7 @@ pub(super) async fn standing(call: &Call<Session>, subject: Subject<'_>) -> Resu
 }
 
 struct Check<'a> {
-    call: &'a Call<Session>,
+    call: &'a RpcContext<Session>,
     subject: Subject<'a>,
     phase: Phase,
     validation: Validation,
@@ -112,7 +112,7 @@ impl Check<'_> {
     }
 
     /// Logs in, unless the settings or the values ask for none.
-    async fn log_in(&self) -> Result<Result<Login, Skipped>, Ended> {
+    async fn log_in(&self) -> Result<Result<DatabaseLogin, Skipped>, Ended> {
         match self.skipped_by_mode() {
             Some(skipped) => Ok(Err(skipped)),
             None => log_in(self.call, self.subject, &self.validation, self.phase).await,
@@ -147,8 +147,8 @@ impl Check<'_> {
     }
 
     /// What the outcome of the login means for the run.
-    fn conclude(&self, login: &Login) -> Result<(), Diagnostics> {
-        let Login { target, judged } = login;
+    fn conclude(&self, login: &DatabaseLogin) -> Result<(), Diagnostics> {
+        let DatabaseLogin { target, judged } = login;
         self.subject.note(judged, self.class(&judged.verdict));
         self.predict(target, judged);
         match &judged.verdict {
@@ -159,7 +159,7 @@ impl Check<'_> {
                 if self.phase == Phase::Plan {
                     self.check_own_password(accepted)?;
                 }
-                let about = self.about(postgres::Class::Definite, false, None);
+                let about = self.about(postgres::Certainty::Conclusive, false, None);
                 privileges::report(self.call, &self.validation, accepted, about, self.is_repeated(judged))
             }
             LoginOutcome::Refused(refusal) => self.refuse(refusal, judged),
@@ -168,11 +168,11 @@ impl Check<'_> {
     }
 
     /// Whether the answer would be the same for the service.
-    fn class(&self, verdict: &LoginOutcome) -> postgres::Class {
+    fn class(&self, verdict: &LoginOutcome) -> postgres::Certainty {
         match verdict {
-            LoginOutcome::Refused(refusal) if self.trusts_more(refusal) => postgres::Class::Unreachable,
+            LoginOutcome::Refused(refusal) if self.trusts_more(refusal) => postgres::Certainty::Unreachable,
             LoginOutcome::Refused(refusal) => refusal.class(),
-            _ => postgres::Class::Unreachable,
+            _ => postgres::Certainty::Unreachable,
         }
     }
 
@@ -182,14 +182,14 @@ impl Check<'_> {
     }
 
     /// What is shown; `None` for nothing.
-    fn severity(&self, class: postgres::Class) -> Option<Severity> {
-        use postgres::Class::{Definite, Unreachable as Lost};
+    fn severity(&self, class: postgres::Certainty) -> Option<Severity> {
+        use postgres::Certainty::{Conclusive, Unreachable as Lost};
         match (class, self.validation.mode, self.phase, self.validation.unreachable) {
             (Lost, _, _, Unreachable::Ignore) => None,
             // Nothing depends on this login but an answer that is missing now.
             _ if self.subject.purpose == Purpose::Privileges => Some(Severity::Warning),
-            (Definite, Mode::Warn, Phase::Plan, _) => Some(Severity::Warning),
-            (Definite, ..) => Some(Severity::Error),
+            (Conclusive, Mode::Warn, Phase::Plan, _) => Some(Severity::Warning),
+            (Conclusive, ..) => Some(Severity::Error),
             (Lost, Mode::Warn, Phase::Plan, Unreachable::Error) => Some(Severity::Warning),
             (Lost, _, _, Unreachable::Error) => Some(Severity::Error),
             (Lost, _, _, Unreachable::Warning) => Some(Severity::Warning),
@@ -213,7 +213,7 @@ impl Check<'_> {
     fn refuse(&self, refusal: &postgres::Refusal, judged: &CheckedLogin) -> Result<(), Diagnostics> {
         let class = self.class(&judged.verdict);
         let Some(severity) = self.severity(class) else { return Ok(()) };
-        let definite = class == postgres::Class::Definite;
+        let definite = class == postgres::Certainty::Conclusive;
         let repeated = self.is_repeated(judged);
         let would_stop_the_apply = severity == Severity::Warning
             && self.subject.purpose == Purpose::Credentials
@@ -252,12 +252,12 @@ impl Check<'_> {
     /// What a message needs to know of the login.
     fn about<'b>(
         &'b self,
-        class: postgres::Class,
+        class: postgres::Certainty,
         would_stop_the_apply: bool,
         first_reporter: Option<&'b str>,
-    ) -> messages::Login<'b> {
+    ) -> messages::LoginContext<'b> {
         let Subject { prior, planned, config, .. } = self.subject;
-        messages::Login {
+        messages::LoginContext {
             connection: planned.title(),
             password_argument: planned.password_argument(config),
             password_was_trimmed: planned
@@ -300,7 +300,7 @@ impl Check<'_> {
     ) -> Result<(), Diagnostics> {
         let severity = match why {
             NotChecked::NotAllowed(_) => Severity::Warning,
-            _ => match self.severity(postgres::Class::Unreachable) {
+            _ => match self.severity(postgres::Certainty::Unreachable) {
                 Some(severity) => severity,
                 None => return Ok(()),
             },
@@ -337,7 +337,7 @@ impl Check<'_> {
 
 impl Subject<'_> {
     /// A password that this login and the KMS may send in different forms.
-    fn warn_of_saslprep(&self, call: &Call<Session>, phase: Phase) {
+    fn warn_of_saslprep(&self, call: &RpcContext<Session>, phase: Phase) {
         let password = self.planned.password.known().or_else(|| self.config.password_wo.known());
         let changed = password.is_some_and(|password| postgres::is_changed_by_saslprep(password.trim()));
         if changed && phase == Phase::Plan && self.purpose == Purpose::Credentials {
@@ -347,11 +347,13 @@ impl Subject<'_> {
     }
 
     /// The one line per planned write of credentials: silence must mean success.
-    fn note(&self, judged: &CheckedLogin, class: postgres::Class) {
+    fn note(&self, judged: &CheckedLogin, class: postgres::Certainty) {
         let verdict = match (&judged.verdict, class) {
             (LoginOutcome::Accepted(_), _) => "accepted".to_owned(),
-            (LoginOutcome::Refused(refusal), postgres::Class::Definite) => format!("refused: {}", refusal.headline()),
-            (LoginOutcome::Refused(refusal), postgres::Class::Unreachable) => {
+            (LoginOutcome::Refused(refusal), postgres::Certainty::Conclusive) => {
+                format!("refused: {}", refusal.headline())
+            }
+            (LoginOutcome::Refused(refusal), postgres::Certainty::Unreachable) => {
                 format!("unreachable: {}", refusal.headline())
             }
             (LoginOutcome::NotChecked(why), _) => format!("not checked: {}", messages::why_not_checked(why)),
@@ -376,12 +378,16 @@ impl Subject<'_> {
 }
 
 /// From where to where an update moves a connection whose password stays: whoever can change the one can have the other.
-fn moved(call: &Call<Session>, prior: &Connection, planned: &Connection) -> Option<messages::Moved> {
+fn moved(
+    call: &RpcContext<Session>,
+    prior: &ConnectionModel,
+    planned: &ConnectionModel,
+) -> Option<messages::MovedCredentials> {
     let stays = match &planned.password {
         Field::Null => prior.password_wo_version == planned.password_wo_version && prior.password.is_null(),
         password => prior.password == *password,
     };
-    let place = |connection: &Connection| {
+    let place = |connection: &ConnectionModel| {
         let validation = call.session().validation.with(&connection.validation);
         let address = validation.and_then(|validation| validation.address);
         let address = address.map(|address| postgres::Address { host: address.host, port: address.port });
@@ -389,5 +395,5 @@ fn moved(call: &Call<Session>, prior: &Connection, planned: &Connection) -> Opti
         format!("`{}`{}", connection.endpoint(), dialled.unwrap_or_default())
     };
     let (from, to) = (place(prior), place(planned));
-    (stays && from != to).then_some(messages::Moved { from, to })
+    (stays && from != to).then_some(messages::MovedCredentials { from, to })
 }

@@ -5,9 +5,9 @@ use crate::provider::config::validation::{Mode, Validation};
 use crate::provider::messages;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::{Diagnostics, Severity};
-use crate::terraform::resource::Call;
+use crate::terraform::resource::RpcContext;
 
-use crate::provider::resources::postgres_connection::model::Connection;
+use crate::provider::resources::postgres_connection::model::ConnectionModel;
 
 /// Why nothing was asked: the database is out of reach.
 pub(crate) const GATEWAY: &str = "the KMS connects through a gateway, and `validation.address` does not say where this \
@@ -25,10 +25,10 @@ pub(crate) const NO_PASSWORD: &str = "the configuration gives no password to log
 /// # Errors
 /// When one cannot, and the settings call that an error.
 pub(crate) fn report(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     validation: &Validation,
     accepted: &postgres::Accepted,
-    about: messages::Login<'_>,
+    about: messages::LoginContext<'_>,
     repeated: bool,
 ) -> Result<(), Diagnostics> {
     let rotation = &validation.rotation;
@@ -46,7 +46,7 @@ pub(crate) fn report(
     };
     let lowered = rotation.severity == Severity::Error && validation.mode == Mode::Warn && about.in_plan;
     let severity = if lowered { Severity::Warning } else { rotation.severity };
-    let about = messages::Login { would_stop_the_apply: lowered, ..about };
+    let about = messages::LoginContext { would_stop_the_apply: lowered, ..about };
     let mut errors = Diagnostics::new();
     for (asked, verdict) in rotation.roles.iter().zip(facts.rotations()) {
         tracing::info!(
@@ -66,7 +66,7 @@ pub(crate) fn report(
 }
 
 /// Says that nothing is known.
-pub(crate) fn not_checked(call: &Call<Session>, planned: &Connection, validation: &Validation, why: &str) {
+pub(crate) fn not_checked(call: &RpcContext<Session>, planned: &ConnectionModel, validation: &Validation, why: &str) {
     let roles = validation.rotation.names();
     if !roles.is_empty() {
         let login = planned.username.known().map(|role| role.trim());

@@ -1,6 +1,6 @@
 //! `rotation_roles` and `privileges` of a connection's `validation` block. Knows nothing of how a database is asked.
 
-use crate::provider::config::validation::Written;
+use crate::provider::config::validation::ValidationBlock;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path, Severity};
 use crate::terraform::model::Field;
 use crate::terraform::schema::{Attribute, optional};
@@ -12,7 +12,7 @@ const MAX_NAME_LENGTH: usize = 63;
 
 /// The roles whose passwords a connection is to change, as far as they are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Rotation {
+pub(crate) struct RotationSettings {
     pub(crate) roles: Vec<RotationRole>,
     /// What a missing privilege is.
     pub(crate) severity: Severity,
@@ -44,14 +44,14 @@ pub(crate) fn arguments() -> [Attribute; 2] {
     ]
 }
 
-impl Default for Rotation {
+impl Default for RotationSettings {
     fn default() -> Self {
         Self { roles: Vec::new(), severity: Severity::Warning }
     }
 }
 
-impl Rotation {
-    pub(crate) fn of(written: &Written) -> Self {
+impl RotationSettings {
+    pub(crate) fn of(written: &ValidationBlock) -> Self {
         let severity = match &written.privileges {
             // Nothing can be said as long as it is unknown how.
             Field::Unknown => return Self::default(),
@@ -76,7 +76,7 @@ impl Rotation {
 }
 
 /// Checks both as they are written.
-pub(crate) fn check(written: &Written, path: &Path) -> Diagnostics {
+pub(crate) fn check(written: &ValidationBlock, path: &Path) -> Diagnostics {
     let mut found = Diagnostics::new();
     if written.privileges.known().is_some_and(|text| severity(text).is_none()) {
         let rule = "`privileges` takes `warning` or `error`. Change the value, or remove the line (in a module: set it to \
@@ -116,7 +116,7 @@ fn problem(element: &Value, is_repeated: bool) -> Option<String> {
     }
 }
 
-fn elements(written: &Written) -> &[Value] {
+fn elements(written: &ValidationBlock) -> &[Value] {
     match written.rotation_roles.known() {
         Some(Value::List(elements)) => elements,
         _ => &[],

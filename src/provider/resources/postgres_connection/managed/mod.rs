@@ -9,7 +9,7 @@ pub(crate) mod replacement;
 use std::time::Duration;
 
 use self::registry::{ManagedConnection, ManagedRole};
-use crate::kms::{Client, Connection as Remote, Error, NewConnection, Step};
+use crate::kms::{AppConnection as Remote, Client, DatabaseStep, Error, NewConnection};
 use crate::postgres;
 use crate::provider::config::validation::Mode;
 use crate::provider::connections::cache::THIS_WALK;
@@ -20,14 +20,14 @@ use crate::provider::messages;
 use crate::provider::messages::managed::RoleState;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
-use crate::terraform::resource::{Call, PlannedChange};
+use crate::terraform::resource::{PlannedChange, RpcContext};
 use crate::terraform::value::Value;
 use crate::text::hcl_string;
 
 use self::replacement::{Password, configured_password};
 use super::credential_check;
 use super::database_login::log_in;
-use super::model::{CREDENTIALS, Connection};
+use super::model::{CREDENTIALS, ConnectionModel};
 use crate::provider::connections::name_check;
 
 const FLAG: &str = "is_platform_managed_credentials";
@@ -36,7 +36,7 @@ const FLAG: &str = "is_platform_managed_credentials";
 const LAG: Duration = Duration::from_secs(1);
 
 /// Plans the flag where the configuration does not say: a new connection is not managed, others stay as they are.
-pub(super) fn plan_flag(change: &mut PlannedChange, config: &Connection) {
+pub(super) fn plan_flag(change: &mut PlannedChange, config: &ConnectionModel) {
     let is_new = change.prior.is_none() || !change.replace.is_empty();
     // A state from before there was such a flag says nothing of it, which is no hand-over either.
     let is_open = is_new || change.planned.get(FLAG).is_unknown();
@@ -49,7 +49,7 @@ pub(super) fn plan_flag(change: &mut PlannedChange, config: &Connection) {
 ///
 /// # Errors
 /// One for each argument that was changed all the same.
-pub(super) fn keep(change: &mut PlannedChange, prior: &Connection) -> Result<(), Diagnostics> {
+pub(super) fn keep(change: &mut PlannedChange, prior: &ConnectionModel) -> Result<(), Diagnostics> {
     let Some(before) = &change.prior else { return Ok(()) };
     change.planned.set("credentials_hash", before.get("credentials_hash").clone());
     let planned = &change.planned;
@@ -88,7 +88,7 @@ fn shown(name: &str, value: &Value) -> Option<String> {
 /// # Errors
 /// When the service could not do it, or has done it for another connection.
 pub(super) async fn check_handover(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     subject: credential_check::Subject<'_>,
     known: &[&str],
 ) -> Result<(), Diagnostics> {
@@ -129,8 +129,8 @@ pub(super) async fn check_handover(
 
 /// The other connections of the scope that log in as the same role of the same server; or why they are not known.
 async fn sharing(
-    call: &Call<Session>,
-    planned: &Connection,
+    call: &RpcContext<Session>,
+    planned: &ConnectionModel,
     role: &ManagedRole,
     known: &[&str],
 ) -> Result<Vec<Remote>, String> {
@@ -176,16 +176,16 @@ pub(super) async fn name_is_free(client: &Client, request: &NewConnection) -> Re
 
 /// Adds to the messages of a hand-over that failed what became of the role, where that is in question.
 pub(super) async fn explain(
-    call: &Call<Session>,
-    planned: &Connection,
-    config: &Connection,
+    call: &RpcContext<Session>,
+    planned: &ConnectionModel,
+    config: &ConnectionModel,
     limit: Limit,
     error: &Error,
     messages: Diagnostics,
 ) -> Diagnostics {
     // The service changes the role before it finds these out, and takes it back: whether it did is looked up.
     let has_gone_far =
-        matches!(error, Error::NameTaken { .. } | Error::DatabaseRefused { step: Step::ChangePassword, .. });
+        matches!(error, Error::NameTaken { .. } | Error::DatabaseRefused { step: DatabaseStep::ChangePassword, .. });
     if !error.may_have_run() && !has_gone_far {
         return messages;
     }
@@ -199,7 +199,12 @@ pub(super) async fn explain(
 }
 
 /// Finds out by a login of its own: outcomes from before the request say nothing about it.
-async fn fate(call: &Call<Session>, planned: &Connection, config: &Connection, limit: Limit) -> RoleState {
+async fn fate(
+    call: &RpcContext<Session>,
+    planned: &ConnectionModel,
+    config: &ConnectionModel,
+    limit: Limit,
+) -> RoleState {
     let unknown = |reason: &str| RoleState::Unknown(reason.to_owned());
     let Some(validation) = call.session().validation.with(&planned.validation) else {
         return unknown("a validation setting is not known.");
@@ -217,7 +222,8 @@ async fn fate(call: &Call<Session>, planned: &Connection, config: &Connection, l
     match &judged.verdict {
         LoginOutcome::Accepted(_) => RoleState::Untouched,
         LoginOutcome::Refused(refusal)
-            if refusal.argument() == postgres::Argument::Password && refusal.class() == postgres::Class::Definite =>
+            if refusal.argument() == postgres::Argument::Password
+                && refusal.class() == postgres::Certainty::Conclusive =>
         {
             RoleState::Changed(refusal.server_said().unwrap_or_else(|| refusal.headline()))
         }
@@ -226,7 +232,7 @@ async fn fate(call: &Call<Session>, planned: &Connection, config: &Connection, l
     }
 }
 
-impl Connection {
+impl ConnectionModel {
     /// Which role of which server, once that is known.
     pub(crate) fn role(&self) -> Option<ManagedRole> {
         let port = u16::try_from(self.port.known()?.as_i64()?).ok()?;

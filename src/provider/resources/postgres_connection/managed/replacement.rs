@@ -12,10 +12,10 @@ use crate::provider::messages;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::private::Private;
-use crate::terraform::resource::{Call, PlannedChange};
+use crate::terraform::resource::{PlannedChange, RpcContext};
 
 use crate::provider::resources::postgres_connection::database_login::{Phase, Skipped, Subject, log_in};
-use crate::provider::resources::postgres_connection::model::Connection;
+use crate::provider::resources::postgres_connection::model::ConnectionModel;
 
 /// The note of each plan of a managed connection, for the plan of the one that replaces it.
 const MARK: &str = "managed";
@@ -25,10 +25,10 @@ const REPLACES: &str = "replaces";
 
 /// The managed connection that a planned change replaces, if it replaces one.
 pub(in crate::provider::resources::postgres_connection) fn planned(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     change: &mut PlannedChange,
-    prior: Option<&Connection>,
-    planned: &Connection,
+    prior: Option<&ConnectionModel>,
+    planned: &ConnectionModel,
 ) -> Option<ManagedConnection> {
     if let Some(prior) = prior {
         let seen = prior.seen()?;
@@ -55,7 +55,7 @@ pub(in crate::provider::resources::postgres_connection) fn noted(private: &Priva
 /// # Errors
 /// For every other verdict. What is not known in a plan is judged in its apply.
 pub(in crate::provider::resources::postgres_connection) async fn judge(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     replaced: &ManagedConnection,
     subject: Subject<'_>,
     phase: Phase,
@@ -91,7 +91,7 @@ pub(in crate::provider::resources::postgres_connection) enum Password {
 /// # Errors
 /// When the run was interrupted.
 pub(in crate::provider::resources::postgres_connection) async fn configured_password(
-    call: &Call<Session>,
+    call: &RpcContext<Session>,
     subject: Subject<'_>,
     phase: Phase,
 ) -> Result<Password, Diagnostics> {

@@ -40,7 +40,7 @@ fn white_space_and_spelling_that_the_service_does_not_keep() {
     }
 }
 
-fn remote(port: serde_json::Value) -> kms::Connection {
+fn remote(port: serde_json::Value) -> kms::AppConnection {
     serde_json::from_value(json!({
         "id": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "name": "orders-db", "description": "Orders",
         "projectId": "p", "orgId": "o", "app": "postgres", "method": "username-and-password",
@@ -68,7 +68,7 @@ fn known() -> Object {
 
 #[test]
 fn what_is_read_is_what_the_service_says_and_what_only_the_state_knows() {
-    let read = Connection::read(remote(json!(5433)), Connection::from_object(&known())).into_object();
+    let read = ConnectionModel::read(remote(json!(5433)), ConnectionModel::from_object(&known())).into_object();
     let mut expected = Object::new();
     for (name, text) in [
         ("id", "3c90c3cc-0d44-4b50-8888-8dd25736052a"),
@@ -96,7 +96,7 @@ fn what_is_read_is_what_the_service_says_and_what_only_the_state_knows() {
     expected.set("is_platform_managed_credentials", false);
     expected.set("validation", Object::new());
     expected.set("timeouts", Object::new());
-    for name in Connection::FIELDS {
+    for name in ConnectionModel::FIELDS {
         let equal = read.get(name) == expected.get(name);
         assert!(equal, "{name}: {:?}", read.get(name));
     }
@@ -105,13 +105,13 @@ fn what_is_read_is_what_the_service_says_and_what_only_the_state_knows() {
 #[test]
 fn a_lenient_service_is_read_as_it_is() {
     for (port, expected) in [(json!(5432), "5432"), (json!(0), "0"), (json!(70000), "70000"), (json!(1.5), "1.5")] {
-        let read = Connection::read(remote(port), Connection::default());
+        let read = ConnectionModel::read(remote(port), ConnectionModel::default());
         assert!(read.port.known() == Some(&expected.parse().unwrap()), "{expected}");
     }
     let mut bare = remote(json!(5432));
     (bare.description, bare.project_id, bare.gateway_id, bare.credentials_hash) = (None, None, None, None);
     bare.credentials.ssl_certificate = None;
-    let read = Connection::read(bare, Connection::default()).into_object();
+    let read = ConnectionModel::read(bare, ConnectionModel::default()).into_object();
     for name in ["description", "project_id", "gateway_id", "credentials_hash", "ssl_certificate", "password"] {
         assert!(read.get(name).is_null(), "{name}");
     }
@@ -119,7 +119,7 @@ fn a_lenient_service_is_read_as_it_is() {
 
 /// A planned connection with everything in it.
 fn planned() -> Object {
-    let mut planned = Connection::read(remote(json!(5432)), Connection::default()).into_object();
+    let mut planned = ConnectionModel::read(remote(json!(5432)), ConnectionModel::default()).into_object();
     planned.set("host", " db.test\n");
     planned.set("username", "\tkms ");
     planned.set("database", " Orders ");
@@ -129,7 +129,7 @@ fn planned() -> Object {
 
 #[test]
 fn credentials_are_trimmed_and_whole() {
-    let credentials = |object: &Object| Connection::from_object(object).credentials(Secret::new("hunter2"));
+    let credentials = |object: &Object| ConnectionModel::from_object(object).credentials(Secret::new("hunter2"));
     assert_eq!(
         serde_json::to_value(credentials(&planned()).unwrap()).unwrap(),
         json!({
@@ -160,9 +160,9 @@ fn the_password_comes_from_either_argument() {
     let one = |name: &str, value: Value| {
         let mut object = Object::new();
         object.set(name, value);
-        Connection::from_object(&object)
+        ConnectionModel::from_object(&object)
     };
-    let none = Connection::default;
+    let none = ConnectionModel::default;
     for (planned, config, expected) in [
         (none(), none(), None),
         (one("password", " a ".into()), none(), Some("a")),

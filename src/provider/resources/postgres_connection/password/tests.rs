@@ -68,22 +68,22 @@ fn noted(source: Option<&str>) -> Private {
     private
 }
 
-fn decided(prior: &Object, config: &Object, private: &Private) -> Credentials {
-    decide(prior, &planned(prior, config), &Connection::from_object(config), private)
+fn decided(prior: &Object, config: &Object, private: &Private) -> CredentialsPlan {
+    decide(prior, &planned(prior, config), &ConnectionModel::from_object(config), private)
 }
 
 /// Whether credentials are sent when the password is the noted one.
 fn sends(prior: &Object, config: &Object, private: &Private) -> bool {
-    !matches!(decided(prior, config, private), Credentials::Keep | Credentials::Compare { .. })
+    !matches!(decided(prior, config, private), CredentialsPlan::Keep | CredentialsPlan::Compare { .. })
 }
 
 /// The body of the request; null when there is none.
 fn request(prior: &Object, config: &Object, private: &Private) -> Json {
-    let planned = Connection::from_object(&planned(prior, config));
-    let written = Connection::from_object(config);
+    let planned = ConnectionModel::from_object(&planned(prior, config));
+    let written = ConnectionModel::from_object(config);
     let password = planned.password(&written);
     let credentials = sends(prior, config, private).then(|| planned.credentials(password.unwrap()).unwrap());
-    serde_json::to_value(change(&Connection::from_object(prior), &planned, credentials)).unwrap()
+    serde_json::to_value(change(&ConnectionModel::from_object(prior), &planned, credentials)).unwrap()
 }
 
 /// The whole credentials, but for what a case changes.
@@ -193,7 +193,7 @@ fn credentials_go_as_a_whole_with_password_and_gateway() {
 fn the_flag_goes_with_the_hand_over_alone() {
     let connection = |managed: bool| {
         let flag = ("is_platform_managed_credentials", Value::from(managed));
-        Connection::from_object(&state(&[("password", text("hunter2")), flag]))
+        ConnectionModel::from_object(&state(&[("password", text("hunter2")), flag]))
     };
     for (before, after, with_credentials, expected) in [
         (false, true, true, json!(true)),
@@ -215,13 +215,13 @@ fn when_a_password_is_sent() {
     let (none, wo) = (None, Some("password_wo"));
     let one = || text("hunter2");
     let version = |number: i64| ("password_wo_version", Value::from(number));
-    let (keep, send, raise) = (Credentials::Keep, Credentials::Send, Credentials::Raise);
-    let compare = |otherwise: &Credentials| Credentials::Compare {
+    let (keep, send, raise) = (CredentialsPlan::Keep, CredentialsPlan::Send, CredentialsPlan::Raise);
+    let compare = |otherwise: &CredentialsPlan| CredentialsPlan::Compare {
         fingerprint: "print".to_owned(),
         otherwise: Box::new(otherwise.clone()),
     };
     let unknown = || Value::unknown();
-    let cases: [(&str, Values<'_>, Values<'_>, Option<&str>, Credentials); 29] = [
+    let cases: [(&str, Values<'_>, Values<'_>, Option<&str>, CredentialsPlan); 29] = [
         ("password equal", &[("password", one())], &[("password", one())], Some("password"), keep.clone()),
         ("password with spaces", &[("password", one())], &[("password", text(" hunter2\n"))], none, keep.clone()),
         ("password changed", &[("password", text("old"))], &[("password", one())], Some("password"), send.clone()),
@@ -249,13 +249,13 @@ fn when_a_password_is_sent() {
             &[("password", one())],
             &[("password_wo", unknown())],
             none,
-            Credentials::Unknown,
+            CredentialsPlan::Unknown,
         ),
         ("password to a version", &[("password", one())], &[("password_wo", one()), version(1)], none, send.clone()),
         ("password_wo, no version", &[], &[("password_wo", one())], wo, compare(&raise)),
-        ("password_wo unknown, no version", &[], &[("password_wo", unknown())], wo, Credentials::Unknown),
+        ("password_wo unknown, no version", &[], &[("password_wo", unknown())], wo, CredentialsPlan::Unknown),
         ("password_wo after an import", &[], &[("password_wo", one())], none, raise.clone()),
-        ("password_wo unknown after an import", &[], &[("password_wo", unknown())], none, Credentials::Unknown),
+        ("password_wo unknown after an import", &[], &[("password_wo", unknown())], none, CredentialsPlan::Unknown),
         ("password_wo removed", &[], &[], wo, keep.clone()),
         ("version equal", &[version(1)], &[("password_wo", text("new")), version(1)], wo, keep.clone()),
         ("version 0 equal", &[version(0)], &[("password_wo", text("new")), version(0)], wo, keep.clone()),
@@ -270,35 +270,35 @@ fn when_a_password_is_sent() {
             &[("password", text("old"))],
             &[("password", text("old")), ("password_wo", one())],
             none,
-            Credentials::Raise,
+            CredentialsPlan::Raise,
         ),
         (
             "the same, after it was sent",
             &[("password", text("old")), version(1)],
             &[("password", text("old")), ("password_wo", one())],
             wo,
-            compare(&Credentials::Raise),
+            compare(&CredentialsPlan::Raise),
         ),
         (
             "the same with a version",
             &[("password", text("old"))],
             &[("password", text("old")), ("password_wo", one()), version(1)],
             none,
-            Credentials::Send,
+            CredentialsPlan::Send,
         ),
         (
             "handed over",
             &[version(3)],
             &[("password_wo", one()), version(3), ("is_platform_managed_credentials", Value::from(true))],
             wo,
-            Credentials::Send,
+            CredentialsPlan::Send,
         ),
     ];
     for (case, prior, written, source, expected) in cases {
         let (prior, config) = (state(prior), config(written));
         assert_eq!(decided(&prior, &config, &noted(source)), expected, "{case}");
         let request = |config: &Object| request(&prior, config, &noted(source));
-        if matches!(expected, Credentials::Keep | Credentials::Compare { .. }) {
+        if matches!(expected, CredentialsPlan::Keep | CredentialsPlan::Compare { .. }) {
             assert_eq!(request(&config), json!(null), "{case}");
         } else if Value::from(config.clone()).is_wholly_known() {
             let mut expected = json!({ "credentials": credentials(json!({})) });
@@ -314,16 +314,16 @@ fn when_a_password_is_sent() {
 fn notes_of_a_newer_provider_change_nothing() {
     let newer = Private::decode(br#"{"format":2}"#).unwrap();
     let config = config(&[("password_wo", text("hunter2"))]);
-    assert_eq!(decided(&state(&[]), &config, &newer), Credentials::Keep);
+    assert_eq!(decided(&state(&[]), &config, &newer), CredentialsPlan::Keep);
 }
 
 #[test]
 fn a_create_counts_from_one() {
-    let decided = |values: Values<'_>| decide_create(&Connection::from_object(&config(values)));
-    assert_eq!(decided(&[("password_wo", text("a"))]), Credentials::Raise);
-    assert_eq!(decided(&[("password_wo", Value::unknown())]), Credentials::Unknown);
-    assert_eq!(decided(&[("password_wo", text("a")), ("password_wo_version", Value::from(7))]), Credentials::Send);
-    assert_eq!(decided(&[("password", text("a"))]), Credentials::Send);
+    let decided = |values: Values<'_>| decide_create(&ConnectionModel::from_object(&config(values)));
+    assert_eq!(decided(&[("password_wo", text("a"))]), CredentialsPlan::Raise);
+    assert_eq!(decided(&[("password_wo", Value::unknown())]), CredentialsPlan::Unknown);
+    assert_eq!(decided(&[("password_wo", text("a")), ("password_wo_version", Value::from(7))]), CredentialsPlan::Send);
+    assert_eq!(decided(&[("password", text("a"))]), CredentialsPlan::Send);
     assert!(raised(None) == Value::from(1));
     assert!(raised(Some(&state(&[]))) == Value::from(1));
     assert!(raised(Some(&state(&[("password_wo_version", Value::from(0))]))) == Value::from(1));
@@ -340,7 +340,7 @@ fn a_credential_that_is_unknown_will_be_sent() {
 
 #[tokio::test]
 async fn what_was_sent_is_noted() {
-    let connection = |values: Values<'_>| Connection::from_object(&config(values));
+    let connection = |values: Values<'_>| ConnectionModel::from_object(&config(values));
     let password: Values<'_> = &[("password", text("hunter2"))];
     let password_wo: Values<'_> = &[("password_wo", text("hunter2"))];
     let counted: Values<'_> = &[("password_wo", text("hunter2")), ("password_wo_version", Value::from(1))];
@@ -356,7 +356,7 @@ async fn what_was_sent_is_noted() {
         private.keep(WRITTEN_HASH, Json::from("old"));
         private.keep(FINGERPRINT, Json::from("of the old one"));
         let (config, planned) = (connection(written), connection(planned));
-        let note = |hash, sent| Written { config: &config, planned: &planned, hash, sent };
+        let note = |hash, sent| SentRecord { config: &config, planned: &planned, hash, sent };
         note(None, false).note(&mut private, &fingerprints).await;
         assert_eq!(private.kept(PASSWORD_SOURCE), source.map(Json::from).as_ref());
         assert_eq!(private.kept(WRITTEN_HASH), Some(&Json::from("old")), "nothing was sent");

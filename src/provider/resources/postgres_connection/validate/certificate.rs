@@ -9,13 +9,13 @@ use crate::postgres::Certificates;
 use crate::provider::messages;
 use crate::terraform::diagnostic::Diagnostic;
 
-use crate::provider::resources::postgres_connection::model::Connection;
+use crate::provider::resources::postgres_connection::model::ConnectionModel;
 
 const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A warning when the given certificates vouch for nobody within 30 days. It does not wait for a change: nobody changes a
 /// connection that works.
-pub(crate) fn expires_soon(connection: &Connection, now: OffsetDateTime) -> Option<Diagnostic> {
+pub(crate) fn expires_soon(connection: &ConnectionModel, now: OffsetDateTime) -> Option<Diagnostic> {
     let used = |flag: &crate::terraform::model::Field<bool>| flag.known() != Some(&false);
     if !used(&connection.ssl_enabled) || !used(&connection.ssl_reject_unauthorized) {
         return None;
@@ -44,12 +44,12 @@ mod tests {
             (1, false, true, None),
             (1, true, false, None),
         ] {
-            let connection = Connection {
+            let connection = ConnectionModel {
                 name: Field::Known("orders-db".to_owned()),
                 ssl_certificate: Field::Known(pem.to_owned()),
                 ssl_enabled: Field::Known(enabled),
                 ssl_reject_unauthorized: Field::Known(rejects),
-                ..Connection::default()
+                ..ConnectionModel::default()
             };
             let warning = expires_soon(&connection, end - time::Duration::days(days_left));
             assert_eq!(warning.map(|warning| warning.summary).as_deref(), expected, "{days_left} {enabled} {rejects}");

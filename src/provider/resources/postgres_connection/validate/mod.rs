@@ -13,7 +13,7 @@ use crate::terraform::model::{Field, Model as _};
 use crate::terraform::value::{Object, Value};
 
 use super::attributes::METHOD;
-use super::model::Connection;
+use super::model::ConnectionModel;
 use crate::provider::timeouts;
 
 /// The service's limit for names.
@@ -32,7 +32,7 @@ const MAX_IDENTIFIER_LENGTH: usize = 63;
 
 /// Everything that is wrong with a configuration.
 pub(super) fn check(config: &Object) -> Diagnostics {
-    let connection = Connection::from_object(config);
+    let connection = ConnectionModel::from_object(config);
     let mut found = Diagnostics::new();
     let text = |field: &Field<String>, rule: fn(&str) -> Option<String>, name: &str, summary: &str| {
         let broken = field.known().and_then(|text| rule(text));
@@ -157,7 +157,7 @@ fn port_rule(port: &Value) -> Option<Diagnostic> {
     })
 }
 
-fn password_arguments(config: &Object, connection: &Connection) -> Diagnostics {
+fn password_arguments(config: &Object, connection: &ConnectionModel) -> Diagnostics {
     let mut found = Diagnostics::new();
     if connection.password.known().is_some() && connection.password_wo.known().is_some() {
         found.push(
@@ -197,7 +197,7 @@ fn password_arguments(config: &Object, connection: &Connection) -> Diagnostics {
     found
 }
 
-fn certificate_rule(connection: &Connection) -> Option<Diagnostic> {
+fn certificate_rule(connection: &ConnectionModel) -> Option<Diagnostic> {
     let pem = connection.ssl_certificate.known()?;
     let certificates = match Certificates::parse(pem) {
         Ok(certificates) => certificates,

@@ -180,7 +180,7 @@ fn all_that_is_wrong_is_said_at_once() {
 #[test]
 fn nothing_is_said_about_what_is_unknown() {
     let mut config = Object::new();
-    for name in <Connection as crate::terraform::model::Model>::FIELDS {
+    for name in <ConnectionModel as crate::terraform::model::Model>::FIELDS {
         config.set(*name, Value::unknown());
     }
     assert!(check(&config).is_empty());

@@ -6,6 +6,7 @@
 //! | [`session`] | the result of one `Configure`: client, caches, outcomes of logins |
 //! | [`login_check`] | scheduling and sharing of database logins, allowed hosts, the location of the KMS |
 //! | [`connections`] | cached lists, name checks and lost responses of app connections |
+//! | [`functions`] | the functions |
 //! | [`resources`] | the resources, one folder each |
 //! | [`messages`] | diagnostics for errors of the KMS and of databases |
 //! | [`deadline`], [`timeouts`] | limits of operations and the `timeouts` block |
@@ -18,6 +19,8 @@ pub(crate) mod timeouts;
 mod config;
 mod deadline;
 mod fingerprint;
+#[cfg_attr(not(test), allow(dead_code, reason = "the protocol serves functions next"))]
+mod functions;
 mod login_check;
 mod messages;
 #[cfg(test)]

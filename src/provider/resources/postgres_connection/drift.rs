@@ -14,6 +14,7 @@ use super::credential_check::{CredentialState, Purpose, Subject};
 use super::model::{CREDENTIALS, ConnectionModel};
 use super::password;
 use super::password::CredentialsPlan;
+use super::plan;
 
 /// What a plan does about credentials that only an outside change makes different.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ pub(super) async fn leaves_alone(
     }
     if kept != *prior
         || !differing.iter().all(can_be_kept)
-        || super::decide(call, prior, &kept, config, &change.private).await != CredentialsPlan::Keep
+        || plan::decide(call, prior, &kept, config, &change.private).await != CredentialsPlan::Keep
     {
         return Ok(false);
     }

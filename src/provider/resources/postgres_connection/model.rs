@@ -2,6 +2,7 @@
 
 use crate::kms;
 use crate::model;
+use crate::provider::messages;
 use crate::secret::Secret;
 use crate::terraform::model::Field;
 use crate::terraform::number::Number;
@@ -144,6 +145,22 @@ impl ConnectionModel {
     /// The description as the service is to store it.
     pub(crate) fn description(&self) -> Option<String> {
         self.description.known().map(|text| text.trim().to_owned())
+    }
+
+    /// What is being done to it, for a message.
+    pub(crate) fn attempt(&self, verb: &'static str) -> messages::RequestContext<'_> {
+        let (title, password_argument) = (self.title(), self.password_argument(&Self::default()));
+        messages::RequestContext { verb, title, project: self.project(), password_argument, credentials: None }
+    }
+
+    /// The argument that gives the password. (A write-only one is never in a planned state.)
+    pub(super) fn password_argument(&self, config: &Self) -> &'static str {
+        if self.password.is_null() || !config.password_wo.is_null() { "password_wo" } else { "password" }
+    }
+
+    /// Whether the KMS connects through a gateway, or may do so.
+    pub(super) fn has_gateway(&self) -> bool {
+        !matches!(self.gateway_id, Field::Null)
     }
 }
 

@@ -1,9 +1,8 @@
-//! What a change sends to the service. Pure: a plan asks it to decide, an apply to build the request.
+//! The decision whether a change sends the credentials, and the record of what was sent.
 
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::kms;
 use crate::provider::fingerprint::Fingerprints;
 use crate::secret::Secret;
 use crate::terraform::model::Field;
@@ -116,34 +115,6 @@ pub(super) fn leave_open(planned: &mut Object, private: &mut Private) {
 /// Whether an apply sends credentials: the plan made the fingerprint unknown, and not only to leave it open.
 pub(super) fn credentials_are_planned(planned: &Object, private: &Private) -> bool {
     planned.get("credentials_hash").is_unknown() && private.planned(KEEPS_CREDENTIALS).is_none()
-}
-
-/// The request of an update; `None` when there is nothing to send. `credentials` is `Some` when they are to be sent.
-pub(super) fn change(
-    prior: &ConnectionModel,
-    planned: &ConnectionModel,
-    credentials: Option<kms::NewCredentials>,
-) -> Option<kms::ConnectionUpdate> {
-    let name = (prior.name != planned.name).then(|| planned.name.known().map(|name| name.trim().to_owned())).flatten();
-    let description = match (prior.description(), planned.description()) {
-        (before, after) if before.clone().unwrap_or_default() == after.clone().unwrap_or_default() => kms::Patch::Keep,
-        (_, Some(after)) if !after.is_empty() => kms::Patch::Set(after),
-        _ => kms::Patch::Clear,
-    };
-    // With credentials the service uses only the gateway of the request, so it is repeated then.
-    let gateway_id = match planned.gateway_id.known() {
-        Some(gateway) if prior.gateway_id != planned.gateway_id || credentials.is_some() => {
-            kms::Patch::Set(gateway.clone())
-        }
-        None if !prior.gateway_id.is_null() => kms::Patch::Clear,
-        _ => kms::Patch::Keep,
-    };
-    let is_platform_managed = planned.is_managed() && !prior.is_managed() && credentials.is_some();
-    let nothing = name.is_none()
-        && matches!(description, kms::Patch::Keep)
-        && matches!(gateway_id, kms::Patch::Keep)
-        && credentials.is_none();
-    (!nothing).then_some(kms::ConnectionUpdate { name, description, is_platform_managed, gateway_id, credentials })
 }
 
 /// The fingerprint that the service answered to our last write of credentials.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::provider::resources::postgres_connection::request::update;
 use crate::provider::resources::postgres_connection::{attributes, model};
 use crate::terraform::model::Model as _;
 use crate::terraform::plan;
@@ -83,7 +84,7 @@ fn request(prior: &Object, config: &Object, private: &Private) -> Json {
     let written = ConnectionModel::from_object(config);
     let password = planned.password(&written);
     let credentials = sends(prior, config, private).then(|| planned.credentials(password.unwrap()).unwrap());
-    serde_json::to_value(change(&ConnectionModel::from_object(prior), &planned, credentials)).unwrap()
+    serde_json::to_value(update(&ConnectionModel::from_object(prior), &planned, credentials)).unwrap()
 }
 
 /// The whole credentials, but for what a case changes.
@@ -204,7 +205,7 @@ fn the_flag_goes_with_the_hand_over_alone() {
     ] {
         let planned = connection(after);
         let credentials = planned.password(&planned).and_then(|password| planned.credentials(password));
-        let change = change(&connection(before), &planned, credentials.filter(|_| with_credentials));
+        let change = update(&connection(before), &planned, credentials.filter(|_| with_credentials));
         let sent = serde_json::to_value(change).unwrap();
         assert_eq!(sent["isPlatformManagedCredentials"], expected, "{before} {after} {with_credentials}");
     }

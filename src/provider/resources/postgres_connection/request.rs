@@ -1,0 +1,47 @@
+//! The bodies of the requests that create and update a connection.
+
+use crate::kms;
+use crate::secret::Secret;
+
+use super::model::ConnectionModel;
+
+/// Returns the request of a create; `None` while a part of it is unknown or missing.
+pub(super) fn create(planned: &ConnectionModel, password: Secret) -> Option<kms::NewConnection> {
+    Some(kms::NewConnection {
+        name: planned.title().trim().to_owned(),
+        description: planned.description().filter(|text| !text.is_empty()),
+        project_id: planned.project().map(ToOwned::to_owned),
+        method: kms::Method::default(),
+        is_platform_managed: planned.is_managed(),
+        gateway_id: planned.gateway_id.known().cloned(),
+        credentials: planned.credentials(password)?,
+    })
+}
+
+/// The request of an update; `None` when there is nothing to send. `credentials` is `Some` when they are to be sent.
+pub(super) fn update(
+    prior: &ConnectionModel,
+    planned: &ConnectionModel,
+    credentials: Option<kms::NewCredentials>,
+) -> Option<kms::ConnectionUpdate> {
+    let name = (prior.name != planned.name).then(|| planned.name.known().map(|name| name.trim().to_owned())).flatten();
+    let description = match (prior.description(), planned.description()) {
+        (before, after) if before.clone().unwrap_or_default() == after.clone().unwrap_or_default() => kms::Patch::Keep,
+        (_, Some(after)) if !after.is_empty() => kms::Patch::Set(after),
+        _ => kms::Patch::Clear,
+    };
+    // With credentials the service uses only the gateway of the request, so it is repeated then.
+    let gateway_id = match planned.gateway_id.known() {
+        Some(gateway) if prior.gateway_id != planned.gateway_id || credentials.is_some() => {
+            kms::Patch::Set(gateway.clone())
+        }
+        None if !prior.gateway_id.is_null() => kms::Patch::Clear,
+        _ => kms::Patch::Keep,
+    };
+    let is_platform_managed = planned.is_managed() && !prior.is_managed() && credentials.is_some();
+    let nothing = name.is_none()
+        && matches!(description, kms::Patch::Keep)
+        && matches!(gateway_id, kms::Patch::Keep)
+        && credentials.is_none();
+    (!nothing).then_some(kms::ConnectionUpdate { name, description, is_platform_managed, gateway_id, credentials })
+}

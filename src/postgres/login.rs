@@ -3,6 +3,8 @@
 //!
 //! Everything happens in the caller's task: a dropped future closes the socket and leaves nothing behind.
 
+mod endpoint_probe;
+
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -19,6 +21,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_rustls::TlsConnector;
 
+pub use self::endpoint_probe::{EndpointReport, TlsReport};
 use super::privileges;
 use super::{Endpoint, Facts, Reason, Refusal, Stage, Target, Tls, Unanswered, address, tls};
 use crate::postgres::failure::{Failure, client_failure, foreign, tls_failure};

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `target` | the server, database, role, password and TLS settings of a login |
 //! | `login` | the stages of a login |
+//! | `login::endpoint_probe` | the stages up to TLS, without credentials |
 //! | `guard` | reads the server's messages and lets the password pass only where it is safe |
 //! | `tls` | TLS settings; PEM input, presented certificates, their verification and problems |
 //! | `saslprep` | passwords that clients rewrite |
@@ -37,7 +38,7 @@ mod words;
 
 pub use crate::postgres::address::{ascii_host, is_internal, is_loopback, is_private};
 pub use crate::postgres::driver::reason_of_driver;
-pub use crate::postgres::login::{Accepted, ResolvedHost, login, resolve};
+pub use crate::postgres::login::{Accepted, EndpointReport, ResolvedHost, TlsReport, login, resolve};
 pub use crate::postgres::network::{Network, NotANetwork};
 pub use crate::postgres::privileges::{
     CatalogRole, Facts, LoginSession, Membership, Obstacle, OwnPassword, Questions, RoleAttributes, RotationCheck,

@@ -8,6 +8,7 @@ mod certificates;
 mod dist;
 mod docs;
 mod drift;
+mod endpoint_probe;
 mod failures;
 mod features;
 mod guides;

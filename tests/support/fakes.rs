@@ -166,12 +166,19 @@ pub(crate) fn tls(authority: &Authority) -> Step {
 
 /// TLS with this certificate.
 pub(crate) fn tls_with(issued: Issued) -> Step {
+    tls_with_chain(issued, &[])
+}
+
+/// TLS with this certificate and those above it (DER).
+pub(crate) fn tls_with_chain(issued: Issued, above: &[Vec<u8>]) -> Step {
+    let above = above.iter().map(|der| CertificateDer::from(der.clone()));
+    let chain = std::iter::once(CertificateDer::from(issued.certificate_der)).chain(above).collect();
     let key = PrivateKeyDer::try_from(issued.key_der).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(crypto_provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![CertificateDer::from(issued.certificate_der)], key)
+        .with_single_cert(chain, key)
         .unwrap();
     Step::Tls(TlsAcceptor::from(Arc::new(config)))
 }

@@ -5,6 +5,7 @@ pub(crate) mod not_pem;
 pub(crate) mod pem;
 pub(crate) mod presented;
 pub(crate) mod problem;
+pub(super) mod recorder;
 pub(crate) mod verify;
 
 use std::sync::Arc;
@@ -21,12 +22,20 @@ use crate::crypto::crypto_provider;
 
 /// The settings of a connection that encrypts and asks nothing.
 pub(super) fn unverified() -> Result<ClientConfig, rustls::Error> {
-    config(Arc::new(Anything { provider: crypto_provider() }))
+    config(unverified_verifier())
+}
+
+fn unverified_verifier() -> Arc<dyn ServerCertVerifier> {
+    Arc::new(Anything { provider: crypto_provider() })
 }
 
 /// The settings of a connection to a server that must prove its name.
 pub(super) fn verified(ca: Option<&Certificates>) -> Result<ClientConfig, rustls::Error> {
-    config(Arc::new(Judge { given: ca.cloned(), provider: crypto_provider() }))
+    config(verifier(ca))
+}
+
+fn verifier(ca: Option<&Certificates>) -> Arc<dyn ServerCertVerifier> {
+    Arc::new(Judge { given: ca.cloned(), provider: crypto_provider() })
 }
 
 fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, rustls::Error> {

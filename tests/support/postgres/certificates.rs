@@ -51,6 +51,12 @@ impl Authority {
         &self.pem
     }
 
+    /// Its certificate in DER.
+    pub(crate) fn der(&self) -> Vec<u8> {
+        let body: String = self.pem.lines().filter(|line| !line.starts_with('-')).collect();
+        STANDARD.decode(body).unwrap()
+    }
+
     /// Issues a server certificate for DNS names and addresses.
     pub(crate) fn issue(&self, names: &[&str], validity: Validity) -> Issued {
         self.issue_to(names.first().copied().unwrap_or("server"), names, validity)

@@ -9,7 +9,7 @@ use crate::support::scene::Scene;
 const SURVIVABLE: [Trouble; 2] = [Trouble::Delay(Duration::from_millis(50)), Trouble::Throttle(100_000)];
 
 #[test]
-fn on_the_way_to_the_kms() {
+fn reports_each_network_failure_to_the_kms() {
     let mut scene = Scene::new();
     let proxy = Proxy::start(scene.kms.port());
     scene.workspace.set("KMS_HOST", &format!("http://127.0.0.1:{}", proxy.port()));
@@ -42,7 +42,7 @@ fn on_the_way_to_the_kms() {
 }
 
 #[test]
-fn on_the_way_to_the_database() {
+fn reports_each_network_failure_to_the_database() {
     let scene = Scene::new();
     let proxy = Proxy::start(scene.postgres.port());
     let port = proxy.port().to_string();

@@ -19,7 +19,7 @@ use terraform_provider_kms::secret::Secret;
 
 use self::node::Question;
 use self::shapes::Made;
-use crate::probe::everything;
+use crate::postgres_login::everything;
 
 const PATIENT: Duration = Duration::from_secs(60);
 
@@ -109,7 +109,7 @@ async fn refusal(case: &Case, verified: bool) -> Refusal {
 }
 
 #[tokio::test]
-async fn every_shape_has_its_verdict() {
+async fn predicts_acceptance_of_each_certificate_shape() {
     let cases = &*TABLE;
     assert!(cases.len() >= 60, "{}", cases.len());
     let mut wrong = Vec::new();
@@ -163,7 +163,7 @@ async fn without_verification_only_the_key_counts() {
 
 /// Whoever copies a public certificate has not got its key. Node notices that also where it accepts any certificate.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_without_its_key_proves_nothing() {
+async fn rejects_certificate_without_its_key() {
     let root = Made::root("Root", shapes::plain);
     let roots = shapes::pem(&[&root]);
     let leaf = || root.leaf(shapes::plain);
@@ -189,7 +189,7 @@ async fn a_certificate_without_its_key_proves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn node_judges_the_same() {
+async fn node_accepts_and_rejects_the_same() {
     let cases = &*TABLE;
     let questions: Vec<Question<'_>> = cases
         .iter()

@@ -133,7 +133,7 @@ fn names_platforms_as_registries_do() {
 }
 
 #[test]
-fn installs_from_packed_archives_and_works() {
+fn installs_from_packed_archives() {
     for host in HOSTS {
         let (scene, _mirror) = scene_with_mirror();
         require(&scene, host);
@@ -146,7 +146,7 @@ fn installs_from_packed_archives_and_works() {
 }
 
 #[test]
-fn refuses_an_archive_that_differs_from_the_lock_file() {
+fn rejects_archive_that_differs_from_the_lock_file() {
     for host in HOSTS {
         let (scene, mirror) = scene_with_mirror();
         let workspace = &scene.workspace;

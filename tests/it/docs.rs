@@ -54,7 +54,7 @@ fn pages() -> Vec<(PathBuf, String)> {
 }
 
 #[test]
-fn the_registry_pages_are_those_of_the_schemas() {
+fn registry_pages_match_the_schemas() {
     for (path, page) in pages() {
         if std::env::var_os(UPDATE).is_some() {
             fs::write(&path, &page).expect("a writable docs folder");
@@ -87,7 +87,7 @@ fn every_example_is_valid() {
 }
 
 #[test]
-fn every_configuration_in_the_texts_is_valid() {
+fn every_configuration_in_documents_is_valid() {
     let guides = fs::read_dir(root().join("docs/guides")).expect("the guides").flatten().map(|entry| entry.path());
     let mut blocks = 0;
     for text in guides.chain([root().join("README.md")]) {
@@ -100,7 +100,7 @@ fn every_configuration_in_the_texts_is_valid() {
 }
 
 #[test]
-fn the_guide_on_authentication_shows_every_method() {
+fn authentication_guide_shows_every_method() {
     let guide = read("docs/guides/authentication.md");
     for method in AuthMethod::ALL {
         let section = guide.split("\n## ").find(|section| section.starts_with(&format!("`{method}`")));
@@ -110,7 +110,7 @@ fn the_guide_on_authentication_shows_every_method() {
 }
 
 #[test]
-fn the_first_connection_of_the_readme_works_against_the_local_kms() {
+fn first_connection_of_the_readme_works() {
     let scene = Scene::with(Options { log_in: false, ..Options::default() });
     let first = configurations(&read("README.md")).into_iter().next().expect("a configuration");
     let here = first.replace("https://app.kms.hanzo.ai", &scene.kms.url());

@@ -27,7 +27,7 @@ fn written_again(scene: &Scene) {
 }
 
 #[test]
-fn a_password_that_still_works_is_stored_again() {
+fn stores_working_password_again_after_drift() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -45,7 +45,7 @@ fn a_password_that_still_works_is_stored_again() {
 }
 
 #[test]
-fn a_password_that_is_stale_is_told_and_not_sent() {
+fn reports_stale_password_without_sending_it() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -63,7 +63,7 @@ fn a_password_that_is_stale_is_told_and_not_sent() {
 }
 
 #[test]
-fn unchecked_password_is_not_sent_unasked() {
+fn does_not_send_unchecked_password_by_itself() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -84,7 +84,7 @@ fn unchecked_password_is_not_sent_unasked() {
 
 /// As after a rotation that switches between two roles.
 #[test]
-fn other_role_set_outside_is_no_error_where_the_configured_one_is_refused() {
+fn role_changed_outside_is_no_error_if_configured_one_fails() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -123,7 +123,7 @@ fn other_role_set_outside_is_no_error_where_the_configured_one_is_refused() {
 }
 
 #[test]
-fn a_refresh_alone_does_not_forget_it() {
+fn refresh_alone_keeps_the_warning() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -141,7 +141,7 @@ fn a_refresh_alone_does_not_forget_it() {
 }
 
 #[test]
-fn without_a_password_it_is_said_until_it_is_taken_note_of() {
+fn without_password_warns_until_acknowledged() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -156,7 +156,7 @@ fn without_a_password_it_is_said_until_it_is_taken_note_of() {
 }
 
 #[test]
-fn an_import_knows_of_no_write_and_tells_nothing() {
+fn import_reports_no_change_outside() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);

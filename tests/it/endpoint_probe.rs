@@ -7,8 +7,8 @@ use terraform_provider_kms::postgres::{
 };
 use terraform_provider_kms::secret::Secret;
 
-use crate::support::fakes::{Fake, Read, Silence, send, tls_with_chain};
 use crate::support::postgres::{Authority, Options, Postgres, Validity, free_port};
+use crate::support::scripted_postgres::{Fake, Read, Silence, send, tls_with_chain};
 
 /// Longer than any probe takes, so that nothing here depends on the speed of the machine.
 const PATIENT: Duration = Duration::from_secs(30);
@@ -81,7 +81,7 @@ async fn finds_the_certificate_to_trust_in_the_chain() {
 }
 
 #[tokio::test]
-async fn tells_postgresql_without_tls_from_other_protocols() {
+async fn recognizes_postgresql_without_tls_and_other_protocols() {
     let server = Postgres::start(Options::without_tls());
     let report = probe(server.port(), None).await;
     assert!(report.reachable && report.is_postgresql && report.error.is_none() && report.tls.is_none(), "{report:?}");
@@ -102,7 +102,7 @@ async fn tells_postgresql_without_tls_from_other_protocols() {
 }
 
 #[tokio::test]
-async fn says_what_ended_the_probe() {
+async fn reports_what_ended_the_probe() {
     let refused = probe(free_port().unwrap(), None).await;
     assert_eq!(refused.error.map(|error| error.reason), Some(Reason::ConnectionRefused));
     assert!(!refused.reachable && refused.tls_offered.is_none());

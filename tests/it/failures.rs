@@ -18,20 +18,20 @@
 //! whatever that one does. Managed services are scripted in the words of their documentation. A real standby is in
 //! `standby`.
 //!
-//! The scripted servers, here and in `probe_fakes`:
+//! The scripted servers, here and in `postgres_login_scripted`:
 //!
 //! | what it does | tables |
 //! |---|---|
-//! | silent: at once, without TLS, after `S`, in the TLS handshake, inside TLS, in SCRAM, after the login, before the query's answer | `network`, `probe_fakes` |
-//! | one byte at a time; half an error; an error without end | `network`, `probe_fakes` |
-//! | closes at once, after the startup, after `S`, inside TLS; resets with and without TLS asked for | `network`, `probe_fakes` |
-//! | HTTP, SSH, MySQL, Redis, SMTP, TLS at once, unknown bytes, `S` and garbage in one piece or two | `network`, `probe_fakes` |
-//! | `N`; an error in place of the answer, new or of protocol 2; alerts for old ciphers and for a client certificate | `network`, `probe_fakes` |
-//! | trusts everybody; asks for clear text or MD5, in the open, over any TLS, over verified TLS | `network`, `access`, `hostile`, `probe_fakes` |
+//! | silent: at once, without TLS, after `S`, in the TLS handshake, inside TLS, in SCRAM, after the login, before the query's answer | `network`, `postgres_login_scripted` |
+//! | one byte at a time; half an error; an error without end | `network`, `postgres_login_scripted` |
+//! | closes at once, after the startup, after `S`, inside TLS; resets with and without TLS asked for | `network`, `postgres_login_scripted` |
+//! | HTTP, SSH, MySQL, Redis, SMTP, TLS at once, unknown bytes, `S` and garbage in one piece or two | `network`, `postgres_login_scripted` |
+//! | `N`; an error in place of the answer, new or of protocol 2; alerts for old ciphers and for a client certificate | `network`, `postgres_login_scripted` |
+//! | trusts everybody; asks for clear text or MD5, in the open, over any TLS, over verified TLS | `network`, `access`, `hostile`, `postgres_login_scripted` |
 //! | GSSAPI, OAuth, method 13, RADIUS, PAM; 28000, 57P03, 57P01, 53200, 22023; 8-bit text before and after the login | `services` |
 //! | Amazon RDS and its proxy, Azure, Supabase (three texts), Neon, Redshift, CockroachDB; four texts of PgBouncer | `services` |
 //! | SCRAM: wrong, empty, missing or refused proof; wrong nonce; no, one, 20 million or countless iterations; clear text at last | `hostile` |
-//! | repeats the password, drives the terminal, says too much in one message, in one text or in notices without end | `hostile`, `probe_fakes` |
+//! | repeats the password, drives the terminal, says too much in one message, in one text or in notices without end | `hostile`, `postgres_login_scripted` |
 //! | errors without SQLSTATE, with a false one, without anything; a length of nothing; nonsense after a good beginning | `hostile` |
 
 mod access;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
-use crate::moving::Incumbent;
+use crate::move_state::Incumbent;
 use crate::support::scene::{PASSWORD, Scene};
 
 const ADDRESS: &str = "kms_postgres_connection.orders";
@@ -64,7 +64,7 @@ impl Guide {
 }
 
 #[test]
-fn every_guide_is_followed() {
+fn every_guide_is_executed() {
     let names = fs::read_dir(folder()).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
     let known = FOLLOWED.into_iter().chain(ELSEWHERE).map(ToOwned::to_owned);
     assert_eq!(names.collect::<BTreeSet<_>>(), known.collect::<BTreeSet<_>>());
@@ -111,7 +111,7 @@ fn stored_password(scene: &Scene) -> String {
 }
 
 #[test]
-fn write_only_passwords() {
+fn write_only_passwords_guide_works() {
     let mut guide = Guide::open("write-only-passwords.md");
     let mut scene = scene();
     let block = guide.next("terraform");
@@ -146,7 +146,7 @@ fn write_only_passwords() {
 }
 
 #[test]
-fn managed_credentials() {
+fn managed_credentials_guide_works() {
     let mut guide = Guide::open("managed-credentials.md");
     let scene = scene();
     let block = guide.next("terraform");
@@ -214,11 +214,11 @@ fn existing(scene: &Scene, name: &str, project: Option<&str>) -> String {
 }
 
 #[test]
-fn importing_and_moving() {
+fn importing_and_moving_guide_works() {
     let mut guide = Guide::open("importing-and-moving.md");
     import_one(&guide.next("terraform"));
     import_many();
-    guide.leave_out("hcl", "`terraform query` needs Terraform 1.14; `newer_core` asks the list without a core");
+    guide.leave_out("hcl", "`terraform query` needs Terraform 1.14; `identity_and_list` tests the list without it");
     move_in(&guide.next("terraform"));
     forget_and_import(&guide.next("terraform"));
     guide.end();

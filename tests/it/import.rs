@@ -43,7 +43,7 @@ fn import(scene: &Scene, id: &str) -> Output {
 }
 
 #[test]
-fn each_form_finds_its_connection_and_the_plan_after_it_is_empty() {
+fn each_import_id_form_leads_to_an_empty_plan() {
     let scene = Scene::new();
     let project = scene.kms.project_id().to_owned();
     let uuid = "3c90c3cc-0d44-4b50-8888-8dd25736052a";
@@ -68,7 +68,7 @@ fn each_form_finds_its_connection_and_the_plan_after_it_is_empty() {
 }
 
 #[test]
-fn the_first_password_after_an_import_is_one_update() {
+fn first_password_after_import_is_one_update() {
     let scene = Scene::new();
     scene.kms.insert(connection(&scene, "orders-db", None));
     configure(&scene, "orders-db", None);
@@ -80,7 +80,7 @@ fn the_first_password_after_an_import_is_one_update() {
 }
 
 #[test]
-fn what_cannot_be_imported_says_why_and_names_the_three_forms() {
+fn explains_failed_import_and_names_the_three_forms() {
     const FORMS: &str = "An import takes one of three forms";
     let scene = Scene::new();
     let project = scene.kms.project_id().to_owned();
@@ -119,7 +119,7 @@ fn what_cannot_be_imported_says_why_and_names_the_three_forms() {
 }
 
 #[test]
-fn a_generated_configuration_is_valid_and_its_plan_is_empty() {
+fn generated_configuration_is_valid_and_its_plan_empty() {
     let scene = Scene::new();
     let project = scene.kms.project_id().to_owned();
     scene.kms.insert(connection(&scene, "orders-db", Some(&project)));
@@ -138,7 +138,7 @@ fn a_generated_configuration_is_valid_and_its_plan_is_empty() {
 
 /// A row that cannot be read costs a read of its own, and hides no connection.
 #[test]
-fn a_name_whose_row_is_left_out_of_the_list_is_read_alone() {
+fn imports_name_whose_row_is_not_in_the_list() {
     let scene = Scene::new();
     let id = scene.kms.insert(connection(&scene, "orders-db", None));
     configure(&scene, "orders-db", None);

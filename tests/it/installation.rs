@@ -52,7 +52,7 @@ fn init(scene: &Scene) -> Output {
 }
 
 #[test]
-fn installs_as_the_guide_says() {
+fn installs_as_the_guide_describes() {
     let guide = text("docs/guides/installation.md");
     let (required, settings, shell) = (blocks(&guide, "terraform"), blocks(&guide, "hcl"), blocks(&guide, "shell"));
     let ([required], [settings], [copy, lock, _verify]) = (&*required, &*settings, &*shell) else {

@@ -44,7 +44,7 @@ fn posted(scene: &Scene) -> bool {
 }
 
 #[test]
-fn a_killed_terraform_leaves_no_provider_and_the_next_run_names_the_object() {
+fn killed_terraform_leaves_no_provider_and_no_lost_object() {
     let scene = slow();
     scene.configure(&[]);
     let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
@@ -63,7 +63,7 @@ fn a_killed_terraform_leaves_no_provider_and_the_next_run_names_the_object() {
 }
 
 #[test]
-fn a_killed_provider_loses_nothing_and_the_printed_block_brings_it_back() {
+fn import_block_restores_connection_of_killed_provider() {
     let scene = Scene::new();
     scene.configure(&[]);
     // The answer of the create is lost, and the question what became of it hangs: the provider knows nothing yet.
@@ -89,7 +89,7 @@ fn a_killed_provider_loses_nothing_and_the_printed_block_brings_it_back() {
 }
 
 #[test]
-fn a_service_that_is_gone_is_told_and_the_next_run_goes_on() {
+fn reports_stopped_kms_and_next_run_continues() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = Some(folder.path().join("kms.json"));
     let mut scene = Scene::with(Options { data: data.clone(), ..Options::default() });
@@ -106,7 +106,7 @@ fn a_service_that_is_gone_is_told_and_the_next_run_goes_on() {
 }
 
 #[test]
-fn an_interrupt_ends_a_hanging_login_and_poisons_nothing() {
+fn interrupt_ends_a_hanging_login() {
     let scene = Scene::new();
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("an address").port().to_string();

@@ -1,12 +1,12 @@
 //! The client of the KMS against servers that answer, fail and lie by script. They know nothing of a KMS: each test
 //! writes down the bytes that it wants back.
 
-mod certainty;
-mod login;
+mod auth;
+mod auth_methods;
+mod error_scope;
 mod proxies;
 mod retries;
 mod server;
-mod vouched;
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ fn is_login(request: &str) -> bool {
 }
 
 #[tokio::test]
-async fn requests_are_what_the_contract_says() {
+async fn sends_requests_as_the_contract_describes() {
     let server = Server::start(|request, _| match request.split(' ').next() {
         Some("GET") if request.starts_with("GET /api/v1/app-connections/postgres?") => {
             let row = connection_in(Some("p1"));
@@ -154,7 +154,7 @@ async fn requests_are_what_the_contract_says() {
 }
 
 #[tokio::test]
-async fn only_the_service_itself_can_say_that_something_is_gone() {
+async fn only_the_kms_itself_can_return_not_found() {
     let missing = |id: &'static str, name: &'static str| {
         move |request: &str| {
             let text = if request.contains("connection-name") { format!("name {name}") } else { format!("ID {id}") };
@@ -190,7 +190,7 @@ async fn only_the_service_itself_can_say_that_something_is_gone() {
 }
 
 #[tokio::test]
-async fn every_way_to_get_no_answer_is_told_apart() {
+async fn distinguishes_every_transport_failure() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{\"app";
     for (act, expected) in [
         (Act::Bytes(Vec::new()), TransportFailure::Cut),
@@ -218,7 +218,7 @@ async fn every_way_to_get_no_answer_is_told_apart() {
 }
 
 #[tokio::test]
-async fn what_was_never_sent_cannot_have_run() {
+async fn request_never_sent_cannot_have_run() {
     let client = Client::new(settings(&format!("http://127.0.0.1:{}", closed_port().await), token()));
     let error = client.create(&new_connection()).await.unwrap_err();
     assert!(
@@ -235,7 +235,7 @@ async fn what_was_never_sent_cannot_have_run() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_ends() {
+async fn limits_size_of_endless_response() {
     for status in [200, 404, 500] {
         let server = Server::start(move |_, _| Act::Endless(status)).await;
         let client = client(&server, token());
@@ -254,7 +254,7 @@ async fn an_endless_answer_ends() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn does_not_follow_redirects() {
     let other = Server::start(|_, _| one()).await;
     let target = other.base();
     let server = Server::start(move |_, _| {
@@ -270,7 +270,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn no_secret_comes_back_in_an_error() {
+async fn errors_contain_no_secret() {
     let secrets = [CLIENT_SECRET, TOKEN, PASSWORD, HEADER];
     let all = secrets.join(" ");
     let texts: [fn(&str) -> Act; 4] = [
@@ -301,7 +301,7 @@ async fn no_secret_comes_back_in_an_error() {
 }
 
 #[tokio::test]
-async fn a_ca_certificate_is_added_to_the_trusted_ones() {
+async fn adds_ca_certificate_to_the_trusted_ones() {
     let server = TlsServer::start("localhost", one).await;
     let base = server.base();
 
@@ -327,7 +327,7 @@ async fn a_ca_certificate_is_added_to_the_trusted_ones() {
 }
 
 #[tokio::test]
-async fn tls_to_a_server_without_it_fails_in_words() {
+async fn explains_tls_to_a_server_without_tls() {
     let (address, _tasks) = server::greeter(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     let mut settings = settings(&format!("https://{address}"), token());
     settings.ca_certificates = Some(CaCertificates::parse(&TlsServer::start("localhost", one).await.ca).unwrap());
@@ -336,7 +336,7 @@ async fn tls_to_a_server_without_it_fails_in_words() {
 }
 
 #[tokio::test]
-async fn one_line_is_logged_per_exchange_and_holds_no_secret() {
+async fn logs_one_line_per_request_without_secrets() {
     let lines = server::Lines::default();
     let _guard = tracing::subscriber::set_default(lines.subscriber());
     let server = Server::start(|request, _| match is_login(request) {
@@ -372,7 +372,7 @@ async fn one_line_is_logged_per_exchange_and_holds_no_secret() {
 }
 
 #[tokio::test]
-async fn many_calls_share_one_connection_of_http_2() {
+async fn many_requests_share_one_http_2_connection() {
     let server = server::Http2::start(&format!(r#"{{"appConnection":{}}}"#, connection())).await;
     let mut settings = settings(&server.base(), token());
     settings.ca_certificates = Some(CaCertificates::parse(&server.ca).unwrap());

@@ -1,10 +1,10 @@
 //! The local KMS server keeps the contract: what other tests learn from it would be worth nothing otherwise.
 
+mod auth_methods;
 mod client;
+mod database_logins;
+mod fault_control;
 mod faults;
-mod laboratory;
-mod logins;
 mod proxy;
 mod refusals;
-mod rows;
-mod vouchers;
+mod stored_connections;

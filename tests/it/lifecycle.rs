@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::support::scene::{PASSWORD, Scene};
 
 #[test]
-fn a_connection_lives_from_create_to_destroy() {
+fn creates_updates_and_destroys_connection() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.plan().expect(2).says(&["1 to add, 0 to change, 0 to destroy"]);
@@ -27,7 +27,7 @@ fn a_connection_lives_from_create_to_destroy() {
 }
 
 #[test]
-fn a_create_sends_what_the_contract_asks_and_nothing_else() {
+fn create_sends_only_fields_of_the_contract() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -46,7 +46,7 @@ fn a_create_sends_what_the_contract_asks_and_nothing_else() {
 }
 
 #[test]
-fn a_rename_sends_the_name_and_opens_no_database_connection() {
+fn rename_sends_only_the_name_and_makes_no_login() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -59,7 +59,7 @@ fn a_rename_sends_the_name_and_opens_no_database_connection() {
 }
 
 #[test]
-fn a_changed_credential_sends_all_of_them() {
+fn changed_credential_sends_all_credentials() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -75,7 +75,7 @@ fn a_changed_credential_sends_all_of_them() {
 }
 
 #[test]
-fn a_removed_description_is_cleared_with_null() {
+fn removed_description_is_cleared_with_null() {
     let scene = Scene::new();
     scene.configure(&[("description", "\" of the shop \"")]);
     scene.workspace.apply().expect(0);
@@ -88,7 +88,7 @@ fn a_removed_description_is_cleared_with_null() {
 }
 
 #[test]
-fn white_space_at_the_ends_never_makes_a_difference() {
+fn ignores_leading_and_trailing_whitespace() {
     let scene = Scene::new();
     let database = format!("\" {} \"", scene.database);
     let certificate = "\"\\n${file(\"ca.pem\")}\\n\\n\"";
@@ -111,7 +111,7 @@ fn white_space_at_the_ends_never_makes_a_difference() {
 }
 
 #[test]
-fn a_change_made_outside_shows_as_that_field_and_is_repaired() {
+fn outside_change_shows_as_that_field_and_is_repaired() {
     type Edit = fn(&mut Json);
     let drifts: [(&str, Edit, &str); 9] = [
         ("host", |connection| connection["credentials"]["host"] = json!("127.0.0.1"), "~ host"),
@@ -161,7 +161,7 @@ fn a_change_made_outside_shows_as_that_field_and_is_repaired() {
 }
 
 #[test]
-fn a_connection_deleted_outside_is_planned_again() {
+fn connection_deleted_outside_is_planned_again() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -174,7 +174,7 @@ fn a_connection_deleted_outside_is_planned_again() {
 }
 
 #[test]
-fn unknown_values_plan_and_apply_in_one_go() {
+fn unknown_values_plan_and_apply_in_one_run() {
     let scene = Scene::new();
     scene.workspace.write("unknown.tf", "resource \"terraform_data\" \"later\" {\n  input = \"later\"\n}\n");
     let later = |value: &str| format!("trimprefix(\"${{terraform_data.later.output}}{value}\", \"later\")");
@@ -196,7 +196,7 @@ fn unknown_values_plan_and_apply_in_one_go() {
 }
 
 #[test]
-fn the_project_decides_the_scope_and_a_change_of_it_replaces() {
+fn changed_project_replaces_the_connection() {
     let scene = Scene::new();
     let project = format!("{:?}", scene.kms.project_id());
     scene.configure(&[("project_id", &project)]);
@@ -211,7 +211,7 @@ fn the_project_decides_the_scope_and_a_change_of_it_replaces() {
 }
 
 #[test]
-fn a_plain_password_is_sent_when_it_changes() {
+fn sends_plain_password_when_it_changes() {
     let scene = Scene::new();
     let plain = format!("{PASSWORD:?}");
     scene.configure(&[("password_wo", "null"), ("password_wo_version", "null"), ("password", &plain)]);
@@ -225,7 +225,7 @@ fn a_plain_password_is_sent_when_it_changes() {
 }
 
 #[test]
-fn a_new_version_sends_the_write_only_password_and_zero_counts() {
+fn new_version_sends_write_only_password_even_if_zero() {
     let scene = Scene::new();
     scene.configure(&[("password_wo_version", "3")]);
     scene.workspace.apply().expect(0);
@@ -239,7 +239,7 @@ fn a_new_version_sends_the_write_only_password_and_zero_counts() {
 }
 
 #[test]
-fn a_password_is_demanded_only_when_one_must_be_sent() {
+fn requires_password_only_when_it_must_be_sent() {
     let scene = Scene::new();
     let none = [("password_wo", "null"), ("password_wo_version", "null")];
     scene.configure(&none);
@@ -271,7 +271,7 @@ fn rejects_read_only_attributes_in_the_configuration() {
 }
 
 #[test]
-fn blocks_alone_change_only_the_state() {
+fn changed_blocks_change_only_the_state() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -285,7 +285,7 @@ fn blocks_alone_change_only_the_state() {
 }
 
 #[test]
-fn a_connection_in_use_is_not_deleted_and_the_holders_are_named() {
+fn keeps_connection_in_use_and_names_its_users() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -296,7 +296,7 @@ fn a_connection_in_use_is_not_deleted_and_the_holders_are_named() {
 }
 
 #[test]
-fn a_name_that_is_taken_prints_the_import_block() {
+fn taken_name_prints_the_import_block() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -307,7 +307,7 @@ fn a_name_that_is_taken_prints_the_import_block() {
 }
 
 #[test]
-fn three_hundred_connections_are_created_planned_empty_and_destroyed() {
+fn creates_plans_and_destroys_many_connections() {
     let scene = Scene::new();
     scene.configure_with(&[("name", "\"orders-${count.index}\"")], "count = 300");
     scene.workspace.apply().expect(0).says(&["300 added"]);

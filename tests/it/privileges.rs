@@ -13,7 +13,7 @@ fn other_role(scene: &Scene, suffix: &str) -> String {
 }
 
 #[test]
-fn each_role_is_told_with_its_statements() {
+fn names_each_role_with_its_statements() {
     let scene = Scene::new();
     let role = other_role(&scene, "app");
     let roles = format!("rotation_roles = [\"{role}\", \"{}\", \"nobody_here\"]", scene.role);
@@ -44,7 +44,7 @@ fn each_role_is_told_with_its_statements() {
 }
 
 #[test]
-fn a_change_of_the_roles_alone_asks_the_database_and_not_the_kms() {
+fn changing_rotation_roles_queries_database_but_not_kms() {
     let scene = Scene::new();
     let role = other_role(&scene, "app");
     scene.configure(&[]);
@@ -84,7 +84,7 @@ fn a_change_of_the_roles_alone_asks_the_database_and_not_the_kms() {
 }
 
 #[test]
-fn where_nothing_can_be_asked_the_statements_are_printed() {
+fn prints_statements_where_no_login_is_possible() {
     let scene = Scene::new();
     let gateway = [("gateway_id", "\"3c90c3cc-0d44-4b50-8888-8dd25736052a\"")];
     let not_checked = "Warning: The privileges for rotation were not checked";
@@ -108,7 +108,7 @@ fn where_nothing_can_be_asked_the_statements_are_printed() {
 }
 
 #[test]
-fn names_that_cannot_be_are_told_and_unknown_ones_are_asked_about_in_the_apply() {
+fn rejects_invalid_roles_and_checks_unknown_ones_in_the_apply() {
     let scene = Scene::new();
     scene.configure_with(&[], &block("rotation_roles = [\"app\", \"pg_monitor\", \"app\"]"));
     scene.workspace.plan().expect(1).says(&["Error: Invalid rotation role", "belong to PostgreSQL itself", "already"]);

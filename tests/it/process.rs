@@ -18,7 +18,7 @@ use self::host::{COOKIE, Identity, Plugin, Session, command, connect, fields, ou
 const SERVING: &[u8] = &[0x08, 0x01];
 
 #[tokio::test]
-async fn the_handshake_line_is_the_agreed_one() {
+async fn prints_the_handshake_line_of_the_protocol() {
     let identity = Identity::new();
     for (versions, certificate) in
         [("5,6", ""), ("6,5", ""), ("6", ""), ("x,,5", ""), ("", ""), ("5", identity.pem.as_str())]
@@ -38,7 +38,7 @@ async fn the_handshake_line_is_the_agreed_one() {
 }
 
 #[tokio::test]
-async fn our_certificate_is_one_that_hosts_accept() {
+async fn hosts_accept_the_providers_certificate() {
     let plugin = Plugin::start(&[("PLUGIN_CLIENT_CERT", &Identity::new().pem)]).await;
     let der = plugin.certificate();
     let (_, certificate) = x509_parser::parse_x509_certificate(&der).unwrap();
@@ -51,7 +51,7 @@ async fn our_certificate_is_one_that_hosts_accept() {
 }
 
 #[tokio::test]
-async fn without_its_cookie_it_only_explains_itself() {
+async fn without_magic_cookie_prints_an_explanation() {
     for cookie in [None, Some(("TF_PLUGIN_MAGIC_COOKIE", "wrong")), Some(("TF_PLUGIN_MAGIC_COOKIE", ""))] {
         let (code, stdout, stderr) = output(&[], cookie.as_slice()).await;
         assert_eq!((code, stdout.as_str()), (Some(1), ""));
@@ -60,7 +60,7 @@ async fn without_its_cookie_it_only_explains_itself() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_cannot_be_read_is_refused_rather_than_ignored() {
+async fn rejects_unreadable_client_certificate() {
     for broken in [" ", "nonsense", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
         let (code, stdout, stderr) = output(&[], &[COOKIE, ("PLUGIN_CLIENT_CERT", broken)]).await;
         assert_eq!((code, stdout.as_str()), (Some(1), ""), "{broken}");
@@ -69,7 +69,7 @@ async fn a_certificate_that_cannot_be_read_is_refused_rather_than_ignored() {
 }
 
 #[tokio::test]
-async fn arguments() {
+async fn accepts_help_version_and_debug_arguments() {
     // What a release is called, nothing else may be.
     let mark = if cfg!(debug_assertions) { "-dev" } else { "" };
     let version = format!("terraform-provider-kms {}{mark}\n", env!("CARGO_PKG_VERSION"));
@@ -89,7 +89,7 @@ async fn arguments() {
 }
 
 #[tokio::test]
-async fn only_the_holder_of_the_hosts_key_is_served() {
+async fn serves_only_the_holder_of_the_client_key() {
     let host = Identity::new();
     let other = Identity::new();
     let plugin = Plugin::start(&[("PLUGIN_CLIENT_CERT", &host.pem)]).await;
@@ -123,7 +123,7 @@ async fn only_the_holder_of_the_hosts_key_is_served() {
 }
 
 #[tokio::test]
-async fn every_service_of_a_plugin_answers() {
+async fn every_plugin_service_responds() {
     let plugin = Plugin::start(&[]).await;
     let session = plugin.plain().await.unwrap();
     assert_eq!(session.health("plugin").await.unwrap(), SERVING);
@@ -144,7 +144,7 @@ async fn every_service_of_a_plugin_answers() {
 }
 
 #[tokio::test]
-async fn shutdown_ends_it_whoever_else_is_connected() {
+async fn shutdown_ends_process_with_other_clients_connected() {
     let host = Identity::new();
     let plugin = Plugin::start(&[("PLUGIN_CLIENT_CERT", &host.pem)]).await;
     let directory = plugin.directory();
@@ -158,7 +158,7 @@ async fn shutdown_ends_it_whoever_else_is_connected() {
 }
 
 #[tokio::test]
-async fn the_terminals_signals_are_the_hosts_business() {
+async fn leaves_signals_of_the_terminal_to_the_host() {
     let plugin = Plugin::start(&[]).await;
     let session = plugin.plain().await.unwrap();
     for signal in [Signal::INT, Signal::INT, Signal::HUP, Signal::QUIT] {
@@ -170,7 +170,7 @@ async fn the_terminals_signals_are_the_hosts_business() {
 }
 
 #[tokio::test]
-async fn a_request_to_terminate_is_followed() {
+async fn ends_on_sigterm() {
     let plugin = Plugin::start(&[]).await;
     let directory = plugin.directory();
     let _session = plugin.plain().await.unwrap();
@@ -181,7 +181,7 @@ async fn a_request_to_terminate_is_followed() {
 }
 
 #[tokio::test]
-async fn it_does_not_outlive_its_host() {
+async fn ends_with_its_host() {
     let mut shell = command("/bin/sh");
     shell.args(["-c", r#""$0" & wait"#, provider()]).envs([COOKIE]);
     let mut host = Plugin::spawn(shell).await;
@@ -197,7 +197,7 @@ async fn it_does_not_outlive_its_host() {
 }
 
 #[tokio::test]
-async fn what_a_killed_one_leaves_is_removed_by_a_later_one() {
+async fn removes_sockets_of_killed_processes() {
     let place = tempfile::tempdir().unwrap();
     let here = [("TMPDIR", place.path().to_str().unwrap())];
     let age = |directory: &Path, minutes: u64| {
@@ -241,7 +241,7 @@ async fn what_a_killed_one_leaves_is_removed_by_a_later_one() {
 }
 
 #[tokio::test]
-async fn it_writes_no_core_dump() {
+async fn writes_no_core_dump() {
     let plugin = Plugin::start(&[]).await;
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", plugin.child.id().unwrap()));
     // Only Linux shows it.
@@ -252,7 +252,7 @@ async fn it_writes_no_core_dump() {
 }
 
 #[tokio::test]
-async fn the_socket_is_where_the_host_wants_it() {
+async fn creates_the_socket_where_the_host_requests_it() {
     let wanted = tempfile::tempdir().unwrap();
     let named = wanted.path().to_str().unwrap();
     let plugin = Plugin::start(&[("PLUGIN_UNIX_SOCKET_DIR", named), ("TMPDIR", "/nowhere")]).await;
@@ -311,7 +311,7 @@ async fn debug_mode_serves_many_sessions_until_interrupted() {
 }
 
 #[tokio::test]
-async fn the_log_is_in_the_form_that_hosts_parse() {
+async fn writes_logs_that_hosts_parse() {
     for (level, dependencies, expected) in [
         (None, None, &["debug", "warn"][..]),
         (Some("nonsense"), None, &["warn", "debug", "warn"]),
@@ -365,14 +365,14 @@ fn record(line: &str) -> serde_json::Value {
 
 /// Runs itself once more: a panic hook belongs to a whole process.
 #[test]
-fn a_panic_is_reported_without_its_message() {
+fn reports_panic_without_its_message() {
     const CHILD: &str = "PROCESS_TEST_PANICS";
     if std::env::var_os(CHILD).is_some() {
         terraform_provider_kms::panic_hook::report_panics("program");
         panic!("hunter2");
     }
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "process::a_panic_is_reported_without_its_message", "--nocapture"])
+        .args(["--exact", "process::reports_panic_without_its_message", "--nocapture"])
         .env(CHILD, "1")
         .output()
         .unwrap();

@@ -121,7 +121,7 @@ impl Recipe {
 const APPLY: [&str; 3] = ["apply", "-no-color", "-auto-approve"];
 
 #[test]
-fn names_come_from_the_id_of_role_and_database() {
+fn names_from_ids_of_role_and_database_order_the_run() {
     let recipe = Recipe::new();
     recipe.role_and_database();
     recipe
@@ -133,7 +133,7 @@ fn names_come_from_the_id_of_role_and_database() {
 
 /// The login of the apply is one: what it refuses is not sent.
 #[test]
-fn the_apply_refuses_a_role_that_was_made_wrong() {
+fn apply_rejects_role_created_with_wrong_password() {
     let recipe = Recipe::new();
     let role = format!("CREATE ROLE {} NOLOGIN PASSWORD '$PASSWORD'", recipe.role);
     recipe.others("var.password", &[("role", &recipe.role, &role, "")]);
@@ -148,7 +148,7 @@ fn the_apply_refuses_a_role_that_was_made_wrong() {
 }
 
 #[test]
-fn a_generated_password_needs_only_the_order() {
+fn generated_password_needs_only_a_dependency() {
     let recipe = Recipe::new();
     let generated = "resource \"terraform_data\" \"generated\" {\n  input = \"gener4ted\"\n}\n";
     recipe.scene.workspace.write("generated.tf", generated);
@@ -188,7 +188,7 @@ fn a_generated_password_needs_only_the_order() {
 }
 
 #[test]
-fn an_ephemeral_generator_needs_the_login_of_the_apply_and_one_version_for_all() {
+fn ephemeral_password_needs_mode_apply_and_a_shared_version() {
     let recipe = Recipe::new();
     let role = recipe.scene.role.clone();
     let consumers = |version: u32, lines: &str| {
@@ -225,7 +225,7 @@ fn an_ephemeral_generator_needs_the_login_of_the_apply_and_one_version_for_all()
 }
 
 #[test]
-fn a_server_that_is_created_in_the_same_run_has_no_address_yet() {
+fn allows_server_created_in_the_same_run() {
     let recipe = Recipe::new();
     let role = format!("CREATE ROLE {} LOGIN PASSWORD '$PASSWORD'", recipe.role);
     recipe.others("var.password", &[("instance", "localhost", &role, "")]);
@@ -236,7 +236,7 @@ fn a_server_that_is_created_in_the_same_run_has_no_address_yet() {
 
 /// The same, where the unknown part is the way to the server.
 #[test]
-fn a_tunnel_that_is_created_in_the_same_run_has_no_address_yet() {
+fn allows_tunnel_created_in_the_same_run() {
     let recipe = Recipe::new();
     let role = format!("CREATE ROLE {} LOGIN PASSWORD '$PASSWORD'", recipe.role);
     let address = format!("127.0.0.1:{}", recipe.scene.postgres.port());
@@ -249,7 +249,7 @@ fn a_tunnel_that_is_created_in_the_same_run_has_no_address_yet() {
 
 /// Names that are written out are known in the plan, which then comes before what this run makes.
 #[test]
-fn what_the_run_itself_would_cure_is_refused_with_the_ways_out() {
+fn rejects_what_the_run_would_fix_and_names_alternatives() {
     let order = [("depends_on", "[terraform_data.role, terraform_data.database]")];
     let refused = |recipe: &Recipe| {
         recipe.role_and_database();
@@ -296,7 +296,7 @@ fn what_the_run_itself_would_cure_is_refused_with_the_ways_out() {
 
 /// What is said of a missing database, of a role that may not log in and of a missing privilege ends in the same way.
 #[test]
-fn every_refusal_that_a_run_can_cure_names_the_ways_out() {
+fn each_fixable_rejection_names_alternatives() {
     let recipe = Recipe::new();
     let (role, database) = (&recipe.scene.role, &recipe.scene.database);
     let sql = |statement: &str| drop(recipe.scene.postgres.sql(statement));
@@ -319,7 +319,7 @@ fn every_refusal_that_a_run_can_cure_names_the_ways_out() {
 
 /// In an apply the world changes: a refusal of more than ten seconds ago does not answer for a later resource.
 #[test]
-fn a_refused_login_is_made_again_for_a_later_resource_of_the_apply() {
+fn apply_repeats_refused_login_for_a_later_resource() {
     let mut recipe = Recipe::new();
     recipe.scene.workspace.set("TF_VAR_password", "the-new-password");
     let (role, database) = (recipe.scene.role.clone(), recipe.scene.database.clone());

@@ -47,7 +47,7 @@ fn configure(scene: &Scene, count: usize, lines: &str) {
 }
 
 #[test]
-fn a_list_is_read_for_many_connections_and_none_for_a_few() {
+fn reads_list_only_for_many_connections() {
     for (count, expected) in [(1, (0, 1, 1)), (ALONE, (0, ALONE, 1)), (20, (1, ALONE, 1))] {
         let scene = many(count);
         scene.workspace.plan().expect(0);
@@ -56,7 +56,7 @@ fn a_list_is_read_for_many_connections_and_none_for_a_few() {
 }
 
 #[test]
-fn each_scope_has_a_list_of_its_own() {
+fn caches_one_list_per_scope() {
     let scene = many(6);
     let project = scene.kms.project_id().to_owned();
     configure(&scene, 6, &format!("project_id = count.index < 3 ? {project:?} : null"));
@@ -73,7 +73,7 @@ fn each_scope_has_a_list_of_its_own() {
 }
 
 #[test]
-fn changes_made_outside_show_from_the_list() {
+fn shows_outside_changes_from_the_list() {
     let scene = many(6);
     for connection in scene.kms.connections() {
         let id = connection["id"].as_str().unwrap();
@@ -86,7 +86,7 @@ fn changes_made_outside_show_from_the_list() {
 
 /// A list can lag, have pages, leave out what the identity may not read, or not come at all.
 #[test]
-fn what_a_list_does_not_tell_is_asked_for_by_id() {
+fn reads_by_id_what_the_list_omits() {
     let mut scene = many(6);
     scene.workspace.set("KMS_MAX_RETRIES", "0");
     let page: Vec<Json> = scene.kms.connections().into_iter().take(3).collect();
@@ -114,7 +114,7 @@ fn what_a_list_does_not_tell_is_asked_for_by_id() {
 }
 
 #[test]
-fn only_an_answer_about_itself_says_that_a_connection_is_gone() {
+fn only_a_read_by_id_removes_a_connection_from_the_state() {
     let scene = many(6);
     let gone = scene.kms.connections()[4].clone();
     scene.kms.remove(gone["id"].as_str().unwrap());
@@ -125,7 +125,7 @@ fn only_an_answer_about_itself_says_that_a_connection_is_gone() {
 }
 
 #[test]
-fn an_answer_with_ten_thousand_connections_is_read() {
+fn reads_list_of_ten_thousand_connections() {
     let scene = many(6);
     let mut rows = scene.kms.connections();
     for index in 0..10_000 {
@@ -140,7 +140,7 @@ fn an_answer_with_ten_thousand_connections_is_read() {
 }
 
 #[test]
-fn a_refresh_stays_below_the_limit_of_the_service() {
+fn refresh_stays_below_the_rate_limit() {
     // Fewer than there are connections, and a minute that does not end here.
     let options = Options { reads_per_minute: Some(7), minute: Duration::from_secs(3600), ..Options::default() };
     let scene = many_with(12, options, "");
@@ -150,7 +150,7 @@ fn a_refresh_stays_below_the_limit_of_the_service() {
 }
 
 #[test]
-fn creates_wait_for_their_turn_instead_of_failing() {
+fn creates_wait_for_the_rate_limit() {
     let minute = Duration::from_secs(2);
     let options = Options { writes_per_minute: Some(8), minute, ..Options::default() };
     let scene = many_with(20, options, "");
@@ -162,7 +162,7 @@ fn creates_wait_for_their_turn_instead_of_failing() {
 
 /// The wait would be longer than any test: an interrupt must end it.
 #[test]
-fn an_interrupt_ends_a_wait_for_the_limit() {
+fn interrupt_ends_a_wait_for_the_rate_limit() {
     let scene = Scene::new();
     scene.configure_with(&[], "timeouts {\n    create = \"2h\"\n  }");
     scene.kms.fail("POST", &format!("{LIST}$"), 1, Fault::RateLimit(3000));

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::support::scene::{PASSWORD, Scene};
 
 #[test]
-fn no_secret_is_in_any_file_or_in_the_most_verbose_log() {
+fn no_secret_is_in_any_file_or_trace_log() {
     let mut scene = Scene::new();
     let log = scene.workspace.path().join("trace.log");
     scene.workspace.set("TF_LOG", "TRACE");
@@ -62,7 +62,7 @@ fn rejects_url_in_host_without_echoing_password() {
 }
 
 #[test]
-fn a_password_of_the_older_kind_is_in_the_state_and_nowhere_else() {
+fn plain_password_is_only_in_the_state() {
     let mut scene = Scene::new();
     let log = scene.workspace.path().join("trace.log");
     scene.workspace.set("TF_LOG_PROVIDER", "TRACE");

@@ -9,7 +9,7 @@ use crate::support::scene::Scene;
 use crate::support::web_proxy::{Conduct, WebProxy};
 
 #[test]
-fn arguments_beat_the_environment_and_the_incumbents_variables_count() {
+fn arguments_override_environment_and_infisical_variables() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     let url = scene.kms.url();
@@ -32,7 +32,7 @@ fn arguments_beat_the_environment_and_the_incumbents_variables_count() {
 }
 
 #[test]
-fn two_methods_half_a_method_and_none_are_told() {
+fn reports_two_incomplete_or_missing_auth_methods() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     scene
@@ -54,7 +54,7 @@ fn two_methods_half_a_method_and_none_are_told() {
 }
 
 #[test]
-fn a_refused_login_is_told_once_and_never_repeated() {
+fn failed_authentication_is_reported_once_without_retry() {
     let mut scene = Scene::new();
     scene.workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", "wrong-secret");
     scene.configure_with(&[("name", "\"orders-${count.index}\"")], "count = 12");
@@ -65,7 +65,7 @@ fn a_refused_login_is_told_once_and_never_repeated() {
 }
 
 #[test]
-fn plain_http_leads_only_to_this_machine() {
+fn allows_plain_http_only_to_this_machine() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.set("KMS_HOST", "http://kms.example.com");
@@ -73,7 +73,7 @@ fn plain_http_leads_only_to_this_machine() {
 }
 
 #[test]
-fn an_unknown_provider_argument_waits_until_somebody_needs_the_service() {
+fn unknown_provider_argument_fails_only_when_needed() {
     let scene = Scene::new();
     scene.configure(&[]);
     let unknown = "resource \"terraform_data\" \"kms\" {\n  input = \"URL\"\n}\nprovider \"kms\" {\n  host = \
@@ -95,7 +95,7 @@ fn an_unknown_provider_argument_waits_until_somebody_needs_the_service() {
 }
 
 #[test]
-fn an_operation_that_takes_too_long_is_given_up_and_nothing_is_lost() {
+fn timed_out_operation_loses_no_connection() {
     let scene = Scene::new();
     scene.configure_with(&[], "timeouts {\n    create = \"1s\"\n    read = \"700ms\"\n    update = \"1s\"\n  }");
     // Longer than the limit, and than the time for looking what became of it.
@@ -115,7 +115,7 @@ fn an_operation_that_takes_too_long_is_given_up_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_proxy_is_named_when_it_fails_and_when_its_url_is_none() {
+fn names_proxy_that_fails_or_has_an_invalid_url() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     let proxy = WebProxy::start(1, Conduct::Status(403));
@@ -139,7 +139,7 @@ fn a_proxy_is_named_when_it_fails_and_when_its_url_is_none() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_never_ends_stops_nothing() {
+fn endless_file_does_not_block() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     let pipe = scene.workspace.path().join("ca.pipe").to_str().unwrap().to_owned();
@@ -166,7 +166,7 @@ fn a_file_that_never_ends_stops_nothing() {
 
 /// YAML turns an unquoted `off` into a boolean.
 #[test]
-fn the_boolean_that_yaml_makes_of_off_is_understood() {
+fn accepts_false_that_yaml_makes_of_off() {
     let mut scene = Scene::new();
     scene.configure(&[("port", "1")]);
     scene.workspace.set("KMS_VALIDATION", "False");
@@ -175,7 +175,7 @@ fn the_boolean_that_yaml_makes_of_off_is_understood() {
 }
 
 #[test]
-fn a_debugged_provider_serves_the_real_terraform_again_and_again() {
+fn debug_mode_serves_several_terraform_runs() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     // The environment that counts is the provider's own, which is not Terraform's here.

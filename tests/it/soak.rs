@@ -32,7 +32,7 @@ const PERCENT: u8 = 30;
 const NEW_PASSWORD: &str = "another-s3cret-of-the-role";
 
 #[test]
-fn everything_converges_through_storms_and_kills() {
+fn converges_through_random_faults_and_kills() {
     let count = variable("KMS_SOAK").unwrap_or(DEFAULT);
     let seed = variable("KMS_SOAK_SEED").unwrap_or(DEFAULT_SEED);
     println!("KMS_SOAK={count} KMS_SOAK_SEED={seed}");

@@ -22,7 +22,7 @@ fn scene(options: Options, changes: &[(&str, &str)], lines: &str) -> (Scene, Pos
 }
 
 #[test]
-fn a_standby_is_good_for_reading() {
+fn accepts_login_to_a_standby() {
     let (scene, server) = scene(Options::standby(), &[], "");
     assert_eq!(server.sql("SELECT pg_is_in_recovery()"), [[Some("t".to_owned())]]);
     let plan = scene.workspace.plan().expect(2);
@@ -32,7 +32,7 @@ fn a_standby_is_good_for_reading() {
 }
 
 #[test]
-fn no_password_is_handed_over_at_a_standby() {
+fn rejects_platform_managed_credentials_at_a_standby() {
     let (scene, _server) = scene(Options::standby(), &[("is_platform_managed_credentials", "true")], "");
     scene.workspace.plan().expect(1).says(&[
         "Error: The KMS could not change the password of this role",
@@ -44,7 +44,7 @@ fn no_password_is_handed_over_at_a_standby() {
 }
 
 #[test]
-fn no_role_is_rotated_at_a_standby() {
+fn rejects_rotation_roles_at_a_standby() {
     let lines = "validation {\n    rotation_roles = [\"postgres\"]\n  }";
     let (scene, _server) = scene(Options::standby(), &[], lines);
     scene.workspace.plan().expect(2).says(&[
@@ -56,7 +56,7 @@ fn no_role_is_rotated_at_a_standby() {
 
 /// Such a server is up and lets nobody in, for as long as it is a standby.
 #[test]
-fn a_standby_without_queries_is_told() {
+fn reports_standby_that_allows_no_connections() {
     let (scene, _server) = scene(Options::standby().setting("hot_standby", "off"), &[], "");
     scene.workspace.plan().expect(2).says(&[
         "Warning: The credentials could not be checked from this machine",

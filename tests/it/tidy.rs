@@ -101,7 +101,7 @@ fn relative(path: &Path) -> String {
 }
 
 #[test]
-fn nobody_looks_over_a_wall() {
+fn folders_import_only_what_they_may() {
     let mut breaches = Vec::new();
     for (below, forbidden, reason) in WALLS {
         for path in files(below) {
@@ -114,7 +114,7 @@ fn nobody_looks_over_a_wall() {
 }
 
 #[test]
-fn crates_stay_at_home() {
+fn crates_are_used_only_in_their_folders() {
     let mut strays = Vec::new();
     for path in files("src") {
         let (code, place) = (code(&path), relative(&path));
@@ -136,7 +136,7 @@ fn names(code: &str, name: &str) -> bool {
 
 /// A `tests.rs` says it by its place.
 #[test]
-fn every_file_says_what_it_does() {
+fn every_file_starts_with_its_purpose() {
     let silent: Vec<String> = ["src", "tests", "examples", "proto"]
         .iter()
         .flat_map(|folder| files(folder))
@@ -151,7 +151,7 @@ fn every_file_says_what_it_does() {
 
 /// Decoded objects and generated messages carry passwords: what they print is written by hand.
 #[test]
-fn nothing_that_may_hold_a_password_derives_debug() {
+fn types_that_may_hold_secrets_do_not_derive_debug() {
     let places = [
         "src/terraform/value.rs",
         "src/terraform/model.rs",
@@ -171,7 +171,7 @@ fn nothing_that_may_hold_a_password_derives_debug() {
 }
 
 #[test]
-fn the_top_level_holds_what_it_should() {
+fn top_level_holds_only_expected_files() {
     let expected = [
         "CHANGELOG.md",
         "Cargo.lock",

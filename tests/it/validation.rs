@@ -29,7 +29,7 @@ fn unreachable(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&
 }
 
 #[test]
-fn a_wrong_password_is_refused_at_the_argument_that_gave_it() {
+fn reports_wrong_password_at_its_argument() {
     let scene = Scene::new();
     let role = format!("refused the password of role `{}` (28P01)", scene.role);
     refused(
@@ -56,7 +56,7 @@ fn each_plan_makes_one_login_and_each_apply_two() {
 }
 
 #[test]
-fn a_missing_role_and_a_missing_database_are_told() {
+fn reports_missing_role_and_missing_database() {
     let scene = Scene::new();
     refused(
         &scene,
@@ -68,7 +68,7 @@ fn a_missing_role_and_a_missing_database_are_told() {
 }
 
 #[test]
-fn a_role_without_login_is_told_with_the_statement() {
+fn reports_role_without_login_with_the_statement() {
     let scene = Scene::new();
     scene.postgres.sql(&format!("ALTER ROLE {} NOLOGIN", scene.role));
     let statement = format!("ALTER ROLE \"{}\" WITH LOGIN;", scene.role);
@@ -76,7 +76,7 @@ fn a_role_without_login_is_told_with_the_statement() {
 }
 
 #[test]
-fn an_untrusted_certificate_is_told_and_no_password_leaves() {
+fn untrusted_certificate_keeps_password_back() {
     let scene = Scene::new();
     scene.workspace.write("other.pem", Authority::new("Another CA").pem());
     let before = scene.postgres.log().matches("password authentication failed").count();
@@ -87,7 +87,7 @@ fn an_untrusted_certificate_is_told_and_no_password_leaves() {
 }
 
 #[test]
-fn a_server_without_tls_is_told() {
+fn reports_server_without_tls() {
     let scene = Scene::new();
     let plain = Postgres::start(Options::without_tls());
     plain.create_role(&scene.role, crate::support::scene::PASSWORD);
@@ -96,7 +96,7 @@ fn a_server_without_tls_is_told() {
 }
 
 #[test]
-fn what_depends_on_where_one_stands_is_a_warning() {
+fn warns_where_the_kms_may_have_another_outcome() {
     let scene = Scene::new();
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
     unreachable(&scene, &[("port", &closed.to_string())], "port", &["Nothing accepts connections", "listen_addresses"]);
@@ -104,7 +104,7 @@ fn what_depends_on_where_one_stands_is_a_warning() {
 }
 
 #[test]
-fn a_silent_server_ends_by_the_timeout() {
+fn timeout_ends_login_to_silent_server() {
     let scene = Scene::new();
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("an address").port().to_string();
@@ -113,7 +113,7 @@ fn a_silent_server_ends_by_the_timeout() {
 }
 
 #[test]
-fn unreachable_decides_what_it_means() {
+fn unreachable_sets_the_severity() {
     let scene = Scene::new();
     let block = |value: &str| format!("validation {{\n    unreachable = \"{value}\"\n  }}");
     scene.configure_with(&[("host", "\"db.invalid\"")], &block("error"));
@@ -124,7 +124,7 @@ fn unreachable_decides_what_it_means() {
 }
 
 #[test]
-fn warns_of_a_password_that_saslprep_changes() {
+fn warns_of_password_that_saslprep_changes() {
     const CHANGED: &str = "hunter2\u{a0}wait…";
     let mut scene = Scene::new();
     scene.postgres.sql(&format!("ALTER ROLE \"{}\" PASSWORD '{CHANGED}'", scene.role));
@@ -143,7 +143,7 @@ fn warns_of_a_password_that_saslprep_changes() {
 }
 
 #[test]
-fn a_bundle_with_a_damaged_block_is_used_in_part() {
+fn uses_valid_part_of_a_damaged_bundle() {
     let scene = Scene::new();
     let good = scene.postgres.ca_pem().trim();
     let cut = good.lines().take(3).collect::<Vec<_>>().join("\n");
@@ -158,7 +158,7 @@ fn a_bundle_with_a_damaged_block_is_used_in_part() {
 }
 
 #[test]
-fn modes_decide_when_and_how_hard() {
+fn mode_decides_when_and_with_which_severity() {
     let scene = Scene::new();
     let wrong = [("password_wo", "\"wrong\"")];
     let mode = |value: &str| format!("validation {{\n    mode = \"{value}\"\n  }}");
@@ -190,7 +190,7 @@ fn modes_decide_when_and_how_hard() {
 }
 
 #[test]
-fn the_environment_and_the_provider_have_a_say() {
+fn reads_defaults_from_environment_and_provider_block() {
     let mut scene = Scene::new();
     scene.configure(&[("password_wo", "\"wrong\"")]);
     scene.workspace.write("provider.tf", "provider \"kms\" {\n  validation {\n    mode = \"warn\"\n  }\n}\n");
@@ -203,7 +203,7 @@ fn the_environment_and_the_provider_have_a_say() {
 }
 
 #[test]
-fn an_address_is_dialled_instead_and_the_name_is_still_checked() {
+fn address_is_used_instead_and_host_name_still_verified() {
     let scene = Scene::new();
     let address = format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", scene.postgres.port());
     scene.configure_with(&[("host", "\"localhost\""), ("port", "1")], &address);
@@ -215,7 +215,7 @@ fn an_address_is_dialled_instead_and_the_name_is_still_checked() {
 }
 
 #[test]
-fn a_login_that_the_plan_could_not_make_is_made_in_the_apply() {
+fn apply_makes_login_that_the_plan_could_not() {
     let scene = Scene::new();
     scene.workspace.write("unknown.tf", "resource \"terraform_data\" \"later\" {\n  input = \"wrong\"\n}\n");
     scene.configure(&[
@@ -233,7 +233,7 @@ fn a_login_that_the_plan_could_not_make_is_made_in_the_apply() {
 }
 
 #[test]
-fn a_refused_plan_does_not_stop_a_destroy_without_refresh() {
+fn failed_login_does_not_stop_destroy_without_refresh() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -243,7 +243,7 @@ fn a_refused_plan_does_not_stop_a_destroy_without_refresh() {
 }
 
 #[test]
-fn the_role_is_known_to_the_server_by_the_name_of_the_provider() {
+fn sets_application_name() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.plan().expect(2);
@@ -257,7 +257,7 @@ fn the_role_is_known_to_the_server_by_the_name_of_the_provider() {
 
 /// Node converts the name for DNS and for the certificate. The user wrote the other form, and each message has both.
 #[test]
-fn international_host_names_are_converted_and_shown_in_both_forms() {
+fn converts_international_host_names_and_shows_both() {
     let mut scene = Scene::new();
     let address = format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", scene.postgres.port());
     scene.configure_with(&[("host", "\"bücher.test\""), ("port", "1")], &address);
@@ -279,7 +279,7 @@ fn international_host_names_are_converted_and_shown_in_both_forms() {
 
 /// The limit is that of a PostgreSQL server for a message with a password.
 #[test]
-fn password_longer_than_any_server_reads_is_an_offline_error() {
+fn rejects_password_longer_than_any_server_reads() {
     let scene = Scene::new();
     scene.configure(&[("password_wo", &format!("join(\"\", [for i in range(1000) : {:?}])", "x".repeat(66)))]);
     scene.workspace.run(&["validate", "-no-color"]).expect(1).says(&["longer than 65530 bytes"]);

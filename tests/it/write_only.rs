@@ -19,7 +19,7 @@ fn alter(scene: &Scene, password: &str) {
 }
 
 #[test]
-fn another_password_is_noticed_and_the_plan_shows_it() {
+fn plan_shows_changed_password() {
     let mut scene = Scene::new();
     scene.configure(&[UNSET]);
     scene.workspace.apply().expect(0).says(&["+ password_wo_version = 1"]);
@@ -39,7 +39,7 @@ fn another_password_is_noticed_and_the_plan_shows_it() {
 }
 
 #[test]
-fn a_failed_update_is_planned_again() {
+fn failed_update_is_planned_again() {
     let mut scene = Scene::new();
     scene.configure(&[UNSET]);
     scene.workspace.apply().expect(0);
@@ -55,7 +55,7 @@ fn a_failed_update_is_planned_again() {
 }
 
 #[test]
-fn with_a_version_only_the_number_decides() {
+fn changed_version_alone_sends_the_password() {
     let mut scene = Scene::new();
     scene.configure(&[("password_wo_version", "7")]);
     scene.workspace.apply().expect(0);
@@ -83,7 +83,7 @@ fn with_a_version_only_the_number_decides() {
 }
 
 #[test]
-fn the_password_moves_between_its_arguments_without_being_sent() {
+fn moving_password_between_arguments_sends_nothing() {
     let scene = Scene::new();
     let plain = format!("{PASSWORD:?}");
     scene.configure(&[UNSET, ("password_wo", "null"), ("password", &plain)]);
@@ -101,7 +101,7 @@ fn the_password_moves_between_its_arguments_without_being_sent() {
 }
 
 #[test]
-fn a_password_that_is_known_only_later_is_compared_then() {
+fn compares_unknown_password_in_the_apply() {
     let scene = Scene::new();
     scene.configure(&[UNSET]);
     scene.workspace.apply().expect(0);
@@ -116,7 +116,7 @@ fn a_password_that_is_known_only_later_is_compared_then() {
 }
 
 #[test]
-fn the_record_is_no_password() {
+fn private_state_does_not_reveal_the_password() {
     let scene = Scene::new();
     scene.configure(&[UNSET]);
     scene.workspace.apply().expect(0);
@@ -127,7 +127,7 @@ fn the_record_is_no_password() {
 
 /// As from an ephemeral generator: neither the value of the plan nor the next one is the role's.
 #[test]
-fn a_value_that_is_new_in_every_run_is_told_what_to_do_and_a_version_ends_it() {
+fn ephemeral_value_that_changes_each_run_needs_a_version() {
     let mut scene = Scene::new();
     scene.configure(&[UNSET]);
     scene.workspace.apply().expect(0);
@@ -148,7 +148,7 @@ fn a_value_that_is_new_in_every_run_is_told_what_to_do_and_a_version_ends_it() {
 }
 
 #[test]
-fn removing_a_password_sends_nothing() {
+fn removing_password_sends_nothing() {
     let plain = format!("{PASSWORD:?}");
     let none = [UNSET, ("password_wo", "null")];
     let ways: [&[(&str, &str)]; 3] = [&[UNSET], &[], &[UNSET, ("password_wo", "null"), ("password", &plain)]];

@@ -1,13 +1,13 @@
 //! What tests, the demo and `cargo kms` share: a real PostgreSQL, a faithful KMS, the real Terraform.
 
 pub(crate) mod dns;
-pub(crate) mod fakes;
 pub(crate) mod kms;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod scene;
+pub(crate) mod scripted_postgres;
 pub(crate) mod terraform;
 pub(crate) mod tls_front;
 pub(crate) mod web_proxy;

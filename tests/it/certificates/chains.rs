@@ -1,4 +1,4 @@
-//! Who vouches for whom: roots, intermediates, namesakes, times, flags.
+//! Certificate chains: roots, intermediates, namesakes, times, flags.
 
 use rcgen::KeyUsagePurpose as Usage;
 use rcgen::{BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};

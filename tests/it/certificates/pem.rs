@@ -112,7 +112,7 @@ fn texts(root: &Made) -> Vec<Text> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pem_is_read_as_node_reads_it() {
+async fn parses_pem_as_node_does() {
     let root = Made::root("Root", plain);
     let port = server::serve(&[&root.leaf(plain)], false).await;
     let texts = texts(&root);
@@ -150,7 +150,7 @@ async fn pem_is_read_as_node_reads_it() {
 }
 
 #[test]
-fn a_bundle_needs_a_root() {
+fn rejects_bundle_without_root() {
     let root = Made::root("Root", plain);
     let one = root.intermediate("One", plain);
     let leaf = one.leaf(plain);
@@ -169,7 +169,7 @@ fn a_bundle_needs_a_root() {
 }
 
 #[test]
-fn the_last_root_to_expire_counts() {
+fn bundle_expires_with_its_last_root() {
     let until = |name, day| Made::root(name, |params| (params.not_before, params.not_after) = days(-30, day));
     let (past, soon, late) = (until("Past", -1), until("Soon", 10), until("Late", 20));
     let longer = late.intermediate("Longer", |params| params.not_after = days(0, 300).1);

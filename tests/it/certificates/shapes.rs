@@ -52,7 +52,7 @@ impl Made {
         })
     }
 
-    /// One that nobody else vouches for.
+    /// A self-signed certificate.
     pub(crate) fn self_signed(
         mut params: CertificateParams,
         key: KeyPair,
@@ -95,7 +95,7 @@ impl Made {
         Self::self_signed(own.clone(), self.key(), change)
     }
 
-    /// This one's name and key, vouched for by another.
+    /// This one's name and key, issued by another.
     pub(crate) fn cross_signed_by(&self, other: &Self) -> Self {
         other.sign(self.own().0.clone(), self.key(), plain)
     }

@@ -125,7 +125,7 @@ async fn start(documents: Documents, authority: &Authority) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn installs_from_a_registry_and_mirrors_for_an_air_gapped_site() {
+async fn installs_from_registry_and_from_air_gapped_mirror() {
     let authority = Authority::new("Registry CA");
     let key = SigningKey::new();
     let documents: Documents = Arc::new(Mutex::new(documents(&key)));

@@ -42,7 +42,7 @@ fn is_left_alone(scene: &Scene) {
 }
 
 #[test]
-fn stale_password_is_never_sent_in_any_mode() {
+fn never_sends_stale_password_in_any_mode() {
     let unreachable = "address = \"127.0.0.1:1\"";
     for settings in ["mode = \"plan\"", "mode = \"warn\"", "mode = \"apply\"", "mode = \"off\"", unreachable] {
         is_left_alone(&rotated(settings));
@@ -50,7 +50,7 @@ fn stale_password_is_never_sent_in_any_mode() {
 }
 
 #[test]
-fn new_password_in_password_wo_is_sent() {
+fn sends_new_password_in_password_wo() {
     for version in ["null", "1"] {
         let mut scene = rotated("mode = \"apply\"");
         let with_password_wo = [("password_wo_version", version)];
@@ -107,7 +107,7 @@ fn login_may_be_accepted_only_in_the_apply() {
 }
 
 #[test]
-fn rename_beside_an_unchecked_password_sends_the_name_alone() {
+fn rename_beside_unchecked_password_sends_only_the_name() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);

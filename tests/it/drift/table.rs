@@ -5,8 +5,8 @@ use terraform_provider_kms::terraform::value::{Object, Value};
 use terraform_provider_kms::terraform::wire::msgpack;
 
 use super::WARNING;
-use crate::newer_core::proto::plan_resource_change;
-use crate::newer_core::{Core, TYPE, encode};
+use crate::identity_and_list::proto::plan_resource_change;
+use crate::identity_and_list::{Core, TYPE, encode};
 use crate::support::scene::{PASSWORD, Scene};
 
 /// What a plan came to: whether credentials are sent, and its messages as `E summary` or `W summary`.

@@ -24,7 +24,7 @@ host      all stranger_at_home     127.0.0.1/32 scram-sha-256
 host      elsewhere not_this_one   all scram-sha-256";
 
 #[test]
-fn access_rules_and_methods() {
+fn reports_pg_hba_rules_and_methods() {
     let server = Postgres::start(Options::default());
     let mut rows = Rows::new();
     rows.scene.workspace.write("own.pem", server.ca_pem());
@@ -212,7 +212,7 @@ fn full(rows: &Rows, taken: usize) -> Postgres {
 }
 
 #[test]
-fn full_servers() {
+fn reports_full_servers() {
     let mut rows = Rows::new();
     let (almost, entirely, without) = (full(&rows, 1), full(&rows, 4), Postgres::start(Options::without_tls()));
     let role = ("username", "\"full\"");

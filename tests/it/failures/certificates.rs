@@ -3,8 +3,8 @@
 use expect_test::expect;
 
 use super::rows::Rows;
-use crate::support::fakes::{Read, Step, send, tls_with};
 use crate::support::postgres::{Authority, Issued, Validity};
+use crate::support::scripted_postgres::{Read, Step, send, tls_with};
 
 /// A server with this certificate, which nobody believes.
 fn shows(certificate: Issued) -> Vec<Step> {
@@ -12,7 +12,7 @@ fn shows(certificate: Issued) -> Vec<Step> {
 }
 
 #[test]
-fn certificates() {
+fn reports_certificate_problems() {
     let mut rows = Rows::new();
     let (own, other) = (Authority::new("Own CA"), Authority::new("Other CA"));
     let (own_ca, other_ca) = (("ssl_certificate", "file(\"own.pem\")"), ("ssl_certificate", "file(\"other.pem\")"));
@@ -45,7 +45,7 @@ fn certificates() {
           - The server's certificate: for `CN=localhost`, issued by `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT.
     "#]]);
     let alone = Authority::self_signed(&["localhost"], true);
-    rows.fake("vouches_for_itself", shows(alone.clone()), &[own_ca], expect![[r#"
+    rows.fake("self_signed", shows(alone.clone()), &[own_ca], expect![[r#"
         error: The database refused the login, at ssl_certificate
         The certificate of `localhost:PORT` vouches for itself and is not among the given certificates.
         Check, likeliest first:
@@ -53,7 +53,7 @@ fn certificates() {
           - A certificate that was made anew under the same name is another one.
           - The server's certificate: for `CN=localhost`, issued by `CN=localhost`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT.
     "#]]);
-    rows.fake("vouches_for_itself_in_public", shows(alone), &[], expect![[r#"
+    rows.fake("self_signed_without_given_certificates", shows(alone), &[], expect![[r#"
         warning: The credentials could not be checked from this machine, at the whole connection
         The certificate of `localhost:PORT` vouches for itself and is not a public authority.
         Check, likeliest first:

@@ -5,8 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use expect_test::expect;
 
 use super::rows::Rows;
-use crate::support::fakes::{Flood, Read, Scram, Send, Step, asks_for_scram, authentication, error, lets_in, message};
 use crate::support::scene::PASSWORD;
+use crate::support::scripted_postgres::{
+    Flood, Read, Scram, Send, Step, asks_for_scram, authentication, error, lets_in, message,
+};
 
 const PLAIN: (&str, &str) = ("ssl_enabled", "false");
 
@@ -15,7 +17,7 @@ fn scram(answer: &'static str, rest: &[Step]) -> Vec<Step> {
 }
 
 #[test]
-fn false_proofs() {
+fn rejects_false_server_signatures() {
     let mut rows = Rows::new();
     let mut row = |name, script, expected| rows.fake(name, script, &[PLAIN], expected);
     const GOOD: &str = "r={nonce}x,s={salt},i=4096";
@@ -145,7 +147,7 @@ fn false_proofs() {
 }
 
 #[test]
-fn harmful_texts() {
+fn escapes_harmful_texts() {
     let mut rows = Rows::new();
     let mut row = |name, script, expected| rows.fake(name, script, &[PLAIN], expected);
     let echo = format!("SFATAL|VFATAL|C28P01|Mwrong: {PASSWORD}|Dit was {PASSWORD}|H{PASSWORD}|");

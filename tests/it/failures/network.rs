@@ -8,8 +8,10 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::rows::Rows;
-use crate::support::fakes::{Drip, Read, Reset, Silence, asks_for_scram, authentication, lets_in, send, tls};
 use crate::support::postgres::Authority;
+use crate::support::scripted_postgres::{
+    Drip, Read, Reset, Silence, asks_for_scram, authentication, lets_in, send, tls,
+};
 
 const PLAIN: (&str, &str) = ("ssl_enabled", "false");
 const ANY_CERTIFICATE: (&str, &str) = ("ssl_reject_unauthorized", "false");
@@ -37,7 +39,7 @@ fn full_queue(rows: &Rows) -> u16 {
 }
 
 #[test]
-fn nothing_there_or_silence() {
+fn reports_refused_and_silent_connections() {
     let mut rows = Rows::new();
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port();
     rows.row(
@@ -213,7 +215,7 @@ fn nothing_there_or_silence() {
 }
 
 #[test]
-fn other_protocols_and_broken_tls() {
+fn reports_other_protocols_and_broken_tls() {
     let mut rows = Rows::new();
     let authority = Authority::new("Fake CA");
     rows.scene.workspace.write("own.pem", authority.pem());

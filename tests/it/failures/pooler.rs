@@ -6,13 +6,13 @@ use expect_test::expect;
 use tokio_postgres::NoTls;
 
 use super::rows::Rows;
-use crate::support::fakes::{Read, Send, error};
 use crate::support::pgbouncer::{Options, PgBouncer};
 use crate::support::postgres::{self, Postgres};
 use crate::support::scene::PASSWORD;
+use crate::support::scripted_postgres::{Read, Send, error};
 
 #[test]
-fn poolers() {
+fn reports_errors_of_poolers() {
     let server = Postgres::start(postgres::Options::default());
     let mut rows = Rows::new();
     for role in ["right", "wrong", "no_database", "missing_behind", "dead_server", "stale", "rejected"] {
@@ -239,7 +239,7 @@ fn poolers() {
 }
 
 #[test]
-fn a_pooler_is_never_left_behind() {
+fn leaves_no_pooler_running() {
     let pooler = PgBouncer::start(&Options::default());
     let (port, directory) = (pooler.port, pooler.directory().to_owned());
     drop(pooler);
@@ -248,7 +248,7 @@ fn a_pooler_is_never_left_behind() {
 
 /// Of other versions and settings than the real one has.
 #[test]
-fn seldom_words_of_poolers() {
+fn reports_rare_errors_of_poolers() {
     let mut rows = Rows::new();
     let mut row = |name, text: &str, expected| {
         let script = vec![Read, Send(error(&format!("SFATAL|C08P01|M{text}|")))];

@@ -7,7 +7,7 @@ use crate::support::postgres::{Options, Postgres};
 use crate::support::scene::PASSWORD;
 
 #[test]
-fn roles_passwords_and_databases() {
+fn reports_roles_passwords_and_databases() {
     let server = Postgres::start(Options::default());
     let mut rows = Rows::new();
     rows.scene.workspace.write("own.pem", server.ca_pem());

@@ -6,8 +6,8 @@ use expect_test::Expect;
 use serde_json::Value as Json;
 use tokio::runtime::Runtime;
 
-use crate::support::fakes::{Fake, Step};
 use crate::support::scene::{PASSWORD, Scene};
+use crate::support::scripted_postgres::{Fake, Step};
 
 /// No headline is longer, so that a terminal shows it in two lines at most.
 const MAX_HEADLINE_LENGTH: usize = 160;

@@ -4,8 +4,8 @@
 use expect_test::expect;
 
 use super::rows::Rows;
-use crate::support::fakes::{Read, Send, Step, authentication, error, message, tls};
 use crate::support::postgres::Authority;
+use crate::support::scripted_postgres::{Read, Send, Step, authentication, error, message, tls};
 
 const PLAIN: (&str, &str) = ("ssl_enabled", "false");
 
@@ -20,7 +20,7 @@ fn pooler_says(sqlstate: &str, text: &str) -> Vec<Step> {
 }
 
 #[test]
-fn managed_services() {
+fn reports_errors_of_managed_services() {
     let mut rows = Rows::new();
     let mut row = |name, script, expected| rows.fake(name, script, &[PLAIN], expected);
     let no_entry =
@@ -284,7 +284,7 @@ fn says_after_yes(script: Vec<Step>) -> Vec<Step> {
 }
 
 #[test]
-fn seldom_words() {
+fn reports_rare_errors_of_managed_services() {
     let mut rows = Rows::new();
     let mut row = |name, script, expected| rows.fake(name, script, &[PLAIN], expected);
     row(

@@ -30,7 +30,7 @@ async fn failure(client: &Client) -> String {
 }
 
 #[tokio::test]
-async fn requests_go_through_proxies_that_are_set() {
+async fn sends_requests_through_configured_proxies() {
     let server = TlsServer::start("kms.test", one).await;
     let port: u16 = server.base().rsplit_once(':').unwrap().1.parse().unwrap();
     let base = format!("https://kms.test:{port}");
@@ -55,7 +55,7 @@ async fn requests_go_through_proxies_that_are_set() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_fails_is_named_with_its_variable() {
+async fn names_failing_proxy_and_its_variable() {
     let tls = TlsServer::start("localhost", one).await;
     let tls_port = tls.base().rsplit_once(':').unwrap().1.to_owned();
     let closed = server::closed_port().await;
@@ -83,7 +83,7 @@ async fn a_proxy_that_fails_is_named_with_its_variable() {
 }
 
 #[tokio::test]
-async fn a_proxy_for_clear_text_refuses_with_its_own_status() {
+async fn reports_status_of_a_plain_http_proxy() {
     let proxy = WebProxy::start(1, Conduct::Status(407));
     let variable = ("HTTP_PROXY", format!("http://me:s3cr3t@127.0.0.1:{}", proxy.port()));
     let said = failure(&client("http://kms.test", None, &[variable])).await;
@@ -91,7 +91,7 @@ async fn a_proxy_for_clear_text_refuses_with_its_own_status() {
 }
 
 #[tokio::test]
-async fn what_the_kms_does_wrong_is_no_fault_of_the_proxy() {
+async fn does_not_name_proxy_for_kms_errors() {
     let stranger = TlsServer::start("kms.test", one).await;
     let other = TlsServer::start("kms.test", one).await;
     let port = stranger.base().rsplit_once(':').unwrap().1.parse().unwrap();
@@ -103,7 +103,7 @@ async fn what_the_kms_does_wrong_is_no_fault_of_the_proxy() {
 }
 
 #[tokio::test]
-async fn an_identity_source_behind_a_proxy_names_it() {
+async fn names_proxy_of_failing_identity_source() {
     let proxy = WebProxy::start(1, Conduct::Status(403));
     let url = "https://tokens.test/s3cr3t".to_owned();
     let proof = Proof::GitHubActions { url, token: Secret::new("s3cr3t-of-the-job") };

@@ -30,7 +30,7 @@ fn unavailable() -> Act {
 type Make = fn() -> Act;
 
 #[tokio::test]
-async fn a_read_is_repeated_when_it_may_help_and_a_write_when_it_was_not_run() {
+async fn retries_reads_and_only_writes_that_did_not_run() {
     let cut = || Act::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"app".to_vec());
     // How often a read and how often a write is sent when it always ends so.
     let table: [(Make, usize, usize); 15] = [
@@ -67,7 +67,7 @@ async fn a_read_is_repeated_when_it_may_help_and_a_write_when_it_was_not_run() {
 }
 
 #[tokio::test]
-async fn what_passes_is_not_noticed() {
+async fn temporary_failures_stay_invisible() {
     let server = Server::start(|request, count| match (is_login(request), count) {
         (_, 0) => Act::Reset(Vec::new()),
         (_, 1) => unavailable(),
@@ -83,7 +83,7 @@ async fn what_passes_is_not_noticed() {
 }
 
 #[tokio::test]
-async fn none_means_none() {
+async fn zero_retries_means_none() {
     let server = Server::start(|_, _| limited("")).await;
     let client = Client::new(Settings { max_retries: 0, ..eager(&server.base()) });
     client.read(ID).await.unwrap_err();
@@ -91,7 +91,7 @@ async fn none_means_none() {
 }
 
 #[tokio::test]
-async fn a_host_where_nobody_ever_answered_is_tried_less_often() {
+async fn host_that_never_responded_gets_fewer_attempts() {
     let server = Server::start(|_, _| one()).await;
     let base = server.base();
     let client = Client::new(eager(&base));
@@ -112,7 +112,7 @@ async fn a_host_where_nobody_ever_answered_is_tried_less_often() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_down_is_waited_for_once() {
+async fn waits_once_for_a_stopped_kms() {
     let server = Server::start(|_, count| if count < 6 || count == 7 { unavailable() } else { one() }).await;
     let client = Client::new(eager(&server.base()));
     let mut counts = Vec::new();
@@ -126,7 +126,7 @@ async fn a_service_that_is_down_is_waited_for_once() {
 }
 
 #[tokio::test]
-async fn a_wait_ends_with_the_run_and_with_the_operation() {
+async fn wait_ends_with_the_run_and_with_the_operation() {
     let server = Server::start(|_, _| limited("retry-after: 100\r\n")).await;
     let stop = CancellationToken::new();
     let client = Client::new(eager(&server.base()));
@@ -152,7 +152,7 @@ async fn a_wait_ends_with_the_run_and_with_the_operation() {
 }
 
 #[tokio::test]
-async fn a_repetition_that_would_come_too_late_is_not_made() {
+async fn makes_no_retry_after_the_deadline() {
     let server = Server::start(|_, _| {
         let head = "HTTP/1.1 503 X\r\nretry-after: 100\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         Act::Bytes(head.as_bytes().to_vec())
@@ -166,7 +166,7 @@ async fn a_repetition_that_would_come_too_late_is_not_made() {
 }
 
 #[tokio::test]
-async fn the_service_is_left_alone_for_as_long_as_it_says() {
+async fn waits_for_retry_after() {
     let date = || httpdate(Duration::from_secs(2));
     let table: [(&str, Make); 4] = [
         ("seconds", || limited("retry-after: 1\r\n")),
@@ -202,7 +202,7 @@ fn httpdate(ahead: Duration) -> String {
 }
 
 #[tokio::test]
-async fn a_run_slows_down_instead_of_being_refused() {
+async fn slows_down_before_the_rate_limit() {
     // Two reads in each window of one second.
     let begin = Instant::now();
     let server = Server::start({
@@ -232,7 +232,7 @@ async fn a_run_slows_down_instead_of_being_refused() {
 }
 
 #[tokio::test]
-async fn the_own_limit_is_kept() {
+async fn stays_below_the_configured_rate() {
     let server = Server::start(|_, _| one()).await;
     let client = Client::new(Settings { max_requests_per_minute: Some(2), ..eager(&server.base()) });
     let hurried = client.within(Deadline::new((Instant::now() + Duration::from_secs(5)).into(), Default::default()));
@@ -249,7 +249,7 @@ async fn the_own_limit_is_kept() {
 }
 
 #[tokio::test]
-async fn a_long_wait_is_told_once() {
+async fn logs_a_long_wait_once() {
     let lines = super::server::Lines::default();
     let _guard = tracing::subscriber::set_default(lines.subscriber());
     let server = Server::start(|_, _| limited("retry-after: 100\r\n")).await;

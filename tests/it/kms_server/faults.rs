@@ -18,7 +18,7 @@ fn names(kms: &Kms) -> Vec<Value> {
 }
 
 #[test]
-fn lost_answers() {
+fn loses_responses_before_or_after_the_effect() {
     let kms = kms();
     let client = Client::of(&kms);
     kms.clear_requests();
@@ -39,7 +39,7 @@ fn lost_answers() {
 }
 
 #[test]
-fn wrong_answers() {
+fn returns_wrong_responses() {
     let kms = kms();
     let client = Client::of(&kms);
     kms.fail("GET", POSTGRES, 2, Fault::Status(503, json!({"message": "no"})));
@@ -59,7 +59,7 @@ fn wrong_answers() {
 }
 
 #[test]
-fn reads_that_lag() {
+fn returns_stale_reads() {
     let kms = kms();
     let client = Client::of(&kms);
     let made = client.ok("POST", POSTGRES, Some(&create_body("a")))["appConnection"].clone();
@@ -73,7 +73,7 @@ fn reads_that_lag() {
 }
 
 #[test]
-fn requests_are_recorded() {
+fn records_requests() {
     let kms = kms();
     let client = Client::of(&kms);
     assert_eq!(kms.requests().len(), 1);
@@ -89,7 +89,7 @@ fn requests_are_recorded() {
 }
 
 #[test]
-fn a_client_that_hangs_up_stops_nothing() {
+fn closed_client_connection_does_not_cancel_the_request() {
     let kms = Kms::start(Options { log_in: false, latency: Duration::from_millis(200), ..Options::default() });
     let client = Client::of(&kms);
     let body = create_body("a").to_string();
@@ -107,7 +107,7 @@ fn a_client_that_hangs_up_stops_nothing() {
 }
 
 #[test]
-fn dropping_it_ends_it_even_inside_a_runtime() {
+fn drop_ends_server_inside_a_runtime() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let port = runtime.block_on(async {
         let kms = kms();

@@ -9,7 +9,7 @@ use crate::support::kms::{Kms, Options};
 use crate::support::proxy::{Proxy, Trouble};
 
 #[test]
-fn it_hands_on_all_or_what_it_is_told() {
+fn forwards_everything_or_a_given_number_of_bytes() {
     let kms = Kms::start(Options { log_in: false, ..Options::default() });
     let proxy = Proxy::start(kms.port());
     let client = Client::of(&kms).through(proxy.port());
@@ -35,7 +35,7 @@ fn it_hands_on_all_or_what_it_is_told() {
 }
 
 #[test]
-fn a_black_hole_swallows_and_a_reset_ends_what_is_open() {
+fn black_hole_drops_data_and_reset_closes_connections() {
     let kms = Kms::start(Options { log_in: false, ..Options::default() });
     let proxy = Proxy::start(kms.port());
     proxy.set(Trouble::BlackHole);
@@ -52,7 +52,7 @@ fn a_black_hole_swallows_and_a_reset_ends_what_is_open() {
 }
 
 #[test]
-fn troubles_can_be_written() {
+fn parses_every_network_fault() {
     for (text, trouble) in [
         ("none", Trouble::None),
         ("reset", Trouble::Reset),

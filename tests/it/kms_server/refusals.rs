@@ -25,7 +25,7 @@ fn assert_refused(client: &Client, method: &str, path: &str, body: Option<&Value
 }
 
 #[test]
-fn refusals_of_the_kms() {
+fn returns_documented_errors() {
     let kms = kms();
     let client = Client::of(&kms);
     client.ok("POST", POSTGRES, Some(&create_body("taken")));
@@ -113,7 +113,7 @@ fn refusals_of_the_kms() {
 }
 
 #[test]
-fn refusals_of_tokens() {
+fn rejects_invalid_tokens() {
     const MALFORMED: &str =
         "The provided access token is malformed. Please use a valid token or generate a new one and try again.";
     let kms = kms();
@@ -150,7 +150,7 @@ fn refusals_of_tokens() {
 }
 
 #[test]
-fn tokens_end_and_can_be_renewed() {
+fn tokens_expire_and_can_be_renewed() {
     let kms = Kms::start(Options { token_ttl: std::time::Duration::from_secs(1), ..Options::default() });
     let body = json!({"clientId": kms.client_id(), "clientSecret": kms.client_secret()});
     let mut client = Client::without_token(&kms);
@@ -193,7 +193,7 @@ fn three_wrong_secrets_lock_the_identity() {
 }
 
 #[test]
-fn an_organisation_below_is_not_found() {
+fn reports_sub_organization_as_not_found() {
     let kms = kms();
     let body = json!({
         "clientId": kms.client_id(), "clientSecret": kms.client_secret(), "organizationSlug": "branch",
@@ -203,7 +203,7 @@ fn an_organisation_below_is_not_found() {
 }
 
 #[test]
-fn permissions_come_after_existence() {
+fn checks_existence_before_permissions() {
     let kms = kms();
     let client = Client::of(&kms);
     let foreign = kms.insert(json!({"name": "queue", "app": "rabbitmq", "credentials": {}}));
@@ -229,7 +229,7 @@ fn permissions_come_after_existence() {
 }
 
 #[test]
-fn failures_of_the_framework() {
+fn returns_errors_of_the_http_framework() {
     let kms = kms();
     let client = Client::of(&kms);
     let huge = format!("\"{}\"", "x".repeat(1024 * 1024));
@@ -254,7 +254,7 @@ fn failures_of_the_framework() {
 }
 
 #[test]
-fn maintenance_stops_writes() {
+fn maintenance_rejects_writes() {
     let kms = kms();
     let client = Client::of(&kms);
     kms.set_maintenance(true);

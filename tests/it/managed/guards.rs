@@ -23,7 +23,7 @@ fn makes_no_login_as_a_managed_role() {
 
 /// The KMS reaches the host; this machine must not, also after the request.
 #[test]
-fn looks_up_no_role_at_a_host_that_is_not_allowed() {
+fn does_not_contact_host_outside_the_allow_list() {
     let mut scene = Scene::new();
     scene.workspace.set("KMS_VALIDATION_HOSTS", "db.example.com");
     scene.configure(&[MANAGED]);

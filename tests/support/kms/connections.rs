@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::body::{self, METHOD};
 use super::database::{self, Target, Transfer};
-use super::guard;
+use super::host_rules;
 use super::refusal::{Handled, Refusal};
 use super::schema::trim;
 use super::server::Server;
@@ -159,7 +159,7 @@ fn no_gateway(id: Option<&str>) -> Result<(), Refusal> {
 async fn validate(server: &Server, credentials: &Value) -> Result<(), Refusal> {
     let target = target(credentials)?;
     let check = async {
-        guard::check(&target.host, server.options.allow_internal).await?;
+        host_rules::check(&target.host, server.options.allow_internal).await?;
         if server.options.log_in { database::validate(&target).await } else { Ok(()) }
     };
     check.await.map_err(|text| Refusal::bad_request(format!("Unable to validate connection: {text}")))

@@ -11,17 +11,17 @@
 #![allow(dead_code, reason = "each program that includes this folder uses a part of it")]
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fixture")]
 
+mod auth_methods;
 mod body;
+mod broken_connection;
 mod certificates;
 mod connections;
 mod database;
+mod fault_control;
 mod faults;
-mod guard;
-mod lab;
+mod host_rules;
 mod limits;
-mod line;
 mod lists;
-mod logins;
 mod recorder;
 mod refusal;
 mod routes;
@@ -41,8 +41,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use self::broken_connection::{Cutter, Lines};
 pub(crate) use self::faults::{Fault, Storm};
-use self::line::{Cutter, Lines};
 pub(crate) use self::recorder::Recorded;
 use self::server::Server;
 
@@ -149,7 +149,7 @@ impl Kms {
         &self.server.identity().client_secret
     }
 
-    /// Of the only identity, for logins that somebody else vouches for.
+    /// Of the only identity, for machine identity auth methods.
     pub(crate) fn identity_id(&self) -> &str {
         &self.server.identity().identity_id
     }
@@ -159,8 +159,8 @@ impl Kms {
     /// # Panics
     /// When there is no such login.
     pub(crate) fn trust_jwt(&self, login: &str, jwt: &str) {
-        let voucher = logins::Voucher::of(login).unwrap_or_else(|| panic!("there is no login `{login}`"));
-        self.server.logins.lock().unwrap().trust_jwt(voucher, jwt);
+        let method = auth_methods::AuthMethod::of(login).unwrap_or_else(|| panic!("there is no login `{login}`"));
+        self.server.logins.lock().unwrap().trust_jwt(method, jwt);
     }
 
     /// Lets the identity in with signatures of this key of AWS.

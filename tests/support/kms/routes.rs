@@ -1,13 +1,13 @@
 //! Which route a request is for. Knows nothing of what routes do.
 
-use super::logins::Voucher;
+use super::auth_methods::AuthMethod;
 
 /// The routes of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     LogIn,
-    /// As an identity that somebody vouches for.
-    LogInAs(Voucher),
+    /// By a machine identity auth method.
+    LogInAs(AuthMethod),
     Renew,
     Revoke,
     Options,
@@ -36,7 +36,7 @@ impl Route {
         let steps: Vec<&str> = path.strip_prefix("/api/v1/")?.split('/').collect();
         Some(match (method, steps.as_slice()) {
             ("POST", ["auth", "universal-auth", "login"]) => Self::LogIn,
-            ("POST", ["auth", voucher, "login"]) => Self::LogInAs(Voucher::of(voucher)?),
+            ("POST", ["auth", method, "login"]) => Self::LogInAs(AuthMethod::of(method)?),
             ("POST", ["auth", "token", "renew"]) => Self::Renew,
             ("POST", ["auth", "token", "revoke"]) => Self::Revoke,
             ("GET", ["app-connections", "options"]) => Self::Options,

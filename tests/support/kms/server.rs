@@ -13,13 +13,13 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::Options;
+use super::auth_methods::Logins;
+use super::broken_connection::Cutter;
 use super::connections;
+use super::fault_control;
 use super::faults::{Faults, Mood};
-use super::lab;
 use super::limits::{Headers, Limits};
-use super::line::Cutter;
 use super::lists;
-use super::logins::Logins;
 use super::recorder::{Recorded, Recorder};
 use super::refusal::{Handled, Refusal};
 use super::routes::Route;
@@ -146,9 +146,9 @@ impl Server {
         };
         match route {
             Route::LogIn => self.tokens.lock().unwrap().log_in(&self.identity, body),
-            Route::LogInAs(voucher) => {
+            Route::LogInAs(method) => {
                 let mut tokens = self.tokens.lock().unwrap();
-                self.logins.lock().unwrap().log_in(voucher, &self.identity, &mut tokens, body)
+                self.logins.lock().unwrap().log_in(method, &self.identity, &mut tokens, body)
             }
             Route::Renew => self.tokens.lock().unwrap().renew(body),
             Route::Revoke => self.tokens.lock().unwrap().revoke(body),
@@ -180,7 +180,7 @@ async fn serve(
 async fn answer(server: Arc<Server>, cutter: Cutter, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, MAX_BODY_SIZE).await.ok();
-    if let Some(answer) = lab::answer(&server, &parts, body.as_deref().unwrap_or_default()) {
+    if let Some(answer) = fault_control::answer(&server, &parts, body.as_deref().unwrap_or_default()) {
         return answer;
     }
     let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());

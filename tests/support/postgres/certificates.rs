@@ -69,7 +69,7 @@ impl Authority {
         issued(certificate.der(), &key)
     }
 
-    /// A certificate that nobody but itself vouches for.
+    /// A self-signed certificate.
     pub(crate) fn self_signed(names: &[&str], is_ca: bool) -> Issued {
         let key = KeyPair::generate().unwrap();
         let mut params = params(names.first().copied().unwrap_or("server"), names, Validity::Now);

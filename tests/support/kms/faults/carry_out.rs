@@ -11,7 +11,7 @@ use futures_util::stream::{self, StreamExt as _};
 use httpdate::fmt_http_date;
 use serde_json::Value;
 
-use super::super::line::Cutter;
+use super::super::broken_connection::Cutter;
 use super::super::refusal::Refusal;
 use super::Fault;
 

@@ -1,4 +1,4 @@
-//! The way to the KMS: proxies, certificate authorities, HTTP/2.
+//! HTTP to the KMS: proxies, certificate authorities, HTTP/2, the user agent.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -59,7 +59,7 @@ fn reading_from(host: &str) -> Workspace {
 }
 
 #[test]
-fn the_proxy_of_the_environment_is_used_except_where_the_environment_says_no() {
+fn uses_proxy_of_the_environment_except_for_no_proxy() {
     let proxy = Proxy::start();
     let mut workspace = reading_from("https://kms.test:8443");
     workspace.set("HTTPS_PROXY", &proxy.address);
@@ -76,7 +76,7 @@ fn the_proxy_of_the_environment_is_used_except_where_the_environment_says_no() {
 }
 
 #[test]
-fn no_proxy_stands_between_us_and_this_machine() {
+fn uses_no_proxy_for_loopback_addresses() {
     let proxy = Proxy::start();
     let mut scene = Scene::new();
     for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"] {
@@ -90,7 +90,7 @@ fn no_proxy_stands_between_us_and_this_machine() {
 
 /// A container without certificates still knows the public authorities, so that the cloud can be reached from it.
 #[test]
-fn a_machine_without_root_certificates_trusts_the_public_ones() {
+fn without_system_roots_trusts_the_public_ones() {
     let kms = Kms::start(crate::support::kms::Options::default());
     let mut workspace = reading_from(&kms.url().replace("http://127.0.0.1", "https://localhost"));
     let nothing = workspace.path().join("no-certificates");
@@ -103,7 +103,7 @@ fn a_machine_without_root_certificates_trusts_the_public_ones() {
 }
 
 #[test]
-fn a_request_says_who_asks() {
+fn sends_user_agent() {
     let proxy = Proxy::start();
     let mut workspace = reading_from("");
     workspace.set("HTTP_PROXY", &proxy.address);

@@ -1,4 +1,4 @@
-//! Lost answers of a hand-over: they end in the state, or in an error that tells exactly what became of the role.
+//! Lost responses of a transfer of the password: the connection ends in the state, or an error reports the role's state.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn scene() -> Scene {
 }
 
 #[test]
-fn a_create_that_was_lost_before_its_effect_leaves_the_role_alone() {
+fn create_lost_before_its_effect_leaves_role_unchanged() {
     let scene = scene();
     scene.kms.fail("POST", PATH, 1, Fault::LostBefore);
     scene.workspace.apply().expect(1).says(&[UNTOUCHED, "safe to apply again"]);
@@ -32,7 +32,7 @@ fn a_create_that_was_lost_before_its_effect_leaves_the_role_alone() {
 }
 
 #[test]
-fn a_create_that_was_lost_after_its_effect_is_adopted() {
+fn adopts_create_lost_after_its_effect() {
     for fault in [Fault::LostAfter, Fault::Cut, Fault::Gateway(502), Fault::Stall(Duration::from_secs(4))] {
         let scene = scene();
         scene.kms.fail("POST", PATH, 1, fault);
@@ -46,7 +46,7 @@ fn a_create_that_was_lost_after_its_effect_is_adopted() {
 
 /// An answer that cannot be read forbids to take the connection over; the role has changed all the same.
 #[test]
-fn an_answer_that_cannot_be_read_tells_of_the_role_and_the_printed_block_helps() {
+fn unreadable_create_response_reports_role_and_import_block() {
     let scene = scene();
     scene.kms.fail("POST", PATH, 1, Fault::Garbage);
     let id = || format!("id = \"{}\"", scene.id());
@@ -69,7 +69,7 @@ fn import_and_settle(scene: &Scene) {
 }
 
 #[test]
-fn a_provider_that_is_killed_after_the_effect_leaves_a_connection_that_the_next_run_names() {
+fn next_run_names_connection_of_killed_provider() {
     let mut scene = scene();
     scene.workspace.set("KMS_REQUEST_TIMEOUT", "60s");
     scene.kms.fail("POST", PATH, 1, Fault::Stall(Duration::from_secs(60)));
@@ -88,7 +88,7 @@ fn a_provider_that_is_killed_after_the_effect_leaves_a_connection_that_the_next_
 
 /// Found only by the insert, after the role was changed: the service takes that back, and the error says so.
 #[test]
-fn a_name_that_is_taken_in_between_leaves_the_role_alone_and_the_error_says_so() {
+fn name_conflict_leaves_role_unchanged_and_reports_it() {
     for lost in [false, true] {
         let scene = scene();
         let mut other = scene_connection(&scene);
@@ -138,7 +138,7 @@ fn scene_connection(scene: &Scene) -> Json {
 }
 
 #[test]
-fn what_cannot_be_found_out_about_the_role_is_said() {
+fn reports_unknown_role_state() {
     let scene = scene();
     scene.configure_with(&[MANAGED], "validation {\n    mode = \"off\"\n  }");
     scene.kms.fail("POST", PATH, 1, Fault::Garbage);
@@ -147,7 +147,7 @@ fn what_cannot_be_found_out_about_the_role_is_said() {
 }
 
 #[test]
-fn a_later_hand_over_is_settled_by_reading_whatever_was_lost() {
+fn reads_back_lost_update_that_transfers_the_password() {
     for fault in [Fault::LostAfter, Fault::Cut, Fault::Gateway(502), Fault::Stall(Duration::from_secs(4))] {
         let scene = scene();
         scene.configure(&[]);
@@ -169,7 +169,7 @@ fn a_later_hand_over_is_settled_by_reading_whatever_was_lost() {
 }
 
 #[test]
-fn a_provider_that_is_killed_during_a_later_hand_over_finds_it_done() {
+fn finds_password_transfer_of_killed_provider_done() {
     let mut scene = scene();
     scene.workspace.set("KMS_REQUEST_TIMEOUT", "60s");
     scene.configure(&[]);
@@ -190,7 +190,7 @@ fn a_provider_that_is_killed_during_a_later_hand_over_finds_it_done() {
 
 /// The service changes the role and stores the row, and then fails: both are told.
 #[test]
-fn own_500_after_a_create_reports_role_and_connection() {
+fn kms_500_after_create_reports_role_and_connection() {
     let scene = scene();
     let body = json!({
         "reqId": "req-00000000000000", "statusCode": 500, "message": "Something went wrong", "error": "InternalServerError"

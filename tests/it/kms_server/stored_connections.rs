@@ -25,7 +25,7 @@ fn with(mut body: Value, field: &str, value: Option<Value>) -> Value {
 }
 
 #[test]
-fn bodies_that_break_a_rule() {
+fn rejects_invalid_bodies() {
     const NUMBER: &str = "Expected number, received nan";
     let kms = kms();
     let client = Client::of(&kms);
@@ -101,7 +101,7 @@ fn bodies_that_break_a_rule() {
 }
 
 #[test]
-fn what_is_stored_is_trimmed_and_the_password_stays_inside() {
+fn trims_stored_values_and_never_returns_the_password() {
     let kms = kms();
     let client = Client::of(&kms);
     let body = json!({
@@ -152,7 +152,7 @@ fn what_is_stored_is_trimmed_and_the_password_stays_inside() {
 }
 
 #[test]
-fn numbers_that_javascript_makes_of_a_port() {
+fn converts_port_as_javascript_does() {
     let kms = kms();
     let client = Client::of(&kms);
     let cases =
@@ -202,7 +202,7 @@ fn names_are_unique_in_their_scope() {
 }
 
 #[test]
-fn patch_changes_only_what_it_names() {
+fn patch_changes_only_given_fields() {
     let kms = kms();
     let client = Client::of(&kms);
     let body = with(create_body("a"), "credentials.sslCertificate", Some(json!("PEM")));
@@ -234,7 +234,7 @@ fn patch_changes_only_what_it_names() {
 }
 
 #[test]
-fn edits_of_others_leave_their_marks() {
+fn changes_by_others_change_hash_and_time() {
     let kms = kms();
     let client = Client::of(&kms);
     let made = client.ok("POST", POSTGRES, Some(&create_body("a")))["appConnection"].clone();
@@ -250,7 +250,7 @@ fn edits_of_others_leave_their_marks() {
 }
 
 #[test]
-fn too_many_requests() {
+fn limits_requests_per_minute() {
     let kms = Kms::start(Options { reads_per_minute: Some(2), writes_per_minute: Some(2), ..Options::default() });
     let client = Client::of(&kms);
     for left in ["1", "0"] {
@@ -270,7 +270,7 @@ fn too_many_requests() {
 }
 
 #[test]
-fn a_restart_keeps_what_the_file_holds() {
+fn restart_keeps_stored_connections() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kms.json");
     let options = Options { log_in: false, data: Some(file.clone()), ..Options::default() };

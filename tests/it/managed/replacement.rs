@@ -1,4 +1,4 @@
-//! Replacing a managed connection: only a password that works makes it possible, and a plan says so before anything is gone.
+//! Replacement of a managed connection: possible only with a working password; the plan checks this before any change.
 
 use serde_json::{Value as Json, json};
 
@@ -64,17 +64,17 @@ fn each_way(lines: &str, replaceable: bool) {
 }
 
 #[test]
-fn a_replacement_needs_a_password_that_works() {
+fn replacement_needs_a_working_password() {
     each_way("", true);
 }
 
 #[test]
-fn a_replacement_that_creates_first_needs_a_new_name_too() {
+fn create_before_destroy_needs_a_new_name() {
     each_way(BEFORE, false);
 }
 
 #[test]
-fn what_is_unknown_in_the_plan_is_judged_in_the_apply() {
+fn checks_unknown_replacement_values_in_the_apply() {
     let scene = managed();
     let later = "resource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n";
     scene.workspace.write("later.tf", later);
@@ -91,7 +91,7 @@ fn what_is_unknown_in_the_plan_is_judged_in_the_apply() {
 
 /// Through a gateway nobody logs in from here: nothing shows that the password works, so nothing is replaced.
 #[test]
-fn behind_a_gateway_a_replacement_is_refused_until_there_is_an_address() {
+fn replacement_behind_gateway_needs_an_address() {
     let scene = managed();
     let gateway = "7ffbb072-2575-495a-b5b0-127f88caef78";
     scene.kms.edit(&scene.id(), |connection| connection["gatewayId"] = json!(gateway));
@@ -116,7 +116,7 @@ fn behind_a_gateway_a_replacement_is_refused_until_there_is_an_address() {
 
 /// A saved plan is applied by another process, which knows of the replacement what the plan noted and what it reads itself.
 #[test]
-fn a_saved_replacement_is_judged_again_by_its_apply() {
+fn apply_checks_saved_replacement_again() {
     for lines in ["", BEFORE] {
         let scene = managed();
         let lines = format!("lifecycle {{\n    {lines}\n  }}");

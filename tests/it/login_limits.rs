@@ -1,5 +1,4 @@
-//! How gently a plan treats databases: how often it knocks, how many at a time, and when it stays away. PostgreSQL's own
-//! log and listeners that count say so.
+//! How many logins a plan makes, how many at a time, and where none: counted in PostgreSQL's log and by scripted servers.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -127,7 +126,7 @@ fn thirty_connections_with_one_role_make_one_login() {
 }
 
 #[test]
-fn a_wrong_password_is_tried_once_and_told_in_full_once() {
+fn wrong_password_is_tried_and_explained_once() {
     let scene = Scene::new();
     let databases = [("password_wo", "\"wrong\""), ("database", "\"db_${count.index}\"")];
     configure(&scene, 20, &databases, "");
@@ -141,7 +140,7 @@ fn a_wrong_password_is_tried_once_and_told_in_full_once() {
 }
 
 #[test]
-fn a_role_is_refused_twice_at_most_whatever_the_passwords() {
+fn limits_refused_logins_of_a_role_to_two() {
     let scene = Scene::new();
     configure(&scene, 10, &[("password_wo", "\"wrong ${count.index}\"")], "");
     let plan = scene.workspace.plan().expect(1);
@@ -162,7 +161,7 @@ fn a_role_is_refused_twice_at_most_whatever_the_passwords() {
 
 /// Directories and `auth_delay` let a wrong password wait, and count it while nobody waits for the answer any more.
 #[test]
-fn a_login_that_ends_while_its_password_is_judged_counts_as_refused() {
+fn timeout_during_password_check_counts_as_refusal() {
     let slow =
         Options::default().setting("shared_preload_libraries", "auth_delay").setting("auth_delay.milliseconds", "5000");
     let server = Postgres::start(slow);
@@ -188,7 +187,7 @@ fn a_login_that_ends_while_its_password_is_judged_counts_as_refused() {
 }
 
 #[test]
-fn an_endpoint_gets_one_and_then_four_at_a_time() {
+fn limits_concurrent_logins_of_an_endpoint() {
     let scene = Scene::new();
     let listener = Listener::start(Script::Together(4));
     let port = listener.port();
@@ -201,7 +200,7 @@ fn an_endpoint_gets_one_and_then_four_at_a_time() {
 }
 
 #[test]
-fn a_crowded_endpoint_gets_one_for_good_and_each_attempt_once_more() {
+fn full_server_gets_one_login_at_a_time_and_one_retry() {
     let scene = Scene::new();
     let listener = Listener::start(Script::Error("53300", "sorry, too many clients already"));
     let port = listener.port();
@@ -214,7 +213,7 @@ fn a_crowded_endpoint_gets_one_for_good_and_each_attempt_once_more() {
 }
 
 #[test]
-fn a_black_hole_is_tried_once_for_a_hundred() {
+fn unreachable_endpoint_is_tried_once_for_a_hundred() {
     let scene = Scene::new();
     let listener = Listener::start(Script::Silence);
     let port = listener.port();
@@ -226,7 +225,7 @@ fn a_black_hole_is_tried_once_for_a_hundred() {
 }
 
 #[test]
-fn what_sends_no_credentials_logs_in_nowhere() {
+fn change_without_credentials_makes_no_login() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -240,7 +239,7 @@ fn what_sends_no_credentials_logs_in_nowhere() {
 }
 
 #[test]
-fn logins_go_only_where_the_environment_allows() {
+fn validation_hosts_limit_where_logins_go() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     for (list, login, sentences) in [
@@ -267,7 +266,7 @@ fn logins_go_only_where_the_environment_allows() {
 }
 
 #[test]
-fn localhost_means_the_machine_of_the_kms() {
+fn does_not_log_in_to_localhost_of_a_remote_kms() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.set("KMS_HOST", "https://kms.corp.test");
@@ -285,7 +284,7 @@ fn localhost_means_the_machine_of_the_kms() {
 }
 
 #[test]
-fn a_kms_in_the_cloud_is_known_to_refuse_and_to_trust_less() {
+fn warns_of_restrictions_of_the_cloud_kms() {
     let mut scene = Scene::new();
     let own = format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", scene.postgres.port());
     let internal = "Warning: The KMS may refuse the host of orders-db";
@@ -305,7 +304,7 @@ fn a_kms_in_the_cloud_is_known_to_refuse_and_to_trust_less() {
 }
 
 #[test]
-fn silence_means_success() {
+fn logs_one_line_per_login_check() {
     let mut scene = Scene::new();
     scene.workspace.set("TF_LOG_PROVIDER", "INFO");
     let line = |text: &str| -> String {
@@ -330,7 +329,7 @@ fn silence_means_success() {
 }
 
 #[test]
-fn who_asks_for_errors_hears_of_every_login_that_is_not_made() {
+fn unreachable_error_warns_of_every_skipped_login() {
     let mut scene = Scene::new();
     let block = "validation {\n    unreachable = \"error\"\n  }";
     scene.configure_with(&[("gateway_id", "\"3c90c3cc-0d44-4b50-8888-8dd25736052a\"")], block);
@@ -345,7 +344,7 @@ fn who_asks_for_errors_hears_of_every_login_that_is_not_made() {
 }
 
 #[test]
-fn an_update_that_moves_the_password_names_both_places() {
+fn update_that_changes_endpoint_names_both_endpoints() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -359,7 +358,7 @@ fn an_update_that_moves_the_password_names_both_places() {
 }
 
 #[test]
-fn an_apply_without_a_reachable_database_warns_once_and_asks_the_kms() {
+fn apply_with_unreachable_database_warns_and_continues() {
     let scene = Scene::new();
     scene.configure_with(&[("host", "\"db.invalid\"")], "validation {\n    mode = \"apply\"\n  }");
     let apply = scene.workspace.apply().expect(1);
@@ -369,7 +368,7 @@ fn an_apply_without_a_reachable_database_warns_once_and_asks_the_kms() {
 }
 
 #[test]
-fn a_place_that_our_own_login_took_is_asked_for_once_more() {
+fn retries_create_if_own_login_took_the_last_slot() {
     let scene = Scene::new();
     scene.postgres.sql(&format!("ALTER ROLE {} CONNECTION LIMIT 0", scene.role));
     scene.configure_with(&[], "validation {\n    mode = \"off\"\n  }");
@@ -379,7 +378,7 @@ fn a_place_that_our_own_login_took_is_asked_for_once_more() {
 }
 
 #[test]
-fn what_is_asked_for_once_more_is_stored() {
+fn stores_result_of_the_retried_create() {
     let scene = Scene::new();
     scene.postgres.sql(&format!("ALTER ROLE {} CONNECTION LIMIT 1", scene.role));
     scene.configure_with(&[], "validation {\n    mode = \"off\"\n  }");
@@ -410,7 +409,7 @@ fn what_is_asked_for_once_more_is_stored() {
 }
 
 #[tokio::test]
-async fn a_later_address_is_tried_after_a_failure_and_never_after_an_answer() {
+async fn tries_next_address_only_after_connection_failure() {
     let scene = Scene::new();
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let other = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");

@@ -1,10 +1,10 @@
-//! The mark that the plan of a managed object leaves for the plan of the one that replaces it, without anything else that
-//! could tell of it: each plan is asked of a program of its own.
+//! The hint that the plan of a managed object leaves in its private state for the plan of its replacement. Each plan runs
+//! in a process of its own, so that nothing else can link the two.
 
 use terraform_provider_kms::terraform::value::{Object, Value};
 
-use crate::newer_core::proto::{DynamicValue, plan_resource_change};
-use crate::newer_core::{Core, TYPE, encode};
+use crate::identity_and_list::proto::{DynamicValue, plan_resource_change};
+use crate::identity_and_list::{Core, TYPE, encode};
 use crate::support::scene::Scene;
 
 /// The planned private data, and the summaries of the errors.
@@ -29,7 +29,7 @@ async fn plan(scene: &Scene, prior: Option<&Object>, config: &Object, private: V
 }
 
 #[tokio::test]
-async fn a_create_that_follows_a_marked_plan_is_judged_as_its_replacement() {
+async fn replacement_hint_makes_next_create_a_replacement() {
     let scene = Scene::new();
     let mut config: Object = [
         ("name", Value::from("orders-db")),

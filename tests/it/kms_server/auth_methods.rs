@@ -1,4 +1,4 @@
-//! Logins as an identity that somebody else vouches for: what the server reads, trims and refuses.
+//! Machine identity auth methods of the local KMS: what it reads, trims and rejects.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn path(route: &str) -> String {
 }
 
 #[test]
-fn bodies_are_read_by_their_rules() {
+fn validates_bodies_of_each_auth_method() {
     let kms = Kms::start(Options { log_in: false, ..Options::default() });
     let client = Client::without_token(&kms);
     let id = kms.identity_id();
@@ -40,7 +40,7 @@ fn bodies_are_read_by_their_rules() {
 }
 
 #[test]
-fn tokens_are_trimmed_where_the_real_server_trims() {
+fn trims_tokens_where_the_real_server_does() {
     let kms = Kms::start(Options { log_in: false, ..Options::default() });
     let client = Client::without_token(&kms);
     let id = kms.identity_id();
@@ -61,7 +61,7 @@ fn tokens_are_trimmed_where_the_real_server_trims() {
 }
 
 #[test]
-fn a_call_of_aws_must_be_signed() {
+fn rejects_unsigned_aws_requests() {
     use base64::Engine as _;
 
     let kms = Kms::start(Options { log_in: false, ..Options::default() });

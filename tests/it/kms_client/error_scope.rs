@@ -1,4 +1,4 @@
-//! What a failure proves: which request was not run, whose answer it is, and what it says about the calls of others.
+//! What a failure means: whether the request ran, which object the response is about, and which other calls it affects.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn about_another(error: &Error) -> bool {
 }
 
 #[tokio::test]
-async fn rejects_an_answer_about_another_object() {
+async fn rejects_response_about_another_object() {
     let other = |field: &str, new: &str| {
         let mut connection: serde_json::Value = serde_json::from_str(&connection()).unwrap();
         connection[field] = value!(new);
@@ -71,7 +71,7 @@ async fn rejects_an_answer_about_another_object() {
 }
 
 #[tokio::test]
-async fn leaves_out_rows_of_a_list_that_cannot_be_trusted() {
+async fn omits_untrusted_rows_of_a_list() {
     let (good, twice) = (connection(), connection().replace(ID, OTHER));
     let body = format!(r#"{{"appConnections":[{twice},{good},{{"id":7}},{twice},"x"]}}"#);
     let server = Server::start(move |_, _| json(200, &body)).await;
@@ -89,7 +89,7 @@ async fn leaves_out_rows_of_a_list_that_cannot_be_trusted() {
 }
 
 #[tokio::test]
-async fn a_login_that_was_lost_leaves_the_write_unsent() {
+async fn lost_authentication_leaves_the_write_unsent() {
     let acts: [fn() -> Act; 4] = [
         || Act::Reset(Vec::new()),
         || html(502, "proxy"),
@@ -115,7 +115,7 @@ async fn a_login_that_was_lost_leaves_the_write_unsent() {
 }
 
 #[tokio::test]
-async fn a_fresh_token_that_is_refused_ends_the_login_for_all() {
+async fn rejected_fresh_token_ends_authentication_for_all() {
     let refuses = |request: &str, _| {
         if is_login(request) { logged_in("3600") } else { own(401, "UnauthorizedError", "not from this address") }
     };
@@ -134,7 +134,7 @@ async fn a_fresh_token_that_is_refused_ends_the_login_for_all() {
 }
 
 #[tokio::test]
-async fn the_limit_of_one_caller_is_not_the_answer_for_another() {
+async fn deadline_of_one_caller_does_not_fail_another() {
     let server = Server::start(|request, count| match count {
         0 => limited(),
         _ if is_login(request) => logged_in("3600"),
@@ -157,7 +157,7 @@ async fn the_limit_of_one_caller_is_not_the_answer_for_another() {
 }
 
 #[tokio::test]
-async fn a_failed_write_does_not_end_an_outage() {
+async fn failed_write_does_not_end_an_outage() {
     let acts: [fn() -> Act; 3] =
         [|| own(503, "X", "Something went wrong"), || html(502, "proxy"), || html(403, "proxy: not now")];
     for act in acts {
@@ -177,7 +177,7 @@ async fn a_failed_write_does_not_end_an_outage() {
 }
 
 #[tokio::test]
-async fn http_2_says_which_request_was_not_processed() {
+async fn http_2_tells_unprocessed_requests() {
     for refuse in [Refuse::Stream, Refuse::GoAway] {
         let server = Http2::start_refusing(&format!(r#"{{"appConnection":{}}}"#, connection()), refuse, 2).await;
         let mut settings = Settings { max_retries: 3, ..settings(&server.base(), token()) };
@@ -200,7 +200,7 @@ async fn http_2_says_which_request_was_not_processed() {
 
 /// What ends otherwise may have been run: the stream was reset for another reason, or the GOAWAY names it as processed.
 #[tokio::test]
-async fn http_2_leaves_open_whether_other_requests_were_run() {
+async fn other_http_2_requests_may_have_run() {
     for refuse in [Refuse::Internal, Refuse::GoAwayAfter] {
         let server = Http2::start_refusing("{}", refuse, 100).await;
         let mut settings = Settings { max_retries: 3, ..settings(&server.base(), token()) };

@@ -1,4 +1,4 @@
-//! Lost answers: nothing is lost, nothing is made twice, and what existed before is never taken over.
+//! Lost responses: no connection is lost, none is created twice, and none that existed before is adopted.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn lost() -> [Fault; 3] {
 }
 
 #[test]
-fn a_created_connection_is_found_again_and_kept() {
+fn finds_and_keeps_connection_of_a_lost_create() {
     for fault in lost() {
         let scene = Scene::new();
         scene.configure(&[]);
@@ -32,7 +32,7 @@ fn a_created_connection_is_found_again_and_kept() {
 }
 
 #[test]
-fn a_gateway_error_of_a_proxy_is_no_answer() {
+fn gateway_error_of_a_proxy_is_no_response() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.kms.fail("POST", PATH, 1, Fault::Status(502, json!("<html>bad gateway</html>")));
@@ -45,7 +45,7 @@ fn a_gateway_error_of_a_proxy_is_no_answer() {
 }
 
 #[test]
-fn a_connection_that_existed_before_is_never_taken_over() {
+fn never_adopts_connection_that_existed_before() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -59,7 +59,7 @@ fn a_connection_that_existed_before_is_never_taken_over() {
 }
 
 #[test]
-fn a_lost_update_is_settled_by_reading() {
+fn reads_back_lost_update() {
     for fault in lost() {
         let scene = Scene::new();
         scene.configure(&[]);
@@ -74,7 +74,7 @@ fn a_lost_update_is_settled_by_reading() {
 
 /// What the first one left shows what the second one asked for, too, on a replica that lags behind.
 #[test]
-fn of_two_lost_updates_the_second_one_is_seen() {
+fn reads_back_second_of_two_lost_updates() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -98,7 +98,7 @@ fn of_two_lost_updates_the_second_one_is_seen() {
 }
 
 #[test]
-fn an_update_that_was_lost_before_its_effect_is_planned_again() {
+fn plans_update_lost_before_its_effect_again() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -110,7 +110,7 @@ fn an_update_that_was_lost_before_its_effect_is_planned_again() {
 }
 
 #[test]
-fn a_lost_delete_is_settled_by_reading() {
+fn reads_back_lost_delete() {
     for fault in lost() {
         let scene = Scene::new();
         scene.configure(&[]);
@@ -122,7 +122,7 @@ fn a_lost_delete_is_settled_by_reading() {
 }
 
 #[test]
-fn a_delete_that_was_lost_before_its_effect_is_no_delete() {
+fn keeps_connection_of_delete_lost_before_its_effect() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -134,7 +134,7 @@ fn a_delete_that_was_lost_before_its_effect_is_no_delete() {
 }
 
 #[test]
-fn a_read_that_lags_behind_never_drops_the_object() {
+fn stale_read_never_removes_the_connection() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -149,7 +149,7 @@ fn a_read_that_lags_behind_never_drops_the_object() {
 }
 
 #[test]
-fn a_404_of_somebody_else_never_drops_the_object() {
+fn foreign_404_never_removes_the_connection() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -167,7 +167,7 @@ fn a_404_of_somebody_else_never_drops_the_object() {
 /// a timeout after the effect, the provider killed. Applied until it succeeds, everything is there once. Only what a killed
 /// provider made needs a hand: the printed import block.
 #[test]
-fn two_hundred_creates_through_a_storm_end_with_each_once() {
+fn creates_each_connection_once_through_random_faults() {
     const COUNT: usize = 200;
     let mut scene = Scene::with(Options { log_in: false, ..Options::default() });
     scene.workspace.set("KMS_VALIDATION", "off");
@@ -245,7 +245,7 @@ fn printed_blocks(words: &str) -> Vec<(usize, String)> {
 
 /// Which of the two has made it cannot be told, so neither a guess nor a second state of the same object is made.
 #[test]
-fn a_connection_that_another_resource_of_the_run_may_have_made_is_not_taken_over() {
+fn never_adopts_connection_of_another_resource() {
     let scene = Scene::with(Options { latency: Duration::from_millis(300), log_in: false, ..Options::default() });
     scene.configure_with(&[], "count = 2\n  validation {\n    mode = \"off\"\n  }");
     scene.kms.fail("POST", PATH, 1, Fault::LostBefore);
@@ -257,7 +257,7 @@ fn a_connection_that_another_resource_of_the_run_may_have_made_is_not_taken_over
 
 /// The service's own 500 may come after the insert. It is a response, so nothing is adopted.
 #[test]
-fn own_500_after_create_names_the_connection_and_is_not_adopted() {
+fn kms_500_after_create_names_connection_without_adopting() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.kms.fail("POST", PATH, 1, own_500_after());
@@ -273,7 +273,7 @@ fn own_500_after_create_names_the_connection_and_is_not_adopted() {
 }
 
 #[test]
-fn own_500_after_update_and_delete_is_settled_by_reading() {
+fn reads_back_after_kms_500_to_update_and_delete() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -296,7 +296,7 @@ fn own_500_after() -> Fault {
 
 /// A cache that ignores the path, or a routing error, must not lead to the other connection.
 #[test]
-fn an_answer_about_another_connection_is_not_believed() {
+fn rejects_response_about_another_connection() {
     const ORDERS: &str = "kms_postgres_connection.orders";
     let scene = Scene::new();
     scene.configure(&[]);
@@ -354,7 +354,7 @@ fn an_answer_about_another_connection_is_not_believed() {
 
 /// A replica that lags behind does not know the connection at the first look.
 #[test]
-fn own_500_after_create_is_looked_up_again() {
+fn looks_up_again_after_kms_500_to_create() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.kms.fail("POST", PATH, 1, own_500_after());
@@ -365,7 +365,7 @@ fn own_500_after_create_is_looked_up_again() {
 
 /// The lost create is being looked for, and the look-up hangs: Ctrl-C ends it without waiting for that.
 #[test]
-fn an_interrupt_ends_the_search_for_a_lost_create() {
+fn interrupt_ends_search_for_lost_create() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.kms.fail("POST", PATH, 1, Fault::LostAfter);
@@ -382,7 +382,7 @@ fn an_interrupt_ends_the_search_for_a_lost_create() {
 }
 
 #[test]
-fn a_lost_login_never_looks_like_a_lost_create() {
+fn lost_auth_response_is_no_lost_create() {
     let mut scene = Scene::new();
     scene.configure_with(&[], "validation {\n    mode = \"off\"\n  }");
     scene.workspace.set("KMS_MAX_RETRIES", "0");
@@ -395,7 +395,7 @@ fn a_lost_login_never_looks_like_a_lost_create() {
 
 /// Before the create the provider asks whether the name is free. When that takes the whole time, nothing was sent.
 #[test]
-fn a_slow_name_check_ends_with_the_timeout_of_the_create() {
+fn create_timeout_ends_slow_name_check() {
     let scene = Scene::new();
     scene.configure_with(&[], "validation {\n    mode = \"off\"\n  }\n  timeouts {\n    create = \"2s\"\n  }");
     scene.kms.fail("GET", &format!("{PATH}$"), 9, Fault::Delay(Duration::from_secs(60)));

@@ -1,4 +1,4 @@
-//! A new connection beside a managed one: an ordinary create, whatever it shares with it and whichever is planned first.
+//! A new connection that shares role or name with a managed one: an ordinary create, in either planning order.
 
 use super::{ADDRESS, MANAGED, failures, managed, plan};
 use crate::support::scene::Scene;
@@ -25,7 +25,7 @@ fn newcomer(scene: &Scene, name: &str, lines: &str) {
 }
 
 #[test]
-fn keeps_its_mode_beside_a_managed_connection_of_its_role_in_any_order() {
+fn keeps_mode_beside_managed_connection_of_same_role() {
     let after_it = format!("depends_on = [{ADDRESS}]");
     let before_it = "depends_on = [kms_postgres_connection.newcomer]";
     for (old, new) in [("", &*after_it), (before_it, "")] {
@@ -48,7 +48,7 @@ fn keeps_its_mode_beside_a_managed_connection_of_its_role_in_any_order() {
 }
 
 #[test]
-fn may_take_a_name_that_a_managed_connection_gives_up() {
+fn takes_name_that_a_managed_connection_releases() {
     let scene = managed();
     let before = failures(&scene);
     scene.configure(&[MANAGED, ("name", "\"orders-old\"")]);
@@ -59,7 +59,7 @@ fn may_take_a_name_that_a_managed_connection_gives_up() {
 
 /// The name of a tainted connection is taken by that connection itself.
 #[test]
-fn a_tainted_connection_is_not_warned_of_its_own_name() {
+fn tainted_connection_causes_no_name_warning() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);

@@ -1,5 +1,5 @@
-//! Connections that can be broken on purpose: before an answer, or in the middle of one. Knows nothing of HTTP but
-//! where a head ends.
+//! Client connections that the server closes on purpose: before a response, or in the middle of one. Of HTTP it only
+//! finds where a head ends.
 
 use std::io;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! Logins as a machine identity that somebody else vouches for, against the local KMS. Whoever vouches (a metadata server, a
-//! CI, AWS) is a script here.
+//! Machine identity auth methods against the local KMS. The identity sources (a metadata server, a CI, AWS) are scripted
+//! servers.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
@@ -50,7 +50,7 @@ fn no_proof(result: Result<Option<terraform_provider_kms::kms::AppConnection>, E
 }
 
 #[tokio::test]
-async fn each_kind_of_token_has_its_own_login() {
+async fn each_auth_method_sends_its_own_request() {
     for (method, route, refusal) in [
         (AuthMethod::Oidc, "oidc-auth", "Access denied: OIDC subject not allowed."),
         (AuthMethod::Jwt, "jwt-auth", "Access denied: token audience not allowed"),
@@ -82,7 +82,7 @@ async fn each_kind_of_token_has_its_own_login() {
 }
 
 #[tokio::test]
-async fn a_file_is_read_when_it_is_needed_and_again_for_the_next_login() {
+async fn reads_token_file_again_for_each_authentication() {
     let kms = kms();
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let client = client(&kms, AuthMethod::Kubernetes, Proof::File(file.path().to_owned()));
@@ -101,7 +101,7 @@ async fn a_file_is_read_when_it_is_needed_and_again_for_the_next_login() {
 
 /// A server may quote what it was sent; nobody knows these secrets before the login.
 #[tokio::test]
-async fn what_was_fetched_for_a_login_does_not_come_back_in_a_message() {
+async fn messages_do_not_contain_fetched_tokens() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"s3cr3t.token\n").unwrap();
     let metadata = Server::start(|_, _| json(200, KEY_OF_METADATA)).await;
@@ -126,7 +126,7 @@ async fn what_was_fetched_for_a_login_does_not_come_back_in_a_message() {
 }
 
 #[tokio::test]
-async fn without_a_proof_nothing_is_sent() {
+async fn sends_nothing_without_a_token() {
     let kms = kms();
     let missing = client(&kms, AuthMethod::Kubernetes, Proof::File("/nonexistent/token".into()));
     let reason = no_proof(missing.read(ID).await);
@@ -135,7 +135,7 @@ async fn without_a_proof_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn azure_tells_who_a_machine_is() {
+async fn reads_token_of_azure_machine() {
     let kms = kms();
     kms.trust_jwt("azure-auth", "s3cr3t.azure");
     let metadata = Server::start(|_, _| json(200, r#"{"access_token":"s3cr3t.azure","expires_in":"3599"}"#)).await;
@@ -149,7 +149,7 @@ async fn azure_tells_who_a_machine_is() {
 }
 
 #[tokio::test]
-async fn google_tells_who_a_machine_is() {
+async fn reads_token_of_google_machine() {
     let kms = kms();
     kms.trust_jwt("gcp-auth", "s3cr3t.google");
     let metadata = Server::start(|_, _| json(200, "s3cr3t.google")).await;
@@ -163,7 +163,7 @@ async fn google_tells_who_a_machine_is() {
 }
 
 #[tokio::test]
-async fn github_gives_a_token_to_a_job() {
+async fn reads_token_of_github_job() {
     let kms = kms();
     kms.trust_jwt("oidc-auth", "s3cr3t.github");
     let github = Server::start(|_, _| json(200, r#"{"count":1,"value":"s3cr3t.github"}"#)).await;
@@ -176,7 +176,7 @@ async fn github_gives_a_token_to_a_job() {
 }
 
 #[tokio::test]
-async fn whoever_vouches_may_fail_and_lie() {
+async fn reports_failing_and_invalid_identity_sources() {
     type Script = fn(usize) -> Act;
     let long: Script = |_| json(200, &"s3cr3t".repeat(20_000));
     for (script, expected, asked) in [
@@ -219,7 +219,7 @@ async fn whoever_vouches_may_fail_and_lie() {
 
 /// A source that has worked before is there, and will be again; one that has never answered is most often not there at all.
 #[tokio::test]
-async fn a_passing_failure_of_a_source_does_not_end_the_login() {
+async fn temporary_source_failure_does_not_end_authentication() {
     for (act, asked) in
         [((|| json(503, "restarting")) as fn() -> Act, 3), (|| Act::Reset(Vec::new()), 3), (|| json(403, "no"), 1)]
     {
@@ -249,7 +249,7 @@ async fn a_passing_failure_of_a_source_does_not_end_the_login() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_gone_is_asked_again_only_if_it_was_there() {
+async fn retries_missing_source_only_if_it_responded_before() {
     let kms = kms();
     kms.trust_jwt("azure-auth", "s3cr3t.azure");
     let is_passing = |result: Result<_, Error>| match result.map(|_: Option<_>| ()).unwrap_err() {
@@ -280,7 +280,7 @@ const KEY_OF_METADATA: &str =
     r#"{"Code":"Success","AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"s3cr3t-of-the-key","Token":"s3cr3t-session"}"#;
 
 #[tokio::test]
-async fn a_key_of_aws_signs_who_somebody_is() {
+async fn aws_key_signs_the_request() {
     let kms = kms();
     kms.trust_aws_key(KEY.0, KEY.1);
     let own = [("AWS_ACCESS_KEY_ID", KEY.0), ("AWS_SECRET_ACCESS_KEY", KEY.1)];
@@ -301,7 +301,7 @@ async fn a_key_of_aws_signs_who_somebody_is() {
 }
 
 #[tokio::test]
-async fn a_machine_of_aws_gives_its_key() {
+async fn reads_key_of_aws_machine() {
     let kms = kms();
     kms.trust_aws_key(KEY.0, KEY.1);
     let metadata = Server::start(|request, _| {
@@ -323,7 +323,7 @@ async fn a_machine_of_aws_gives_its_key() {
 }
 
 #[tokio::test]
-async fn a_container_of_aws_gives_its_key() {
+async fn reads_key_of_aws_container() {
     let kms = kms();
     kms.trust_aws_key(KEY.0, KEY.1);
     let endpoint = Server::start(|request, _| match request.contains("\r\nauthorization: s3cr3t-leave\r\n") {
@@ -350,7 +350,7 @@ async fn a_container_of_aws_gives_its_key() {
 }
 
 #[tokio::test]
-async fn a_role_of_aws_is_had_for_a_token_or_another_key() {
+async fn assumes_aws_role_by_token_or_key() {
     let kms = kms();
     kms.trust_aws_key(KEY.0, KEY.1);
     let forms = Arc::new(Mutex::new(Vec::new()));

@@ -1,4 +1,4 @@
-//! The verdicts on rotation privileges against the truth: what the server itself does when the statement is tried.
+//! The predicted rotation privileges compared with what the server itself does when the statement runs.
 
 use std::time::Duration;
 
@@ -157,7 +157,7 @@ fn proof(login: &str, facts: &Facts, rotation: &RotationCheck) -> String {
 /// The rules changed with 16: the installed server, and a pinned one from the other side of that. With
 /// `POSTGRES_MAJORS=all` in the environment the pinned one of every major version; that takes some minutes more.
 #[tokio::test]
-async fn verdicts_are_the_servers_before_16_and_from_16_on() {
+async fn predicts_privileges_as_servers_before_and_from_16() {
     let installed = Postgres::start(Options::without_tls());
     let number =
         installed.sql("SHOW server_version_num")[0][0].as_deref().and_then(|number| number.parse::<u32>().ok());
@@ -179,7 +179,7 @@ async fn verdicts_are_the_servers_before_16_and_from_16_on() {
 
 /// A rotation logs in as the role at the end: what is told makes that work too.
 #[tokio::test]
-async fn after_the_statements_the_role_can_log_in() {
+async fn role_can_log_in_after_the_printed_statements() {
     let server = Postgres::start(Options::without_tls());
     server.sql("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC");
     server.create_role("kms", PASSWORD);
@@ -209,7 +209,7 @@ async fn after_the_statements_the_role_can_log_in() {
 
 /// Amazon RDS reserves passwords for a group, also a role's own.
 #[tokio::test]
-async fn restricted_password_commands_are_seen() {
+async fn detects_restricted_password_commands() {
     let server = Postgres::start(Options::without_tls().setting("rds.restrict_password_commands", "on"));
     server.create_role("kms", PASSWORD);
     let asked = target(&server, "kms", &["kms".to_owned()]);
@@ -222,7 +222,7 @@ async fn restricted_password_commands_are_seen() {
 
 /// The facts for platform-managed passwords come along, and a question that fails costs nothing.
 #[tokio::test]
-async fn facts_of_the_session() {
+async fn reads_facts_of_the_session() {
     let server = Postgres::start(Options::without_tls());
     server.create_role("kms", PASSWORD);
     let mut asked = target(&server, "kms", &[]);

@@ -16,7 +16,7 @@ fn kms() -> Kms {
 }
 
 #[test]
-fn wrong_answers_come_as_they_are_named() {
+fn returns_wrong_responses_by_name() {
     let kms = kms();
     let client = Client::of(&kms);
     client.ok("POST", POSTGRES, Some(&create_body("a")));
@@ -41,7 +41,7 @@ fn wrong_answers_come_as_they_are_named() {
 }
 
 #[test]
-fn a_rate_limit_says_when_to_come_again_in_both_forms() {
+fn rate_limit_sets_retry_after_in_both_forms() {
     let kms = kms();
     let client = Client::of(&kms);
     for (fault, form) in [(Fault::RateLimit(7), "retry-after: 7\r\n"), (Fault::RateLimitUntil(7), " GMT")] {
@@ -56,7 +56,7 @@ fn a_rate_limit_says_when_to_come_again_in_both_forms() {
 }
 
 #[test]
-fn during_maintenance_nothing_is_written_and_everything_read() {
+fn maintenance_allows_reads_but_no_writes() {
     let kms = kms();
     let client = Client::of(&kms);
     kms.fail("*", "/api", 3, Fault::Maintenance);
@@ -68,7 +68,7 @@ fn during_maintenance_nothing_is_written_and_everything_read() {
 }
 
 #[test]
-fn bodies_that_would_burst_a_client() {
+fn sends_bodies_larger_than_a_client_accepts() {
     let kms = kms();
     let client = Client::of(&kms);
     let (name, token) = &client.headers[0];
@@ -90,7 +90,7 @@ fn bodies_that_would_burst_a_client() {
 }
 
 #[test]
-fn orders_are_taken_in_words_while_it_runs() {
+fn accepts_fault_rules_while_running() {
     let kms = kms();
     let client = Client::of(&kms);
     let lab = |method: &str, text: Option<&str>| {
@@ -116,7 +116,7 @@ fn orders_are_taken_in_words_while_it_runs() {
 }
 
 #[test]
-fn all_faults_can_be_written_and_are_listed_as_written() {
+fn parses_every_fault_and_lists_it_unchanged() {
     let kms = kms();
     let examples = Fault::WORDS
         .replace("CODE[:JSON]", "503")
@@ -133,7 +133,7 @@ fn all_faults_can_be_written_and_are_listed_as_written() {
 }
 
 #[test]
-fn a_storm_strikes_a_share_of_requests_and_alike_for_a_seed() {
+fn same_seed_draws_same_faults() {
     let storm = |percent, seed| {
         let kms = kms();
         let client = Client::of(&kms);

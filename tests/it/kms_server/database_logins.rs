@@ -1,4 +1,4 @@
-//! What the server does to databases: it logs in before it stores, in the words of its driver, and takes roles over.
+//! What the server does to databases: logs in before it stores, with its driver's error texts, and changes passwords.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn message(reply: &ServiceError) -> (u16, &str) {
 }
 
 #[test]
-fn logins_that_fail() {
+fn reports_failed_database_logins() {
     let postgres = Postgres::shared();
     postgres.create_role("kms_login", "authentication");
     let no_tls = Postgres::start(crate::support::postgres::Options::without_tls());
@@ -69,7 +69,7 @@ fn logins_that_fail() {
 }
 
 #[test]
-fn logins_that_the_access_rules_forbid() {
+fn reports_logins_that_pg_hba_rejects() {
     let postgres = Postgres::start(crate::support::postgres::Options::default());
     postgres.create_role("app", "secret");
     postgres.set_access_rules("hostssl all all 127.0.0.1/32 scram-sha-256");
@@ -80,7 +80,7 @@ fn logins_that_the_access_rules_forbid() {
 }
 
 #[test]
-fn certificates() {
+fn verifies_database_certificates() {
     let postgres = Postgres::start(crate::support::postgres::Options::default());
     postgres.create_role("app", "secret");
     let authority = postgres.authority();
@@ -144,7 +144,7 @@ fn certificates() {
 }
 
 #[test]
-fn managed_connections_have_a_password_that_nobody_knows() {
+fn stores_new_password_of_platform_managed_connection() {
     let postgres = Postgres::shared();
     postgres.create_role("kms_managed", "first");
     let kms = Kms::start(Options::default());
@@ -211,7 +211,7 @@ fn managed_connections_have_a_password_that_nobody_knows() {
 }
 
 #[test]
-fn a_role_that_cannot_be_altered() {
+fn reports_role_that_cannot_be_altered() {
     let postgres = Postgres::shared();
     postgres.create_role("kms.dotted", "secret");
     let kms = Kms::start(Options::default());
@@ -225,7 +225,7 @@ fn a_role_that_cannot_be_altered() {
 }
 
 #[test]
-fn hosts_that_are_not_allowed() {
+fn rejects_internal_hosts() {
     let kms = Kms::start(Options { log_in: false, allow_internal: false, ..Options::default() });
     let client = Client::of(&kms);
     let refusal = |kind: &str, kind_again: &str, host: &str| {

@@ -1,4 +1,4 @@
-//! The login probe against everything that is not a PostgreSQL server, or a hostile one.
+//! The database login against scripted servers: broken, hostile, or of another protocol.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use terraform_provider_kms::postgres::{
 use terraform_provider_kms::secret::Secret;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::probe::everything;
-use crate::support::fakes::{
+use crate::postgres_login::everything;
+use crate::support::postgres::Authority;
+use crate::support::scripted_postgres::{
     Drip, Fake, Read, Reset, Scram, Send, Silence, asks_for_scram, authentication, error, lets_in, message, send, tls,
 };
-use crate::support::postgres::Authority;
 
 const PATIENT: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(300);
@@ -46,7 +46,7 @@ async fn refused(target: &Target, timeout: Duration) -> Refusal {
 }
 
 #[tokio::test]
-async fn silence_at_any_stage_ends_with_the_deadline() {
+async fn deadline_ends_silence_at_any_stage() {
     let authority = Authority::new("Fake CA");
     let trusting = Tls::Verified { ca: Some(Certificates::parse(authority.pem()).unwrap()) };
     let cases = [
@@ -76,7 +76,7 @@ async fn silence_at_any_stage_ends_with_the_deadline() {
 }
 
 #[tokio::test]
-async fn other_protocols_are_recognised() {
+async fn recognizes_other_protocols() {
     let http = send("HTTP/1.1 400 Bad Request\r\n\r\n");
     let mysql = send(b"\x4a\x00\x00\x00\x0a8.0.36\x00");
     let cases = [
@@ -105,7 +105,7 @@ async fn other_protocols_are_recognised() {
 }
 
 #[tokio::test]
-async fn what_a_broken_server_does_has_a_name() {
+async fn names_what_a_broken_server_does() {
     let closed = |stage, reset| Reason::Closed { stage, reset };
     let too_many = Reason::TooManyConnections(Scope::Server);
     let no_sense = |detail: &str| Reason::Protocol { detail: detail.to_owned() };
@@ -147,7 +147,7 @@ async fn what_a_broken_server_does_has_a_name() {
 }
 
 #[tokio::test]
-async fn the_password_goes_only_where_nobody_else_can_read_it() {
+async fn sends_password_only_over_verified_channel() {
     let authority = Authority::new("Fake CA");
     let verified = Tls::Verified { ca: Some(Certificates::parse(authority.pem()).unwrap()) };
     let tunnel = |fake: &Fake| Some(Address { host: "127.0.0.1".to_owned(), port: fake.port });
@@ -185,7 +185,7 @@ async fn the_password_goes_only_where_nobody_else_can_read_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_repeats_the_password_or_drives_the_terminal_is_quoted_safely() {
+async fn removes_password_and_escapes_from_server_text() {
     let echo = error(&format!("SFATAL|VFATAL|C28P01|Mwrong: {PASSWORD}\x1b[2J|D{PASSWORD}|H{PASSWORD}|"));
     let fake = Fake::start(vec![Read, Send(echo)]).await;
     let refusal = refused(&target(fake.port, Tls::Off), PATIENT).await;
@@ -197,7 +197,7 @@ async fn a_server_that_repeats_the_password_or_drives_the_terminal_is_quoted_saf
 
 /// The first address of a name drops every connection, as a firewall does; the second answers.
 #[tokio::test]
-async fn a_silent_address_leaves_time_for_the_next() {
+async fn silent_address_leaves_time_for_the_next() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let listener = socket.listen(0).unwrap();
@@ -223,7 +223,7 @@ async fn a_silent_address_leaves_time_for_the_next() {
 }
 
 #[tokio::test]
-async fn places_that_cannot_be_reached_or_must_not() {
+async fn reports_unreachable_and_forbidden_addresses() {
     let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let target = target(unused, Tls::Unverified);
 

@@ -1,4 +1,4 @@
-//! The control route `/_lab/faults`: what may fail is said to a running server. Not a part of the API.
+//! The control route `/_lab/faults`: sets the faults of a running server. Not a part of the API.
 //!
 //! ```text
 //! curl -d 'POST /api/v1/app-connections/postgres 3 lost-after' http://127.0.0.1:8787/_lab/faults

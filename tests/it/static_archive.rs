@@ -185,7 +185,7 @@ fn connections(scene: &Scene, hosts: &[&str]) -> String {
 
 #[test]
 #[ignore = "needs the static archive: run .ci/static"]
-fn resolves_names_as_the_files_in_etc_say() {
+fn resolves_names_by_hosts_file_and_resolv_conf() {
     let here: IpAddr = "127.0.0.1".parse().unwrap();
     // PostgreSQL listens at none of these.
     let elsewhere: [IpAddr; 2] = ["127.0.0.9".parse().unwrap(), "::1".parse().unwrap()];

@@ -1,4 +1,4 @@
-//! When the client logs in, and when it never does again.
+//! When the client authenticates, and when it never does again.
 
 use futures_util::future::join_all;
 use terraform_provider_kms::kms::{AuthMethod, AuthRequest, Error};
@@ -10,7 +10,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn twenty_calls_share_one_login() {
+async fn twenty_calls_share_one_authentication() {
     let server = Server::start(|request, _| if is_login(request) { logged_in("3600") } else { one() }).await;
     let client = client(&server, universal());
     assert_eq!(server.requests().len(), 0, "making a client makes no call");
@@ -32,7 +32,7 @@ async fn twenty_calls_share_one_login() {
 }
 
 #[tokio::test]
-async fn a_refused_login_is_never_repeated() {
+async fn never_repeats_rejected_authentication() {
     for (status, name, message) in [
         (401, "UnauthorizedError", "Invalid credentials the-client-secret"),
         (401, "UnauthorizedError", "This identity auth method is temporarily locked, please try again later"),
@@ -55,7 +55,7 @@ async fn a_refused_login_is_never_repeated() {
 }
 
 #[tokio::test]
-async fn a_failed_login_is_shared_by_who_waited_and_tried_again_later() {
+async fn waiters_share_failed_authentication_and_later_calls_retry() {
     let server = Server::start(|request, count| match count {
         0 => own(500, "InternalServerError", "Something went wrong"),
         _ if is_login(request) => logged_in("3600"),
@@ -71,7 +71,7 @@ async fn a_failed_login_is_shared_by_who_waited_and_tried_again_later() {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_before_it_expires() {
+async fn renews_token_before_it_expires() {
     for (expires_in, logins) in [("0", 1), ("3600", 1), ("1e300", 1), ("null", 1), ("1e-9", 3)] {
         let server =
             Server::start(move |request, _| if is_login(request) { logged_in(expires_in) } else { one() }).await;
@@ -85,7 +85,7 @@ async fn a_token_is_renewed_before_it_expires() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_taken_is_replaced_once() {
+async fn replaces_rejected_token_once() {
     // (login, answers to the reads in their order, then success; requests in all; how it ends)
     type Answers = Vec<fn() -> Act>;
     let table: Vec<(AuthRequest, Answers, usize, &str)> = vec![
@@ -115,7 +115,7 @@ async fn a_token_that_is_not_taken_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_ready_token_that_is_refused_is_not_shown_again() {
+async fn does_not_resend_rejected_access_token() {
     let server = Server::start(|_, _| own(401, "UnauthorizedError", "No identity access token found")).await;
     let client = client(&server, token());
     for _ in 0..3 {
@@ -144,7 +144,7 @@ async fn twenty_calls_replace_an_expired_token_once() {
 }
 
 #[tokio::test]
-async fn a_cancelled_login_stands_in_nobodys_way() {
+async fn waiter_takes_over_cancelled_authentication() {
     let server = Server::start(|request, count| match count {
         0 => Act::Hang,
         _ if is_login(request) => logged_in("3600"),
@@ -163,7 +163,7 @@ async fn a_cancelled_login_stands_in_nobodys_way() {
 }
 
 #[tokio::test]
-async fn a_token_in_an_answer_that_cannot_be_read_is_not_quoted() {
+async fn does_not_quote_token_of_unreadable_response() {
     for body in [
         format!(r#"{{"accessToken":"{TOKEN}","expiresIn":"soon"}}"#),
         format!(r#"{{"accessToken":["{TOKEN}"]}}"#),

@@ -1,4 +1,4 @@
-//! Connections that other providers managed so far, as the real core moves them: `moved` blocks over stored states.
+//! `moved` blocks over states of other providers, and states of earlier schema versions, with the real core.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -110,7 +110,7 @@ fn scene(state: &Json) -> Scene {
 }
 
 #[test]
-fn a_connection_of_another_provider_moves_and_nothing_is_sent() {
+fn moves_state_of_another_provider_without_requests() {
     for incumbent in Incumbent::all() {
         let scene = incumbent.scene();
         incumbent.configure(&scene, &format!("password = {PASSWORD:?}"));
@@ -134,7 +134,7 @@ fn a_connection_of_another_provider_moves_and_nothing_is_sent() {
 }
 
 #[test]
-fn a_moved_password_can_become_a_write_only_one_or_another() {
+fn moved_password_can_become_write_only_or_change() {
     let [incumbent, _] = Incumbent::all();
     let scene = incumbent.scene();
     incumbent.configure(&scene, &format!("password_wo = {PASSWORD:?}"));
@@ -154,7 +154,7 @@ fn a_moved_password_can_become_a_write_only_one_or_another() {
 }
 
 #[test]
-fn what_cannot_be_moved_is_refused_in_words() {
+fn explains_states_that_cannot_be_moved() {
     type Spoil = fn(&mut Json);
     let cases: [(Spoil, &[&str]); 4] = [
         (
@@ -199,7 +199,7 @@ fn what_cannot_be_moved_is_refused_in_words() {
 }
 
 #[test]
-fn a_move_needs_no_service_and_overlooks_what_it_does_not_know() {
+fn moves_offline_and_ignores_unknown_attributes() {
     let [mut incumbent, _] = Incumbent::all();
     let resource = &mut incumbent.state["resources"][0];
     resource["instances"][0]["attributes"]["of_a_later_version"] = json!({"a": [1.5, null]});
@@ -216,7 +216,7 @@ fn a_move_needs_no_service_and_overlooks_what_it_does_not_know() {
 
 /// Neither of the incumbents refuses an empty text, which the service takes for none. Kept, it would replace the connection.
 #[test]
-fn empty_texts_of_the_other_provider_mean_none() {
+fn reads_empty_strings_of_another_provider_as_null() {
     for mut incumbent in Incumbent::all() {
         let attributes = &mut incumbent.state["resources"][0]["instances"][0]["attributes"];
         attributes["project_id"] = Json::Null;
@@ -241,7 +241,7 @@ fn empty_texts_of_the_other_provider_mean_none() {
 /// States of the first schema stay readable: as the first version wrote them, before anything else was added, with what a
 /// later version added, and without what one may have dropped.
 #[test]
-fn a_state_of_schema_version_0_stays_readable() {
+fn reads_state_of_schema_version_0() {
     let as_written = stored("kms_postgres_connection_v0.tfstate");
     let attributes = &as_written["resources"][0]["instances"][0]["attributes"];
     assert_eq!(attributes["is_platform_managed_credentials"], Json::Null, "the first version had no such attribute");

@@ -1,4 +1,4 @@
-//! What cores newer than the installed one ask the real program: identities, lists, generated configurations.
+//! RPCs that only cores newer than the installed one send: resource identities, lists, generated configurations.
 
 #![cfg(unix)]
 
@@ -141,7 +141,7 @@ fn connection(name: &str, project: Option<&str>) -> Json {
 }
 
 #[tokio::test]
-async fn a_list_names_the_connections_of_a_scope_with_one_call() {
+async fn list_names_connections_of_a_scope_with_one_request() {
     let kms = Kms::start(Options::default());
     let project = kms.project_id().to_owned();
     for (name, project) in
@@ -192,7 +192,7 @@ async fn a_list_names_the_connections_of_a_scope_with_one_call() {
 }
 
 #[tokio::test]
-async fn a_project_of_a_list_is_checked_offline() {
+async fn checks_project_of_a_list_offline() {
     let kms = Kms::start(Options::default());
     let core = Core::new(&kms).await;
     let of = core.resource.list_schema().unwrap().object_type();
@@ -213,7 +213,7 @@ async fn a_project_of_a_list_is_checked_offline() {
 
 /// From a list to a configuration whose import plans nothing.
 #[tokio::test]
-async fn what_a_list_shows_is_what_an_import_finds_and_becomes_a_valid_configuration() {
+async fn list_result_imports_and_generates_valid_configuration() {
     let scene = Scene::with(Options { log_in: false, ..Options::default() });
     let project = scene.kms.project_id().to_owned();
     let made = scene.kms.insert(connection("orders-db", Some(&project)));
@@ -257,7 +257,7 @@ async fn what_a_list_shows_is_what_an_import_finds_and_becomes_a_valid_configura
 
 /// A name may look like a UUID; whoever gives an identity means the id.
 #[tokio::test]
-async fn an_identity_is_never_a_name() {
+async fn import_by_identity_never_matches_a_name() {
     let kms = Kms::start(Options::default());
     let uuid = "3c90c3cc-0d44-4b50-8888-8dd25736052a";
     kms.insert(connection(uuid, None));
@@ -267,7 +267,7 @@ async fn an_identity_is_never_a_name() {
 }
 
 #[tokio::test]
-async fn identities_have_a_schema_and_an_answer_keeps_them() {
+async fn responses_carry_identity_of_the_schema() {
     let kms = Kms::start(Options::default());
     let core = Core::new(&kms).await;
     let schemas: proto::get_resource_identity_schemas::Response =
@@ -297,7 +297,7 @@ async fn identities_have_a_schema_and_an_answer_keeps_them() {
 
 /// A list that was read before is not asked about it any more.
 #[tokio::test]
-async fn what_a_process_has_changed_is_read_by_itself() {
+async fn reads_by_id_what_this_process_changed() {
     let kms = Kms::start(Options::default());
     let ids: Vec<String> = (0..4).map(|index| kms.insert(connection(&format!("orders-{index}"), None))).collect();
     let core = Core::new(&kms).await;

@@ -1,4 +1,4 @@
-//! The login probe against a real PostgreSQL server.
+//! The database login against a real PostgreSQL server.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ fn lines_of(server: &Postgres, role: &str, what: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_right_password_is_accepted_with_and_without_tls() {
+async fn accepts_correct_password_with_and_without_tls() {
     // Of its own: the log tells of rude ends, and other tests are rude.
     let server = &Postgres::start(Options::default());
     let right = with_role(server, "accepted");
@@ -131,7 +131,7 @@ struct Refused {
 }
 
 #[tokio::test]
-async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
+async fn each_refusal_has_its_reason_and_one_server_log_line() {
     use Certainty::{Conclusive, Unreachable};
     // Of its own: the log tells of rude ends, and other tests are rude.
     let server = &Postgres::start(Options::default());
@@ -269,7 +269,7 @@ async fn each_refusal_has_its_reason_and_leaves_one_line_in_the_log() {
 }
 
 #[tokio::test]
-async fn a_certificate_must_be_trusted_for_this_name_and_now() {
+async fn verifies_trust_name_and_validity_of_the_certificate() {
     let server = Postgres::start(Options::default());
     let right = with_role(&server, "tls");
     let trusting =
@@ -318,7 +318,7 @@ async fn a_certificate_must_be_trusted_for_this_name_and_now() {
 }
 
 #[tokio::test]
-async fn the_servers_access_rules_are_explained() {
+async fn explains_pg_hba_rules() {
     let server = Postgres::start(Options::default());
     let right = with_role(&server, "ruled");
     let plain = Target { tls: Tls::Off, ..right.clone() };
@@ -394,7 +394,7 @@ async fn the_servers_access_rules_are_explained() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_named_as_such() {
+async fn reports_server_without_tls() {
     let server = Postgres::start(Options::without_tls());
     let right = with_role(&server, "no_tls");
     accepted(&Target { tls: Tls::Off, ..right.clone() }).await;
@@ -411,7 +411,7 @@ async fn a_server_without_tls_is_named_as_such() {
 }
 
 #[tokio::test]
-async fn a_cancelled_login_leaves_no_session() {
+async fn cancelled_login_leaves_no_session() {
     // Its own server: one that is left in the middle of a word complains in its log.
     let server = Postgres::start(Options::default());
     let right = with_role(&server, "cancelled");

@@ -1,5 +1,5 @@
-//! Answers that no KMS gives: each is an error that says who answered what to which request, and none costs more than a
-//! little memory and time.
+//! Responses that no KMS sends: each is an error that names the sender and the request, at a bounded cost of memory and
+//! time.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -42,7 +42,7 @@ fn client(kms: &Kms, timeout: Duration) -> Client {
 }
 
 #[tokio::test]
-async fn every_one_is_told_by_host_path_status_type_and_beginning() {
+async fn names_host_path_status_type_and_start_of_response() {
     let kms = Kms::start(Options { log_in: false, ..Options::default() });
     let id = kms.insert(serde_json::json!({
         "name": "main", "app": "postgres", "method": "username-and-password",
@@ -80,7 +80,7 @@ async fn every_one_is_told_by_host_path_status_type_and_beginning() {
 }
 
 #[tokio::test]
-async fn one_byte_a_second_ends_with_the_time_of_the_request() {
+async fn request_timeout_ends_slow_response() {
     let kms = Kms::start(Options { log_in: false, ..Options::default() });
     let client = client(&kms, Duration::from_millis(500));
     kms.fail("GET", "/api", ALWAYS, Fault::Drip(Duration::from_secs(1)));
@@ -92,7 +92,7 @@ async fn one_byte_a_second_ends_with_the_time_of_the_request() {
 const GROWTH: u64 = 48 * 1024;
 
 #[test]
-fn a_plan_survives_them_without_growing() {
+fn memory_stays_bounded_for_hostile_responses() {
     let mut scene = Scene::new();
     scene.workspace.set("KMS_REQUEST_TIMEOUT", "2s");
     scene.workspace.set("KMS_MAX_RETRIES", "0");
@@ -117,7 +117,7 @@ fn a_plan_survives_them_without_growing() {
 
 /// The service has done it, and nobody can read its answer: that is told with the block that brings the connection in.
 #[test]
-fn an_unreadable_answer_to_a_create_loses_nothing() {
+fn unreadable_create_response_loses_no_connection() {
     let mut scene = Scene::new();
     scene.workspace.set("KMS_MAX_RETRIES", "0");
     scene.configure(&[]);
@@ -135,7 +135,7 @@ fn an_unreadable_answer_to_a_create_loses_nothing() {
 }
 
 #[test]
-fn a_redirect_takes_no_token_elsewhere() {
+fn redirect_receives_no_token() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -180,7 +180,7 @@ fn hostile_values_stay_on_their_line_in_messages() {
 
 /// A service may ask to be left alone for a hundred years. The run ends at once instead, and says so.
 #[test]
-fn a_wait_that_is_longer_than_the_operation_is_not_begun() {
+fn does_not_begin_a_wait_longer_than_the_operation() {
     for fault in [Fault::RateLimit(3600), Fault::RateLimit(u64::MAX), Fault::RateLimitUntil(1_000_000_000)] {
         let scene = Scene::new();
         scene.configure(&[]);

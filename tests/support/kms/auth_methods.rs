@@ -1,5 +1,5 @@
-//! The logins as an identity that somebody else vouches for. What really asks a token's issuer, a cluster or AWS compares
-//! here with what the test has said. Knows nothing of connections.
+//! The machine identity auth methods. Where the real server calls a token's issuer, a cluster or AWS, this one compares
+//! with values of the test. Does not depend on connections.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,9 +15,9 @@ use super::schema::{Issues, PLAIN, TRIMMED, Text};
 use super::store::Identity;
 use super::tokens::{Tokens, hmac};
 
-/// Who vouches.
+/// A machine identity auth method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Voucher {
+pub(super) enum AuthMethod {
     Oidc,
     Jwt,
     Kubernetes,
@@ -26,7 +26,7 @@ pub(super) enum Voucher {
     Aws,
 }
 
-impl Voucher {
+impl AuthMethod {
     /// By the part of the path.
     pub(super) fn of(part: &str) -> Option<Self> {
         Some(match part {
@@ -70,14 +70,14 @@ impl Voucher {
 /// Which tokens and keys are trusted.
 #[derive(Default)]
 pub(super) struct Logins {
-    jwts: HashMap<Voucher, String>,
+    jwts: HashMap<AuthMethod, String>,
     key: Option<(String, String)>,
 }
 
 impl Logins {
     /// Trusts this token from now on, and no other of its kind.
-    pub(super) fn trust_jwt(&mut self, voucher: Voucher, jwt: &str) {
-        self.jwts.insert(voucher, jwt.to_owned());
+    pub(super) fn trust_jwt(&mut self, method: AuthMethod, jwt: &str) {
+        self.jwts.insert(method, jwt.to_owned());
     }
 
     /// Trusts whoever has this key of AWS.
@@ -87,20 +87,20 @@ impl Logins {
 
     pub(super) fn log_in(
         &self,
-        voucher: Voucher,
+        method: AuthMethod,
         identity: &Identity,
         tokens: &mut Tokens,
         body: Option<&Value>,
     ) -> Handled {
-        let given = Given::read(voucher, body)?;
+        let given = Given::read(method, body)?;
         if given.identity_id != identity.identity_id {
-            return Err(voucher.not_configured());
+            return Err(method.not_configured());
         }
-        match (voucher, &self.key, self.jwts.get(&voucher)) {
-            (Voucher::Aws, Some((id, secret)), _) => given.call_of_aws()?.check(id, secret)?,
+        match (method, &self.key, self.jwts.get(&method)) {
+            (AuthMethod::Aws, Some((id, secret)), _) => given.call_of_aws()?.check(id, secret)?,
             (_, _, Some(trusted)) if *trusted == given.proof => {}
-            (_, _, Some(_)) => return Err(voucher.not_trusted()),
-            _ => return Err(voucher.not_configured()),
+            (_, _, Some(_)) => return Err(method.not_trusted()),
+            _ => return Err(method.not_configured()),
         }
         match given.slug {
             // There are no sub-organisations here.
@@ -121,15 +121,15 @@ struct Given {
 }
 
 impl Given {
-    fn read(voucher: Voucher, body: Option<&Value>) -> Result<Self, Refusal> {
+    fn read(method: AuthMethod, body: Option<&Value>) -> Result<Self, Refusal> {
         let mut issues = Issues::default();
-        let trims = matches!(voucher, Voucher::Oidc | Voucher::Jwt | Voucher::Kubernetes);
+        let trims = matches!(method, AuthMethod::Oidc | AuthMethod::Jwt | AuthMethod::Kubernetes);
         let rule = || if trims { TRIMMED } else { PLAIN };
         let given = issues.body(body).map(|body| {
             let identity_id = body.text("identityId", &TRIMMED, &mut issues).unwrap_or_default();
             let mut text = |name| body.text(name, &rule(), &mut issues).unwrap_or_default();
-            let (proof, form) = match voucher {
-                Voucher::Aws => (text("iamRequestHeaders"), text("iamRequestBody")),
+            let (proof, form) = match method {
+                AuthMethod::Aws => (text("iamRequestHeaders"), text("iamRequestBody")),
                 _ => (text("jwt"), String::new()),
             };
             let method = body.optional_text("iamHttpRequestMethod", &PLAIN, &mut issues);
@@ -189,7 +189,7 @@ impl Call {
             && covered
             && is_now(date)
             && part("Signature") == self.signature(&scope, signed, date, secret);
-        if good { Ok(()) } else { Err(Voucher::Aws.not_trusted()) }
+        if good { Ok(()) } else { Err(AuthMethod::Aws.not_trusted()) }
     }
 
     fn signature(&self, scope: &[&str], signed: &str, date: &str, secret: &str) -> String {

@@ -1,4 +1,5 @@
-//! Every way to log in, with the real Terraform: from variables and arguments to a connection, and nothing secret anywhere.
+//! Every auth method with the real Terraform: from variables and arguments to a created connection, without a secret in any
+//! file.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -97,7 +98,7 @@ fn prepare(scene: &mut Scene, method: &str) {
 }
 
 #[test]
-fn each_section_of_the_guide_leads_to_a_login() {
+fn each_section_of_the_guide_authenticates() {
     let guide = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guides/authentication.md");
     let guide = std::fs::read_to_string(guide).unwrap();
     let mut methods = 0;
@@ -122,7 +123,7 @@ fn each_section_of_the_guide_leads_to_a_login() {
 }
 
 #[test]
-fn oidc_with_the_variables_of_the_incumbents() {
+fn oidc_reads_variables_of_infisical() {
     let mut scene = scene();
     let id = scene.kms.identity_id().to_owned();
     scene.kms.trust_jwt("oidc-auth", "s3cr3t.oidc.token");
@@ -133,7 +134,7 @@ fn oidc_with_the_variables_of_the_incumbents() {
 }
 
 #[test]
-fn jwt_from_an_argument() {
+fn jwt_reads_token_from_argument() {
     let mut scene = scene();
     scene.kms.trust_jwt("jwt-auth", "s3cr3t.jwt.token");
     scene.workspace.set("TF_VAR_jwt", "s3cr3t.jwt.token");
@@ -147,7 +148,7 @@ fn jwt_from_an_argument() {
 }
 
 #[test]
-fn kubernetes_from_the_file_of_the_service_account() {
+fn kubernetes_reads_service_account_file() {
     let mut scene = scene();
     let id = scene.kms.identity_id().to_owned();
     scene.kms.trust_jwt("kubernetes-auth", "s3cr3t.service.account");
@@ -160,7 +161,7 @@ fn kubernetes_from_the_file_of_the_service_account() {
 }
 
 #[test]
-fn aws_with_a_key_of_the_environment() {
+fn aws_reads_key_from_environment() {
     let mut scene = scene();
     let id = scene.kms.identity_id().to_owned();
     scene.kms.trust_aws_key("AKIDEXAMPLE", "s3cr3t-of-the-key");
@@ -178,7 +179,7 @@ fn aws_with_a_key_of_the_environment() {
 }
 
 #[test]
-fn machines_of_azure_and_google_are_asked_directly_and_only_when_needed() {
+fn queries_cloud_metadata_directly_and_only_when_needed() {
     for (method, variable, scheme, answer) in [
         ("azure", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://", r#"{"access_token":"s3cr3t.machine"}"#),
         ("gcp", "GCE_METADATA_HOST", "", "s3cr3t.machine"),
@@ -201,7 +202,7 @@ fn machines_of_azure_and_google_are_asked_directly_and_only_when_needed() {
 }
 
 #[test]
-fn a_refused_login_is_told_in_full_once_and_never_repeated() {
+fn failed_authentication_is_explained_once_without_retry() {
     let mut scene = scene();
     let id = scene.kms.identity_id().to_owned();
     scene.kms.trust_jwt("oidc-auth", "another");
@@ -219,7 +220,7 @@ fn a_refused_login_is_told_in_full_once_and_never_repeated() {
 }
 
 #[test]
-fn nothing_to_log_in_with_is_a_warning_of_the_plan_and_an_error_of_the_apply() {
+fn missing_credentials_warn_in_plan_and_fail_in_apply() {
     let mut scene = scene();
     let id = scene.kms.identity_id().to_owned();
     scene.workspace.set("KMS_MACHINE_IDENTITY_ID", &id);

@@ -1,58 +1,9 @@
-//! What addresses mean: which are never contacted, whatever name leads there, and which a KMS may refuse.
+//! Kinds of IP addresses: loopback, private, and those that are never contacted, whatever name resolves to them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::Network;
-
-/// The ranges that the service takes for parts of its own network unless it is told otherwise. Those for documentation
-/// are among them.
-const INTERNAL: [Network; 23] = [
-    v4([0, 0, 0, 0], 8),
-    v4([10, 0, 0, 0], 8),
-    v4([100, 64, 0, 0], 10),
-    v4([127, 0, 0, 0], 8),
-    v4([169, 254, 0, 0], 16),
-    v4([172, 16, 0, 0], 12),
-    v4([192, 0, 0, 0], 24),
-    v4([192, 0, 2, 0], 24),
-    v4([192, 88, 99, 0], 24),
-    v4([192, 168, 0, 0], 16),
-    v4([198, 18, 0, 0], 15),
-    v4([198, 51, 100, 0], 24),
-    v4([203, 0, 113, 0], 24),
-    v4([224, 0, 0, 0], 4),
-    v4([240, 0, 0, 0], 4),
-    v6([0, 0, 0, 0, 0, 0, 0, 0], 128),
-    v6([0, 0, 0, 0, 0, 0, 0, 1], 128),
-    v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64),
-    v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48),
-    v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
-    v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
-    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
-    v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
-];
-
-/// The ranges that every network may use for machines of its own: the same address is another machine elsewhere.
-const PRIVATE: [Network; 5] = [
-    v4([10, 0, 0, 0], 8),
-    v4([100, 64, 0, 0], 10),
-    v4([172, 16, 0, 0], 12),
-    v4([192, 168, 0, 0], 16),
-    v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
-];
-
-const fn v4(octets: [u8; 4], bits: u8) -> Network {
-    let [a, b, c, d] = octets;
-    Network::new(IpAddr::V4(Ipv4Addr::new(a, b, c, d)), bits)
-}
-
-const fn v6(segments: [u16; 8], bits: u8) -> Network {
-    let [a, b, c, d, e, f, g, h] = segments;
-    Network::new(IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)), bits)
-}
-
-/// Returns a host name in the form that DNS and certificates carry: an international name in ASCII (`xn--…`), as Node converts
-/// it (UTS 46), and any other host unchanged.
+/// Returns a host name in the form that DNS and certificates carry: an international name in ASCII (`xn--…`), converted
+/// by UTS 46, and any other host unchanged.
 pub fn ascii_host(host: &str) -> String {
     if host.is_ascii() {
         return host.to_owned();
@@ -66,14 +17,12 @@ pub(super) fn written_host(host: &str) -> String {
     if valid.is_ok() && host.to_ascii_lowercase().contains("xn--") { written } else { host.to_owned() }
 }
 
-/// Whether a service refuses to connect there unless it is told to allow its own network.
-pub fn is_internal(address: IpAddr) -> bool {
-    INTERNAL.iter().any(|network| network.contains(address))
-}
-
-/// Whether the same address can be another machine on another network.
+/// Returns whether networks assign the address to machines of their own, so that it is another machine on another network.
 pub fn is_private(address: IpAddr) -> bool {
-    PRIVATE.iter().any(|network| network.contains(address))
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_private() || matches!(v4.octets(), [100, 64..=127, ..]),
+        IpAddr::V6(v6) => v6.is_unique_local(),
+    }
 }
 
 /// Whether it is the machine itself, in any spelling.
@@ -153,30 +102,26 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_a_network_of_its_own() {
-        for (address, internal, private, loopback) in [
-            ("10.1.2.3", true, true, false),
-            ("100.64.0.1", true, true, false),
-            ("100.128.0.1", false, false, false),
-            ("172.31.255.255", true, true, false),
-            ("172.32.0.0", false, false, false),
-            ("192.168.1.1", true, true, false),
-            ("::ffff:192.168.1.1", true, true, false),
-            ("203.0.113.7", true, false, false),
-            ("2001:db8::1", true, false, false),
-            ("2001:4860::1", false, false, false),
-            ("8.8.8.8", false, false, false),
-            ("127.9.9.9", true, false, true),
-            ("::1", true, false, true),
-            ("::ffff:127.0.0.1", true, false, true),
-            ("fd12::1", true, true, false),
+    fn recognizes_private_and_loopback_addresses() {
+        for (address, private, loopback) in [
+            ("10.1.2.3", true, false),
+            ("100.64.0.1", true, false),
+            ("100.128.0.1", false, false),
+            ("172.31.255.255", true, false),
+            ("172.32.0.0", false, false),
+            ("192.168.1.1", true, false),
+            ("::ffff:192.168.1.1", true, false),
+            ("203.0.113.7", false, false),
+            ("2001:db8::1", false, false),
+            ("2001:4860::1", false, false),
+            ("8.8.8.8", false, false),
+            ("127.9.9.9", false, true),
+            ("::1", false, true),
+            ("::ffff:127.0.0.1", false, true),
+            ("fd12::1", true, false),
         ] {
             let parsed = address.parse().unwrap();
-            assert_eq!(
-                (is_internal(parsed), is_private(parsed), is_loopback(parsed)),
-                (internal, private, loopback),
-                "{address}"
-            );
+            assert_eq!((is_private(parsed), is_loopback(parsed)), (private, loopback), "{address}");
         }
     }
 }

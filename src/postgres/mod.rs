@@ -10,16 +10,14 @@
 //! | `guard` | reads the server's messages and lets the password pass only where it is safe |
 //! | `tls` | TLS settings; PEM input, presented certificates, their verification and problems |
 //! | `saslprep` | passwords that clients rewrite |
-//! | `address`, `network` | addresses that are never contacted, and internal networks |
+//! | `address`, `network` | kinds of addresses, and ranges of them |
 //! | `privileges` | which passwords a role may change, from the catalogs |
 //! | `failure`, `server_error` | errors of libraries and servers, converted to a reason |
-//! | `driver` | texts of the driver of the KMS (Node's `pg`), converted to a reason |
 //! | `reason` | all reasons |
-//! | `words` | one table: class of each reason, argument, texts |
-//! | `refusal` | a reason together with place, time and role |
+//! | `statement` | SQL for a user to run, and the role that may run it |
+//! | `refusal` | a reason together with endpoint, time and role |
 
 mod address;
-mod driver;
 mod failure;
 mod guard;
 mod login;
@@ -31,26 +29,26 @@ mod reason;
 mod refusal;
 mod saslprep;
 mod server_error;
+mod statement;
 mod target;
 mod text;
 mod tls;
-mod words;
 
-pub use crate::postgres::address::{ascii_host, is_internal, is_loopback, is_private};
-pub use crate::postgres::driver::reason_of_driver;
+pub use crate::postgres::address::{ascii_host, is_loopback, is_private};
 pub use crate::postgres::login::{Accepted, EndpointReport, ResolvedHost, TlsReport, login, resolve};
 pub use crate::postgres::network::{Network, NotANetwork};
 pub use crate::postgres::privileges::{
     CatalogRole, Facts, LoginSession, Membership, Obstacle, OwnPassword, Questions, RoleAttributes, RotationCheck,
     Unanswered, without_facts,
 };
-pub use crate::postgres::reason::{Argument, Certainty, Insecure, Reason, Scope, Stage};
+pub use crate::postgres::reason::{Certainty, Insecure, Reason, Scope, Stage};
 pub use crate::postgres::refusal::{Endpoint, Refusal};
 pub use crate::postgres::saslprep::is_changed_by_saslprep;
-pub use crate::postgres::server_error::ServerError;
+pub use crate::postgres::server_error::{ServerError, without_names};
+pub use crate::postgres::statement::{RunAs, Statement, quoted};
 pub use crate::postgres::target::{Address, Target, Tls};
+pub use crate::postgres::text::hex;
 pub use crate::postgres::tls::not_pem::NotPem;
 pub use crate::postgres::tls::pem::{CertificateError, Certificates, Damage};
 pub use crate::postgres::tls::presented::Presented;
 pub use crate::postgres::tls::problem::{CertificateProblem, Fault, Link, Trust};
-pub use crate::postgres::words::Statement;

@@ -16,10 +16,6 @@ pub struct Network {
 pub struct NotANetwork;
 
 impl Network {
-    pub(super) const fn new(base: IpAddr, bits: u8) -> Self {
-        Self { base, bits }
-    }
-
     /// Whether the address is in it. IPv4 in the form of IPv6 (`::ffff:10.0.0.1`) counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.base, address.to_canonical()) {

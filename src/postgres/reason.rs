@@ -1,6 +1,5 @@
 //! Every reason why a login does not come about. Their words are in `words`.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use super::CertificateProblem;
@@ -12,21 +11,6 @@ pub enum Certainty {
     Conclusive,
     /// This machine could not find out; the service may.
     Unreachable,
-}
-
-/// The input that a reason speaks about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the inputs of a login, by their names")]
-pub enum Argument {
-    Host,
-    Port,
-    /// What is dialled instead of host and port.
-    Address,
-    Database,
-    Username,
-    Password,
-    SslEnabled,
-    SslCertificate,
 }
 
 /// How far an attempt came.
@@ -44,19 +28,6 @@ pub enum Stage {
     Login,
     /// The first query.
     Query,
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Dns => "looking up the name",
-            Self::Tcp => "opening the connection",
-            Self::SslRequest => "asking for TLS",
-            Self::Tls => "the TLS handshake",
-            Self::Login => "the login",
-            Self::Query => "the first query",
-        })
-    }
 }
 
 /// Ways to ask for a password that a listener or a false server could use.
@@ -188,8 +159,64 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether the same attempt may succeed a second or two later, so that one repetition is worth its while.
-    pub fn is_passing(&self) -> bool {
-        matches!(self, Self::TooManyConnections(_) | Self::Starting | Self::Terminated | Self::PoolerWithoutServer)
+    /// Returns whether a login from elsewhere would fail in the same way.
+    pub fn certainty(&self) -> Certainty {
+        use Certainty::{Conclusive, Unreachable};
+        match self {
+            Self::ForbiddenAddress { .. }
+            | Self::UnusableHost
+            | Self::TlsNotOffered
+            | Self::NotPostgres { .. }
+            | Self::TlsClientCertificate
+            | Self::PasswordRefused
+            | Self::NoSuchRole
+            | Self::RoleMayNotLogIn
+            | Self::ClientCertificateNeeded
+            | Self::DirectoryRefused { .. }
+            | Self::RoleRefused
+            | Self::NoSuchTenant
+            | Self::UnknownToProxy
+            | Self::NoPool
+            | Self::AccountExpired
+            | Self::RoleWithoutServer
+            | Self::HostNotTold { .. }
+            | Self::NoSuchDatabase
+            | Self::NoConnectPrivilege
+            | Self::DatabaseNotAccepting
+            | Self::DatabaseInvalid
+            | Self::TlsRequired
+            | Self::PoolerRefused
+            | Self::ImpostorServer
+            | Self::UnsupportedAuthentication { .. } => Conclusive,
+            Self::Certificate(problem) if problem.fault.is_conclusive() => Conclusive,
+            // Out of resources, stopped by an operator, broken, or a matter of the connection.
+            Self::OtherServerError { sqlstate, .. }
+                if !["08", "53", "57", "58", "XX"].iter().any(|class| sqlstate.starts_with(class)) =>
+            {
+                Conclusive
+            }
+            Self::DnsFailed { .. }
+            | Self::ConnectionRefused
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Closed { .. }
+            | Self::TlsNotNegotiated
+            | Self::Certificate(_)
+            | Self::TlsLegacy { .. }
+            | Self::TlsFailed { .. }
+            | Self::NoAccessRule { .. }
+            | Self::RejectedByRule { .. }
+            | Self::ServiceSuspended
+            | Self::Throttled
+            | Self::TooManyConnections(_)
+            | Self::Starting
+            | Self::Terminated
+            | Self::PoolerWithoutServer
+            | Self::UnknownAuthentication { .. }
+            | Self::InsecureAuthentication { .. }
+            | Self::TooManyIterations { .. }
+            | Self::OtherServerError { .. }
+            | Self::Protocol { .. } => Unreachable,
+        }
     }
 }

@@ -1,14 +1,11 @@
 //! A reason together with where, when and as whom: everything that a message needs. Holds no secret.
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use time::OffsetDateTime;
-use time::macros::format_description;
 
-use super::{Address, Argument, Certainty, Reason, ServerError, Stage, Statement, Target, Trust};
+use super::{Address, Certainty, Reason, ServerError, Stage, Target, Trust};
 use crate::postgres::address::written_host;
-use crate::text::shown;
 
 /// Which server was asked, as far as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,35 +66,6 @@ impl Refusal {
         }
     }
 
-    /// Whether the answer would be the same from anywhere.
-    pub fn class(&self) -> Certainty {
-        self.reason.row(self).class
-    }
-
-    /// The input that is most likely wrong.
-    pub fn argument(&self) -> Argument {
-        self.reason.row(self).argument
-    }
-
-    /// One sentence that tells the case on its own.
-    pub fn headline(&self) -> String {
-        self.reason.row(self).headline
-    }
-
-    /// What the server said: SQLSTATE and text.
-    pub fn server_said(&self) -> Option<String> {
-        let said = self.said.as_ref()?;
-        let who = if said.by_pooler { "The pooler" } else { "The server" };
-        let detail = said.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
-        Some(format!("{who} said: {} {}{detail}", said.sqlstate, said.message))
-    }
-
-    /// Who was asked as which role for which database.
-    pub fn asked(&self) -> String {
-        let (role, database) = (shown(&self.username), shown(&self.database));
-        format!("Asked: {} as role `{role}` for database `{database}`.", self.endpoint)
-    }
-
     /// The same answer to another login that would get it too.
     #[must_use]
     pub fn as_for(&self, target: &Target) -> Self {
@@ -112,10 +80,9 @@ impl Refusal {
         Self { endpoint, database: target.database, username: target.username, ..self.clone() }
     }
 
-    /// What each address of the name answered, where several were tried.
-    pub fn every_address(&self) -> Option<String> {
-        let lines: Vec<_> = self.passed_over.iter().map(|(address, said)| format!("{address}: {said}")).collect();
-        (lines.len() > 1).then(|| format!("Tried all addresses of the name: {}.", lines.join("; ")))
+    /// Returns whether a login from elsewhere would fail in the same way.
+    pub fn certainty(&self) -> Certainty {
+        self.reason.certainty()
     }
 
     /// Whether it says only that there was nobody to talk to, so that it holds for every login there.
@@ -144,55 +111,20 @@ impl Refusal {
             || matches!(self.reason, Reason::PasswordRefused | Reason::NoSuchRole | Reason::RoleRefused)
     }
 
-    /// When (UTC) and from which address.
-    pub fn when_and_where(&self) -> String {
-        let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-        let when = self.at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default();
-        match self.endpoint.local {
-            Some(local) => format!("When: {when}, from {local}."),
-            None => format!("When: {when}."),
-        }
-    }
-
-    /// What to check, likeliest first.
-    pub fn what_to_check(&self) -> Vec<String> {
-        self.reason.row(self).check
-    }
-
-    /// The statement that cures it, and who may run it.
-    pub fn statement(&self) -> Option<Statement> {
-        self.reason.row(self).statement
+    /// Returns whether the password itself was rejected, by the server or by the directory that it uses.
+    pub fn rejects_the_password(&self) -> bool {
+        matches!(self.reason, Reason::PasswordRefused | Reason::DirectoryRefused { .. })
     }
 }
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.headline())
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 impl Endpoint {
-    /// `host:port`, with brackets around IPv6. An international name stands as a user writes it.
+    /// Returns `host:port`, with brackets around IPv6. An international name stands as a user writes it.
     pub fn name(&self) -> String {
-        Address { host: written_host(&self.host), port: self.port }.to_string()
+        Address { host: self.written_host(), port: self.port }.to_string()
     }
-}
 
-impl fmt::Display for Endpoint {
-    /// The name, what was dialled instead, and the address.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "`{}`", self.name())?;
-        if written_host(&self.host) != self.host {
-            write!(formatter, ", in DNS and certificates `{}`", shown(&self.host))?;
-        }
-        if let Some(dialled) = &self.overridden {
-            write!(formatter, ", dialled as `{dialled}`")?;
-        }
-        match self.address {
-            Some(address) => write!(formatter, " (address {address})"),
-            None => Ok(()),
-        }
+    /// Returns the host as a user writes it.
+    pub fn written_host(&self) -> String {
+        written_host(&self.host)
     }
 }

@@ -47,7 +47,7 @@ impl ServerError {
     }
 
     /// What it means for a login; `encrypted` tells how the login came.
-    pub(super) fn reason(&self, encrypted: bool) -> Reason {
+    pub fn reason(&self, encrypted: bool) -> Reason {
         let text = without_names(&self.message);
         let says = |part: &str| text.contains(part);
         if let Some(reason) = reason_of_service(&text, encrypted) {
@@ -228,7 +228,7 @@ fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
 }
 
 /// Without what stands in quotes: a role can be called `pg_hba.conf`.
-pub(super) fn without_names(message: &str) -> String {
+pub fn without_names(message: &str) -> String {
     message.split('"').step_by(2).collect::<Vec<_>>().join("\"\"")
 }
 

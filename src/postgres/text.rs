@@ -29,7 +29,7 @@ pub(super) fn decoded(bytes: &[u8]) -> String {
 }
 
 /// Bytes in hex, as a dump shows them.
-pub(super) fn hex(bytes: &[u8], separator: &str) -> String {
+pub fn hex(bytes: &[u8], separator: &str) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(separator)
 }
 

@@ -22,7 +22,7 @@ mod fingerprint;
 #[cfg_attr(not(test), allow(dead_code, reason = "the protocol serves functions next"))]
 mod functions;
 mod login_check;
-mod messages;
+pub mod messages;
 #[cfg(test)]
 mod properties;
 mod session;

@@ -131,7 +131,7 @@ async fn predicts_acceptance_of_each_certificate_shape() {
                     assert!(text.contains(fact), "{name}: no {fact} in\n{text}");
                 }
             }
-            assert_eq!(problem.fault.is_conclusive(), refusal.class() == Certainty::Conclusive, "{name}");
+            assert_eq!(problem.fault.is_conclusive(), refusal.certainty() == Certainty::Conclusive, "{name}");
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));

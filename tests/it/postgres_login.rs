@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use terraform_provider_kms::postgres::{
-    Accepted, Address, Argument, Certainty, Certificates, Fault, Questions, Reason, Refusal, Scope, Stage, Target, Tls,
-    login,
+    Accepted, Address, Certainty, Certificates, Fault, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
 };
+use terraform_provider_kms::provider::messages::postgres::{Argument, explain, facts};
 use terraform_provider_kms::secret::Secret;
 
 use crate::support::postgres::{Authority, Options, Postgres, Validity, quoted};
@@ -34,7 +34,7 @@ fn with_role(server: &Postgres, role: &str) -> Target {
 }
 
 async fn accepted(target: &Target) -> Accepted {
-    login(target, PATIENT).await.unwrap_or_else(|refusal| panic!("{refusal}: {:?}", refusal.reason))
+    login(target, PATIENT).await.unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 
 async fn refused(target: &Target) -> Refusal {
@@ -46,11 +46,11 @@ async fn refused(target: &Target) -> Refusal {
 
 /// Everything that a person may be shown.
 pub(crate) fn everything(refusal: &Refusal) -> String {
-    let statement = refusal.statement().map(|statement| format!("{}\n{}", statement.sql, statement.who));
-    let mut lines = vec![refusal.headline(), refusal.asked(), refusal.when_and_where()];
-    lines.extend(refusal.server_said());
-    lines.extend(refusal.what_to_check());
-    lines.extend(statement);
+    let explanation = explain(refusal);
+    let mut lines = facts(refusal);
+    lines.push(explanation.headline);
+    lines.extend(explanation.causes);
+    lines.extend(explanation.statement.map(|statement| statement.sql));
     lines.push(format!("{refusal:?}"));
     lines.join("\n")
 }
@@ -243,7 +243,7 @@ async fn each_refusal_has_its_reason_and_one_server_log_line() {
             let name = case.name;
             assert_eq!(refusal.reason, case.reason, "{name}");
             assert_eq!(
-                (refusal.class(), refusal.argument(), refusal.stage),
+                (refusal.certainty(), explain(&refusal).argument, refusal.stage),
                 (case.class, case.argument, Stage::Login),
                 "{name}"
             );
@@ -260,7 +260,7 @@ async fn each_refusal_has_its_reason_and_one_server_log_line() {
                     "{name}: no {fact:?} in\n{text}"
                 );
             }
-            assert!(refusal.headline().contains(case.sqlstate), "{name}");
+            assert!(explain(&refusal).headline.contains(case.sqlstate), "{name}");
             assert!(!text.contains("battery staple") && !text.contains(PASSWORD), "{name}");
             assert_eq!(lines_of(server, &target.username, "FATAL"), before + 1, "{name}:\n{}", server.log());
         }
@@ -302,12 +302,12 @@ async fn verifies_trust_name_and_validity_of_the_certificate() {
         let refusal = refused(&target).await;
         let Reason::Certificate(problem) = &refusal.reason else { panic!("{name}: {:?}", refusal.reason) };
         assert_eq!(
-            (&problem.fault, refusal.argument(), refusal.class()),
+            (&problem.fault, explain(&refusal).argument, refusal.certainty()),
             (&fault, argument, Certainty::Conclusive),
             "{name}"
         );
         assert_eq!(refusal.stage, Stage::Tls, "{name}");
-        assert!(refusal.headline().contains(text), "{name}: {}", refusal.headline());
+        assert!(explain(&refusal).headline.contains(text), "{name}: {}", explain(&refusal).headline);
         let presented = problem.presented.as_ref().unwrap();
         assert_eq!(presented.fingerprint.len(), 32 * 3 - 1, "{name}");
         assert!(everything(&refusal).contains(&presented.fingerprint), "{name}");
@@ -370,7 +370,11 @@ async fn explains_pg_hba_rules() {
         server.set_access_rules(rules);
         let before = lines_of(&server, &target.username, "FATAL");
         let refusal = refused(&target).await;
-        assert_eq!((&refusal.reason, refusal.class(), refusal.argument()), (&reason, class, argument), "{rules}");
+        assert_eq!(
+            (&refusal.reason, refusal.certainty(), explain(&refusal).argument),
+            (&reason, class, argument),
+            "{rules}"
+        );
         assert!(everything(&refusal).contains(text), "{rules}: {}", everything(&refusal));
         assert_eq!(lines_of(&server, &target.username, "FATAL"), before + 1, "{rules}");
     }
@@ -385,7 +389,7 @@ async fn explains_pg_hba_rules() {
     ] {
         let refusal = refused(&target).await;
         assert!(matches!(refusal.reason, Reason::InsecureAuthentication { encrypted: seen, .. } if seen == encrypted));
-        assert_eq!((refusal.class(), refusal.argument()), (Certainty::Unreachable, argument));
+        assert_eq!((refusal.certainty(), explain(&refusal).argument), (Certainty::Unreachable, argument));
     }
 
     server.set_access_rules("host all ruled 127.0.0.1/32 trust");
@@ -402,7 +406,7 @@ async fn reports_server_without_tls() {
         let refusal = refused(&Target { tls, ..right.clone() }).await;
         assert_eq!(refusal.reason, Reason::TlsNotOffered);
         assert_eq!(
-            (refusal.class(), refusal.argument(), refusal.stage),
+            (refusal.certainty(), explain(&refusal).argument, refusal.stage),
             (Certainty::Conclusive, Argument::SslEnabled, Stage::SslRequest)
         );
         assert!(everything(&refusal).contains("`ssl_enabled = false`"));

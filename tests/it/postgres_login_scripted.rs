@@ -6,9 +6,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use terraform_provider_kms::postgres::{
-    Address, Argument, Certainty, Certificates, Insecure, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
-    resolve,
+    Address, Certainty, Certificates, Insecure, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login, resolve,
 };
+use terraform_provider_kms::provider::messages::postgres::{Argument, explain};
 use terraform_provider_kms::secret::Secret;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -70,7 +70,10 @@ async fn deadline_ends_silence_at_any_stage() {
         let fake = Fake::start(script).await;
         let refusal = refused(&target(fake.port, tls), SHORT).await;
         assert_eq!(refusal.reason, Reason::TimedOut { stage });
-        assert_eq!((refusal.stage, refusal.class(), refusal.argument()), (stage, Certainty::Unreachable, argument));
+        assert_eq!(
+            (refusal.stage, refusal.certainty(), explain(&refusal).argument),
+            (stage, Certainty::Unreachable, argument)
+        );
         assert_eq!(fake.connections(), 1);
     }
 }
@@ -97,9 +100,9 @@ async fn recognizes_other_protocols() {
                 panic!("{protocol:?} {tls:?}: {:?}", refusal.reason)
             };
             assert_eq!(*seen, protocol, "{tls:?} {first:?}");
-            assert_eq!((refusal.class(), refusal.argument()), (Certainty::Conclusive, Argument::Port));
+            assert_eq!((refusal.certainty(), explain(&refusal).argument), (Certainty::Conclusive, Argument::Port));
             let shown = protocol.map_or_else(|| format!("bytes {:02x}", first[0]), str::to_owned);
-            assert!(refusal.headline().contains(&shown), "{}", refusal.headline());
+            assert!(explain(&refusal).headline.contains(&shown), "{}", explain(&refusal).headline);
         }
     }
 }
@@ -136,10 +139,10 @@ async fn names_what_a_broken_server_does() {
     for (name, script, tls, reason, argument) in cases {
         let fake = Fake::start(script).await;
         let refusal = refused(&target(fake.port, tls), PATIENT).await;
-        assert_eq!((&refusal.reason, refusal.argument()), (&reason, argument), "{name}");
-        assert!(!refusal.what_to_check().is_empty(), "{name}");
+        assert_eq!((&refusal.reason, explain(&refusal).argument), (&reason, argument), "{name}");
+        assert!(!explain(&refusal).causes.is_empty(), "{name}");
         // What comes before TLS is nobody's word.
-        let has_text = refusal.said.is_some() || refusal.headline().contains("sorry");
+        let has_text = refusal.said.is_some() || explain(&refusal).headline.contains("sorry");
         assert!(!(has_text && refusal.reason == Reason::TlsNotNegotiated), "{name}");
         assert!(!fake.heard(PASSWORD.as_bytes()), "{name}");
         assert_eq!(fake.connections(), 1, "{name}");
@@ -163,14 +166,14 @@ async fn sends_password_only_over_verified_channel() {
         let fake = Fake::start(plain.clone()).await;
         let refusal = refused(&target(fake.port, Tls::Off), PATIENT).await;
         assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: false });
-        assert_eq!((refusal.class(), refusal.argument()), (Certainty::Unreachable, Argument::SslEnabled));
-        assert!(refusal.headline().contains("it was not sent"));
+        assert_eq!((refusal.certainty(), explain(&refusal).argument), (Certainty::Unreachable, Argument::SslEnabled));
+        assert!(explain(&refusal).headline.contains("it was not sent"));
         assert!(fake.heard(b"clerk") && !fake.heard(secret), "a name that leads to this machine is only a name");
 
         let fake = Fake::start(encrypted.clone()).await;
         let refusal = refused(&target(fake.port, Tls::Unverified), PATIENT).await;
         assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: true });
-        assert_eq!(refusal.argument(), Argument::SslCertificate);
+        assert_eq!(explain(&refusal).argument, Argument::SslCertificate);
         assert!(fake.heard(b"clerk") && !fake.heard(secret));
 
         // The other side of the rule: there the same fake hears it.
@@ -230,7 +233,7 @@ async fn reports_unreachable_and_forbidden_addresses() {
     let refusal = refused(&target, PATIENT).await;
     assert_eq!(refusal.reason, Reason::ConnectionRefused);
     assert_eq!(
-        (refusal.class(), refusal.argument(), refusal.stage),
+        (refusal.certainty(), explain(&refusal).argument, refusal.stage),
         (Certainty::Unreachable, Argument::Port, Stage::Tcp)
     );
     assert!(everything(&refusal).contains(&format!("localhost:{unused}")));
@@ -238,14 +241,14 @@ async fn reports_unreachable_and_forbidden_addresses() {
     let refusal = refused(&Target { host: "no-such-host.invalid".to_owned(), ..target.clone() }, PATIENT).await;
     assert!(matches!(refusal.reason, Reason::DnsFailed { .. }), "{:?}", refusal.reason);
     assert_eq!(
-        (refusal.class(), refusal.argument(), refusal.stage),
+        (refusal.certainty(), explain(&refusal).argument, refusal.stage),
         (Certainty::Unreachable, Argument::Host, Stage::Dns)
     );
     assert_eq!(refusal.endpoint.address, None);
 
     for host in ["", "a b", "postgres://db", "[::1]"] {
         let refusal = refused(&Target { host: host.to_owned(), ..target.clone() }, PATIENT).await;
-        assert_eq!((refusal.stage, refusal.argument()), (Stage::Dns, Argument::Host), "{host}");
+        assert_eq!((refusal.stage, explain(&refusal).argument), (Stage::Dns, Argument::Host), "{host}");
     }
 
     for host in [
@@ -264,7 +267,7 @@ async fn reports_unreachable_and_forbidden_addresses() {
         for (target, argument) in [(direct, Argument::Host), (tunnelled, Argument::Address)] {
             let refusal = refused(&target, PATIENT).await;
             assert!(matches!(refusal.reason, Reason::ForbiddenAddress { .. }), "{host}: {:?}", refusal.reason);
-            assert_eq!((refusal.class(), refusal.argument()), (Certainty::Conclusive, argument), "{host}");
+            assert_eq!((refusal.certainty(), explain(&refusal).argument), (Certainty::Conclusive, argument), "{host}");
         }
     }
 }

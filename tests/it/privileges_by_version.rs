@@ -86,7 +86,7 @@ fn target(server: &Postgres, role: &str, rotation_roles: &[String]) -> Target {
 }
 
 async fn accepted(target: &Target) -> Accepted {
-    login(target, PATIENT).await.unwrap_or_else(|refusal| panic!("{refusal}"))
+    login(target, PATIENT).await.unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 
 async fn facts(target: &Target) -> Facts {
@@ -246,6 +246,6 @@ async fn reads_facts_of_the_session() {
     server.sql(&format!("CREATE ROLE boss SUPERUSER LOGIN PASSWORD '{PASSWORD}'"));
     let boss = connected(&server, "boss").await;
     boss.simple_query("BEGIN; LOCK TABLE pg_catalog.pg_auth_members").await.unwrap();
-    let accepted = login(&asked, Duration::from_secs(5)).await.unwrap_or_else(|refusal| panic!("{refusal}"));
+    let accepted = login(&asked, Duration::from_secs(5)).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
     assert!(matches!(accepted.facts, Some(Err(Unanswered::TimedOut | Unanswered::Failed(_)))), "{:?}", accepted.facts);
 }

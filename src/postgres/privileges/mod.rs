@@ -7,19 +7,19 @@
 //! | `facts` | what the catalogs say |
 //! | `rules` | what follows for a rotation: pure, for PostgreSQL 12 to 18 |
 //! | `own_password` | what follows for a role whose password a platform changes |
-//! | `words` | sentences, and the statements that cure |
+//! | `statements` | the statements that remove an obstacle |
 
 mod facts;
 mod own_password;
 mod query;
 mod rules;
-mod words;
+mod statements;
 
 pub use self::facts::{CatalogRole, Facts, LoginSession, Membership, RoleAttributes};
 pub use self::own_password::OwnPassword;
 pub(super) use self::query::{read, sql};
 pub use self::rules::{Obstacle, RotationCheck};
-pub use self::words::without_facts;
+pub use self::statements::without_facts;
 
 use crate::postgres::text::printable;
 

@@ -3,9 +3,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::postgres::{Target, is_internal, is_loopback};
+use crate::postgres::{Target, is_loopback};
 
 use super::allowed_hosts::AllowedHosts;
+use super::internal_network::is_internal;
 
 /// The domains under which the service is run for everybody.
 const CLOUDS: [&str; 2] = ["hanzo.ai", "infisical.com"];

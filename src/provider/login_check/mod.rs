@@ -25,6 +25,7 @@ use self::kms_location::{NotAllowed, VantagePoint};
 
 mod budget;
 mod endpoint;
+mod internal_network;
 
 /// How long a verdict answers for new plans. The world changes during an apply.
 const FRESH: Duration = Duration::from_secs(10);

@@ -1,10 +1,11 @@
 //! What a database said to a login, for a person.
 
-use crate::postgres::{Argument, Certainty, Reason, Refusal, Statement, is_private};
+use crate::postgres::{Certainty, Reason, Refusal, Statement, is_private};
 use crate::provider::config::validation::Mode;
-use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
+use crate::terraform::diagnostic::{Diagnostic, Severity};
 use crate::text::shown;
 
+use super::postgres::{asked, explain, facts, run_as};
 use super::{DESTROY, NOTHING_SENT, sentence};
 
 /// The circumstances of a login, as far as a message needs them.
@@ -47,11 +48,11 @@ pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &LoginContex
         Some(first) if !folded => in_short(severity, refusal, login, first),
         _ => in_full(severity, refusal, login),
     };
-    Diagnostic::new(severity, summary(login), detail).at(argument(refusal.argument(), login.password_argument))
+    Diagnostic::new(severity, summary(login), detail).at(explain(refusal).argument.path(login.password_argument))
 }
 
 fn in_short(severity: Severity, refusal: &Refusal, login: &LoginContext<'_>, first: &str) -> String {
-    let mut lines = vec![sentence(&capitalized(&refusal.headline())), refusal.asked(), password(login)];
+    let mut lines = vec![sentence(&capitalized(&explain(refusal).headline)), asked(refusal), password(login)];
     lines.extend(moved(login));
     lines.push(so_far(login.class, severity));
     let destroy = if severity == Severity::Error && login.in_plan { format!(" {DESTROY}") } else { String::new() };
@@ -60,29 +61,26 @@ fn in_short(severity: Severity, refusal: &Refusal, login: &LoginContext<'_>, fir
 }
 
 fn in_full(severity: Severity, refusal: &Refusal, login: &LoginContext<'_>) -> String {
-    let headline = refusal.headline();
+    let explanation = explain(refusal);
     // An error without a meaning of its own stands in the headline already.
     let told = refusal
         .said
         .as_ref()
-        .is_some_and(|said| said.detail.is_none() && headline.contains(said.message.trim_end_matches('.')));
-    let mut lines = vec![sentence(&capitalized(&headline))];
-    lines.extend(refusal.server_said().filter(|_| !told));
-    lines.push(refusal.asked());
-    lines.extend(refusal.every_address());
-    lines.push(refusal.when_and_where());
+        .is_some_and(|said| said.detail.is_none() && explanation.headline.contains(said.message.trim_end_matches('.')));
+    let mut lines = vec![sentence(&capitalized(&explanation.headline))];
+    lines.extend(facts(refusal).into_iter().skip(usize::from(told)));
     lines.push(password(login));
     lines.extend(moved(login));
     lines.push(so_far(login.class, severity));
     let mut paragraphs = vec![lines.join("\n")];
-    let mut check = refusal.what_to_check();
+    let mut check = explanation.causes;
     check.extend(seen_from_elsewhere(refusal, login));
     match check.as_slice() {
         [] => {}
         [one] => paragraphs.push(format!("Check:\n  - {one}")),
         several => paragraphs.push(format!("Check, likeliest first:\n  - {}", several.join("\n  - "))),
     }
-    paragraphs.extend(refusal.statement().map(|statement| to_be_run(&[statement])));
+    paragraphs.extend(explanation.statement.map(|statement| to_be_run(&[statement])));
     if cured_by_this_run(&refusal.reason) {
         paragraphs.push(cure(login));
     }
@@ -92,9 +90,9 @@ fn in_full(severity: Severity, refusal: &Refusal, login: &LoginContext<'_>) -> S
 
 /// Statements in their order, with who may run them.
 pub(super) fn to_be_run(statements: &[Statement]) -> String {
-    let parts = statements.chunk_by(|one, next| one.who == next.who).enumerate().map(|(number, part)| {
+    let parts = statements.chunk_by(|one, next| one.run_as == next.run_as).enumerate().map(|(number, part)| {
         let lead = if number == 0 { "Run as" } else { "Then run as" };
-        let who = part.first().map_or("", |statement| statement.who);
+        let who = part.first().map_or("", |statement| run_as(statement.run_as));
         let lines: String = part.iter().map(|statement| format!("\n  {}", statement.sql)).collect();
         format!("{lead} {who}:{lines}")
     });
@@ -208,20 +206,6 @@ pub(super) fn way_on(class: Certainty, severity: Severity, login: &LoginContext<
     // A warning stops nothing, and so no destroy either.
     let destroy = if severity == Severity::Error { format!(" {DESTROY}") } else { String::new() };
     format!("To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.{ignore}{lowered}{destroy}")
-}
-
-/// The argument to blame.
-pub(super) fn argument(argument: Argument, password_argument: &'static str) -> Path {
-    match argument {
-        Argument::Host => Path::from("host"),
-        Argument::Port => Path::from("port"),
-        Argument::Address => Path::from("validation").attribute("address"),
-        Argument::Database => Path::from("database"),
-        Argument::Username => Path::from("username"),
-        Argument::Password => Path::from(password_argument),
-        Argument::SslEnabled => Path::from("ssl_enabled"),
-        Argument::SslCertificate => Path::from("ssl_certificate"),
-    }
 }
 
 pub(super) fn capitalized(sentence: &str) -> String {

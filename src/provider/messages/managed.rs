@@ -7,6 +7,7 @@ use crate::terraform::diagnostic::Diagnostic;
 use crate::text::shown;
 
 use super::kms::{import_block, outcome};
+use super::postgres::{explain, facts};
 use super::{DESTROY, NOTHING_SENT, sentence};
 
 const FLAG: &str = "is_platform_managed_credentials";
@@ -270,10 +271,8 @@ pub(crate) fn shares_managed_role(title: &str, role: &ManagedRole, other: &AppCo
 
 /// Why a login says no, in the fewest words.
 pub(crate) fn why(refusal: &Refusal) -> String {
-    let mut lines = vec![sentence(&refusal.headline())];
-    lines.extend(refusal.server_said());
-    lines.push(refusal.asked());
-    lines.push(refusal.when_and_where());
+    let mut lines = vec![sentence(&explain(refusal).headline)];
+    lines.extend(facts(refusal));
     lines.join("\n")
 }
 

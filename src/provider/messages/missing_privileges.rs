@@ -5,7 +5,7 @@ use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
 use crate::text::shown;
 
 use super::login_refused::{LoginContext, capitalized, cure_of, to_be_run, way_on};
-use super::{NOTHING_SENT, sentence};
+use super::{NOTHING_SENT, postgres, sentence};
 
 /// A role that cannot be rotated; `None` when nothing speaks against it. `index` is its place in the list.
 pub(crate) fn missing_privileges(
@@ -20,7 +20,7 @@ pub(crate) fn missing_privileges(
     lines.extend(rotation.besides(facts).into_iter().map(|reason| sentence(&format!("Also, {reason}"))));
     lines.push(format!(
         "Asked: {} as role `{}` for database `{}`, PostgreSQL {}.",
-        accepted.endpoint,
+        postgres::endpoint(&accepted.endpoint),
         facts.session.role,
         facts.database,
         facts.version()

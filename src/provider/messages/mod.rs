@@ -14,6 +14,7 @@ mod login_refused;
 pub(crate) mod managed;
 mod missing_privileges;
 mod not_checked;
+pub mod postgres;
 
 pub(crate) use existing_connection::{
     Wanted, import_form, moved_incomplete, not_movable, nothing_to_import, several_to_import,
@@ -30,11 +31,19 @@ pub(crate) use not_checked::{
     not_checked, why_not_checked,
 };
 
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
+
 /// How every refusal in a plan can be passed by to destroy what is there.
 const DESTROY: &str = "To destroy this configuration as it is: `terraform destroy -refresh=false`.";
 
 /// What holds in every refusal before a write. The list of connections may have been read by then.
 const NOTHING_SENT: &str = "No credentials were sent to the KMS.";
+
+/// Returns a date without its time (UTC).
+fn day(date: OffsetDateTime) -> String {
+    date.to_offset(UtcOffset::UTC).format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
+}
 
 /// With a full stop, unless there is one: texts of servers come with and without.
 fn sentence(text: &str) -> String {

@@ -3,12 +3,14 @@
 use time::OffsetDateTime;
 
 use crate::kms::{NewCredentials, ServiceError};
-use crate::postgres::{Reason, Refusal, Statement, ascii_host, is_changed_by_saslprep, reason_of_driver};
+use crate::postgres::{Reason, Refusal, Statement, ascii_host, is_changed_by_saslprep};
 use crate::terraform::diagnostic::{Diagnostic, Path};
 use crate::text::shown;
 
 use super::RequestContext;
-use crate::provider::messages::login_refused::{argument, capitalized, cured_by_this_run, to_be_run};
+use super::driver::reason_of_driver;
+use crate::provider::messages::login_refused::{capitalized, cured_by_this_run, to_be_run};
+use crate::provider::messages::postgres::{asked, explain, when_and_where};
 use crate::provider::messages::sentence;
 
 const SASLPREP: &str = "The characters of the password: it has some that PostgreSQL and its clients replace (SASLprep: no-break \
@@ -50,8 +52,8 @@ pub(crate) fn refusal(
     let first = [
         sentence(&capitalized(&finding.headline)),
         sentence(&format!("The KMS said: {message}")),
-        about.asked(),
-        format!("{}, from the KMS at `{}`.", about.when_and_where().trim_end_matches('.'), reply.call.host),
+        asked(&about),
+        format!("{}, from the KMS at `{}`.", when_and_where(&about).trim_end_matches('.'), reply.call.host),
         format!("Connection: `{}`, with the password from `{}`.", shown(attempt.title), attempt.password_argument),
         format!("Nothing was stored: {}", sentence(&answer.to_string())),
     ];
@@ -76,11 +78,12 @@ pub(crate) fn refusal(
 
 /// What would be the same from anywhere.
 fn everywhere(refusal: &Refusal, attempt: RequestContext<'_>) -> DatabaseCause {
+    let explanation = explain(refusal);
     DatabaseCause {
-        headline: refusal.headline(),
-        argument: argument(refusal.argument(), attempt.password_argument),
-        check: refusal.what_to_check(),
-        statement: refusal.statement(),
+        headline: explanation.headline,
+        argument: explanation.argument.path(attempt.password_argument),
+        check: explanation.causes,
+        statement: explanation.statement,
         may_be_too_early: cured_by_this_run(&refusal.reason),
     }
 }

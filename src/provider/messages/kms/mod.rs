@@ -1,6 +1,7 @@
 //! What the KMS said to a request, or did not say, for a person.
 
 pub(crate) mod database_refused;
+mod driver;
 
 use time::OffsetDateTime;
 

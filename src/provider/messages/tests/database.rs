@@ -61,7 +61,7 @@ fn in_apply() -> LoginContext<'static> {
 }
 
 fn check(severity: Severity, about: &Refusal, login: &LoginContext<'_>, expected: Expect) {
-    let login = LoginContext { class: about.class(), moved: None, first_reporter: None, ..*login };
+    let login = LoginContext { class: about.certainty(), moved: None, first_reporter: None, ..*login };
     expected.assert_eq(&shown(&refusal(severity, about, &login)));
 }
 

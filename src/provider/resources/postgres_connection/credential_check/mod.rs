@@ -13,6 +13,7 @@ use crate::provider::deadline::Ended;
 use crate::provider::login_check::kms_location::{KmsLocation, NotAllowed};
 use crate::provider::login_check::{CheckedLogin, LoginOutcome, NotChecked};
 use crate::provider::messages;
+use crate::provider::messages::postgres::explain;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::terraform::model::Field;
@@ -87,9 +88,9 @@ pub(super) async fn standing(call: &RpcContext<Session>, subject: Subject<'_>) -
     Ok(match &judged.verdict {
         LoginOutcome::Accepted(_) => CredentialState::Good,
         LoginOutcome::Refused(refusal) if class == postgres::Certainty::Conclusive => {
-            CredentialState::Bad(refusal.headline())
+            CredentialState::Bad(explain(refusal).headline)
         }
-        LoginOutcome::Refused(refusal) => CredentialState::Unknown(refusal.headline()),
+        LoginOutcome::Refused(refusal) => CredentialState::Unknown(explain(refusal).headline),
         LoginOutcome::NotChecked(why) => CredentialState::Unknown(messages::why_not_checked(why).to_owned()),
     })
 }
@@ -171,7 +172,7 @@ impl Check<'_> {
     fn class(&self, verdict: &LoginOutcome) -> postgres::Certainty {
         match verdict {
             LoginOutcome::Refused(refusal) if self.trusts_more(refusal) => postgres::Certainty::Unreachable,
-            LoginOutcome::Refused(refusal) => refusal.class(),
+            LoginOutcome::Refused(refusal) => refusal.certainty(),
             _ => postgres::Certainty::Unreachable,
         }
     }
@@ -220,7 +221,7 @@ impl Check<'_> {
             && (definite || self.validation.unreachable == Unreachable::Error);
         if severity == Severity::Error
             && definite
-            && refusal.argument() == postgres::Argument::Password
+            && refusal.rejects_the_password()
             && let Some(old) = self.destroyed_managed_connection()
         {
             let Subject { planned, config, .. } = self.subject;
@@ -351,10 +352,10 @@ impl Subject<'_> {
         let verdict = match (&judged.verdict, class) {
             (LoginOutcome::Accepted(_), _) => "accepted".to_owned(),
             (LoginOutcome::Refused(refusal), postgres::Certainty::Conclusive) => {
-                format!("refused: {}", refusal.headline())
+                format!("refused: {}", explain(refusal).headline)
             }
             (LoginOutcome::Refused(refusal), postgres::Certainty::Unreachable) => {
-                format!("unreachable: {}", refusal.headline())
+                format!("unreachable: {}", explain(refusal).headline)
             }
             (LoginOutcome::NotChecked(why), _) => format!("not checked: {}", messages::why_not_checked(why)),
         };

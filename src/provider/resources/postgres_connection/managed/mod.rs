@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use self::registry::{ManagedConnection, ManagedRole};
 use crate::kms::{AppConnection as Remote, Client, DatabaseStep, Error, NewConnection};
-use crate::postgres;
 use crate::provider::config::validation::Mode;
 use crate::provider::connections::cache::THIS_WALK;
 use crate::provider::deadline;
@@ -18,6 +17,7 @@ use crate::provider::deadline::Limit;
 use crate::provider::login_check::LoginOutcome;
 use crate::provider::messages;
 use crate::provider::messages::managed::RoleState;
+use crate::provider::messages::postgres::server_said;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::{PlannedChange, RpcContext};
@@ -221,11 +221,8 @@ async fn fate(
     };
     match &judged.verdict {
         LoginOutcome::Accepted(_) => RoleState::Untouched,
-        LoginOutcome::Refused(refusal)
-            if refusal.argument() == postgres::Argument::Password
-                && refusal.class() == postgres::Certainty::Conclusive =>
-        {
-            RoleState::Changed(refusal.server_said().unwrap_or_else(|| refusal.headline()))
+        LoginOutcome::Refused(refusal) if refusal.rejects_the_password() => {
+            RoleState::Changed(server_said(refusal).unwrap_or_else(|| messages::postgres::explain(refusal).headline))
         }
         LoginOutcome::Refused(refusal) => RoleState::Unknown(messages::managed::why(refusal)),
         LoginOutcome::NotChecked(why) => RoleState::Unknown(format!("{}.", messages::why_not_checked(why))),

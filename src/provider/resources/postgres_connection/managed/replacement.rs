@@ -115,7 +115,7 @@ pub(in crate::provider::resources::postgres_connection) async fn configured_pass
         LoginOutcome::Accepted(accepted) => {
             tracing::info!(
                 connection = planned.title(),
-                endpoint = %accepted.endpoint,
+                endpoint = accepted.endpoint.name(),
                 verdict = "accepted",
                 duration_ms = accepted.milliseconds,
                 "database login"

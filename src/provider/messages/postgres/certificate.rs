@@ -2,22 +2,20 @@
 
 use std::net::IpAddr;
 
-use super::{Row, row};
-use crate::postgres::reason::Argument::{Host, SslCertificate};
-use crate::postgres::reason::Certainty::{Conclusive, Unreachable};
-use crate::postgres::text::day;
+use super::Argument::{Host, SslCertificate};
+use super::{Explanation, row};
 use crate::postgres::{CertificateProblem, Fault, Link, Presented, Refusal, Trust};
+use crate::provider::messages::day;
 use crate::text;
 
 /// The row of a problem.
-pub(super) fn certificate(problem: &CertificateProblem, server: &str, about: &Refusal) -> Row {
-    let class = if problem.fault.is_conclusive() { Conclusive } else { Unreachable };
+pub(super) fn certificate(problem: &CertificateProblem, server: &str, about: &Refusal) -> Explanation {
     let argument = if problem.fault == Fault::WrongName { Host } else { SslCertificate };
     let whose = whose(problem, server);
-    let mut row = row(class, argument, format!("{whose} {}", what(problem, about)));
-    row.check = advice(problem, about);
-    row.check.extend(problem.presented.as_ref().map(|shown| facts("The server's certificate", shown)));
-    row.check.extend(problem.culprit.as_ref().map(|culprit| facts("The certificate above it", culprit)));
+    let mut row = row(argument, format!("{whose} {}", what(problem, about)));
+    row.causes = advice(problem, about);
+    row.causes.extend(problem.presented.as_ref().map(|shown| facts("The server's certificate", shown)));
+    row.causes.extend(problem.culprit.as_ref().map(|culprit| facts("The certificate above it", culprit)));
     row
 }
 

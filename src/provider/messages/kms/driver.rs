@@ -2,8 +2,7 @@
 //! Only reasons that do not depend on where one stands are read from it; what it says about networks and certificates is a
 //! matter of that other place.
 
-use crate::postgres::reason::Reason;
-use crate::postgres::server_error::{ServerError, without_names};
+use crate::postgres::{Reason, ServerError, without_names};
 
 /// What the texts would have come with, the first one that fits. Names stand in quotes and are left out.
 const SQLSTATES: [(&str, &str); 14] = [
@@ -30,7 +29,7 @@ const PROTOCOL_VIOLATION: &str = "08P01";
 /// was to be encrypted.
 ///
 /// The texts are PostgreSQL's and PgBouncer's in English; those of a server that speaks another language are not recognised.
-pub fn reason_of_driver(text: &str, encrypted: bool) -> Option<Reason> {
+pub(super) fn reason_of_driver(text: &str, encrypted: bool) -> Option<Reason> {
     let plain = without_names(text);
     if plain.contains("The server does not support SSL connections") {
         return Some(Reason::TlsNotOffered);
@@ -50,7 +49,7 @@ pub fn reason_of_driver(text: &str, encrypted: bool) -> Option<Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::reason::Scope;
+    use crate::postgres::Scope;
 
     #[test]
     fn texts_of_the_driver_are_the_reasons_of_our_own_logins() {

@@ -165,6 +165,19 @@ pub struct StoredCredentials {
     pub ssl_certificate: Option<String>,
 }
 
+/// Returns whether stored credentials are those that were sent, as far as the KMS returns them: all but the password.
+impl PartialEq<NewCredentials> for StoredCredentials {
+    fn eq(&self, sent: &NewCredentials) -> bool {
+        self.host == sent.host
+            && self.port == f64::from(sent.port)
+            && self.database == sent.database
+            && self.username == sent.username
+            && self.ssl_enabled == sent.ssl_enabled
+            && self.ssl_reject_unauthorized == sent.ssl_reject_unauthorized
+            && self.ssl_certificate == sent.ssl_certificate
+    }
+}
+
 /// The connections of a list.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct List {

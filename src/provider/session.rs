@@ -6,10 +6,10 @@ use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::provider::config::validation::Defaults;
 use crate::provider::config::{NoClient, ResolvedConfig};
 use crate::provider::connections::cache::Scopes;
+use crate::provider::connections::managed_registry::ManagedRegistry;
 use crate::provider::fingerprint::Fingerprints;
 use crate::provider::login_check::Logins;
 use crate::provider::login_check::kms_location::VantagePoint;
-use crate::provider::resources::postgres_connection::managed::registry::Managed;
 
 /// The configured provider. Goes, with everything it remembers, at the next `Configure`.
 pub struct Session {
@@ -20,7 +20,7 @@ pub struct Session {
     pub(crate) scopes: Scopes,
     /// Where the service runs, and where this machine may log in.
     pub(crate) vantage_point: VantagePoint,
-    pub(crate) managed: Managed,
+    pub(crate) managed: ManagedRegistry,
 }
 
 impl Session {
@@ -36,7 +36,7 @@ impl Session {
             fingerprints: Fingerprints::default(),
             scopes: Scopes::default(),
             vantage_point: resolved.vantage_point,
-            managed: Managed::default(),
+            managed: ManagedRegistry::default(),
         }
     }
 

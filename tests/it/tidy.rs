@@ -59,6 +59,10 @@ const WALLS: [(&str, &[&str], &str); 10] = [
     ),
 ];
 
+/// The modules of `src/provider`, from the lowest floor to the highest: none names a higher one.
+const PROVIDER_FLOORS: [&str; 9] =
+    ["fingerprint", "timeouts", "login_check", "connections", "config", "messages", "session", "deadline", "resources"];
+
 /// Crates with a home: nobody else names them.
 const HOMES: [(&str, &[&str]); 5] = [
     ("aws_lc_rs", &["src/crypto.rs"]),
@@ -96,6 +100,75 @@ fn code(path: &Path) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
+/// The code of a file in which each path begins at the crate, so that `super::x` and `use crate::{x, y}` name what they import.
+/// Paths into the file's own module begin with `self`.
+fn resolved(path: &Path) -> String {
+    let mut module = module(path);
+    let own = format!("crate::{}::", module.join("::"));
+    let mut code = String::new();
+    for line in self::code(path).lines() {
+        let inline = line.strip_suffix('{').and_then(|line| line.trim_end().split_once("mod ")).map(|(_, name)| name);
+        // An inline module is one level deeper.
+        if let Some(name) = inline.filter(|_| !line.starts_with(' ')) {
+            module.push(name.to_owned());
+        } else if line == "}" && own != format!("crate::{}::", module.join("::")) {
+            module.pop();
+        }
+        code.push_str(&from_crate(line, &module).replace(&own, "self::"));
+        code.push('\n');
+    }
+    let imports = code.split(';').filter_map(|part| part.split_once("use ")).flat_map(|(_, import)| ungrouped(import));
+    imports.collect::<Vec<_>>().join("\n") + &code
+}
+
+/// The module of a source file: `["provider", "config"]` for `src/provider/config/mod.rs`.
+fn module(path: &Path) -> Vec<String> {
+    let place = path.strip_prefix(root().join("src")).expect("below src").with_extension("");
+    let parts: Vec<_> = place.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    parts.into_iter().filter(|part| part != "mod").collect()
+}
+
+/// Replaces `super::super::` by the path from the crate.
+fn from_crate(code: &str, module: &[String]) -> String {
+    let mut parts = code.split("super::").peekable();
+    let mut resolved = parts.next().unwrap_or_default().to_owned();
+    let mut levels = 0;
+    for part in parts {
+        levels += 1;
+        if !part.is_empty() {
+            let above = module.len().saturating_sub(levels);
+            let parents = module[..above].iter().flat_map(|name| [name.as_str(), "::"]);
+            resolved.extend(["crate::"].into_iter().chain(parents).chain([part]));
+            levels = 0;
+        }
+    }
+    resolved
+}
+
+/// The paths of an import: `a::b` and `a::c` for `a::{b, c}`.
+fn ungrouped(import: &str) -> Vec<String> {
+    let Some((before, group)) = import.split_once('{') else { return vec![import.trim().to_owned()] };
+    let group = group.rsplit_once('}').map_or(group, |(inner, _)| inner);
+    let mut depth = 0;
+    let members = group.split(|c: char| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ',' && depth == 0
+    });
+    members.flat_map(ungrouped).map(|member| format!("{}{member}", before.trim())).collect()
+}
+
+#[test]
+fn resolves_relative_and_grouped_paths() {
+    let module = ["provider", "config", "auth"].map(ToOwned::to_owned);
+    let code = "use super::super::{session, messages::{kms, self}}; super::x();";
+    let resolved = from_crate(code, &module);
+    assert_eq!(resolved, "use crate::provider::{session, messages::{kms, self}}; crate::provider::config::x();");
+    assert_eq!(
+        ungrouped("crate::provider::{session, messages::{kms, self}}"),
+        ["crate::provider::session", "crate::provider::messages::kms", "crate::provider::messages::self"]
+    );
+}
+
 fn relative(path: &Path) -> String {
     path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned()
 }
@@ -105,9 +178,25 @@ fn folders_import_only_what_they_may() {
     let mut breaches = Vec::new();
     for (below, forbidden, reason) in WALLS {
         for path in files(below) {
-            let code = code(&path);
+            let code = resolved(&path);
             let named = forbidden.iter().filter(|name| names(&code, name));
             breaches.extend(named.map(|name| format!("{} names `{name}`: {reason}", relative(&path))));
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn modules_of_the_provider_name_only_lower_floors() {
+    let mut breaches = Vec::new();
+    for (floor, name) in PROVIDER_FLOORS.iter().enumerate() {
+        let place = ["src/provider", name].join("/");
+        let place = if root().join(&place).is_dir() { place } else { format!("{place}.rs") };
+        for path in files(&place) {
+            let code = resolved(&path);
+            let higher = PROVIDER_FLOORS[floor + 1..].iter().map(|higher| format!("crate::provider::{higher}"));
+            let named = higher.filter(|higher| names(&code, higher));
+            breaches.extend(named.map(|higher| format!("{} names `{higher}`", relative(&path))));
         }
     }
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));

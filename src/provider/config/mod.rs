@@ -12,7 +12,7 @@ use crate::kms::{BaseUrl, CaCertificates, Header, HeaderError, Proxies, Settings
 use crate::model;
 use crate::os;
 use crate::secret::Secret;
-use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::model::{Field, Model as _};
 use crate::terraform::number::Number;
 use crate::terraform::schema::{Schema, optional};
@@ -227,7 +227,7 @@ pub(crate) fn validate(config: &Object) -> Diagnostics {
         );
     }
     diagnostics.extend(headers(&block.headers, None).err());
-    diagnostics.extend(validation::check_block(&block.validation, &Path::from("validation")));
+    diagnostics.extend(validation::Defaults::parse(&block.validation).err().into_iter().flatten());
     diagnostics
 }
 
@@ -235,7 +235,7 @@ pub(crate) fn validate(config: &Object) -> Diagnostics {
 pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<ResolvedConfig, Diagnostics> {
     validate(config).into_result()?;
     let block = ProviderBlock::from_object(config);
-    let validation = validation::Defaults::resolve(&block.validation, variable)?;
+    let validation = validation::Defaults::parse(&block.validation)?.with_environment(variable)?;
     let allowed = AllowedHosts::resolve(variable)?;
     let unknown = unknown_arguments(config);
     if !unknown.is_empty() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::limits::DEFAULT_REQUEST_TIMEOUT;
+use super::validation::ValidationSettings;
 use super::*;
 
 pub(super) type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -240,7 +241,7 @@ fn unknown_arguments_are_remembered_and_are_no_errors() {
     let mut object = block(CLIENT);
     object.set("validation", Value::unknown());
     let resolved = resolve_object(&object, &[]).ok().unwrap();
-    assert!(resolved.client.is_ok() && resolved.validation.with(&Field::Null).is_none());
+    assert!(resolved.client.is_ok() && resolved.validation.with(&ValidationSettings::default()).is_none());
 }
 
 #[test]

@@ -1,133 +1,113 @@
-//! The `validation` blocks: whether and how a plan logs in to the database. Knows nothing of the login itself.
-
-use crate::provider::resources::postgres_connection::credential_check::rotation_roles;
+//! The settings of the login check that the `validation` blocks of the provider and of a connection have in common, and their
+//! upper bound in the environment. Does not depend on how a login is made.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::env;
-use crate::model;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 use crate::terraform::duration;
-use crate::terraform::model::{Field, Model as _};
-use crate::terraform::schema::{Block, optional};
+use crate::terraform::model::Field;
+use crate::terraform::schema::{Attribute, Block, optional};
 use crate::terraform::types::Type;
-use crate::terraform::value::Value;
-
-pub(crate) use crate::provider::resources::postgres_connection::credential_check::rotation_roles::RotationSettings;
+use crate::terraform::value::{Object, Value};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// When the provider logs in. In the order of how much it does: the environment can only lower it.
+/// When the provider logs in to the database. Ordered by how much it does: the environment can only lower the mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mode {
     /// Never.
     Off,
     /// In the apply, before the request.
     Apply,
-    /// In the plan, where every refusal is a warning.
+    /// In the plan, where each refusal is a warning.
     Warn,
-    /// In the plan.
+    /// In the plan, where a refusal is an error.
     Plan,
 }
 
-/// How a database is judged that cannot be reached from here.
+/// How a database that this machine cannot reach is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreachable {
-    /// With a warning.
+    /// As a warning.
     Warning,
-    /// With an error.
+    /// As an error.
     Error,
-    /// With a line in the log.
+    /// As a line in the log.
     Ignore,
 }
 
-/// Where to connect instead of `host` and `port`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AddressOverride {
-    /// Name or IP address, without brackets.
-    pub(crate) host: String,
-    /// TCP port.
-    pub(crate) port: u16,
-}
-
-/// What is in force for one connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Validation {
-    pub(crate) mode: Mode,
-    /// The mode of the configuration, where the environment lowered it.
-    pub(crate) lowered_from: Option<Mode>,
-    pub(crate) unreachable: Unreachable,
-    pub(crate) timeout: Duration,
-    pub(crate) address: Option<AddressOverride>,
-    pub(crate) rotation: RotationSettings,
-}
-
-/// What the provider block and the environment say for all connections.
-#[derive(Clone, Default)]
-pub(crate) struct Defaults {
+/// The common arguments of one `validation` block.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ValidationSettings {
     mode: Field<Mode>,
     unreachable: Field<Unreachable>,
     timeout: Field<Duration>,
+}
+
+/// The settings in force for one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EffectiveSettings {
+    pub(crate) mode: Mode,
+    /// The mode of the configuration, if the environment lowered it.
+    pub(crate) lowered_from: Option<Mode>,
+    pub(crate) unreachable: Unreachable,
+    /// The limit of one login.
+    pub(crate) timeout: Duration,
+}
+
+/// The provider's block and the upper bound of the environment, which hold for all connections.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Defaults {
+    settings: ValidationSettings,
     bound: Option<Mode>,
 }
 
-model! {
-    pub(crate) struct ValidationBlock {
-        mode: String,
-        unreachable: String,
-        timeout: String,
-        address: String,
-        rotation_roles: Value,
-        privileges: String,
-    }
+/// An argument of a block whose value is not valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InvalidSetting {
+    pub(crate) name: &'static str,
+    /// The valid values, as part of a sentence.
+    pub(crate) valid: &'static str,
 }
 
-/// The block of the provider: defaults for all connections.
+/// Parses the arguments of a block and collects those that are not valid.
+pub(crate) struct BlockParser<'a> {
+    block: Field<&'a Object>,
+    invalid: Vec<InvalidSetting>,
+}
+
+/// Returns the block of the provider: defaults for all connections.
 pub(crate) fn provider_block() -> Block {
     let [hosts, _] = env::VALIDATION_HOSTS;
-    Block::new(format!(
-        "Defaults for the `validation` blocks of connections. A connection's own block wins, argument by argument. Where \
-         logins may go at all, whoever runs the plan can say in the environment variable `{}`: names, `*.example.com`, \
-         addresses and networks; both `host` and the address that is dialled must be listed.",
+    let block = Block::new(format!(
+        "Defaults for the `validation` blocks of connections. An argument of a connection's own block takes precedence. The \
+         environment variable `{}` limits the databases that the provider logs in to: names, `*.example.com`, addresses and \
+         networks; both `host` and the address of the connection must be listed.",
         hosts.name
-    ))
-        .attribute(optional("mode", Type::String, format!("{MODE} Environment: {}.", variables())))
-        .attribute(optional("unreachable", Type::String, UNREACHABLE))
-        .attribute(optional("timeout", Type::String, TIMEOUT))
-}
-
-/// The block of a connection.
-pub(crate) fn resource_block() -> Block {
-    let block = Block::new(
-        "How the provider checks the credentials by logging in to the database. These settings stay in the \
-         configuration and the state; they are never sent to the KMS. What is not set comes from the `validation` block \
-         of the provider.",
-    )
-    .attribute(optional("mode", Type::String, MODE))
-    .attribute(optional("unreachable", Type::String, UNREACHABLE))
-    .attribute(optional("timeout", Type::String, TIMEOUT))
-    .attribute(optional(
-        "address",
-        Type::String,
-        "Where this machine reaches the database, as `host:port` or `[IPv6]:port`, when that is not `host` and `port`: the \
-         end of a tunnel, for example. TLS still checks the name in `host`.",
     ));
-    rotation_roles::arguments().into_iter().fold(block, Block::attribute)
+    let variables = env::VALIDATION.map(|variable| format!("`{}`", variable.name)).join(", ");
+    arguments(&format!(" Environment: {variables}.")).into_iter().fold(block, Block::attribute)
 }
 
-const MODE: &str = "When to log in: `plan` (a refusal stops the plan), `warn` (the plan shows it as a warning and the apply \
-    refuses), `apply` (only in the apply, before the request) or `off`. Default: `plan`. The environment variable can lower \
-    it for one run, in this order. Whether a platform-managed connection can be replaced, or its role taken over, is decided \
-    by a login in every mode.";
-const UNREACHABLE: &str = "What it means when the database cannot be reached from this machine, which proves nothing about the \
-    KMS: `warning`, `error` or `ignore`. Default: `warning`.";
-const TIMEOUT: &str = "How long one login may take in all, such as `10s` or `1m`. Default: `10s`, which is also the KMS's own \
-    limit.";
-
-fn variables() -> String {
-    env::VALIDATION.map(|variable| format!("`{}`", variable.name)).join(", ")
+/// Returns the common arguments. `source` is added to the description of `mode`.
+pub(crate) fn arguments(source: &str) -> [Attribute; 3] {
+    [
+        optional("mode", Type::String, format!("{MODE}{source}")),
+        optional("unreachable", Type::String, UNREACHABLE),
+        optional("timeout", Type::String, TIMEOUT),
+    ]
 }
+
+const MODE: &str = "When the provider logs in to the database. Valid values are `plan` (a refusal is an error of the plan), `warn` \
+    (a refusal is a warning of the plan and an error of the apply), `apply` (the login is made in the apply only, before the \
+    request) and `off`. Defaults to `plan`. The environment variable `KMS_VALIDATION` lowers the mode for one run, in this order. \
+    In every mode a login decides whether a platform-managed connection can be replaced, and whether its role can be taken over.";
+const UNREACHABLE: &str = "How the provider reports a database that this machine cannot reach. Valid values are `warning`, `error` \
+    and `ignore`. Defaults to `warning`.";
+const TIMEOUT: &str =
+    "Limit of one login, such as `10s` or `1m`. Defaults to `10s`, which is also the limit of the KMS.";
 
 impl fmt::Display for Mode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,18 +121,18 @@ impl fmt::Display for Mode {
 }
 
 impl Mode {
-    const NAMES: &'static str = "`plan`, `warn`, `apply` or `off`";
+    pub(crate) const VALID: &'static str = "`plan`, `warn`, `apply` or `off`";
 
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase();
-        // YAML reads an unquoted `off` as the boolean, and so does `mode = false` in a configuration.
+        // YAML parses an unquoted `off` as a boolean, and `mode = false` is valid HCL.
         let name = if text == "false" { "off" } else { &text };
         [Self::Off, Self::Apply, Self::Warn, Self::Plan].into_iter().find(|mode| mode.to_string() == name)
     }
 }
 
 impl Unreachable {
-    const NAMES: &'static str = "`warning`, `error` or `ignore`";
+    const VALID: &'static str = "`warning`, `error` or `ignore`";
 
     fn parse(text: &str) -> Option<Self> {
         match text.trim().to_ascii_lowercase().as_str() {
@@ -164,137 +144,127 @@ impl Unreachable {
     }
 }
 
-impl AddressOverride {
-    /// Reads `host:port` or `[IPv6]:port`.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (host, port) = text.trim().rsplit_once(':')?;
-        let host = match host.strip_prefix('[') {
-            Some(bracketed) => bracketed.strip_suffix(']')?,
-            None if host.contains(':') => return None,
-            None => host,
+impl<'a> BlockParser<'a> {
+    pub(crate) fn new(block: &'a Field<Value>) -> Self {
+        let block = match block {
+            Field::Null => Field::Null,
+            Field::Unknown => Field::Unknown,
+            Field::Known(value) => value.as_object().into(),
         };
-        let plain = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/@,[]".contains(c));
-        let port = port.parse().ok().filter(|port| *port > 0)?;
-        plain.then(|| Self { host: host.to_owned(), port })
+        Self { block, invalid: Vec::new() }
+    }
+
+    /// Returns the value of an argument.
+    pub(crate) fn get(&self, name: &str) -> Field<&'a Value> {
+        match self.block {
+            Field::Null => Field::Null,
+            Field::Unknown => Field::Unknown,
+            Field::Known(object) => match object.get(name) {
+                Value::Null => Field::Null,
+                Value::Unknown(_) => Field::Unknown,
+                value => Field::Known(value),
+            },
+        }
+    }
+
+    /// Parses the text of an argument.
+    pub(crate) fn text<T>(
+        &mut self,
+        name: &'static str,
+        parse: fn(&str) -> Option<T>,
+        valid: &'static str,
+    ) -> Field<T> {
+        match self.get(name) {
+            Field::Null => Field::Null,
+            Field::Unknown => Field::Unknown,
+            Field::Known(value) => {
+                let parsed = value.as_str().and_then(parse);
+                if parsed.is_none() {
+                    self.invalid.push(InvalidSetting { name, valid });
+                }
+                parsed.into()
+            }
+        }
+    }
+
+    /// Returns the arguments that are not valid.
+    pub(crate) fn finish(self) -> Vec<InvalidSetting> {
+        self.invalid
     }
 }
 
-/// Checks a block as it is written, in the provider or in a connection.
-pub(crate) fn check_block(block: &Field<Value>, path: &Path) -> Diagnostics {
-    let Some(written) = written(block) else { return Diagnostics::new() };
-    let mut diagnostics = Diagnostics::new();
-    let mut check = |name: &str, field: &Field<String>, good: fn(&str) -> bool, takes: &str| {
-        if field.known().is_some_and(|text| !good(text)) {
-            let rule = format!(
-                "`{name}` takes {takes}. Change the value, or remove the line (in a module: set it to `null`) to use the \
-                 default."
-            );
-            diagnostics.push(Diagnostic::error("Invalid validation setting", rule).at(path.attribute(name)));
-        }
-    };
-    check("mode", &written.mode, |text| Mode::parse(text).is_some(), Mode::NAMES);
-    check("unreachable", &written.unreachable, |text| Unreachable::parse(text).is_some(), Unreachable::NAMES);
-    check("timeout", &written.timeout, |text| duration::parse(text).is_some(), "a duration such as `10s` or `1m`");
-    check(
-        "address",
-        &written.address,
-        |text| AddressOverride::parse(text).is_some(),
-        "one host and port, such as `127.0.0.1:15432`, `bastion.example.com:5432` or `[::1]:5432`",
-    );
-    diagnostics.extend(rotation_roles::check(&written, path));
-    diagnostics
+impl InvalidSetting {
+    /// Returns the error for the argument of the block at `path`.
+    pub(crate) fn diagnostic(self, path: &Path) -> Diagnostic {
+        let rule = format!(
+            "`{}` takes {}. Change the value, or remove the line (in a module: set it to `null`) to use the default.",
+            self.name, self.valid
+        );
+        Diagnostic::error("Invalid validation setting", rule).at(path.attribute(self.name))
+    }
 }
 
-/// Whether a change of the block alone is a reason to log in: there are other roles, or missing privileges became errors.
-pub(crate) fn asks_about_more_roles(prior: &Field<Value>, planned: &Field<Value>) -> bool {
-    let rotation = |block: &Field<Value>| written(block).as_ref().map(RotationSettings::of).unwrap_or_default();
-    rotation(planned).asks_more_than(&rotation(prior))
+impl ValidationSettings {
+    pub(crate) fn parse(block: &mut BlockParser<'_>) -> Self {
+        Self {
+            mode: block.text("mode", Mode::parse, Mode::VALID),
+            unreachable: block.text("unreachable", Unreachable::parse, Unreachable::VALID),
+            timeout: block.text("timeout", duration::parse, "a duration such as `10s` or `1m`"),
+        }
+    }
 }
 
 impl Defaults {
-    /// The provider's block with the bound of the environment.
-    pub(crate) fn resolve(block: &Field<Value>, variable: env::Lookup<'_>) -> Result<Self, Diagnostic> {
-        let bound = match env::first(&env::VALIDATION, variable) {
-            None => None,
-            Some((name, text)) => Some(Mode::parse(&text).ok_or_else(|| {
-                Diagnostic::error(
-                    "Invalid environment variable",
-                    format!("`{name}` takes {}. Change its value, or unset it.", Mode::NAMES),
-                )
-            })?),
-        };
-        Ok(match block {
-            Field::Unknown => {
-                Self { mode: Field::Unknown, unreachable: Field::Unknown, timeout: Field::Unknown, bound }
-            }
-            block => {
-                let written = written(block).unwrap_or_default();
-                Self {
-                    mode: parsed(&written.mode, Mode::parse),
-                    unreachable: parsed(&written.unreachable, Unreachable::parse),
-                    timeout: parsed(&written.timeout, duration::parse),
-                    bound,
-                }
-            }
-        })
+    /// Parses the provider's block.
+    ///
+    /// # Errors
+    /// One for each argument that is not valid.
+    pub(crate) fn parse(block: &Field<Value>) -> Result<Self, Diagnostics> {
+        let mut parser = BlockParser::new(block);
+        let settings = ValidationSettings::parse(&mut parser);
+        let invalid = parser.finish();
+        if invalid.is_empty() {
+            Ok(Self { settings, bound: None })
+        } else {
+            Err(invalid.into_iter().map(|invalid| invalid.diagnostic(&Path::from("validation"))).collect())
+        }
     }
 
-    /// What is in force for a connection with this block; `None` while something of it is unknown.
-    pub(crate) fn with(&self, block: &Field<Value>) -> Option<Validation> {
-        if block.is_unknown() {
-            return None;
-        }
-        let written = written(block).unwrap_or_default();
-        let configured = either(parsed(&written.mode, Mode::parse), self.mode, Mode::Plan)?;
+    /// Returns the defaults with the upper bound of the environment.
+    ///
+    /// # Errors
+    /// When the variable does not hold a mode.
+    pub(crate) fn with_environment(self, variable: env::Lookup<'_>) -> Result<Self, Diagnostic> {
+        let Some((name, text)) = env::first(&env::VALIDATION, variable) else { return Ok(self) };
+        let bound = Mode::parse(&text).ok_or_else(|| {
+            Diagnostic::error(
+                "Invalid environment variable",
+                format!("`{name}` takes {}. Change its value, or unset it.", Mode::VALID),
+            )
+        })?;
+        Ok(Self { bound: Some(bound), ..self })
+    }
+
+    /// Returns the settings in force for a connection with this block, or `None` while one of them is unknown. With the mode `off`
+    /// the others have no effect and may be unknown.
+    pub(crate) fn with(&self, own: &ValidationSettings) -> Option<EffectiveSettings> {
+        let defaults = &self.settings;
+        let configured = first_set(own.mode, defaults.mode, Mode::Plan)?;
         let mode = self.bound.map_or(configured, |bound| bound.min(configured));
-        if mode == Mode::Off {
-            // Nothing else matters then, be it unknown.
-            return Some(Validation {
-                mode,
-                lowered_from: (mode < configured).then_some(configured),
-                unreachable: either(
-                    parsed(&written.unreachable, Unreachable::parse),
-                    self.unreachable,
-                    Unreachable::Warning,
-                )
-                .unwrap_or(Unreachable::Ignore),
-                timeout: DEFAULT_TIMEOUT,
-                address: None,
-                rotation: RotationSettings::default(),
-            });
-        }
-        Some(Validation {
+        let is_off = mode == Mode::Off;
+        let unreachable = first_set(own.unreachable, defaults.unreachable, Unreachable::Warning);
+        let timeout = first_set(own.timeout, defaults.timeout, DEFAULT_TIMEOUT);
+        Some(EffectiveSettings {
             mode,
             lowered_from: (mode < configured).then_some(configured),
-            unreachable: either(
-                parsed(&written.unreachable, Unreachable::parse),
-                self.unreachable,
-                Unreachable::Warning,
-            )?,
-            timeout: either(parsed(&written.timeout, duration::parse), self.timeout, DEFAULT_TIMEOUT)?,
-            address: match &written.address {
-                Field::Null => None,
-                Field::Unknown => return None,
-                Field::Known(text) => AddressOverride::parse(text),
-            },
-            rotation: RotationSettings::of(&written),
+            unreachable: unreachable.or(is_off.then_some(Unreachable::Ignore))?,
+            timeout: timeout.or(is_off.then_some(DEFAULT_TIMEOUT))?,
         })
     }
 }
 
-fn written(block: &Field<Value>) -> Option<ValidationBlock> {
-    block.known().and_then(Value::as_object).map(ValidationBlock::from_object)
-}
-
-fn parsed<T>(field: &Field<String>, parse: fn(&str) -> Option<T>) -> Field<T> {
-    match field {
-        Field::Null => Field::Null,
-        Field::Unknown => Field::Unknown,
-        Field::Known(text) => parse(text).into(),
-    }
-}
-
-fn either<T>(own: Field<T>, default: Field<T>, otherwise: T) -> Option<T> {
+/// Returns the first value that is set, or `None` if it is unknown.
+fn first_set<T>(own: Field<T>, default: Field<T>, otherwise: T) -> Option<T> {
     match (own, default) {
         (Field::Known(value), _) | (Field::Null, Field::Known(value)) => Some(value),
         (Field::Null, Field::Null) => Some(otherwise),
@@ -305,26 +275,29 @@ fn either<T>(own: Field<T>, default: Field<T>, otherwise: T) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::terraform::value::Object;
 
     fn block(settings: &[(&str, &str)]) -> Field<Value> {
         let object: Object = settings.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))).collect();
         Field::Known(Value::Object(object))
     }
 
+    fn own(block: &Field<Value>) -> ValidationSettings {
+        ValidationSettings::parse(&mut BlockParser::new(block))
+    }
+
     fn mode(provider: &str, resource: &str, variable: &str) -> String {
         let one = |mode: &str| if mode.is_empty() { Field::Null } else { block(&[("mode", mode)]) };
         let lookup = |name: &str| (name == "KMS_VALIDATION").then(|| variable.to_owned());
-        let defaults = Defaults::resolve(&one(provider), &lookup).unwrap();
-        let validation = defaults.with(&one(resource)).unwrap();
-        match validation.lowered_from {
-            Some(from) => format!("{} instead of {from}", validation.mode),
-            None => validation.mode.to_string(),
+        let defaults = Defaults::parse(&one(provider)).unwrap().with_environment(&lookup).unwrap();
+        let settings = defaults.with(&own(&one(resource))).unwrap();
+        match settings.lowered_from {
+            Some(from) => format!("{} instead of {from}", settings.mode),
+            None => settings.mode.to_string(),
         }
     }
 
     #[test]
-    fn the_connection_wins_and_the_environment_only_lowers() {
+    fn connection_takes_precedence_and_environment_only_lowers() {
         for (provider, resource, variable, expected) in [
             ("", "", "", "plan"),
             ("warn", "", "", "warn"),
@@ -336,7 +309,7 @@ mod tests {
             ("", "warn", "off", "off instead of warn"),
             ("", "off", "off", "off"),
             ("", "apply", "warn", "apply"),
-            // YAML's `off`, and other ways to write a word.
+            // YAML's `off`, and other spellings.
             ("", "", "False", "off instead of plan"),
             ("", "", "false", "off instead of plan"),
             ("", "", " OFF ", "off instead of plan"),
@@ -348,47 +321,35 @@ mod tests {
     }
 
     #[test]
-    fn settings_merge_one_by_one() {
-        let provider = block(&[("unreachable", "error"), ("timeout", "3s")]);
-        let defaults = Defaults::resolve(&provider, &|_| None).unwrap();
-        let merged = defaults.with(&block(&[("timeout", "7s"), ("address", "[::1]:15432")])).unwrap();
+    fn merges_settings_one_by_one() {
+        let defaults = Defaults::parse(&block(&[("unreachable", "error"), ("timeout", "3s")])).unwrap();
+        let merged = defaults.with(&own(&block(&[("timeout", "7s")]))).unwrap();
         assert_eq!(merged.unreachable, Unreachable::Error);
         assert_eq!(merged.timeout, Duration::from_secs(7));
-        assert_eq!(merged.address, Some(AddressOverride { host: "::1".to_owned(), port: 15432 }));
     }
 
     #[test]
-    fn nothing_is_in_force_while_something_is_unknown() {
-        let nothing = Defaults::resolve(&Field::Null, &|_| None).unwrap();
-        assert!(nothing.with(&Field::Unknown).is_none());
+    fn is_not_in_force_while_a_setting_is_unknown() {
+        let none = Defaults::default();
+        assert_eq!(none.with(&own(&Field::Unknown)), None);
         let mut object = Object::new();
-        object.set("address", Value::unknown());
-        assert!(nothing.with(&Field::Known(Value::Object(object))).is_none());
-        let unknown = Defaults::resolve(&Field::Unknown, &|_| None).unwrap();
-        assert!(unknown.with(&Field::Null).is_none());
-        assert_eq!(unknown.with(&block(&[("mode", "off")])).unwrap().mode, Mode::Off);
+        object.set("timeout", Value::unknown());
+        assert_eq!(none.with(&own(&Field::Known(Value::Object(object.clone())))), None);
+        let unknown = Defaults::parse(&Field::Unknown).unwrap();
+        assert_eq!(unknown.with(&own(&Field::Null)), None);
+        object.set("mode", "off");
+        for defaults in [none, unknown] {
+            let settings = defaults.with(&own(&Field::Known(Value::Object(object.clone())))).unwrap();
+            assert_eq!((settings.mode, settings.timeout), (Mode::Off, DEFAULT_TIMEOUT));
+        }
     }
 
     #[test]
-    fn a_bad_variable_is_named() {
-        let error = Defaults::resolve(&Field::Null, &|_| Some("maybe".to_owned())).err().unwrap();
+    fn names_invalid_variable() {
+        let error = Defaults::default().with_environment(&|_| Some("maybe".to_owned())).err().unwrap();
         assert_eq!(
             error.detail,
             "`KMS_VALIDATION` takes `plan`, `warn`, `apply` or `off`. Change its value, or unset it."
         );
-    }
-
-    #[test]
-    fn addresses() {
-        for (text, host, port) in
-            [("localhost:5432", "localhost", 5432), ("[::1]:5432", "::1", 5432), (" 127.0.0.1:1 ", "127.0.0.1", 1)]
-        {
-            assert_eq!(AddressOverride::parse(text), Some(AddressOverride { host: host.to_owned(), port }), "{text}");
-        }
-        for text in
-            ["", "localhost", "::1:5432", "a:0", "a:70000", ":5432", "[::1]5432", "a b:1", "http://a:1", "a,b:1"]
-        {
-            assert_eq!(AddressOverride::parse(text), None, "{text}");
-        }
     }
 }

@@ -113,18 +113,6 @@ pub(crate) async fn read(
     client.read(id).await
 }
 
-/// Whether stored credentials show what was sent, as far as they are shown.
-fn shows(connection: &AppConnection, sent: &NewCredentials) -> bool {
-    let stored = &connection.credentials;
-    stored.host == sent.host
-        && stored.port == f64::from(sent.port)
-        && stored.database == sent.database
-        && stored.username == sent.username
-        && stored.ssl_enabled == sent.ssl_enabled
-        && stored.ssl_reject_unauthorized == sent.ssl_reject_unauthorized
-        && stored.ssl_certificate == sent.ssl_certificate
-}
-
 fn is_what_was_asked(found: &AppConnection, request: &NewConnection) -> bool {
     let empty = |text: &Option<String>| text.clone().unwrap_or_default();
     found.name == request.name
@@ -132,7 +120,7 @@ fn is_what_was_asked(found: &AppConnection, request: &NewConnection) -> bool {
         && found.project_id == request.project_id
         && same_gateway(found.gateway_id.as_deref(), request.gateway_id.as_deref())
         && found.is_platform_managed.unwrap_or(false) == request.is_platform_managed
-        && shows(found, &request.credentials)
+        && found.credentials == request.credentials
 }
 
 /// The service writes UUIDs in lower case, whatever it was sent.
@@ -148,7 +136,7 @@ fn shows_change(found: &AppConnection, change: &ConnectionUpdate, hash_before: O
         Patch::Set(text) => stored.as_ref() == Some(text),
     };
     let written = |credentials: &NewCredentials| {
-        shows(found, credentials)
+        found.credentials == *credentials
             && found.credentials_hash.is_some()
             && found.credentials_hash.as_deref() != hash_before
     };

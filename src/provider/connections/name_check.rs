@@ -1,87 +1,60 @@
-//! What the KMS says to a planned create: whether it can be asked, whether the scope exists, whether the name is free.
+//! Whether the name of a planned connection is in use, by the list of its scope. One list per scope serves all connections.
 
 use std::time::Duration;
 
-use super::cache::THIS_WALK;
-use crate::kms::{AppConnection as Remote, Client};
-use crate::provider::config::validation::Mode;
-use crate::provider::deadline;
-use crate::provider::deadline::Limit;
-use crate::provider::messages;
-use crate::provider::session::Session;
-use crate::terraform::diagnostic::Diagnostics;
-use crate::terraform::resource::RpcContext;
+use super::cache::{Scopes, THIS_WALK};
+use super::managed_registry::{ManagedRegistry, ManagedRole};
+use crate::kms;
+use crate::kms::{AppConnection, Client};
 
-use crate::provider::resources::postgres_connection::managed::remote_role;
-use crate::provider::resources::postgres_connection::model::ConnectionModel;
-
-/// How long a plan waits for an answer that it can do without.
-pub(crate) const PLAN_WAITS: Duration = Duration::from_secs(60);
-
-/// How old a list may be that says "the name was free just before".
+/// The maximum age of a list that shows that a name was free right before a create.
 const JUST_BEFORE: Duration = Duration::from_secs(10);
 
-/// Asks the KMS about a planned create, if the settings say that plans shall find out. One list per scope serves all.
-///
-/// # Errors
-/// When the KMS refuses the login, or has no such project. Everything else that keeps it from answering is a warning.
-pub(crate) async fn check(call: &RpcContext<Session>, planned: &ConnectionModel) -> Result<(), Diagnostics> {
-    let mode = call.session().validation.with(&planned.validation).map(|validation| validation.mode);
-    if !matches!(mode, Some(Mode::Plan | Mode::Warn)) || planned.project_id.is_unknown() {
-        return Ok(());
-    }
-    let client = match deadline::client(call, Limit::new(PLAN_WAITS)) {
-        Ok(client) => client,
-        // What is unknown now is known when the service is needed.
-        Err(_) if call.session().has_unknown_arguments() => return Ok(()),
-        Err(missing) => {
-            missing.into_iter().for_each(|missing| call.warn(messages::not_asked(&missing.detail)));
-            return Ok(());
-        }
-    };
-    let listing = call.session().scopes.list(&client, planned.project(), THIS_WALK);
-    let Some(listed) = call.unless_stopped(listing).await else { return Ok(()) };
-    match listed {
-        Ok(listing) => {
-            let name = planned.name.known().map(|name| name.trim());
-            // One that is in the state is managed here already. A tainted connection holds its own name until it is replaced.
-            let in_state = |connection: &Remote| call.session().managed.is_in_state(&connection.id);
-            let taken = listing.own().find(|connection| Some(connection.name.as_str()) == name);
-            if let Some(taken) = taken.filter(|taken| !in_state(taken)) {
-                call.warn(messages::name_exists(&taken.name, &taken.id));
-            }
-            // Where this one is managed too, that is judged by a login.
-            if let Some(role) = planned.role().filter(|_| !planned.is_managed())
-                && let Some(other) = listing.own().find(|other| {
-                    other.is_platform_managed == Some(true)
-                        && Some(other.name.as_str()) != name
-                        && remote_role(other).as_ref() == Some(&role)
-                })
-            {
-                call.warn(messages::managed::shares_managed_role(planned.title(), &role, other));
-            }
-            Ok(())
-        }
-        Err(error) if messages::stops_a_plan(&error) => Err(messages::service(planned.attempt("plan"), &error)),
-        Err(error) => {
-            call.warn(messages::not_asked(&format!("{error}.")));
-            Ok(())
-        }
-    }
+/// A connection that is planned to be created.
+#[derive(Clone, Copy)]
+pub(crate) struct PlannedConnection<'a> {
+    /// `None` while it is unknown.
+    pub(crate) name: Option<&'a str>,
+    /// `None` is the organization.
+    pub(crate) project: Option<&'a str>,
 }
 
-/// Returns whether the name of a connection that is about to be created was free just before. Not knowing is "no".
+/// The connections of the scope that a planned connection conflicts with.
+#[derive(Default)]
+pub(crate) struct NameCheck {
+    /// A connection with the same name that is not in the state.
+    pub(crate) same_name: Option<AppConnection>,
+    /// A platform-managed connection of the same role with another name.
+    pub(crate) same_managed_role: Option<AppConnection>,
+}
+
+/// Looks for connections that have the name of a planned connection, or that manage its role. `role` is `None` if the role is
+/// unknown or not in question.
 ///
 /// # Errors
-/// When the run was interrupted or the operation reached its limit. Nothing was sent then.
-pub(crate) async fn was_free(
-    call: &RpcContext<Session>,
-    limit: Limit,
+/// When the list of the scope cannot be read.
+pub(crate) async fn check(
+    scopes: &Scopes,
     client: &Client,
-    planned: &ConnectionModel,
-) -> Result<bool, Diagnostics> {
-    let listing = call.session().scopes.list(client, planned.project(), JUST_BEFORE);
-    Ok(deadline::reading(call, limit, listing).await?.is_ok_and(|listing| {
-        listing.unreadable() == 0 && !listing.own().any(|connection| connection.name == planned.title().trim())
-    }))
+    registry: &ManagedRegistry,
+    planned: PlannedConnection<'_>,
+    role: Option<&ManagedRole>,
+) -> Result<NameCheck, kms::Error> {
+    let listing = scopes.list(client, planned.project, THIS_WALK).await?;
+    let has_name = |connection: &&AppConnection| Some(connection.name.as_str()) == planned.name;
+    let manages_role = |connection: &&AppConnection| {
+        !has_name(connection)
+            && connection.is_platform_managed == Some(true)
+            && role.is_some_and(|role| ManagedRole::of(connection).as_ref() == Some(role))
+    };
+    // A connection in the state is managed by Terraform already. A tainted one keeps its name until it is replaced.
+    let same_name = listing.own().find(has_name).filter(|taken| !registry.is_in_state(&taken.id));
+    Ok(NameCheck { same_name: same_name.cloned(), same_managed_role: listing.own().find(manages_role).cloned() })
+}
+
+/// Returns whether the name of a connection is free right before its create. `false` if that is unknown.
+pub(crate) async fn was_free(scopes: &Scopes, client: &Client, planned: PlannedConnection<'_>) -> bool {
+    scopes.list(client, planned.project, JUST_BEFORE).await.is_ok_and(|listing| {
+        listing.unreadable() == 0 && !listing.own().any(|connection| Some(connection.name.as_str()) == planned.name)
+    })
 }

@@ -2,7 +2,7 @@
 
 use crate::kms::{AppConnection, Client, Error};
 use crate::postgres::{OwnPassword, Refusal};
-use crate::provider::resources::postgres_connection::managed::registry::ManagedRole;
+use crate::provider::connections::managed_registry::ManagedRole;
 use crate::terraform::diagnostic::Diagnostic;
 use crate::text::shown;
 

@@ -15,6 +15,7 @@ use crate::postgres::{
     Reason, Refusal, Target, Tls,
 };
 use crate::provider::config::validation::Mode;
+use crate::provider::connections::managed_registry::ManagedRole;
 use crate::provider::login_check::NotChecked;
 use crate::provider::login_check::kms_location::NotAllowed;
 use crate::provider::messages;
@@ -23,7 +24,6 @@ use crate::provider::messages::kms::{RequestContext, adopted, gone, name_exists,
 use crate::provider::messages::managed;
 use crate::provider::messages::managed::{Replacement, RoleState};
 use crate::provider::messages::{LoginContext, MovedCredentials, Wanted, drift, existing_connection};
-use crate::provider::resources::postgres_connection::managed::registry::ManagedRole;
 use crate::secret::Secret;
 use crate::terraform::diagnostic::{Diagnostic, Severity};
 use crate::terraform::move_state::MoveSource;

@@ -1,7 +1,7 @@
 //! Create, update and delete: the login check, the request, and what became of it.
 
 use crate::kms;
-use crate::provider::connections::{lost_answer, name_check};
+use crate::provider::connections::lost_answer;
 use crate::provider::deadline;
 use crate::provider::deadline::Limit;
 use crate::provider::messages;
@@ -17,7 +17,7 @@ use super::credential_check::Purpose;
 use super::managed::replacement;
 use super::model::ConnectionModel;
 use super::password::SentRecord;
-use super::{credential_check, managed, password, request};
+use super::{credential_check, kms_check, managed, password, request};
 
 pub(super) async fn create(call: &RpcContext<Session>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
     let config = ConnectionModel::from_object(&change.config);
@@ -38,7 +38,7 @@ pub(super) async fn create(call: &RpcContext<Session>, change: &mut AppliedChang
         deadline::reading(call, limit, managed::name_is_free(client, &request)).await??;
         true
     } else {
-        name_check::was_free(call, limit, client, &planned).await?
+        kms_check::was_free(call, limit, client, &planned).await?
     };
     call.session().scopes.creates(planned.project(), planned.title());
     let answered = deadline::writing_twice_if_crowded(call, limit, client, || client.create(&request)).await?;
@@ -150,6 +150,6 @@ pub(super) async fn delete(call: &RpcContext<Session>, state: &Object) -> Result
         Err(error) => return Err(messages::delete(known.attempt("delete"), &error)),
         Ok(_) => {}
     }
-    call.session().managed.note_destroyed(id);
+    call.session().managed.record_destroyed(id);
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! The table of `kms_postgres_connection`: what a person may write, in the order of the registry page.
 
-use crate::provider::config::validation;
 use crate::terraform::schema::{Schema, computed, optional, required};
 use crate::terraform::types::Type;
 
+use super::validation_block;
 use crate::provider::timeouts;
 
 /// The only way in which the service logs in to PostgreSQL.
@@ -131,6 +131,6 @@ pub(super) fn schema() -> Schema {
         )
         .use_state_for_unknown(),
     )
-    .block("validation", validation::resource_block())
+    .block("validation", validation_block::schema())
     .block("timeouts", timeouts::block())
 }

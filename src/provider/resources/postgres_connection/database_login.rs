@@ -5,7 +5,6 @@
 //! what holds for all together: the allowed hosts, the loopback rule, the limit of refusals, and the shared outcomes.
 
 use crate::postgres;
-use crate::provider::config::validation::Validation;
 use crate::provider::deadline;
 use crate::provider::deadline::{Ended, Limit};
 use crate::provider::login_check::{CheckedLogin, Requester};
@@ -13,6 +12,7 @@ use crate::provider::session::Session;
 use crate::terraform::resource::RpcContext;
 
 use super::model::ConnectionModel;
+use super::validation_block::Validation;
 
 /// The step of a run that a login belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

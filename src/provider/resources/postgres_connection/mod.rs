@@ -11,6 +11,8 @@
 //! | [`password`] | whether a change sends the password, and the record of what was sent |
 //! | [`drift`] | credentials that were changed outside Terraform |
 //! | [`database_login`] | the only function that may log in to a database |
+//! | [`validation_block`] | the `validation` block |
+//! | [`kms_check`] | the check of a planned create at the KMS: authentication, project, name |
 //! | [`credential_check`] | the login check of a planned write, and its severity |
 //! | [`managed`] | platform-managed credentials: guards, replacement, the record of those seen in a run |
 //! | [`import`], [`move_state`], [`list`] | connections that exist already |
@@ -36,15 +38,17 @@ pub(crate) mod credential_check;
 mod database_login;
 mod drift;
 mod import;
+mod kms_check;
 mod list;
 pub(crate) mod managed;
-pub(crate) mod model;
+mod model;
 mod move_state;
 mod password;
 mod plan;
 mod read;
 mod request;
 mod validate;
+mod validation_block;
 
 /// The resource.
 pub(crate) struct PostgresConnection;
@@ -66,10 +70,10 @@ impl Resource<Session> for PostgresConnection {
     fn seen(&self, session: &Session, state: &Object) {
         let connection = ConnectionModel::from_object(state);
         if let Some(id) = connection.id.known() {
-            session.managed.note_id(id);
+            session.managed.record_id(id);
         }
         if let Some(seen) = connection.seen() {
-            session.managed.note(seen);
+            session.managed.record(seen);
         }
     }
 

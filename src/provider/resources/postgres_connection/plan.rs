@@ -2,7 +2,6 @@
 
 use time::OffsetDateTime;
 
-use crate::provider::connections::name_check;
 use crate::provider::messages;
 use crate::provider::session::Session;
 use crate::secret::Secret;
@@ -18,7 +17,7 @@ use super::managed::replacement;
 use super::model::ConnectionModel;
 use super::password::CredentialsPlan;
 use super::validate::certificate;
-use super::{credential_check, drift, managed, password};
+use super::{credential_check, drift, kms_check, managed, password};
 
 pub(super) async fn plan(call: &RpcContext<Session>, change: &mut PlannedChange) -> Result<(), Diagnostics> {
     let config = ConnectionModel::from_object(&change.config);
@@ -61,7 +60,7 @@ pub(super) async fn plan(call: &RpcContext<Session>, change: &mut PlannedChange)
             call.warn(messages::managed::destroyed(&replaced.name, &replaced.role.name));
         }
     } else if change.prior.is_none() {
-        name_check::check(call, &planned).await?;
+        kms_check::check(call, &planned).await?;
     }
     let replaced_id = replaced.as_ref().map(|seen| seen.id.as_str());
     let own_id = prior.as_ref().and_then(|prior| prior.id.known()).map(String::as_str);

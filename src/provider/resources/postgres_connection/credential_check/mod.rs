@@ -1,14 +1,12 @@
 //! The check of the credentials at the database itself: when it is made, and what its verdict means for the run.
 
 pub(crate) mod privileges;
-pub(crate) mod rotation_roles;
 
 use std::time::Duration;
 
-use super::managed::registry::ManagedConnection;
 use crate::postgres;
-use crate::provider::config::validation;
-use crate::provider::config::validation::{Mode, Unreachable, Validation};
+use crate::provider::config::validation::{Mode, Unreachable};
+use crate::provider::connections::managed_registry::ManagedConnection;
 use crate::provider::deadline::Ended;
 use crate::provider::login_check::kms_location::{KmsLocation, NotAllowed};
 use crate::provider::login_check::{CheckedLogin, LoginOutcome, NotChecked};
@@ -22,6 +20,7 @@ use crate::terraform::resource::RpcContext;
 use super::database_login::{DatabaseLogin, Skipped, log_in};
 pub(super) use super::database_login::{Phase, Purpose, Subject};
 use super::model::ConnectionModel;
+use super::validation_block::Validation;
 
 /// Logs in with the planned credentials, if the settings and the phase say so.
 ///
@@ -29,7 +28,7 @@ use super::model::ConnectionModel;
 /// When the run must stop. Everything else that a person should see is a warning of the call, or a line in the log.
 pub(super) async fn check(call: &RpcContext<Session>, subject: Subject<'_>, phase: Phase) -> Result<(), Diagnostics> {
     subject.warn_of_saslprep(call, phase);
-    let Some(validation) = call.session().validation.with(&subject.planned.validation) else {
+    let Some(validation) = subject.planned.validation(&call.session().validation) else {
         subject.note_not_checked("a validation setting is not known yet");
         return Ok(());
     };
@@ -53,9 +52,7 @@ pub(super) async fn check_if_more_roles(
     phase: Phase,
 ) -> Result<(), Diagnostics> {
     match subject.prior {
-        Some(prior) if validation::asks_about_more_roles(&prior.validation, &subject.planned.validation) => {
-            check(call, subject, phase).await
-        }
+        Some(prior) if subject.planned.asks_about_more_roles(prior) => check(call, subject, phase).await,
         _ => Ok(()),
     }
 }
@@ -75,7 +72,7 @@ pub(super) enum CredentialState {
 /// # Errors
 /// When the run was interrupted.
 pub(super) async fn standing(call: &RpcContext<Session>, subject: Subject<'_>) -> Result<CredentialState, Diagnostics> {
-    let Some(validation) = call.session().validation.with(&subject.planned.validation) else {
+    let Some(validation) = subject.planned.validation(&call.session().validation) else {
         return Ok(CredentialState::Unknown("a validation setting is not known yet".to_owned()));
     };
     let check = Check { call, subject, phase: Phase::Plan, validation };
@@ -389,7 +386,7 @@ fn moved(
         password => prior.password == *password,
     };
     let place = |connection: &ConnectionModel| {
-        let validation = call.session().validation.with(&connection.validation);
+        let validation = connection.validation(&call.session().validation);
         let address = validation.and_then(|validation| validation.address);
         let address = address.map(|address| postgres::Address { host: address.host, port: address.port });
         let dialled = address.map(|address| format!(", dialled as `{address}`"));

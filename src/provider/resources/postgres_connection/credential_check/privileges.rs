@@ -1,13 +1,14 @@
 //! What a login found out about the privileges for rotation, and what it means for the run.
 
 use crate::postgres;
-use crate::provider::config::validation::{Mode, Validation};
+use crate::provider::config::validation::Mode;
 use crate::provider::messages;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::{Diagnostics, Severity};
 use crate::terraform::resource::RpcContext;
 
 use crate::provider::resources::postgres_connection::model::ConnectionModel;
+use crate::provider::resources::postgres_connection::validation_block::Validation;
 
 /// Why nothing was asked: the database is out of reach.
 pub(crate) const GATEWAY: &str = "the KMS connects through a gateway, and `validation.address` does not say where this \
@@ -24,7 +25,7 @@ pub(crate) const NO_PASSWORD: &str = "the configuration gives no password to log
 ///
 /// # Errors
 /// When one cannot, and the settings call that an error.
-pub(crate) fn report(
+pub(super) fn report(
     call: &RpcContext<Session>,
     validation: &Validation,
     accepted: &postgres::Accepted,
@@ -66,7 +67,7 @@ pub(crate) fn report(
 }
 
 /// Says that nothing is known.
-pub(crate) fn not_checked(call: &RpcContext<Session>, planned: &ConnectionModel, validation: &Validation, why: &str) {
+pub(super) fn not_checked(call: &RpcContext<Session>, planned: &ConnectionModel, validation: &Validation, why: &str) {
     let roles = validation.rotation.names();
     if !roles.is_empty() {
         let login = planned.username.known().map(|role| role.trim());

@@ -3,15 +3,14 @@
 //! It is one-way: the service changes the password at once and never shows it. So everything that can be known is
 //! checked before, and nothing that belongs to credentials is ever sent or tried afterwards.
 
-pub(crate) mod registry;
 pub(crate) mod replacement;
 
 use std::time::Duration;
 
-use self::registry::{ManagedConnection, ManagedRole};
 use crate::kms::{AppConnection as Remote, Client, DatabaseStep, Error, NewConnection};
 use crate::provider::config::validation::Mode;
 use crate::provider::connections::cache::THIS_WALK;
+use crate::provider::connections::managed_registry::{ManagedConnection, ManagedRole};
 use crate::provider::deadline;
 use crate::provider::deadline::Limit;
 use crate::provider::login_check::LoginOutcome;
@@ -27,8 +26,8 @@ use crate::text::hcl_string;
 use self::replacement::{Password, configured_password};
 use super::credential_check;
 use super::database_login::log_in;
+use super::kms_check;
 use super::model::{CREDENTIALS, ConnectionModel};
-use crate::provider::connections::name_check;
 
 const FLAG: &str = "is_platform_managed_credentials";
 
@@ -137,7 +136,7 @@ async fn sharing(
     if planned.project_id.is_unknown() {
         return Err("the project is known only after the apply".to_owned());
     }
-    let limit = Limit::new(name_check::PLAN_WAITS);
+    let limit = Limit::new(kms_check::PLAN_WAIT);
     let client = deadline::client(call, limit).map_err(|_| "the provider cannot log in to the KMS yet".to_owned())?;
     let listing = call.session().scopes.list(&client, planned.project(), THIS_WALK);
     let listed = call.unless_stopped(listing).await.ok_or_else(|| "the run was interrupted".to_owned())?;
@@ -145,15 +144,9 @@ async fn sharing(
     if listed.unreadable() > 0 {
         return Err("the KMS lists connections that this provider cannot read".to_owned());
     }
-    let is_other = |other: &&Remote| !known.contains(&other.id.as_str()) && remote_role(other).as_ref() == Some(role);
+    let is_other =
+        |other: &&Remote| !known.contains(&other.id.as_str()) && ManagedRole::of(other).as_ref() == Some(role);
     Ok(listed.own().filter(is_other).cloned().collect())
-}
-
-/// The role of a connection that the service has, as this crate spells it.
-pub(crate) fn remote_role(connection: &Remote) -> Option<ManagedRole> {
-    let credentials = &connection.credentials;
-    let port = (1..=u16::MAX).find(|port| f64::from(*port) == credentials.port)?;
-    Some(ManagedRole::new(&credentials.host, port, &credentials.username))
 }
 
 /// Whether a connection to be handed over at once has a free name: the service finds out only after it changed the role.
@@ -206,7 +199,7 @@ async fn fate(
     limit: Limit,
 ) -> RoleState {
     let unknown = |reason: &str| RoleState::Unknown(reason.to_owned());
-    let Some(validation) = call.session().validation.with(&planned.validation) else {
+    let Some(validation) = planned.validation(&call.session().validation) else {
         return unknown("a validation setting is not known.");
     };
     if validation.mode == Mode::Off {

@@ -6,7 +6,7 @@
 
 use serde_json::Value as Json;
 
-use super::registry::ManagedConnection;
+use crate::provider::connections::managed_registry::ManagedConnection;
 use crate::provider::login_check::LoginOutcome;
 use crate::provider::messages;
 use crate::provider::session::Session;
@@ -32,7 +32,7 @@ pub(in crate::provider::resources::postgres_connection) fn planned(
 ) -> Option<ManagedConnection> {
     if let Some(prior) = prior {
         let seen = prior.seen()?;
-        call.session().managed.note_planned(&seen.id);
+        call.session().managed.record_planned(&seen.id);
         change.private.plan(MARK, serde_json::to_value(&seen).unwrap_or_default());
         return (!change.replace.is_empty()).then_some(seen);
     }
@@ -96,7 +96,7 @@ pub(in crate::provider::resources::postgres_connection) async fn configured_pass
     phase: Phase,
 ) -> Result<Password, Diagnostics> {
     let planned = subject.planned;
-    let Some(validation) = call.session().validation.with(&planned.validation) else {
+    let Some(validation) = planned.validation(&call.session().validation) else {
         return Ok(Password::NotKnownYet);
     };
     let does_not_work = |reason: &str| Ok(Password::DoesNotWork(reason.to_owned()));

@@ -7,13 +7,13 @@ pub(crate) mod certificate;
 pub(crate) mod host;
 
 use crate::postgres::{Certificates, Damage};
-use crate::provider::config::validation;
-use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::model::{Field, Model as _};
 use crate::terraform::value::{Object, Value};
 
 use super::attributes::METHOD;
 use super::model::ConnectionModel;
+use super::validation_block::ValidationBlock;
 use crate::provider::timeouts;
 
 /// The service's limit for names.
@@ -51,7 +51,7 @@ pub(super) fn check(config: &Object) -> Diagnostics {
     found.extend(port_rule(config.get("port")));
     found.extend(password_arguments(config, &connection));
     found.extend(certificate_rule(&connection));
-    found.extend(validation::check_block(&connection.validation, &Path::from("validation")));
+    found.extend(ValidationBlock::parse(&connection.validation).err().into_iter().flatten());
     found.extend(timeouts::check(config.get("timeouts")));
     found
 }

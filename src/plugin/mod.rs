@@ -131,7 +131,7 @@ where
         }
         LaunchMode::Debug => None,
     };
-    panic_hook::report_panics(program.name);
+    panic_hook::install(program.name);
     log::install();
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

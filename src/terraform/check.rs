@@ -9,21 +9,22 @@ use crate::terraform::value::{Object, Value};
 
 /// Returns an error for each value of a planned state that a core would reject.
 pub fn planned(block: &Block, prior: Option<&Object>, config: &Object, planned: &Object) -> Diagnostics {
-    let mut mistakes = Diagnostics::new();
-    check_block(block, prior, config, planned, &Path::root(), &mut mistakes);
-    mistakes
+    let mut violations = Diagnostics::new();
+    check_block(block, prior, config, planned, &Path::root(), &mut violations);
+    violations
 }
 
-/// Everything in a configuration that only the provider may set. A core passes it on without a word, and the value would be
-/// dropped in silence. `is_refused` tells which values count: a variable that is unknown may still be null.
-pub fn read_only(block: &Block, config: &Object, is_refused: impl Fn(&Value) -> bool) -> Diagnostics {
+/// Returns an error for each read-only attribute that a configuration sets. A core accepts it, and the value would be lost
+/// without a message. `is_rejected` selects the values: in a validation an unknown variable may still become null.
+pub fn read_only(block: &Block, config: &Object, is_rejected: impl Fn(&Value) -> bool) -> Diagnostics {
     let set = block.values_where(config, |attribute| attribute.presence == Presence::Computed).into_iter();
-    set.filter(|(_, value)| is_refused(value))
+    set.filter(|(_, value)| is_rejected(value))
         .map(|(path, _)| {
             Diagnostic::error(
                 "Read-only attribute in the configuration",
                 format!(
-                    "The provider sets `{path}`; a configuration cannot. Nothing was changed. Remove the line. Other                      resources can refer to the attribute."
+                    "The provider sets `{path}`; a configuration cannot. Nothing was changed. Remove the line. Other \
+                     resources can refer to the attribute."
                 ),
             )
             .at(path)
@@ -37,23 +38,23 @@ fn check_block(
     config: &Object,
     planned: &Object,
     path: &Path,
-    mistakes: &mut Diagnostics,
+    violations: &mut Diagnostics,
 ) {
     for attribute in &block.attributes {
         let name = attribute.name;
         let before = prior.map_or(&Value::Null, |prior| prior.get(name));
-        if let Some(rule) = broken_rule(attribute, before, config.get(name), planned.get(name)) {
-            mistakes.push(mistake(path.attribute(name), rule));
+        if let Some(rule) = violated_rule(attribute, before, config.get(name), planned.get(name)) {
+            violations.push(violation(path.attribute(name), rule));
         }
     }
     for nested in &block.blocks {
         let name = nested.name;
         let before = prior.map_or(&Value::Null, |prior| prior.get(name));
-        check_nested(nested, before, config.get(name), planned.get(name), &path.attribute(name), mistakes);
+        check_nested(nested, before, config.get(name), planned.get(name), &path.attribute(name), violations);
     }
 }
 
-fn broken_rule(attribute: &Attribute, prior: &Value, config: &Value, planned: &Value) -> Option<&'static str> {
+fn violated_rule(attribute: &Attribute, prior: &Value, config: &Value, planned: &Value) -> Option<&'static str> {
     let follows_prior = !prior.is_null() && !config.is_null() && planned.equals_without_refinements(prior);
     if attribute.write_only {
         return (!planned.is_null()).then_some("a write-only value must not be planned");
@@ -74,27 +75,27 @@ fn check_nested(
     config: &Value,
     planned: &Value,
     path: &Path,
-    mistakes: &mut Diagnostics,
+    violations: &mut Diagnostics,
 ) {
     match (config, planned) {
         (Value::Unknown(_), planned) if planned == config => {}
         (Value::Unknown(_), _) => {
-            mistakes.push(mistake(path.clone(), "an unknown block must be planned exactly as it came"));
+            violations.push(violation(path.clone(), "an unknown block must be planned exactly as it came"));
         }
         (Value::Null, Value::Null) => {}
         (Value::Object(config), Value::Object(planned)) => {
-            check_block(&nested.block, prior.as_object(), config, planned, path, mistakes);
+            check_block(&nested.block, prior.as_object(), config, planned, path, violations);
         }
-        _ => mistakes.push(mistake(path.clone(), "a block must be planned exactly where one is configured")),
+        _ => violations.push(violation(path.clone(), "a block must be planned exactly where one is configured")),
     }
 }
 
-fn mistake(path: Path, rule: &str) -> Diagnostic {
+fn violation(path: Path, rule: &str) -> Diagnostic {
     Diagnostic::error(
         "The provider planned an invalid value",
         format!(
-            "The plan for `{path}` breaks a rule of Terraform: {rule}. This is a mistake in the provider, not in the \
-             configuration; nothing was changed. Please report it with the version of the provider."
+            "The plan for `{path}` violates a rule of Terraform: {rule}. Nothing was changed. This is a bug in the \
+             provider, not a mistake in the configuration: report it with the version of the provider."
         ),
     )
     .at(path)

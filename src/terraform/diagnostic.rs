@@ -16,9 +16,9 @@ pub enum Severity {
 pub struct Diagnostic {
     /// The severity.
     pub severity: Severity,
-    /// A short noun phrase or sentence without a full stop.
+    /// What failed, in at most eight words. Begins with the words that all diagnostics of its class share.
     pub summary: String,
-    /// What happened, why, and what to do next, in full sentences.
+    /// What happened, the facts, the state, the causes, and how to proceed.
     pub detail: String,
     /// The argument that it concerns; `None` for the whole object.
     pub path: Option<Path>,
@@ -39,6 +39,13 @@ impl Diagnostic {
     /// Creates a diagnostic of either severity.
     pub fn new(severity: Severity, summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { severity, summary: summary.into(), detail: detail.into(), path: None }
+    }
+
+    /// Returns the diagnostic as a warning.
+    #[must_use]
+    pub fn as_warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
     }
 
     /// Returns the diagnostic with the path of an argument.

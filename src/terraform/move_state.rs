@@ -1,5 +1,7 @@
 //! `moved` across resource types: the state of an object of another resource type or provider.
 
+use zeroize::Zeroizing;
+
 use super::wire;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::private::Private;
@@ -15,7 +17,7 @@ pub struct MoveSource {
     /// The version of its schema.
     pub schema_version: i64,
     /// The object in JSON.
-    pub state: Vec<u8>,
+    pub state: Zeroizing<Vec<u8>>,
     /// The private data of the other provider, in a form of its own.
     pub private: Vec<u8>,
     /// Its identity in JSON, if it has one.
@@ -46,18 +48,18 @@ impl MoveSource {
     pub fn object(&self, ty: &Type) -> Result<Object, Diagnostics> {
         match wire::json::decode_state(&self.state, ty) {
             Ok(Value::Object(object)) => Ok(object),
-            Ok(_) => Err(self.unreadable("it is no object").into()),
+            Ok(_) => Err(self.unreadable("it is not an object").into()),
             Err(error) => Err(self.unreadable(&error.to_string()).into()),
         }
     }
 
     fn unreadable(&self, why: &str) -> Diagnostic {
         Diagnostic::error(
-            "The object to be moved cannot be read",
+            "State of the moved object cannot be read",
             format!(
-                "The state holds a `{}` of the provider `{}` in a form that is not known here: {why}. Nothing was changed. Use \
-                 the last version of that provider once (`terraform apply -refresh-only`), or leave the old object with a \
-                 `removed` block and import the new one.",
+                "The provider cannot read the `{}` of the provider `{}` that the state holds: {why}. Nothing was changed. Run \
+                 `terraform apply -refresh-only` once with the last version of that provider, or drop the old object with a \
+                 `removed` block and import it.",
                 self.type_name, self.provider
             ),
         )
@@ -69,12 +71,12 @@ mod tests {
     use super::*;
 
     fn source(provider: &str, state: &str) -> MoveSource {
-        let (type_name, state) = ("toy_ball".to_owned(), state.into());
+        let (type_name, state) = ("toy_ball".to_owned(), Zeroizing::new(state.into()));
         MoveSource { provider: provider.into(), type_name, schema_version: 0, state, private: vec![], identity: None }
     }
 
     #[test]
-    fn a_source_is_known_by_its_type_and_the_last_two_parts_of_its_provider() {
+    fn matches_type_and_last_two_parts_of_provider_address() {
         for (provider, is) in [
             ("registry.terraform.io/toys/toy", true),
             ("registry.opentofu.org/toys/toy", true),
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told_without_values() {
+    fn errors_hold_no_values() {
         let ty = Type::Object([("a".to_owned(), Type::String), ("b".to_owned(), Type::Bool)].into());
         let object = |state: &str| source("toys/toy", state).object(&ty);
         assert!(object(r#"{"a":"x","c":[1]}"#).is_ok_and(|found| found.get("a") == &Value::from("x")));

@@ -72,8 +72,8 @@ impl Private {
     }
 
     /// Sets an entry stored with the object; null removes it.
-    pub fn keep(&mut self, key: &str, note: Json) {
-        write(&mut self.kept, key, note);
+    pub fn keep(&mut self, key: &str, value: Json) {
+        write(&mut self.kept, key, value);
     }
 
     /// Returns an entry that the plan passed to its apply.
@@ -82,8 +82,8 @@ impl Private {
     }
 
     /// Sets an entry for the apply of this plan; null removes it.
-    pub fn plan(&mut self, key: &str, note: Json) {
-        write(&mut self.planned, key, note);
+    pub fn plan(&mut self, key: &str, value: Json) {
+        write(&mut self.planned, key, value);
     }
 
     /// Returns the private data without the entries of the plan, as stored after an apply.
@@ -94,20 +94,20 @@ impl Private {
     }
 }
 
-fn write(part: &mut Map<String, Json>, key: &str, note: Json) {
-    if note.is_null() {
+fn write(part: &mut Map<String, Json>, key: &str, value: Json) {
+    if value.is_null() {
         part.remove(key);
     } else {
-        part.insert(key.to_owned(), note);
+        part.insert(key.to_owned(), value);
     }
 }
 
 fn unreadable() -> Diagnostic {
     Diagnostic::error(
-        "Unreadable private data in the state",
-        "The provider's own notes about this object are not in a form that any version of it writes. The state was \
+        "Private data in the state cannot be read",
+        "No version of the provider writes private data in the form that the state holds for this object. The state was \
          probably edited by hand or written by another provider. Restore the state from a backup, or remove the object \
-         from the state with a `removed` block and import it again.",
+         from it with a `removed` block and import it again.",
     )
 }
 
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_survive_and_plans_do_not() {
+    fn keeps_stored_entries_and_drops_planned_ones() {
         let mut private = Private::default();
         assert!(private.clone().encode().is_empty());
         private.keep("written_hash", Json::from("abc"));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_passes_untouched() {
+    fn passes_newer_format_through_unchanged() {
         let bytes = br#"{"format":2,"kept":{"written_hash":["x"]},"more":1}"#;
         let mut private = Private::decode(bytes).unwrap();
         assert!(private.is_newer());
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_bytes_are_an_error() {
+    fn rejects_other_bytes() {
         for bytes in [&b"x"[..], b"{}", b"[1]", b"\xff\xfe", br#"{"format":"1"}"#, br#"{"format":1,"kept":3}"#] {
             assert!(Private::decode(bytes).is_err(), "{bytes:?}");
         }
@@ -150,7 +150,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn any_bytes_do_no_harm(
+        fn any_bytes_decode_or_fail_cleanly(
             bytes in prop::collection::vec(any::<u8>(), 0..100),
             damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         ) {

@@ -1,4 +1,4 @@
-//! The trait of a resource. A new resource implements schema, create, read, update and delete; the rest has a default.
+//! The trait of a resource. A resource implements schema, create, read, update and delete; the rest has a default.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::generate;
-use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path, Severity};
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 use crate::terraform::identity::IdentitySchema;
 use crate::terraform::move_state::{MoveSource, Moved};
 use crate::terraform::private::Private;
@@ -26,14 +26,14 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
     /// Returns the schema.
     fn schema(&self) -> Schema;
 
-    /// Whether two values of an attribute mean the same to the service, so that the user's spelling stays.
+    /// Returns whether two values of an attribute are semantically equal: the user's spelling then stays in the state.
     fn same(&self, _attribute: &str, a: &Value, b: &Value) -> bool {
         a == b
     }
 
-    /// Takes notice of an object as the state has it: when it is loaded, and when it was read. A tainted object is planned
-    /// as if it had never been there, and only this tells of it.
-    fn seen(&self, _session: &S, _state: &Object) {}
+    /// Called with each object that the core loads from the state, before any other call for it. For a tainted object this
+    /// may be the only call with its state: the core plans it like a new one.
+    fn state_loaded(&self, _session: &S, _state: &Object) {}
 
     /// Validates a configuration offline. Values may be unknown; each violated rule is a diagnostic of its own.
     fn validate(&self, _config: &Object) -> Diagnostics {
@@ -98,8 +98,8 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync {
         Err(Diagnostic::error(
             "This object cannot be moved",
             format!(
-                "A `{}` of the provider `{}` cannot become a `{}`: objects of no other type can. Nothing was changed. Remove \
-                 the `moved` block.",
+                "A `{}` of the provider `{}` cannot become a `{}`, and neither can an object of any other type. Nothing was \
+                 changed. Remove the `moved` block.",
                 source.type_name,
                 source.provider,
                 self.name()
@@ -146,7 +146,7 @@ pub struct Listed {
     pub title: String,
 }
 
-/// A plan for an object that is created or updated.
+/// The plan of a create or an update.
 pub struct PlannedChange {
     /// The state before; `None` for an object to be created.
     pub prior: Option<Object>,
@@ -160,7 +160,7 @@ pub struct PlannedChange {
     pub private: Private,
 }
 
-/// A planned change to apply.
+/// A planned create or update to apply.
 pub struct AppliedChange {
     /// The state before; empty for an object to be created.
     pub prior: Object,
@@ -168,21 +168,21 @@ pub struct AppliedChange {
     pub config: Object,
     /// The planned state, which holds all other values.
     pub planned: Object,
-    /// The private data of the plan; its stored entries are kept with the object.
+    /// The private data of the plan. Its stored entries stay with the object.
     pub private: Private,
 }
 
-/// The surroundings of one call: the session, what the core supports, and how the call is told to end.
+/// The context of one call: the session, the capabilities of the core, and the stop signal.
 pub struct RpcContext<S> {
     session: Arc<S>,
     stop: CancellationToken,
     write_only_allowed: bool,
-    warnings: Mutex<Diagnostics>,
+    diagnostics: Mutex<Diagnostics>,
 }
 
 impl<S> RpcContext<S> {
     pub(super) fn new(session: Arc<S>, stop: CancellationToken, write_only_allowed: bool) -> Self {
-        Self { session, stop, write_only_allowed, warnings: Mutex::default() }
+        Self { session, stop, write_only_allowed, diagnostics: Mutex::default() }
     }
 
     /// Returns the session that `Configure` created.
@@ -195,10 +195,10 @@ impl<S> RpcContext<S> {
         self.write_only_allowed
     }
 
-    /// Shows the person something that does not stop the run, even if it was made as an error.
-    pub fn warn(&self, message: Diagnostic) {
-        let warning = Diagnostic { severity: Severity::Warning, ..message };
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+    /// Adds a diagnostic to the response: a warning. An error has the effect of an `Err` of the call, except after a create
+    /// or an update, which has taken effect: the server then reports a warning in its place.
+    pub fn warn(&self, diagnostic: Diagnostic) {
+        self.diagnostics.lock().unwrap_or_else(PoisonError::into_inner).push(diagnostic);
     }
 
     /// Resolves when the user interrupts the run.
@@ -225,7 +225,7 @@ impl<S> RpcContext<S> {
         }
     }
 
-    pub(super) fn into_warnings(self) -> Diagnostics {
-        self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn into_diagnostics(self) -> Diagnostics {
+        self.diagnostics.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,8 +1,13 @@
 //! Terraform values, each of which may be null or unknown. Their encoding is in [`super::wire`].
+//!
+//! The memory of a string is cleared when the value is dropped, as are the bytes that a request held. Not cleared are the
+//! buffers of the gRPC library (the request before it was decoded, the response after it was encoded) and of the JSON reader.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::fmt;
+
+use zeroize::Zeroizing;
 
 use crate::terraform::number::Number;
 
@@ -17,8 +22,8 @@ pub enum Value {
     Bool(bool),
     /// A number of any size.
     Number(Number),
-    /// A string, normalized to NFC by the core.
-    String(String),
+    /// A string, normalized to NFC by the core. Cleared when it is dropped.
+    String(Zeroizing<String>),
     /// The elements of a list.
     List(Vec<Self>),
     /// The attributes of an object or block, the elements of a map.
@@ -64,7 +69,7 @@ impl Value {
         }
     }
 
-    /// The text, if this is a known one.
+    /// Returns the text; `None` if it is not a known string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -72,7 +77,7 @@ impl Value {
         }
     }
 
-    /// The object or map, if this is a known one.
+    /// Returns the object or map; `None` if it is not a known one.
     pub fn as_object(&self) -> Option<&Object> {
         match self {
             Self::Object(object) => Some(object),
@@ -99,12 +104,12 @@ impl Value {
 }
 
 impl Object {
-    /// An object without attributes.
+    /// Creates an object without attributes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns the value of that name; null if there is none, as everywhere in Terraform.
+    /// Returns the value of that name; null if there is none.
     pub fn get(&self, name: &str) -> &Value {
         self.0.get(name).unwrap_or(&Value::Null)
     }
@@ -119,22 +124,22 @@ impl Object {
         self.0.contains_key(name)
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Names and values, in the order of the names' bytes.
+    /// Returns an iterator over names and values, in the byte order of the names.
     pub fn iter(&self) -> btree_map::Iter<'_, String, Value> {
         self.0.iter()
     }
 
-    /// The values, in the order of their names.
+    /// Returns an iterator over the values, in the byte order of their names.
     pub fn values(&self) -> btree_map::Values<'_, String, Value> {
         self.0.values()
     }
@@ -157,13 +162,13 @@ impl IntoIterator for Object {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::String(text.to_owned())
+        Self::String(text.to_owned().into())
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::String(text)
+        Self::String(text.into())
     }
 }
 
@@ -222,5 +227,30 @@ impl fmt::Debug for Value {
 impl fmt::Debug for Object {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_map().entries(self.0.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::ZeroizeOnDrop;
+
+    use super::*;
+
+    #[test]
+    fn clears_strings_on_drop() {
+        fn is_cleared(_: &impl ZeroizeOnDrop) -> bool {
+            true
+        }
+        let Value::String(text) = Value::from("hunter2") else { panic!("a string") };
+        assert!(is_cleared(&text));
+    }
+
+    #[test]
+    fn debug_shows_kinds_and_sizes_only() {
+        let mut object = Object::new();
+        object.set("password", "hunter2");
+        object.set("list", vec![Value::from("hunter2"), Value::unknown(), Value::Null]);
+        let shown = format!("{object:?}");
+        assert_eq!(shown, r#"{"list": list(3 elements), "password": string(7 bytes)}"#);
     }
 }

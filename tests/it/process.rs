@@ -368,7 +368,7 @@ fn record(line: &str) -> serde_json::Value {
 fn reports_panic_without_its_message() {
     const CHILD: &str = "PROCESS_TEST_PANICS";
     if std::env::var_os(CHILD).is_some() {
-        terraform_provider_kms::panic_hook::report_panics("program");
+        terraform_provider_kms::panic_hook::install("program");
         panic!("hunter2");
     }
     let output = std::process::Command::new(std::env::current_exe().unwrap())

@@ -26,7 +26,6 @@ const WALLS: [(&str, &[&str], &str); 10] = [
             "crate::kms",
             "crate::postgres",
             "crate::provider",
-            "crate::secret",
             "crate::crypto",
             "crate::env",
             "reqwest",

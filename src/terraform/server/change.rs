@@ -17,10 +17,10 @@ impl<P: Provider> Server<P> {
         &self,
         request: proto::plan_resource_change::Request,
     ) -> Result<proto::plan_resource_change::Response, Diagnostics> {
-        let kind = self.kind(&request.type_name)?;
+        let kind = self.resource(&request.type_name)?;
         let prior = convert::decode_object(request.prior_state, &kind.ty)?;
         let private = Private::decode(&request.prior_private)?;
-        let call = self.call(request.client_capabilities)?;
+        let call = self.context(request.client_capabilities)?;
         let proposed = convert::decode_object(request.proposed_new_state, &kind.ty)?;
         let config = convert::decode_object(request.config, &kind.ty)?;
         let response = match (proposed, config) {
@@ -28,29 +28,32 @@ impl<P: Provider> Server<P> {
             (None, _) => kind.plan_destroy(&call, prior, private).await,
             (Some(_), None) => Err(without_config().into()),
         };
-        response::attach_warnings(call, response)
+        response::attach_diagnostics(call, response)
     }
 
     pub(super) async fn apply(
         &self,
         request: proto::apply_resource_change::Request,
     ) -> Result<proto::apply_resource_change::Response, Diagnostics> {
-        let kind = self.kind(&request.type_name)?;
+        let kind = self.resource(&request.type_name)?;
         let prior = convert::decode_object(request.prior_state, &kind.ty)?;
         let planned = convert::decode_object(request.planned_state, &kind.ty)?;
         let config = convert::decode_object(request.config, &kind.ty)?;
         let private = Private::decode(&request.planned_private)?;
-        let call = self.call(None)?;
+        let call = self.context(None)?;
         // After an error without a new state the core keeps value, private data and identity.
-        let response = match (prior, planned) {
-            (Some(prior), None) => kind.delete(&call, &prior, &private).await,
+        match (prior, planned) {
+            (Some(prior), None) => {
+                let response = kind.delete(&call, &prior, &private).await;
+                response::attach_diagnostics(call, response)
+            }
             (prior, Some(planned)) => {
                 let config = config.unwrap_or_else(|| planned.clone());
-                kind.change(&call, prior, planned, config, private).await
+                let response = kind.change(&call, prior, planned, config, private).await;
+                response::attach_warnings(call, response)
             }
-            (None, None) => kind.nothing(),
-        };
-        response::attach_warnings(call, response)
+            (None, None) => kind.deleted(),
+        }
     }
 }
 
@@ -119,7 +122,7 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
         let response = self.storable(call, response);
         let resolved = plan::resolve_unknowns(&self.schema.block, &planned, &response, &self.same());
         for attribute in &resolved.disagreements {
-            call.warn(disagreement(attribute, &response));
+            call.warn(stored_differently(attribute, &response));
         }
         Ok(proto::apply_resource_change::Response {
             new_identity: self.identity_of(Some(&resolved.state)),
@@ -136,10 +139,11 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
         private: &Private,
     ) -> Result<proto::apply_resource_change::Response, Diagnostics> {
         self.resource.delete(call, prior, private).await?;
-        self.nothing()
+        self.deleted()
     }
 
-    fn nothing(&self) -> Result<proto::apply_resource_change::Response, Diagnostics> {
+    /// Returns the response after a delete.
+    fn deleted(&self) -> Result<proto::apply_resource_change::Response, Diagnostics> {
         Ok(proto::apply_resource_change::Response {
             new_state: Some(convert::encode_null(&self.ty)?),
             ..Default::default()
@@ -153,7 +157,7 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
         let mut storable = response.clone();
         for (name, ty) in types {
             if let Err(error) = wire::msgpack::encode(response.get(name), ty) {
-                call.warn(invalid(name, &error, &response));
+                call.warn(not_stored(name, &error, &response));
                 storable.set(name, Value::Null);
             }
         }
@@ -163,33 +167,34 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
 
 fn without_config() -> Diagnostic {
     Diagnostic::error(
-        "Unexpected request from the core",
-        "The core asked for a plan without sending the configuration. Nothing was changed. Please report this with the \
-         version of Terraform or OpenTofu.",
+        "Invalid request from Terraform: no configuration",
+        "Terraform requested a plan without the configuration. Nothing was changed. This is a bug in Terraform or OpenTofu: \
+         report it with the version.",
     )
 }
 
-fn invalid(attribute: &str, error: &wire::Error, response: &Object) -> Diagnostic {
+fn not_stored(attribute: &str, error: &wire::Error, response: &Object) -> Diagnostic {
     Diagnostic::warning(
-        format!("`{attribute}` of {} could not be stored", title(response)),
+        format!("Value not stored: `{attribute}` of {}", title(response)),
         format!(
-            "The provider made a value for `{attribute}` that does not fit its own schema: {error}. The change itself \
-             was made, and the next plan reads what is missing. Please report this with the version of the provider."
+            "The provider returned a value for `{attribute}` that does not match its schema: {error}. The change itself \
+             succeeded, and the next plan reads the missing value. This is a bug in the provider: report it with the \
+             version of the provider."
         ),
     )
     .at(attribute)
 }
 
-fn disagreement(attribute: &str, response: &Object) -> Diagnostic {
+fn stored_differently(attribute: &str, response: &Object) -> Diagnostic {
     let kind = match response.get(attribute) {
         Value::Null => "no value",
         _ => "another value",
     };
     Diagnostic::warning(
-        format!("`{attribute}` of {} was stored differently", title(response)),
+        format!("Value stored differently: `{attribute}` of {}", title(response)),
         format!(
-            "The service answered the change with {kind} for `{attribute}` than was planned. The planned value is in the \
-             state for now; the next plan reads what the service holds and shows the difference."
+            "The service returned {kind} for `{attribute}` instead of the planned one. The state holds the planned value; \
+             the next plan reads the value from the service and shows the difference."
         ),
     )
     .at(attribute)

@@ -1,4 +1,6 @@
-//! Converts between the types of this module and the generated messages.
+//! Converts between the types of `terraform` and the generated messages.
+
+use zeroize::Zeroizing;
 
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path, PathStep, Severity};
 use crate::terraform::proto;
@@ -10,12 +12,14 @@ use crate::terraform::value::{Object, Value};
 use crate::terraform::wire;
 use crate::text;
 
-/// Decodes a value of a request. An absent value is null.
+/// Decodes a value of a request and clears its bytes. An absent value is null.
 pub(super) fn decode(value: Option<proto::DynamicValue>, ty: &Type) -> Result<Value, Diagnostics> {
-    let decoded = match value {
-        Some(value) if !value.msgpack.is_empty() => wire::msgpack::decode(&value.msgpack, ty),
-        Some(value) if !value.json.is_empty() => wire::json::decode(&value.json, ty),
-        _ => Ok(Value::Null),
+    let proto::DynamicValue { msgpack, json } = value.unwrap_or_default();
+    let (msgpack, json) = (Zeroizing::new(msgpack), Zeroizing::new(json));
+    let decoded = match (msgpack.as_slice(), json.as_slice()) {
+        ([], []) => Ok(Value::Null),
+        ([], json) => wire::json::decode(json, ty),
+        (msgpack, _) => wire::msgpack::decode(msgpack, ty),
     };
     decoded.map_err(|error| undecodable(&error).into())
 }
@@ -26,9 +30,9 @@ pub(super) fn decode_object(value: Option<proto::DynamicValue>, ty: &Type) -> Re
         Value::Object(object) => Ok(Some(object)),
         Value::Null => Ok(None),
         _ => Err(Diagnostic::error(
-            "Unexpected value from the core",
-            "The core sent an unknown value where the protocol demands an object. Nothing was changed. Please report \
-             this with the version of Terraform or OpenTofu.",
+            "Invalid request from Terraform: unknown object",
+            "Terraform sent an unknown value where the protocol requires an object. Nothing was changed. This is a bug in \
+             Terraform or OpenTofu: report it with the version.",
         )
         .into()),
     }
@@ -47,8 +51,11 @@ pub(super) fn encode_null(ty: &Type) -> Result<proto::DynamicValue, Diagnostics>
 fn encode_value(value: &Value, ty: &Type) -> Result<proto::DynamicValue, Diagnostics> {
     let msgpack = wire::msgpack::encode(value, ty).map_err(|error| {
         Diagnostics::from(Diagnostic::error(
-            "The provider made an invalid answer",
-            format!("{error}. This is a mistake in the provider. Please report it with the version of the provider."),
+            "Invalid response from the provider",
+            format!(
+                "The provider returned a value that does not match its schema: {error}. This is a bug in the provider: \
+                 report it with the version of the provider."
+            ),
         ))
     })?;
     Ok(proto::DynamicValue { msgpack, json: Vec::new() })
@@ -57,16 +64,16 @@ fn encode_value(value: &Value, ty: &Type) -> Result<proto::DynamicValue, Diagnos
 /// Returns the diagnostic for bytes that do not fit the schema.
 pub(super) fn undecodable(error: &wire::Error) -> Diagnostic {
     Diagnostic::error(
-        "Unreadable value",
+        "Value does not match the schema",
         format!(
-            "The core sent a value that does not fit the schema of this version of the provider: {error}. Nothing was \
-             changed. Run `terraform init` again if the provider was replaced during the run; otherwise please report \
-             this."
+            "Terraform sent a value that does not match the schema of this version of the provider: {error}. Nothing was \
+             changed. If the provider was replaced during the run, run `terraform init` again. Otherwise report this with \
+             the versions of the provider and of Terraform or OpenTofu."
         ),
     )
 }
 
-/// Converts a diagnostic. Escapes control and invisible characters, whatever texts it was made of.
+/// Converts a diagnostic. Escapes control and invisible characters.
 pub(super) fn diagnostic(diagnostic: Diagnostic) -> proto::Diagnostic {
     let severity = match diagnostic.severity {
         Severity::Error => proto::diagnostic::Severity::Error,

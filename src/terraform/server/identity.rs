@@ -25,10 +25,10 @@ impl<P: Provider> Server<P> {
         &self,
         request: proto::upgrade_resource_identity::Request,
     ) -> Result<proto::upgrade_resource_identity::Response, Diagnostics> {
-        let kind = self.kind(&request.type_name)?;
+        let kind = self.resource(&request.type_name)?;
         let raw = request.raw_identity.unwrap_or_default();
         let Some(schema) = kind.identity.as_ref().filter(|schema| request.version <= schema.version) else {
-            return Err(unreadable("it has a newer version").into());
+            return Err(unreadable("its schema version is newer").into());
         };
         let ty = schema.object_type(&kind.schema.block);
         match wire::json::decode_state(&raw.json, &ty) {
@@ -36,7 +36,7 @@ impl<P: Provider> Server<P> {
                 let upgraded_identity = Some(data(identity, &ty)?);
                 Ok(proto::upgrade_resource_identity::Response { upgraded_identity, ..Default::default() })
             }
-            Ok(_) => Err(unreadable("it is no object").into()),
+            Ok(_) => Err(unreadable("it is not an object").into()),
             Err(error) => Err(unreadable(&error.to_string()).into()),
         }
     }
@@ -99,21 +99,21 @@ fn data(identity: Object, ty: &Type) -> Result<proto::ResourceIdentityData, Diag
 
 fn unreadable(why: &str) -> Diagnostic {
     Diagnostic::error(
-        "The identity in the state cannot be read",
+        "Identity in the state cannot be read",
         format!(
-            "The state holds an identity of the object in a form that this version of the provider does not know: {why}. Nothing \
-             was changed. Use the version of the provider that wrote the state, or a newer one."
+            "This version of the provider cannot read the identity that the state holds: {why}. Nothing was changed. Use the \
+             version of the provider that wrote the state, or a newer one."
         ),
     )
 }
 
 fn contradiction(attribute: &str) -> Diagnostic {
     Diagnostic::error(
-        "State and identity are of different objects",
+        "State and identity do not match",
         format!(
-            "The state says one thing for `{attribute}`, the identity that is stored with it another, so which object is meant \
-             cannot be told. Nothing was read or changed. The state was probably edited by hand: restore it from a backup, \
-             or remove the object from it with a `removed` block and import the right one."
+            "The state and the identity stored with it have different values of `{attribute}`, so the provider cannot determine \
+             the object. Nothing was read or changed. The state was probably edited by hand: restore it from a backup, or \
+             remove the object from it with a `removed` block and import the right one."
         ),
     )
 }

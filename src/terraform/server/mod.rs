@@ -1,7 +1,7 @@
 //! The gRPC service that a core calls: one short function for each RPC.
 //!
-//! Every error, even a panic, is a diagnostic in the response; a gRPC status is never used. RPCs for features that the
-//! provider does not offer return a diagnostic.
+//! Every error, even a panic, is a diagnostic in the response; no RPC returns a gRPC status. RPCs of features that the
+//! provider does not have return a diagnostic.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -23,18 +23,20 @@ use crate::terraform::types::Type;
 
 mod change;
 mod convert;
-mod elsewhere;
 mod identity;
+mod import;
+mod list;
+mod move_state;
 mod object;
 mod response;
 
 /// The limit of the Go implementations. The library's default is 4 MiB.
 const MAX_MESSAGE_SIZE: usize = 256 << 20;
 
-/// Creates the gRPC service for a provider. Cancelling `stop` ends the work of all calls, later ones included, as a core's
-/// `Stop` ends those that run.
+/// Creates the gRPC service for a provider. Cancelling `stop` ends all calls, later ones included; a core's `Stop` ends only
+/// those that are running.
 pub fn service<P: Provider>(provider: P, stop: CancellationToken) -> ProviderServer<Server<P>> {
-    let server = Server { stop: Mutex::new(stop.child_token()), stop_for_good: stop, ..Server::new(provider) };
+    let server = Server { stop: Mutex::new(stop.child_token()), process_stop: stop, ..Server::new(provider) };
     ProviderServer::new(server).max_decoding_message_size(MAX_MESSAGE_SIZE).max_encoding_message_size(MAX_MESSAGE_SIZE)
 }
 
@@ -47,8 +49,8 @@ pub struct Server<P: Provider> {
     session: RwLock<Option<Arc<P::Session>>>,
     /// Cancelled by `Stop` and replaced at once, so that later calls run.
     stop: Mutex<CancellationToken>,
-    /// The parent of these.
-    stop_for_good: CancellationToken,
+    /// The parent of the tokens in `stop`. Cancelled when the process ends.
+    process_stop: CancellationToken,
 }
 
 /// A resource with the values derived from its schema.
@@ -76,28 +78,27 @@ impl<P: Provider> Server<P> {
             resources,
             session: RwLock::default(),
             stop: Mutex::default(),
-            stop_for_good: CancellationToken::new(),
+            process_stop: CancellationToken::new(),
         }
     }
 
-    fn kind(&self, name: &str) -> Result<&Arc<RegisteredResource<P::Session>>, Diagnostics> {
-        self.resources.get(name).ok_or_else(|| {
-            let known: Vec<_> = self.resources.keys().map(|name| format!("`{name}`")).collect();
-            not_offered(&format!("the resource type `{name}` (it offers {})", known.join(", "))).into()
-        })
+    fn resource(&self, name: &str) -> Result<&Arc<RegisteredResource<P::Session>>, Diagnostics> {
+        find(&self.resources, "resource type", name)
     }
 
-    /// Returns the session of the last `Configure`. A core upgrades states without one.
+    /// Returns the session of the last `Configure`; `None` before the first one. A core upgrades states before it.
     fn session(&self) -> Option<Arc<P::Session>> {
         self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn call(&self, capabilities: Option<proto::ClientCapabilities>) -> Result<RpcContext<P::Session>, Diagnostics> {
+    /// Returns the context of a call that needs a session.
+    fn context(&self, capabilities: Option<proto::ClientCapabilities>) -> Result<RpcContext<P::Session>, Diagnostics> {
         let session = self.session().ok_or_else(|| {
             Diagnostic::error(
-                "The provider is not configured",
-                "The core asked for something that needs the settings of the provider block before it sent them. This \
-                 is a mistake in the core or in a tool that speaks its protocol; nothing was changed.",
+                "Provider is not configured",
+                "The caller needs the settings of the provider block and has not sent them. Nothing was changed. This is a \
+                 bug in Terraform, OpenTofu or another tool that uses their protocol: report it with the version of the \
+                 tool.",
             )
         })?;
         let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -105,18 +106,27 @@ impl<P: Provider> Server<P> {
     }
 }
 
-fn not_offered(what: &str) -> Diagnostic {
+/// Returns the entry of that name, or an error that lists the names that exist.
+fn find<'a, T>(entries: &'a BTreeMap<&'static str, T>, kind: &str, name: &str) -> Result<&'a T, Diagnostics> {
+    entries.get(name).ok_or_else(|| {
+        let known: Vec<_> = entries.keys().map(|name| format!("`{name}`")).collect();
+        let known = if known.is_empty() { String::new() } else { format!("\nSupported: {}", known.join(", ")) };
+        not_supported(&format!("no {kind} `{name}`"), &known).into()
+    })
+}
+
+fn not_supported(missing: &str, facts: &str) -> Diagnostic {
     Diagnostic::error(
-        "Not offered by this provider",
+        "Not supported by this provider",
         format!(
-            "This version of the provider does not offer {what}. Nothing was changed. Check the name, or use a \
-             version of the provider whose documentation lists it."
+            "This version of the provider has {missing}. Nothing was changed.{facts}\nCheck the name, or use a version of the \
+             provider whose documentation lists it."
         ),
     )
 }
 
-fn refused<A: response::WithDiagnostics>(what: &str) -> Result<Response<A>, Status> {
-    Ok(Response::new(A::with(not_offered(what).into())))
+fn unsupported<A: response::WithDiagnostics>(missing: &str) -> Result<Response<A>, Status> {
+    Ok(Response::new(A::with(not_supported(missing, "").into())))
 }
 
 #[async_trait]
@@ -213,8 +223,8 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
     async fn stop(&self, _: Request<proto::stop::Request>) -> Result<Response<proto::stop::Response>, Status> {
         let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
         stop.cancel();
-        *stop = self.stop_for_good.child_token();
-        tracing::info!(rpc = "Stop", "stopping what runs");
+        *stop = self.process_stop.child_token();
+        tracing::info!(rpc = "Stop", "cancelling running calls");
         Ok(Response::new(proto::stop::Response::default()))
     }
 
@@ -229,7 +239,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
         &self,
         request: Request<proto::call_function::Request>,
     ) -> Result<Response<proto::call_function::Response>, Status> {
-        let diagnostic = not_offered(&format!("the function `{}`", request.into_inner().name));
+        let diagnostic = not_supported(&format!("no function `{}`", request.into_inner().name), "");
         let error = proto::FunctionError { text: diagnostic.detail, function_argument: None };
         Ok(Response::new(proto::call_function::Response { result: None, error: Some(error) }))
     }
@@ -238,42 +248,42 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
         &self,
         _: Request<proto::validate_data_source_config::Request>,
     ) -> Result<Response<proto::validate_data_source_config::Response>, Status> {
-        refused("data sources")
+        unsupported("no data sources")
     }
 
     async fn read_data_source(
         &self,
         _: Request<proto::read_data_source::Request>,
     ) -> Result<Response<proto::read_data_source::Response>, Status> {
-        refused("data sources")
+        unsupported("no data sources")
     }
 
     async fn validate_ephemeral_resource_config(
         &self,
         _: Request<proto::validate_ephemeral_resource_config::Request>,
     ) -> Result<Response<proto::validate_ephemeral_resource_config::Response>, Status> {
-        refused("ephemeral resources")
+        unsupported("no ephemeral resources")
     }
 
     async fn open_ephemeral_resource(
         &self,
         _: Request<proto::open_ephemeral_resource::Request>,
     ) -> Result<Response<proto::open_ephemeral_resource::Response>, Status> {
-        refused("ephemeral resources")
+        unsupported("no ephemeral resources")
     }
 
     async fn renew_ephemeral_resource(
         &self,
         _: Request<proto::renew_ephemeral_resource::Request>,
     ) -> Result<Response<proto::renew_ephemeral_resource::Response>, Status> {
-        refused("ephemeral resources")
+        unsupported("no ephemeral resources")
     }
 
     async fn close_ephemeral_resource(
         &self,
         _: Request<proto::close_ephemeral_resource::Request>,
     ) -> Result<Response<proto::close_ephemeral_resource::Response>, Status> {
-        refused("ephemeral resources")
+        unsupported("no ephemeral resources")
     }
 
     async fn upgrade_resource_identity(
@@ -327,14 +337,14 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
         &self,
         _: Request<proto::validate_action_config::Request>,
     ) -> Result<Response<proto::validate_action_config::Response>, Status> {
-        refused("actions")
+        unsupported("no actions")
     }
 
     async fn plan_action(
         &self,
         _: Request<proto::plan_action::Request>,
     ) -> Result<Response<proto::plan_action::Response>, Status> {
-        refused("actions")
+        unsupported("no actions")
     }
 
     type InvokeActionStream = BoxStream<proto::invoke_action::Event>;
@@ -344,7 +354,7 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
         _: Request<proto::invoke_action::Request>,
     ) -> Result<Response<Self::InvokeActionStream>, Status> {
         use proto::invoke_action::event::{Completed, Type};
-        let diagnostics = vec![convert::diagnostic(not_offered("actions"))];
+        let diagnostics = vec![convert::diagnostic(not_supported("no actions", ""))];
         // An event without its type crashes a core.
         let event = proto::invoke_action::Event { r#type: Some(Type::Completed(Completed { diagnostics })) };
         Ok(Response::new(Box::pin(stream::iter([Ok(event)]))))

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, PoisonError};
 
+use zeroize::Zeroizing;
+
 use super::response::WithDiagnostics;
 use super::{RegisteredResource, Server, convert, response};
 use crate::terraform::check;
@@ -75,7 +77,7 @@ impl<P: Provider> Server<P> {
         &self,
         request: proto::validate_resource_type_config::Request,
     ) -> Result<proto::validate_resource_type_config::Response, Diagnostics> {
-        let kind = self.kind(&request.type_name)?;
+        let kind = self.resource(&request.type_name)?;
         let Some(config) = convert::decode_object(request.config, &kind.ty)? else { return Ok(Default::default()) };
         let allowed = request.client_capabilities.is_some_and(|client| client.write_only_attributes_allowed);
         let mut diagnostics = kind.resource.validate(&config);
@@ -91,11 +93,11 @@ impl<P: Provider> Server<P> {
         &self,
         request: proto::upgrade_resource_state::Request,
     ) -> Result<proto::upgrade_resource_state::Response, Diagnostics> {
-        let kind = self.kind(&request.type_name)?;
+        let kind = self.resource(&request.type_name)?;
         let raw = request.raw_state.unwrap_or_default();
-        let stored = stored_object(&kind.schema, &raw, request.version)?;
+        let stored = stored_object(&kind.schema, raw, request.version)?;
         if let Some(session) = self.session() {
-            kind.resource.seen(&session, &stored);
+            kind.resource.state_loaded(&session, &stored);
         }
         let upgraded_state = Some(convert::encode(kind.schema.block.without_write_only(stored), &kind.ty)?);
         Ok(proto::upgrade_resource_state::Response { upgraded_state, ..Default::default() })
@@ -105,7 +107,7 @@ impl<P: Provider> Server<P> {
         &self,
         request: proto::read_resource::Request,
     ) -> Result<proto::read_resource::Response, Diagnostics> {
-        let kind = self.kind(&request.type_name)?;
+        let kind = self.resource(&request.type_name)?;
         let private = Private::decode(&request.private)?;
         let Some(state) = convert::decode_object(request.current_state, &kind.ty)? else {
             let new_state = Some(convert::encode_null(&kind.ty)?);
@@ -113,11 +115,10 @@ impl<P: Provider> Server<P> {
         };
         let identity = kind.decode_identity(request.current_identity)?;
         kind.check_identity(identity.as_ref(), &state)?;
-        let call = self.call(request.client_capabilities)?;
+        let call = self.context(request.client_capabilities)?;
         let response = kind.resource.read(&call, &state, &private).await.and_then(|found| match found {
             Some(found) => {
                 let found = plan::keep_prior_spelling(&kind.schema.block, &state, found, &kind.same());
-                kind.resource.seen(call.session(), &found);
                 kind.stored(found)
             }
             None => Ok((convert::encode_null(&kind.ty)?, None)),
@@ -129,7 +130,7 @@ impl<P: Provider> Server<P> {
             new_identity,
             ..Default::default()
         });
-        response::attach_warnings(call, response)
+        response::attach_diagnostics(call, response)
     }
 }
 
@@ -156,11 +157,11 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
             .filter(|(_, value)| refused(value))
             .map(|(path, _)| {
                 Diagnostic::error(
-                    "Write-only argument on an older core",
+                    "Write-only argument requires Terraform 1.11",
                     format!(
-                        "`{path}` is a write-only argument: its value is sent and never stored. This version of \
-                         Terraform or OpenTofu does not know such arguments and would store it in the state. Use \
-                         version 1.11 or later of either, or the ordinary argument instead."
+                        "`{path}` is a write-only argument: the provider uses its value and Terraform does not store it. \
+                         This version of Terraform or OpenTofu does not support write-only arguments and would store the \
+                         value in the state. Use version 1.11 or later of either, or the ordinary argument instead."
                     ),
                 )
                 .at(path)
@@ -173,10 +174,10 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
         let unknown = object.iter().find(|(_, value)| !value.is_wholly_known());
         match unknown {
             Some((name, _)) => Err(Diagnostic::error(
-                "The provider made an invalid answer",
+                "Invalid response from the provider",
                 format!(
-                    "`{name}` of an object that was read is unknown. This is a mistake in the provider; nothing was \
-                     changed. Please report it with the version of the provider."
+                    "The provider returned an unknown value for `{name}`. Nothing was changed. This is a bug in the provider: \
+                     report it with the version of the provider."
                 ),
             )
             .at(name.as_str())
@@ -197,25 +198,26 @@ fn capabilities() -> proto::ServerCapabilities {
 }
 
 /// Decodes a stored object by the current schema: missing attributes are null, others are dropped.
-fn stored_object(schema: &Schema, raw: &proto::RawState, version: i64) -> Result<Object, Diagnostics> {
-    if version > schema.version || !raw.flatmap.is_empty() || raw.json.is_empty() {
+fn stored_object(schema: &Schema, raw: proto::RawState, version: i64) -> Result<Object, Diagnostics> {
+    let json = Zeroizing::new(raw.json);
+    if version > schema.version || !raw.flatmap.is_empty() || json.is_empty() {
         return Err(Diagnostic::error(
-            "The state has a form that this version cannot read",
+            "State cannot be read by this version",
             format!(
-                "The object was stored with version {version} of its schema; this version of the provider reads up to \
-                 version {}. Nothing was changed. Use the version of the provider that wrote the state, or a newer one.",
+                "This version of the provider cannot read the object in the state. Nothing was changed.\nSchema version: \
+                 {version}\nSupported: JSON, up to version {}\nUse the version of the provider that wrote the state, or a \
+                 newer one.",
                 schema.version
             ),
         )
         .into());
     }
-    let stored = wire::json::decode_state(&raw.json, &schema.object_type());
+    let stored = wire::json::decode_state(&json, &schema.object_type());
     match stored.map_err(|error| Diagnostics::from(convert::undecodable(&error)))? {
         Value::Object(object) => Ok(schema.block.complete(object)),
         _ => Err(Diagnostic::error(
-            "The state holds no object",
-            "Where the state should hold the stored object it holds something else. It was probably edited by hand; \
-             restore it from a backup.",
+            "State cannot be read: not an object",
+            "The state holds something else than an object. The state was probably edited by hand: restore it from a backup.",
         )
         .into()),
     }

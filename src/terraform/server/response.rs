@@ -32,18 +32,30 @@ pub(super) trait WithDiagnostics: Default {
     }
 }
 
-/// Returns the response, or the errors, together with the warnings of the call.
+/// Returns the response with the diagnostics of the call; all of them as `Err` if one is an error.
+pub(super) fn attach_diagnostics<A: WithDiagnostics, S: Send + Sync + 'static>(
+    call: RpcContext<S>,
+    response: Result<A, Diagnostics>,
+) -> Result<A, Diagnostics> {
+    let mut diagnostics = call.into_diagnostics();
+    match response {
+        Ok(response) => Ok(response.and(diagnostics.into_result()?)),
+        Err(errors) => {
+            diagnostics.extend(errors);
+            Err(diagnostics)
+        }
+    }
+}
+
+/// Returns the response of a change that has taken effect, with the diagnostics of the call as warnings: a core taints an
+/// object that is returned with an error.
 pub(super) fn attach_warnings<A: WithDiagnostics, S: Send + Sync + 'static>(
     call: RpcContext<S>,
     response: Result<A, Diagnostics>,
 ) -> Result<A, Diagnostics> {
-    let mut told = call.into_warnings();
     match response {
-        Ok(response) => Ok(response.and(told)),
-        Err(errors) => {
-            told.extend(errors);
-            Err(told)
-        }
+        Ok(response) => Ok(response.and(call.into_diagnostics().into_iter().map(Diagnostic::as_warning).collect())),
+        Err(_) => attach_diagnostics(call, response),
     }
 }
 
@@ -97,17 +109,17 @@ fn log(rpc: &'static str, object: &str, start: Instant, diagnostics: &[proto::Di
     let warnings = diagnostics.len() - errors;
     let duration_ms = start.elapsed().as_secs_f64() * 1000.0;
     let outcome = if errors == 0 { "ok" } else { "error" };
-    tracing::debug!(rpc, object, outcome, errors, warnings, duration_ms, "answered");
+    tracing::debug!(rpc, object, outcome, errors, warnings, duration_ms, "call finished");
 }
 
 fn panicked(rpc: &str) -> Diagnostic {
-    let place = panic_hook::last_place().unwrap_or_else(|| "an unknown place".to_owned());
+    let location = panic_hook::last_location().unwrap_or_else(|| "unknown".to_owned());
     Diagnostic::error(
-        "The provider crashed",
+        format!("The provider crashed while handling `{rpc}`"),
         format!(
-            "A mistake in the provider stopped its work on {rpc} at {place}. What it was doing may or may not have taken \
-             effect; the next plan shows how things are. Please report this place together with the version of the \
-             provider. The reason is left out here because it could hold a secret."
+            "This is a bug in the provider. A change may or may not have taken effect; the next plan shows the current \
+             state.\nLocation: {location}\nReport the location together with the version of the provider. The panic message \
+             is left out because it may contain a secret."
         ),
     )
 }

@@ -1,11 +1,13 @@
-//! The service, called as a Rust trait by what stands in for a core. Objects are in the notation of
-//! `terraform::notation`.
+//! The service, called as a Rust trait by a model of a core. Objects are in the notation of `terraform::notation`.
 
-mod elsewhere;
-mod life;
+mod errors;
+mod identity;
+mod import;
+mod lifecycle;
+mod list;
+mod move_state;
 mod protocol;
 mod toys;
-mod trouble;
 
 use tonic::Request;
 
@@ -18,20 +20,20 @@ use crate::terraform::proto::DynamicValue;
 use crate::terraform::proto::provider_server::Provider as _;
 use crate::terraform::value::Value;
 
-/// What stands in for a core.
+/// A model of a core.
 struct Core {
     server: Server<Toys>,
-    /// What it says about itself in validate, plan and read.
+    /// Its capabilities in validate, plan and read.
     capabilities: Option<proto::ClientCapabilities>,
 }
 
-/// An answer: the object in the notation, or `null`, or `absent`; the replaced paths; what was said, line by line.
+/// A response: the object in the notation, or `null`, or `absent`; the replaced paths; the diagnostics, one per line.
 #[derive(Debug, PartialEq)]
-struct Told {
+struct Outcome {
     state: String,
     replace: String,
     private: Vec<u8>,
-    said: String,
+    diagnostics: String,
 }
 
 impl Core {
@@ -53,140 +55,150 @@ impl Core {
             terraform_version: "1.11.0".into(),
             ..Default::default()
         };
-        said(&mut self.server.configure(Request::new(request)).await.unwrap().into_inner())
+        diagnostics(&mut self.server.configure(Request::new(request)).await.unwrap().into_inner())
     }
 
-    async fn validate(&self, of: &str, config: &str) -> String {
+    async fn validate(&self, type_name: &str, config: &str) -> String {
         let request = proto::validate_resource_type_config::Request {
-            type_name: of.into(),
-            config: self.encode(of, config),
+            type_name: type_name.into(),
+            config: self.encode(type_name, config),
             client_capabilities: self.capabilities,
         };
-        said(&mut self.server.validate_resource_type_config(Request::new(request)).await.unwrap().into_inner())
+        diagnostics(&mut self.server.validate_resource_type_config(Request::new(request)).await.unwrap().into_inner())
     }
 
     fn plan_request(
         &self,
-        of: &str,
+        type_name: &str,
         prior: &str,
         config: &str,
         private: &[u8],
     ) -> proto::plan_resource_change::Request {
-        let block = &self.server.kind(of).unwrap().schema.block;
+        let block = &self.server.resource(type_name).unwrap().schema.block;
         let proposal = state(block, config).map(|config| proposed(block, state(block, prior).as_ref(), &config));
         proto::plan_resource_change::Request {
-            type_name: of.into(),
-            prior_state: self.encode(of, prior),
-            proposed_new_state: self.encode(of, &proposal.as_ref().map_or_else(|| "-".to_owned(), show)),
-            config: self.encode(of, config),
+            type_name: type_name.into(),
+            prior_state: self.encode(type_name, prior),
+            proposed_new_state: self.encode(type_name, &proposal.as_ref().map_or_else(|| "-".to_owned(), show)),
+            config: self.encode(type_name, config),
             prior_private: private.to_vec(),
             client_capabilities: self.capabilities,
             ..Default::default()
         }
     }
 
-    async fn plan(&self, of: &str, prior: &str, config: &str, private: &[u8]) -> Told {
-        let request = self.plan_request(of, prior, config, private);
+    async fn plan(&self, type_name: &str, prior: &str, config: &str, private: &[u8]) -> Outcome {
+        let request = self.plan_request(type_name, prior, config, private);
         let mut response = self.server.plan_resource_change(Request::new(request)).await.unwrap().into_inner();
         let replace = response.requires_replace.iter().map(path);
-        Told {
+        Outcome {
             replace: replace.collect::<Vec<_>>().join(" "),
-            said: said(&mut response),
-            state: self.decode(of, response.planned_state),
+            diagnostics: diagnostics(&mut response),
+            state: self.decode(type_name, response.planned_state),
             private: response.planned_private,
         }
     }
 
     fn apply_request(
         &self,
-        of: &str,
+        type_name: &str,
         prior: &str,
         planned: &str,
         config: &str,
         private: &[u8],
     ) -> proto::apply_resource_change::Request {
         proto::apply_resource_change::Request {
-            type_name: of.into(),
-            prior_state: self.encode(of, prior),
-            planned_state: self.encode(of, planned),
-            config: self.encode(of, config),
+            type_name: type_name.into(),
+            prior_state: self.encode(type_name, prior),
+            planned_state: self.encode(type_name, planned),
+            config: self.encode(type_name, config),
             planned_private: private.to_vec(),
             ..Default::default()
         }
     }
 
-    /// Plans, and applies what was planned.
-    async fn apply(&self, of: &str, prior: &str, config: &str, private: &[u8]) -> Told {
-        let plan = self.plan(of, prior, config, private).await;
-        assert_eq!(plan.said.lines().find(|line| line.starts_with("error")), None, "{plan:?}");
+    /// Plans and applies the plan.
+    async fn apply(&self, type_name: &str, prior: &str, config: &str, private: &[u8]) -> Outcome {
+        let plan = self.plan(type_name, prior, config, private).await;
+        assert_eq!(plan.diagnostics.lines().find(|line| line.starts_with("error")), None, "{plan:?}");
         let planned = if plan.state == "null" { "-" } else { &plan.state };
-        let request = self.apply_request(of, prior, planned, config, &plan.private);
-        self.apply_as_it_is(request).await
+        let request = self.apply_request(type_name, prior, planned, config, &plan.private);
+        self.send_apply(request).await
     }
 
-    async fn apply_as_it_is(&self, request: proto::apply_resource_change::Request) -> Told {
-        let of = request.type_name.clone();
+    async fn send_apply(&self, request: proto::apply_resource_change::Request) -> Outcome {
+        let type_name = request.type_name.clone();
         let mut response = self.server.apply_resource_change(Request::new(request)).await.unwrap().into_inner();
-        Told {
+        Outcome {
             replace: String::new(),
-            said: said(&mut response),
-            state: self.decode(&of, response.new_state),
+            diagnostics: diagnostics(&mut response),
+            state: self.decode(&type_name, response.new_state),
             private: response.private,
         }
     }
 
-    async fn read(&self, of: &str, current: &str, private: &[u8]) -> Told {
+    async fn read(&self, type_name: &str, current: &str, private: &[u8]) -> Outcome {
         let request = proto::read_resource::Request {
-            type_name: of.into(),
-            current_state: self.encode(of, current),
+            type_name: type_name.into(),
+            current_state: self.encode(type_name, current),
             private: private.to_vec(),
             client_capabilities: self.capabilities,
             ..Default::default()
         };
         let mut response = self.server.read_resource(Request::new(request)).await.unwrap().into_inner();
-        Told {
+        Outcome {
             replace: String::new(),
-            said: said(&mut response),
-            state: self.decode(of, response.new_state),
+            diagnostics: diagnostics(&mut response),
+            state: self.decode(type_name, response.new_state),
             private: response.private,
         }
     }
 
-    async fn import(&self, of: &str, id: &str) -> Told {
+    async fn import(&self, type_name: &str, id: &str) -> Outcome {
         let request =
-            proto::import_resource_state::Request { type_name: of.into(), id: id.into(), ..Default::default() };
+            proto::import_resource_state::Request { type_name: type_name.into(), id: id.into(), ..Default::default() };
         let mut response = self.server.import_resource_state(Request::new(request)).await.unwrap().into_inner();
-        let said = said(&mut response);
+        let diagnostics = diagnostics(&mut response);
         let mut imported = response.imported_resources.into_iter();
         let first = imported.next().unwrap_or_default();
-        assert!(imported.next().is_none() && (first.type_name == of || first.state.is_none()));
-        Told { replace: String::new(), said, state: self.decode(of, first.state), private: first.private }
+        assert!(imported.next().is_none() && (first.type_name == type_name || first.state.is_none()));
+        Outcome {
+            replace: String::new(),
+            diagnostics,
+            state: self.decode(type_name, first.state),
+            private: first.private,
+        }
     }
 
-    async fn upgrade(&self, of: &str, version: i64, json: &str) -> Told {
+    async fn upgrade(&self, type_name: &str, version: i64, json: &str) -> Outcome {
         let raw_state = Some(proto::RawState { json: json.into(), ..Default::default() });
-        let request = proto::upgrade_resource_state::Request { type_name: of.into(), version, raw_state };
+        let request = proto::upgrade_resource_state::Request { type_name: type_name.into(), version, raw_state };
         let mut response = self.server.upgrade_resource_state(Request::new(request)).await.unwrap().into_inner();
         let (replace, private) = Default::default();
-        Told { replace, private, said: said(&mut response), state: self.decode(of, response.upgraded_state) }
+        Outcome {
+            replace,
+            private,
+            diagnostics: diagnostics(&mut response),
+            state: self.decode(type_name, response.upgraded_state),
+        }
     }
 
     async fn stop(&self) {
         self.server.stop(Request::new(proto::stop::Request {})).await.unwrap();
     }
 
-    fn encode(&self, of: &str, text: &str) -> Option<DynamicValue> {
-        let kind = self.server.kind(of).unwrap();
+    fn encode(&self, type_name: &str, text: &str) -> Option<DynamicValue> {
+        let kind = self.server.resource(type_name).unwrap();
         Some(match state(&kind.schema.block, text) {
             Some(_) => convert::encode(object(&kind.schema.block, text), &kind.ty).unwrap(),
             None => convert::encode_null(&kind.ty).unwrap(),
         })
     }
 
-    fn decode(&self, of: &str, value: Option<DynamicValue>) -> String {
+    fn decode(&self, type_name: &str, value: Option<DynamicValue>) -> String {
         let Some(value) = value else { return "absent".to_owned() };
         assert!(value.json.is_empty() && !value.msgpack.is_empty());
-        match convert::decode(Some(value), &self.server.kind(of).unwrap().ty).unwrap() {
+        match convert::decode(Some(value), &self.server.resource(type_name).unwrap().ty).unwrap() {
             Value::Object(object) => show(&object),
             Value::Null => "null".to_owned(),
             _ => panic!("neither an object nor null"),
@@ -194,18 +206,18 @@ impl Core {
     }
 }
 
-impl Told {
+impl Outcome {
     fn of(state: &str) -> Self {
-        Self { state: state.into(), replace: String::new(), private: Vec::new(), said: String::new() }
+        Self { state: state.into(), replace: String::new(), private: Vec::new(), diagnostics: String::new() }
     }
 
-    fn saying(self, said: &str) -> Self {
-        Self { said: said.into(), ..self }
+    fn with_diagnostics(self, diagnostics: &str) -> Self {
+        Self { diagnostics: diagnostics.into(), ..self }
     }
 }
 
-/// Severity, summary and place of each message, in a line.
-fn said<A: WithDiagnostics>(response: &mut A) -> String {
+/// Returns severity, summary and path of each diagnostic, one per line.
+fn diagnostics<A: WithDiagnostics>(response: &mut A) -> String {
     response.diagnostics().iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

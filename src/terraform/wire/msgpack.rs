@@ -1,7 +1,7 @@
 //! The MessagePack form of values, which travels between core and provider.
 
 use rmpv::decode::read_value_ref_with_max_depth;
-use rmpv::{Utf8StringRef, Value as Tree, ValueRef};
+use rmpv::{Utf8StringRef, ValueRef};
 
 use super::error::{ActualKind, Error, Problem};
 use super::walk;
@@ -52,36 +52,37 @@ pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, Error> {
 /// # Errors
 /// When the value does not fit the type.
 pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, Error> {
+    // Borrows texts from the value, so that no further copy of a secret is made.
     let tree = tree(&Location::ROOT, value, ty)?;
     let mut bytes = Vec::new();
     // Writing to memory does not fail.
-    match rmpv::encode::write_value(&mut bytes, &tree) {
+    match rmpv::encode::write_value_ref(&mut bytes, &tree) {
         Ok(()) => Ok(bytes),
         Err(_) => Err(Error { path: Path::root(), problem: Problem::NotMessagePack }),
     }
 }
 
-fn tree(location: &Location<'_>, value: &Value, ty: &Type) -> Result<Tree, Error> {
+fn tree<'a>(location: &Location<'_>, value: &'a Value, ty: &'a Type) -> Result<ValueRef<'a>, Error> {
     match (value, ty) {
-        (Value::Null, _) => Ok(Tree::Nil),
-        (Value::Unknown(Unknown { refinement: Some(body) }), _) => Ok(Tree::Ext(REFINED, body.clone())),
-        (Value::Unknown(Unknown { refinement: None }), _) => Ok(Tree::Ext(0, vec![0])),
-        (Value::Bool(value), Type::Bool) => Ok(Tree::Boolean(*value)),
+        (Value::Null, _) => Ok(ValueRef::Nil),
+        (Value::Unknown(Unknown { refinement: Some(body) }), _) => Ok(ValueRef::Ext(REFINED, body)),
+        (Value::Unknown(Unknown { refinement: None }), _) => Ok(ValueRef::Ext(0, &[0])),
+        (Value::Bool(value), Type::Bool) => Ok(ValueRef::Boolean(*value)),
         (Value::Number(number), Type::Number) => Ok(number_tree(number)),
-        (Value::String(text), Type::String) => Ok(Tree::from(text.as_str())),
+        (Value::String(text), Type::String) => Ok(ValueRef::from(text.as_str())),
         (Value::List(elements), Type::List(ty)) => {
             let elements = elements.iter().enumerate();
             elements
                 .map(|(index, value)| tree(&location.step(WalkStep::Index(index)), value, ty))
                 .collect::<Result<_, _>>()
-                .map(Tree::Array)
+                .map(ValueRef::Array)
         }
         (Value::Object(object), Type::Map(ty)) => {
             let entries = object.iter();
             entries
                 .map(|(key, value)| Ok((key.as_str().into(), tree(&location.step(WalkStep::Key(key)), value, ty)?)))
                 .collect::<Result<_, _>>()
-                .map(Tree::Map)
+                .map(ValueRef::Map)
         }
         (Value::Object(object), Type::Object(types)) => {
             if let Some((name, _)) = object.iter().find(|(name, _)| !types.contains_key(*name)) {
@@ -94,19 +95,19 @@ fn tree(location: &Location<'_>, value: &Value, ty: &Type) -> Result<Tree, Error
                     Ok((name.as_str().into(), tree(&location, object.get(name), ty)?))
                 })
                 .collect::<Result<_, _>>()
-                .map(Tree::Map)
+                .map(ValueRef::Map)
         }
         (value, ty) => Err(location.error(walk::mismatch(value, ty))),
     }
 }
 
-/// The form that the core would choose: an integer where 64 bits hold it, a float for a fraction (or an infinity) that a
+/// Returns the form that the core would choose: an integer where 64 bits hold it, a float for a fraction (or an infinity) that a
 /// float holds exactly, else text.
-fn number_tree(number: &Number) -> Tree {
+fn number_tree(number: &Number) -> ValueRef<'_> {
     match (number, number.as_exact_fraction()) {
-        (Number::Integer(integer), _) => Tree::from(*integer),
-        (Number::Other(_), Some(float)) => Tree::F64(float),
-        (Number::Other(text), None) => Tree::from(&**text),
+        (Number::Integer(integer), _) => ValueRef::from(*integer),
+        (Number::Other(_), Some(float)) => ValueRef::F64(float),
+        (Number::Other(text), None) => ValueRef::from(&**text),
     }
 }
 

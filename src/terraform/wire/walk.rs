@@ -42,7 +42,7 @@ fn decode_at<S: Source>(location: &Location<'_>, node: S, ty: &Type, rule: Attri
     match ty {
         Type::Bool => node.bool().map(Value::Bool).map_err(at),
         Type::Number => node.number().map(Value::Number).map_err(at),
-        Type::String => node.string().map(Value::String).map_err(at),
+        Type::String => node.string().map(Value::from).map_err(at),
         Type::List(element) => {
             let elements = node.elements().map_err(at)?.into_iter().enumerate();
             elements

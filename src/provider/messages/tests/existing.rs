@@ -82,7 +82,7 @@ fn what_cannot_be_moved() {
         provider: "registry.terraform.io/hashicorp/random".to_owned(),
         type_name: "random_password".to_owned(),
         schema_version: 3,
-        state: Vec::new(),
+        state: Vec::new().into(),
         private: Vec::new(),
         identity: None,
     };

@@ -278,7 +278,7 @@ fn imported(value: &str) -> Vec<Diagnostic> {
         provider: value.to_owned(),
         type_name: value.to_owned(),
         schema_version: 0,
-        state: Vec::new(),
+        state: Vec::new().into(),
         private: Vec::new(),
         identity: None,
     };

@@ -67,7 +67,7 @@ impl Resource<Session> for PostgresConnection {
         model::same(attribute, a, b)
     }
 
-    fn seen(&self, session: &Session, state: &Object) {
+    fn state_loaded(&self, session: &Session, state: &Object) {
         let connection = ConnectionModel::from_object(state);
         if let Some(id) = connection.id.known() {
             session.managed.record_id(id);
@@ -100,7 +100,11 @@ impl Resource<Session> for PostgresConnection {
         state: &Object,
         private: &Private,
     ) -> Result<Option<Object>, Diagnostics> {
-        read::read(call, state, private).await
+        let found = read::read(call, state, private).await?;
+        if let Some(found) = &found {
+            self.state_loaded(call.session(), found);
+        }
+        Ok(found)
     }
 
     async fn update(&self, call: &RpcContext<Session>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {

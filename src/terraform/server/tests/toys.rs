@@ -1,4 +1,4 @@
-//! A small provider. `Balls` shows what a resource costs; `Trouble` does whatever a resource should not.
+//! A small provider. `Balls` shows what a resource costs; `Faulty` does whatever a resource should not.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -56,7 +56,7 @@ impl Provider for Toys {
     }
 
     fn resources(&self) -> Vec<Box<dyn Resource<Shop>>> {
-        vec![Box::new(Balls), Box::new(Trouble)]
+        vec![Box::new(Balls), Box::new(Faulty)]
     }
 }
 
@@ -177,9 +177,9 @@ impl Resource<Shop> for Balls {
     }
 }
 
-struct Trouble;
+struct Faulty;
 
-impl Trouble {
+impl Faulty {
     /// Does what `mode` says, in whatever RPC.
     async fn act(&self, call: &RpcContext<Shop>, object: &Object) -> Result<Object, Diagnostics> {
         let mut response = object.clone();
@@ -214,13 +214,13 @@ impl Trouble {
 }
 
 #[async_trait]
-impl Resource<Shop> for Trouble {
+impl Resource<Shop> for Faulty {
     fn name(&self) -> &'static str {
-        "toy_trouble"
+        "toy_faulty"
     }
 
     fn schema(&self) -> Schema {
-        let mut schema = Schema::new("Trouble.")
+        let mut schema = Schema::new("Faulty.")
             .attribute(computed("id", Type::String, "Identifier.").use_state_for_unknown())
             .attribute(optional("mode", Type::String, "What goes wrong in which RPC."))
             .attribute(optional("plan", Type::String, "What goes wrong in the plan."))
@@ -253,6 +253,7 @@ impl Resource<Shop> for Trouble {
             "wrong" => planned.set("size", true),
             "more" => planned.set("more", "hunter2"),
             "careful" => call.warn(Diagnostic::warning("Careful", "")),
+            "cry" => call.warn(Diagnostic::error("Wolf", "")),
             "refuse" => return Err(Diagnostic::error("Refused", "").into()),
             "panic" => panic!("hunter2"),
             _ => {}

@@ -88,7 +88,7 @@ fn a_value(ty: &Type) -> BoxedStrategy<Value> {
     let known = match ty {
         Type::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Type::Number => a_number().prop_map(Value::Number).boxed(),
-        Type::String => a_text().prop_map(Value::String).boxed(),
+        Type::String => a_text().prop_map(Value::from).boxed(),
         Type::List(element) => prop::collection::vec(a_value(element), 0..4).prop_map(Value::List).boxed(),
         Type::Map(element) => prop::collection::btree_map(a_text(), a_value(element), 0..4)
             .prop_map(|entries| Value::Object(entries.into_iter().collect()))

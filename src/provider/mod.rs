@@ -19,7 +19,6 @@ pub(crate) mod timeouts;
 mod config;
 mod deadline;
 mod fingerprint;
-#[cfg_attr(not(test), allow(dead_code, reason = "the protocol serves functions next"))]
 mod functions;
 mod login_check;
 pub mod messages;
@@ -29,7 +28,8 @@ mod session;
 
 use crate::env;
 use crate::terraform::diagnostic::Diagnostics;
-use crate::terraform::provider::{Configured, Provider};
+use crate::terraform::function::Function;
+use crate::terraform::provider::{Configured, Core, Provider};
 use crate::terraform::resource::Resource;
 use crate::terraform::schema::Schema;
 use crate::terraform::value::Object;
@@ -54,13 +54,17 @@ impl Provider for Kms {
         config::validate(config)
     }
 
-    fn configure(&self, config: &Object, core_version: &str) -> Result<Configured<Session>, Diagnostics> {
+    fn configure(&self, config: &Object, core: Core<'_>) -> Result<Configured<Session>, Diagnostics> {
         let resolved = config::resolve(config, &env::text)?;
-        let session = Session::new(resolved, core_version);
+        let session = Session::new(resolved, core);
         Ok(Configured { session, warnings: Diagnostics::new() })
     }
 
     fn resources(&self) -> Vec<Box<dyn Resource<Session>>> {
         vec![Box::new(PostgresConnection)]
+    }
+
+    fn functions(&self) -> Vec<Box<dyn Function>> {
+        functions::all()
     }
 }

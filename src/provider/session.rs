@@ -2,6 +2,7 @@
 
 use crate::kms;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::provider::Core;
 
 use crate::provider::config::validation::Defaults;
 use crate::provider::config::{NoClient, ResolvedConfig};
@@ -24,9 +25,9 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(resolved: ResolvedConfig, core_version: &str) -> Self {
+    pub(crate) fn new(resolved: ResolvedConfig, core: Core<'_>) -> Self {
         let client = resolved.client.map(|mut settings| {
-            settings.user_agent = format!("{} Terraform/{core_version}", settings.user_agent);
+            settings.user_agent = format!("{} Terraform/{}", settings.user_agent, core.version);
             kms::Client::new(settings)
         });
         Self {

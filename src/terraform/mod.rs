@@ -5,8 +5,11 @@
 //! [`server`] encodes the response.
 
 pub mod check;
+pub mod data_source;
 pub mod diagnostic;
 pub mod duration;
+pub mod ephemeral_resource;
+pub mod function;
 pub mod generate;
 pub mod identity;
 pub mod model;

@@ -73,6 +73,29 @@ pub fn keep_prior_spelling(block: &Block, state: &Object, response: Object, same
     respelled
 }
 
+/// Returns a configuration with the default of each argument that it does not set.
+pub fn with_defaults(block: &Block, config: &Object) -> Object {
+    let mut arguments = block.complete(config.clone());
+    for attribute in &block.attributes {
+        if let Some(default) = attribute.default.as_ref().filter(|_| config.get(attribute.name).is_null()) {
+            arguments.set(attribute.name, default.clone());
+        }
+    }
+    arguments
+}
+
+/// Returns the result of reading a configuration: its arguments, with the spelling and the nulls of the configuration, and the
+/// computed values of `found`. A core accepts no other values for arguments.
+pub fn with_arguments(block: &Block, config: &Object, found: &Object) -> Object {
+    let mut result = with_defaults(block, config);
+    for attribute in &block.attributes {
+        if attribute.is_computed() && result.get(attribute.name).is_null() {
+            result.set(attribute.name, found.get(attribute.name).clone());
+        }
+    }
+    block.without_write_only(result)
+}
+
 /// Returns whether the planned object changes the prior one. An unknown value counts as a change.
 pub fn differs(prior: &Object, planned: &Object) -> bool {
     planned.iter().any(|(name, value)| !value.is_wholly_known() || value != prior.get(name))

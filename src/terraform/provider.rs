@@ -1,6 +1,9 @@
 //! The trait of a provider: the schema of its block, the session that `Configure` creates, and its resources.
 
+use crate::terraform::data_source::DataSource;
 use crate::terraform::diagnostic::Diagnostics;
+use crate::terraform::ephemeral_resource::EphemeralResource;
+use crate::terraform::function::Function;
 use crate::terraform::resource::Resource;
 use crate::terraform::schema::Schema;
 use crate::terraform::value::Object;
@@ -25,10 +28,35 @@ pub trait Provider: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the settings are invalid. An unknown value is an error only for the operation that needs it.
-    fn configure(&self, config: &Object, core_version: &str) -> Result<Configured<Self::Session>, Diagnostics>;
+    fn configure(&self, config: &Object, core: Core<'_>) -> Result<Configured<Self::Session>, Diagnostics>;
 
     /// Returns the resources.
     fn resources(&self) -> Vec<Box<dyn Resource<Self::Session>>>;
+
+    /// Returns the data sources.
+    fn data_sources(&self) -> Vec<Box<dyn DataSource<Self::Session>>> {
+        Vec::new()
+    }
+
+    /// Returns the ephemeral resources.
+    fn ephemeral_resources(&self) -> Vec<Box<dyn EphemeralResource<Self::Session>>> {
+        Vec::new()
+    }
+
+    /// Returns the functions.
+    fn functions(&self) -> Vec<Box<dyn Function>> {
+        Vec::new()
+    }
+}
+
+/// The core that configures the provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Core<'a> {
+    /// Its version.
+    pub version: &'a str,
+    /// Whether this walk applies. Terraform says so from 1.9 on by allowing deferrals, which it does in no ordinary plan;
+    /// OpenTofu and earlier versions never do.
+    pub is_apply: bool,
 }
 
 /// A session, and warnings about its settings.

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use terraform_provider_kms::kms::AuthMethod;
 use terraform_provider_kms::provider::Kms;
 use terraform_provider_kms::terraform::provider::Provider;
+use terraform_provider_kms::terraform::schema::Schema;
 
 use crate::support::kms::Options;
-use crate::support::registry::Page;
+use crate::support::registry::{Page, function_page};
 use crate::support::scene::Scene;
 use crate::support::workspace;
 
@@ -50,13 +51,41 @@ fn pages() -> Vec<(PathBuf, String)> {
         let file = name.strip_prefix("kms_").expect("the prefix of the provider");
         pages.push((root().join(format!("docs/resources/{file}.md")), page.render()));
     }
+    let data_sources = Kms.data_sources().into_iter().map(|item| (item.name(), item.schema()));
+    for (name, schema) in data_sources {
+        pages.push(reading("Data Source", "data-sources", "data-source", name, &schema));
+    }
+    let ephemeral = Kms.ephemeral_resources().into_iter().map(|item| (item.name(), item.schema()));
+    for (name, schema) in ephemeral {
+        pages.push(reading("Ephemeral Resource", "ephemeral-resources", "ephemeral-resource", name, &schema));
+    }
+    for function in Kms.functions() {
+        let name = function.name();
+        let example = read(&format!("examples/functions/{name}/function.tf"));
+        pages.push((root().join(format!("docs/functions/{name}.md")), function_page(&*function, &example)));
+    }
     pages
+}
+
+/// The page of something that reads: its kind in words, the folder of both page and example, the name of the example.
+fn reading(kind: &str, folder: &str, file: &str, name: &str, schema: &Schema) -> (PathBuf, String) {
+    let page = Page {
+        title: &format!("{name} {kind} - kms"),
+        heading: &format!("{name} ({kind})"),
+        schema,
+        example: &read(&format!("examples/{folder}/{name}/{file}.tf")),
+        installation: None,
+        import: None,
+    };
+    let short = name.strip_prefix("kms_").expect("the prefix of the provider");
+    (root().join(format!("docs/{folder}/{short}.md")), page.render())
 }
 
 #[test]
 fn registry_pages_match_the_schemas() {
     for (path, page) in pages() {
         if std::env::var_os(UPDATE).is_some() {
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a writable docs folder");
             fs::write(&path, &page).expect("a writable docs folder");
         }
         let stored = fs::read_to_string(&path).unwrap_or_default();

@@ -11,6 +11,7 @@ mod drift;
 mod endpoint_probe;
 mod failures;
 mod features;
+mod functions;
 mod guides;
 mod hostile_responses;
 mod http_transport;

@@ -158,23 +158,29 @@ fn proof(login: &str, facts: &Facts, rotation: &RotationCheck) -> String {
 /// `POSTGRES_MAJORS=all` in the environment the pinned one of every major version; that takes some minutes more.
 #[tokio::test]
 async fn predicts_privileges_as_servers_before_and_from_16() {
+    for server in servers_before_and_from_16() {
+        verdicts_are_the_servers(&server).await;
+    }
+}
+
+/// Servers without TLS, started one after the other.
+pub(crate) fn servers_before_and_from_16() -> impl Iterator<Item = Postgres> {
     let installed = Postgres::start(Options::without_tls());
     let number =
         installed.sql("SHOW server_version_num")[0][0].as_deref().and_then(|number| number.parse::<u32>().ok());
     let is_before_16 = number.unwrap() < 160_000;
-    verdicts_are_the_servers(&installed).await;
-    installed.stop();
     let others = match std::env::var("POSTGRES_MAJORS").as_deref() {
         Ok("all") => majors(),
         Ok(other) => panic!("`POSTGRES_MAJORS` can only be `all`, not `{other}`"),
         Err(_) => vec![if is_before_16 { 17 } else { 15 }],
     };
-    for major in others {
+    let others = others.into_iter().map(|major| {
         let server = Postgres::start(Options { bin_dir: Some(download(major).unwrap()), ..Options::without_tls() });
         let version = server.sql("SHOW server_version")[0][0].clone().unwrap();
         assert!(version.starts_with(&format!("{major}.")), "{version}");
-        verdicts_are_the_servers(&server).await;
-    }
+        server
+    });
+    std::iter::once(installed).chain(others)
 }
 
 /// A rotation logs in as the role at the end: what is told makes that work too.

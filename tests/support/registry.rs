@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use terraform_provider_kms::terraform::function::Function;
 use terraform_provider_kms::terraform::schema::{Attribute, Block, NestedBlock, Presence, Schema};
 use terraform_provider_kms::terraform::types::Type;
 
@@ -52,6 +53,26 @@ impl Page<'_> {
         }
         page
     }
+}
+
+/// The page of a function, with its example in HCL.
+pub(crate) fn function_page(function: &dyn Function, example: &str) -> String {
+    let (name, signature) = (function.name(), function.signature());
+    let parameters = signature.parameters.iter();
+    let typed = parameters.map(|parameter| format!("{} {}", parameter.name, type_name(&parameter.ty).to_lowercase()));
+    let arguments = signature.parameters.iter().enumerate().map(|(index, parameter)| {
+        format!("{}. `{}` ({}) {}", index + 1, parameter.name, type_name(&parameter.ty), parameter.description)
+    });
+    format!(
+        "---\npage_title: \"{name} function - kms\"\nsubcategory: \"\"\ndescription: |-\n  {}\n---\n\n# function: {name}\n\n{}\n\n\
+         ## Example Usage\n\n```terraform\n{}\n```\n\n## Signature\n\n```text\n{name}({}) {}\n```\n\n## Arguments\n\n{}\n",
+        signature.summary,
+        signature.description,
+        example.trim_end(),
+        typed.collect::<Vec<_>>().join(", "),
+        type_name(&signature.returns).to_lowercase(),
+        arguments.collect::<Vec<_>>().join("\n")
+    )
 }
 
 fn content(block: &Block, page: &mut String) {

@@ -5,7 +5,6 @@
 
 pub(crate) mod drift;
 mod existing_connection;
-#[allow(dead_code, reason = "the protocol serves functions next")]
 pub(crate) mod functions;
 mod incomplete;
 mod kms;

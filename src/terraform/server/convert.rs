@@ -48,7 +48,24 @@ pub(super) fn encode_null(ty: &Type) -> Result<proto::DynamicValue, Diagnostics>
     encode_value(&Value::Null, ty)
 }
 
-fn encode_value(value: &Value, ty: &Type) -> Result<proto::DynamicValue, Diagnostics> {
+/// Encodes an object in which a core accepts no unknown value.
+pub(super) fn encode_known(object: Object, ty: &Type) -> Result<proto::DynamicValue, Diagnostics> {
+    match object.iter().find(|(_, value)| !value.is_wholly_known()) {
+        Some((name, _)) => Err(Diagnostic::error(
+            "Invalid response from the provider",
+            format!(
+                "The provider returned an unknown value for `{name}`. Nothing was changed. This is a bug in the provider: \
+                 report it with the version of the provider."
+            ),
+        )
+        .at(name.as_str())
+        .into()),
+        None => encode(object, ty),
+    }
+}
+
+/// Encodes a value for a response.
+pub(super) fn encode_value(value: &Value, ty: &Type) -> Result<proto::DynamicValue, Diagnostics> {
     let msgpack = wire::msgpack::encode(value, ty).map_err(|error| {
         Diagnostics::from(Diagnostic::error(
             "Invalid response from the provider",

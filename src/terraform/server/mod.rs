@@ -13,7 +13,10 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
 use super::proto;
+use crate::terraform::data_source::DataSource;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::ephemeral_resource::EphemeralResource;
+use crate::terraform::function::Function;
 use crate::terraform::identity::IdentitySchema;
 use crate::terraform::proto::provider_server::ProviderServer;
 use crate::terraform::provider::Provider;
@@ -23,6 +26,8 @@ use crate::terraform::types::Type;
 
 mod change;
 mod convert;
+mod data_sources;
+mod functions;
 mod identity;
 mod import;
 mod list;
@@ -45,6 +50,9 @@ pub struct Server<P: Provider> {
     provider: P,
     schema: Schema,
     resources: BTreeMap<&'static str, Arc<RegisteredResource<P::Session>>>,
+    data_sources: BTreeMap<&'static str, RegisteredDataSource<P>>,
+    ephemerals: BTreeMap<&'static str, RegisteredEphemeral<P>>,
+    functions: BTreeMap<&'static str, Box<dyn Function>>,
     /// Replaced by every `Configure`: in debug mode one process serves many runs.
     session: RwLock<Option<Arc<P::Session>>>,
     /// Cancelled by `Stop` and replaced at once, so that later calls run.
@@ -61,6 +69,22 @@ struct RegisteredResource<S> {
     identity: Option<IdentitySchema>,
 }
 
+type RegisteredDataSource<P> = Registered<dyn DataSource<<P as Provider>::Session>>;
+type RegisteredEphemeral<P> = Registered<dyn EphemeralResource<<P as Provider>::Session>>;
+
+/// A data source or an ephemeral resource with the values derived from its schema.
+struct Registered<T: ?Sized> {
+    schema: Schema,
+    ty: Type,
+    item: Box<T>,
+}
+
+impl<T: ?Sized> Registered<T> {
+    fn new(schema: Schema, item: Box<T>) -> Self {
+        Self { ty: schema.object_type(), schema, item }
+    }
+}
+
 impl<P: Provider> Server<P> {
     /// Creates the service without message size limits, for tests that call it as a Rust trait.
     pub fn new(provider: P) -> Self {
@@ -72,10 +96,18 @@ impl<P: Provider> Server<P> {
             (resource.name(), Arc::new(RegisteredResource { resource, schema, ty, identity }))
         });
         let resources = resources.collect();
+        let data_sources = provider.data_sources().into_iter();
+        let data_sources = data_sources.map(|item| (item.name(), Registered::new(item.schema(), item))).collect();
+        let ephemerals = provider.ephemeral_resources().into_iter();
+        let ephemerals = ephemerals.map(|item| (item.name(), Registered::new(item.schema(), item))).collect();
+        let functions = provider.functions().into_iter().map(|function| (function.name(), function)).collect();
         Self {
             provider,
             schema,
             resources,
+            data_sources,
+            ephemerals,
+            functions,
             session: RwLock::default(),
             stop: Mutex::default(),
             process_stop: CancellationToken::new(),
@@ -232,58 +264,69 @@ impl<P: Provider> proto::provider_server::Provider for Server<P> {
         &self,
         _: Request<proto::get_functions::Request>,
     ) -> Result<Response<proto::get_functions::Response>, Status> {
-        Ok(Response::new(proto::get_functions::Response::default()))
+        let functions = self.function_signatures().collect();
+        Ok(Response::new(proto::get_functions::Response { functions, diagnostics: Vec::new() }))
     }
 
     async fn call_function(
         &self,
         request: Request<proto::call_function::Request>,
     ) -> Result<Response<proto::call_function::Response>, Status> {
-        let diagnostic = not_supported(&format!("no function `{}`", request.into_inner().name), "");
-        let error = proto::FunctionError { text: diagnostic.detail, function_argument: None };
-        Ok(Response::new(proto::call_function::Response { result: None, error: Some(error) }))
+        Ok(Response::new(self.run_function(request.into_inner())))
     }
 
     async fn validate_data_source_config(
         &self,
-        _: Request<proto::validate_data_source_config::Request>,
+        request: Request<proto::validate_data_source_config::Request>,
     ) -> Result<Response<proto::validate_data_source_config::Response>, Status> {
-        unsupported("no data sources")
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        response::run("ValidateDataSourceConfig", &name, async { self.validate_data_source(request) }).await
     }
 
     async fn read_data_source(
         &self,
-        _: Request<proto::read_data_source::Request>,
+        request: Request<proto::read_data_source::Request>,
     ) -> Result<Response<proto::read_data_source::Response>, Status> {
-        unsupported("no data sources")
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        response::run("ReadDataSource", &name, self.read_data(request)).await
     }
 
     async fn validate_ephemeral_resource_config(
         &self,
-        _: Request<proto::validate_ephemeral_resource_config::Request>,
+        request: Request<proto::validate_ephemeral_resource_config::Request>,
     ) -> Result<Response<proto::validate_ephemeral_resource_config::Response>, Status> {
-        unsupported("no ephemeral resources")
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        response::run("ValidateEphemeralResourceConfig", &name, async { self.validate_ephemeral(request) }).await
     }
 
     async fn open_ephemeral_resource(
         &self,
-        _: Request<proto::open_ephemeral_resource::Request>,
+        request: Request<proto::open_ephemeral_resource::Request>,
     ) -> Result<Response<proto::open_ephemeral_resource::Response>, Status> {
-        unsupported("no ephemeral resources")
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        response::run("OpenEphemeralResource", &name, self.open_ephemeral(request)).await
     }
 
     async fn renew_ephemeral_resource(
         &self,
-        _: Request<proto::renew_ephemeral_resource::Request>,
+        request: Request<proto::renew_ephemeral_resource::Request>,
     ) -> Result<Response<proto::renew_ephemeral_resource::Response>, Status> {
-        unsupported("no ephemeral resources")
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        response::run("RenewEphemeralResource", &name, async { self.known_ephemeral(&name) }).await
     }
 
     async fn close_ephemeral_resource(
         &self,
-        _: Request<proto::close_ephemeral_resource::Request>,
+        request: Request<proto::close_ephemeral_resource::Request>,
     ) -> Result<Response<proto::close_ephemeral_resource::Response>, Status> {
-        unsupported("no ephemeral resources")
+        let request = request.into_inner();
+        let name = request.type_name.clone();
+        response::run("CloseEphemeralResource", &name, async { self.known_ephemeral(&name) }).await
     }
 
     async fn upgrade_resource_identity(

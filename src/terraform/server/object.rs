@@ -11,7 +11,7 @@ use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::plan;
 use crate::terraform::private::Private;
 use crate::terraform::proto;
-use crate::terraform::provider::Provider;
+use crate::terraform::provider::{Core, Provider};
 use crate::terraform::schema::Schema;
 use crate::terraform::value::{Object, Value};
 use crate::terraform::wire;
@@ -23,6 +23,21 @@ impl<P: Provider> Server<P> {
             server_capabilities: Some(capabilities()),
             resources: resources
                 .map(|name| proto::get_metadata::ResourceMetadata { type_name: (*name).to_owned() })
+                .collect(),
+            data_sources: self
+                .data_sources
+                .keys()
+                .map(|name| proto::get_metadata::DataSourceMetadata { type_name: (*name).to_owned() })
+                .collect(),
+            ephemeral_resources: self
+                .ephemerals
+                .keys()
+                .map(|name| proto::get_metadata::EphemeralMetadata { type_name: (*name).to_owned() })
+                .collect(),
+            functions: self
+                .functions
+                .keys()
+                .map(|name| proto::get_metadata::FunctionMetadata { name: (*name).to_owned() })
                 .collect(),
             list_resources: self
                 .list_schemas()
@@ -39,6 +54,17 @@ impl<P: Provider> Server<P> {
             resource_schemas: resources
                 .map(|(name, kind)| ((*name).to_owned(), convert::schema(&kind.schema)))
                 .collect(),
+            data_source_schemas: self
+                .data_sources
+                .iter()
+                .map(|(name, kind)| ((*name).to_owned(), convert::schema(&kind.schema)))
+                .collect(),
+            ephemeral_resource_schemas: self
+                .ephemerals
+                .iter()
+                .map(|(name, kind)| ((*name).to_owned(), convert::schema(&kind.schema)))
+                .collect(),
+            functions: self.function_signatures().collect(),
             list_resource_schemas: self.list_schemas().map(|(name, schema)| (name, convert::schema(&schema))).collect(),
             server_capabilities: Some(capabilities()),
             ..Default::default()
@@ -68,7 +94,11 @@ impl<P: Provider> Server<P> {
     ) -> Result<proto::configure::Response, Diagnostics> {
         let ty = self.schema.object_type();
         let config = convert::decode_object(request.config, &ty)?.unwrap_or_else(|| self.schema.empty_object());
-        let configured = self.provider.configure(&config, &request.terraform_version)?;
+        let configured = {
+            let allows_deferral = request.client_capabilities.is_some_and(|client| client.deferral_allowed);
+            let core = Core { version: &request.terraform_version, is_apply: allows_deferral };
+            self.provider.configure(&config, core)?
+        };
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(configured.session));
         Ok(proto::configure::Response::with(configured.warnings))
     }
@@ -143,7 +173,7 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
         let block = &self.schema.block;
         let object = block.without_write_only(block.complete(object));
         let identity = self.identity_of(Some(&object));
-        Ok((self.encode_stored(object)?, identity))
+        Ok((convert::encode_known(object, &self.ty)?, identity))
     }
 
     pub(super) fn same(&self) -> impl Fn(&str, &Value, &Value) -> bool {
@@ -167,23 +197,6 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
                 .at(path)
             })
             .collect()
-    }
-
-    /// Encodes an object that a core stores, so nothing in it may be unknown.
-    fn encode_stored(&self, object: Object) -> Result<proto::DynamicValue, Diagnostics> {
-        let unknown = object.iter().find(|(_, value)| !value.is_wholly_known());
-        match unknown {
-            Some((name, _)) => Err(Diagnostic::error(
-                "Invalid response from the provider",
-                format!(
-                    "The provider returned an unknown value for `{name}`. Nothing was changed. This is a bug in the provider: \
-                     report it with the version of the provider."
-                ),
-            )
-            .at(name.as_str())
-            .into()),
-            None => convert::encode(object, &self.ty),
-        }
     }
 }
 

@@ -112,7 +112,7 @@ fn log(rpc: &'static str, object: &str, start: Instant, diagnostics: &[proto::Di
     tracing::debug!(rpc, object, outcome, errors, warnings, duration_ms, "call finished");
 }
 
-fn panicked(rpc: &str) -> Diagnostic {
+pub(super) fn panicked(rpc: &str) -> Diagnostic {
     let location = panic_hook::last_location().unwrap_or_else(|| "unknown".to_owned());
     Diagnostic::error(
         format!("The provider crashed while handling `{rpc}`"),

@@ -7,6 +7,7 @@ mod lifecycle;
 mod list;
 mod move_state;
 mod protocol;
+mod reading;
 mod toys;
 
 use tonic::Request;

@@ -6,12 +6,16 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
+use super::reading::{Join, Label};
+use crate::terraform::data_source::DataSource;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::ephemeral_resource::EphemeralResource;
+use crate::terraform::function::Function;
 use crate::terraform::identity::IdentitySchema;
 use crate::terraform::model::{Field, Model, model};
 use crate::terraform::move_state::{MoveSource, Moved};
 use crate::terraform::private::Private;
-use crate::terraform::provider::{Configured, Provider};
+use crate::terraform::provider::{Configured, Core, Provider};
 use crate::terraform::resource::{AppliedChange, ImportTarget, Listed, PlannedChange, Resource, RpcContext};
 use crate::terraform::schema::{Block, Schema, computed, optional, required};
 use crate::terraform::types::Type;
@@ -43,7 +47,7 @@ impl Provider for Toys {
         }
     }
 
-    fn configure(&self, config: &Object, _: &str) -> Result<Configured<Shop>, Diagnostics> {
+    fn configure(&self, config: &Object, _: Core<'_>) -> Result<Configured<Shop>, Diagnostics> {
         let label = config.get("label").as_str().unwrap_or_default().to_owned();
         let warnings = match label.as_str() {
             "closed" => return Err(Diagnostic::error("Closed", "").at("label").into()),
@@ -57,6 +61,18 @@ impl Provider for Toys {
 
     fn resources(&self) -> Vec<Box<dyn Resource<Shop>>> {
         vec![Box::new(Balls), Box::new(Faulty)]
+    }
+
+    fn data_sources(&self) -> Vec<Box<dyn DataSource<Shop>>> {
+        vec![Box::new(Label)]
+    }
+
+    fn ephemeral_resources(&self) -> Vec<Box<dyn EphemeralResource<Shop>>> {
+        vec![Box::new(Label)]
+    }
+
+    fn functions(&self) -> Vec<Box<dyn Function>> {
+        vec![Box::new(Join)]
     }
 }
 

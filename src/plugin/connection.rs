@@ -1,5 +1,4 @@
-//! From the listening socket to connections that gRPC can use. Knows that some are encrypted; knows nothing of how a peer
-//! is recognised.
+//! Turns accepted sockets into connections that the gRPC server can use. Does not depend on how TLS verifies a peer.
 
 use std::io;
 use std::pin::Pin;
@@ -13,45 +12,45 @@ use tonic::transport::server::Connected;
 
 use crate::plugin::listener::{Listener, Stream};
 
-/// How long a peer may take to prove who it is.
+/// The limit of a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long to wait when the system has no socket to give, instead of asking it in a tight loop.
+/// The delay after a failed accept, so that a system without free sockets causes no busy loop.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Accepts for ever, and hands over those that proved who they are. Each proof has a task of its own, so that a peer that
-/// stalls or lies keeps nobody waiting.
+/// Accepts connections until it is dropped, and passes on those whose handshake succeeds. Each handshake has a task of its
+/// own, so that a stalled peer does not delay others.
 pub(super) async fn accept(listener: &Listener, tls: Option<TlsAcceptor>, connections: mpsc::Sender<HostConnection>) {
     loop {
         match listener.accept().await {
             Ok(stream) => {
                 let (tls, connections) = (tls.clone(), connections.clone());
                 tokio::spawn(async move {
-                    match introduce(stream, tls).await {
-                        // Nobody takes it any more once the process is about to end.
+                    match handshake(stream, tls).await {
+                        // Fails only while the process ends.
                         Ok(connection) => drop(connections.send(connection).await),
                         Err(error) => {
-                            tracing::warn!(%error, "a connection was refused: its peer is not the host")
+                            tracing::warn!(%error, "connection rejected: TLS handshake failed")
                         }
                     }
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection, trying again");
+                tracing::warn!(%error, "accept failed, retrying");
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }
     }
 }
 
-async fn introduce(stream: Stream, tls: Option<TlsAcceptor>) -> io::Result<HostConnection> {
+async fn handshake(stream: Stream, tls: Option<TlsAcceptor>) -> io::Result<HostConnection> {
     match tls {
         Some(tls) => Ok(HostConnection(Box::new(tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await??))),
         None => Ok(HostConnection(Box::new(stream))),
     }
 }
 
-/// One type for both kinds, so that the server above is compiled once.
+/// A connection with or without TLS. One type for both, so that the gRPC server is compiled once.
 pub(super) struct HostConnection(Box<dyn Duplex>);
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -1,5 +1,4 @@
-//! The socket that the host connects to, within reach of our own user only where the system allows it. Knows nothing of
-//! what is spoken over it.
+//! The socket that the host connects to; on Unix only the user of this process can. Does not depend on TLS or gRPC.
 
 pub(super) use self::system::{Listener, Stream};
 #[cfg(unix)]
@@ -17,19 +16,18 @@ mod system {
     use crate::env;
     use crate::plugin::Error;
     use crate::plugin::handshake::ListenAddress;
-    use crate::plugin::stale_sockets;
 
     pub(in crate::plugin) type Stream = UnixStream;
 
-    /// The directory of a socket is called so, and something random.
+    /// The prefix of the name of a socket's directory; a random part follows.
     pub(in crate::plugin) const PREFIX: &str = "pluginsocket";
 
-    /// The socket in its directory.
+    /// The name of the socket in its directory.
     pub(in crate::plugin) const SOCKET: &str = "socket";
 
-    /// A Unix socket in a directory of its own, which goes with this value.
+    /// A Unix socket in a directory of its own, which is removed on drop.
     ///
-    /// Deliberately absent: `PLUGIN_UNIX_SOCKET_GROUP`, which would open the socket to a group of users.
+    /// Deliberately absent: `PLUGIN_UNIX_SOCKET_GROUP`, which would give a group of users access to the socket.
     pub(in crate::plugin) struct Listener {
         pub(in crate::plugin) address: ListenAddress,
         socket: UnixListener,
@@ -37,10 +35,10 @@ mod system {
     }
 
     impl Listener {
-        /// Binds in the directory that the host names, else in the system's temporary directory, else, where that does
-        /// not work (it is missing, or too long for a socket's address of about 100 bytes), in `/tmp`.
+        /// Binds in the directory that the host names, else in the system's temporary directory. Where that fails (it does not
+        /// exist, or is too long for a socket's address of about 100 bytes), binds in `/tmp`.
         pub(in crate::plugin) fn bind() -> Result<Self, Error> {
-            let (place, other, advice) = match env::path(env::PLUGIN_UNIX_SOCKET_DIR) {
+            let (parent, fallback, advice) = match env::path(env::PLUGIN_UNIX_SOCKET_DIR) {
                 Some(named) => (named, None, "set `PLUGIN_UNIX_SOCKET_DIR` to a short path of a writable directory"),
                 None => (
                     std::env::temp_dir(),
@@ -48,20 +46,18 @@ mod system {
                     "set `TMPDIR` to a short path of a writable directory",
                 ),
             };
-            bind_in(&place)
-                .or_else(|error| other.and_then(|other| bind_in(&other).ok()).ok_or(error))
-                .map_err(|source| Error::Listen { place: format!("`{}`", place.display()), source, advice })
+            bind_in(&parent)
+                .or_else(|error| fallback.and_then(|fallback| bind_in(&fallback).ok()).ok_or(error))
+                .map_err(|source| Error::Listen { address: format!("`{}`", parent.display()), source, advice })
         }
 
         pub(in crate::plugin) async fn accept(&self) -> io::Result<Stream> {
             Ok(self.socket.accept().await?.0)
         }
 
-        /// Tidies up behind others that could not, in a thread that nobody waits for.
-        pub(in crate::plugin) fn remove_leftovers(&self) {
-            if let Some(place) = self.directory.path().parent().map(Path::to_owned) {
-                tokio::task::spawn_blocking(move || stale_sockets::remove(&place));
-            }
+        /// Returns the directory in which the directories of sockets are.
+        pub(in crate::plugin) fn parent_directory(&self) -> Option<&Path> {
+            self.directory.path().parent()
         }
     }
 
@@ -71,13 +67,15 @@ mod system {
             .permissions(std::fs::Permissions::from_mode(0o700))
             .tempdir_in(parent)?;
         let path = directory.path().join(SOCKET);
-        let place = path
+        let address = path
             .to_str()
             .filter(|text| !text.contains(|c: char| c == '|' || c.is_control()))
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the host could not read this path"))?
+            .ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidInput, "the path has characters that a handshake line cannot hold")
+            })?
             .to_owned();
         let socket = UnixListener::bind(&path)?;
-        Ok(Listener { address: ListenAddress { network: "unix", place }, socket, directory })
+        Ok(Listener { address: ListenAddress { network: "unix", address }, socket, directory })
     }
 }
 
@@ -94,19 +92,19 @@ mod system {
 
     pub(in crate::plugin) type Stream = TcpStream;
 
-    /// A port of the loopback interface. Every user of the machine reaches it: what protects it is TLS.
+    /// A port of the loopback interface. Every user of the machine can connect to it; TLS protects it.
     pub(in crate::plugin) struct Listener {
         pub(in crate::plugin) address: ListenAddress,
         socket: tokio::net::TcpListener,
     }
 
     impl Listener {
-        /// Binds the first free port of the host's range; any free port where the host names none.
+        /// Binds the first free port of the range that the host names; any free port if it names none.
         pub(in crate::plugin) fn bind() -> Result<Self, Error> {
             let port = |name| env::text(name).and_then(|text| text.parse::<u16>().ok()).unwrap_or(0);
             let (lowest, highest) = (port(env::PLUGIN_MIN_PORT), port(env::PLUGIN_MAX_PORT));
             bind_between(lowest, highest).map_err(|source| Error::Listen {
-                place: format!("127.0.0.1, ports {lowest} to {highest}"),
+                address: format!("127.0.0.1, ports {lowest} to {highest}"),
                 source,
                 advice: "free one of these ports",
             })
@@ -115,10 +113,6 @@ mod system {
         pub(in crate::plugin) async fn accept(&self) -> io::Result<Stream> {
             Ok(self.socket.accept().await?.0)
         }
-
-        /// A port leaves nothing behind.
-        #[expect(clippy::unused_self, reason = "as on other systems")]
-        pub(in crate::plugin) fn remove_leftovers(&self) {}
     }
 
     fn bind_between(lowest: u16, highest: u16) -> io::Result<Listener> {
@@ -131,7 +125,7 @@ mod system {
         }
         let socket = outcome?;
         socket.set_nonblocking(true)?;
-        let address = ListenAddress { network: "tcp", place: socket.local_addr()?.to_string() };
+        let address = ListenAddress { network: "tcp", address: socket.local_addr()?.to_string() };
         Ok(Listener { address, socket: tokio::net::TcpListener::from_std(socket)? })
     }
 }

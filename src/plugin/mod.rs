@@ -1,13 +1,11 @@
-//! A process that a plugin host (Terraform, OpenTofu) can start, talk to and end. Knows environment, sockets, TLS and
-//! gRPC; knows nothing of what the service it serves means.
+//! The process of a plugin: handshake, listener, TLS, log and shutdown. Does not depend on the service that it serves.
 //!
-//! The host starts the program with a cookie in its environment and, nearly always, a one-time certificate. The program
-//! binds a socket only its user can reach, prints one line with the address and a certificate of its own, and from
-//! then on serves whoever proves to hold the host's key. The host ends it with a gRPC call.
+//! The plugin host (Terraform, OpenTofu) starts the program with a cookie in its environment and, nearly always, a one-time
+//! certificate. The program binds a socket that only its user can reach, prints one line with the address and its own
+//! certificate, and then serves the holder of the host's key. The host ends the program with a gRPC call.
 //!
-//! Deliberately absent: several protocol versions, connections negotiated later through the broker or multiplexed over
-//! the first one (no host of providers uses them), and limits on message sizes, which belong to the service that is
-//! served (tonic refuses requests above 4 MiB unless a service allows more; hosts expect 256 MiB).
+//! Deliberately absent: several protocol versions; further connections by the broker or by multiplexing, which no host of
+//! providers uses; limits of message sizes, which the service sets (the default of tonic is 4 MiB, hosts expect 256 MiB).
 
 mod connection;
 mod handshake;
@@ -38,82 +36,82 @@ use tonic::transport::Server;
 use crate::panic_hook;
 use crate::plugin::listener::Listener;
 
-/// How long open calls may delay the exit after the host asked for it. The host itself kills after two seconds.
+/// The time that open calls have after the host's call to shut down. The host kills the process after two seconds.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 
-/// After a request to terminate: how long to stay without a call, so that the last answer is sent and the host can say
-/// goodbye itself.
-const LINGER: Duration = Duration::from_secs(2);
+/// The idle time before the exit after SIGTERM, in which the last response is sent and the host can end the process itself.
+const IDLE_BEFORE_EXIT: Duration = Duration::from_secs(2);
 
-/// How long calls may delay the exit after a request to terminate. A call that is stopped ends far earlier.
+/// The time that calls have after SIGTERM. A cancelled call ends far earlier.
 const TERMINATION_GRACE: Duration = Duration::from_secs(45);
 
-/// What this program says of itself.
+/// The names and versions of a program.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
-    /// The name of the executable, as it stands in messages.
+    /// The name of the executable, for messages.
     pub name: &'static str,
     /// The version of the program, not of a protocol.
     pub version: &'static str,
-    /// The full source address, `host/namespace/type`, under which a host knows the plugin.
+    /// The full source address, `host/namespace/type`.
     pub address: &'static str,
-    /// The one major version of the plugin protocol that the service speaks.
+    /// The major version of the plugin protocol that the service implements.
     pub protocol: u32,
 }
 
-/// Who started the program and decides when it ends.
+/// How the program was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LaunchMode {
-    /// A plugin host: one session, encrypted, ends when the host says so or is gone.
+    /// By a plugin host: one encrypted session, until the host ends it or exits.
     Plugin,
-    /// A person with a debugger: any number of sessions, in plain text, until Ctrl-C.
+    /// By a user for debugging: any number of sessions in plain text, until Ctrl-C.
     Debug,
 }
 
-/// Why the program cannot serve.
+/// The reason why the program cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no cookie or a wrong one: a person started the program by hand.
-    #[error("the program was not started by Terraform or OpenTofu")]
+    /// No cookie, or a wrong one: a user started the program.
+    #[error("this program is a plugin and was not started by Terraform or OpenTofu")]
     NoHost,
-    /// The host's certificate cannot be read. Serving in plain text instead would give the host's secrets away.
+    /// The host's certificate cannot be parsed. Serving in plain text instead would expose the host's secrets.
     #[error(
-        "the host's certificate in `PLUGIN_CLIENT_CERT` is not a certificate in PEM form ({0}); leave this variable to \
-         Terraform or OpenTofu"
+        "`PLUGIN_CLIENT_CERT` is not a certificate in PEM format ({0}); do not set this variable: Terraform or OpenTofu sets \
+         it"
     )]
     HostCertificate(String),
-    /// Our own certificate could not be made.
-    #[error("cannot make a certificate for the connection with the host: {0}")]
+    /// The program's own certificate could not be generated.
+    #[error("cannot generate the certificate for the connection with Terraform: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// The certificate could not be put to use.
-    #[error("cannot prepare the encrypted connection with the host: {0}")]
+    /// The TLS configuration was rejected.
+    #[error("cannot configure TLS for the connection with Terraform: {0}")]
     ServerTls(#[from] rustls::Error),
     /// No socket: the directory is full, not writable, or its path is too long.
-    #[error("cannot listen for the host on {place}: {source}; {advice}")]
+    #[error("cannot listen for Terraform on {address}: {source}; {advice}")]
     Listen {
         /// The directory or the range of ports.
-        place: String,
-        /// What the system said.
+        address: String,
+        /// The error of the system.
         source: io::Error,
         /// What to change.
         advice: &'static str,
     },
-    /// The host does not read what we print; it is probably gone.
-    #[error("cannot tell the host where to connect (standard output: {0})")]
+    /// The host does not read standard output; it has probably exited.
+    #[error("cannot write the handshake line to standard output: {0}")]
     Announce(io::Error),
-    /// The system refuses what every process needs: event queue, signal handlers.
+    /// The system has no event queue or signal handler for the process.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
-    /// Serving stopped by itself.
-    #[error("cannot go on serving the host: {0}")]
+    /// The gRPC server failed.
+    #[error("the connection with Terraform failed: {0}")]
     Serve(#[from] tonic::transport::Error),
 }
 
-/// Serves until the host, a signal or Ctrl-C ends it. To be called once, from `main`, outside any async runtime.
+/// Serves until the host, a signal or Ctrl-C ends the process. To be called once, from `main`, outside of an async runtime.
 ///
-/// `stop` is cancelled when the process is asked to terminate: the calls of `service` must end soon after that.
+/// SIGTERM cancels `stop`; the calls of `service` must end soon after that. The socket is removed before this returns.
 ///
-/// Standard output belongs to the handshake from here on. When this returns, the socket is gone.
+/// # Errors
+/// When the program was not started by a host, or cannot serve it.
 pub fn serve<S>(program: &Program, service: S, mode: LaunchMode, stop: CancellationToken) -> Result<(), Error>
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
@@ -127,7 +125,7 @@ where
     let client_certificate = match mode {
         LaunchMode::Plugin => {
             shutdown::forbid_core_dumps();
-            handshake::accept_invitation()?
+            handshake::client_certificate()?
         }
         LaunchMode::Debug => None,
     };
@@ -138,21 +136,21 @@ where
     let outcome = runtime.block_on(async {
         let calls = TaskTracker::new();
         let service = Routes::new(services::Counted::new(service, calls.clone()));
-        let over = shutdown::watch(mode, stop, answered(calls))?;
-        run(program, service, mode, client_certificate, over).await
+        let ended = shutdown::watch(mode, stop, all_finished(calls))?;
+        run(program, service, mode, client_certificate, ended).await
     });
-    // A blocking call that hangs (a name lookup) must not keep a process alive that the host has dismissed.
+    // A blocking call that hangs (a name lookup) must not keep the process alive.
     runtime.shutdown_background();
     outcome
 }
 
-/// The life of the process between the invitation and the exit.
+/// Listens, prints the handshake and serves until `ended` or the host's call to shut down.
 async fn run(
     program: &Program,
     service: Routes,
     mode: LaunchMode,
     client_certificate: Option<rustls::pki_types::CertificateDer<'static>>,
-    over: impl Future<Output = ()>,
+    ended: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let listener = Listener::bind()?;
     let tls = client_certificate.map(mtls::ServerTls::new).transpose()?;
@@ -161,9 +159,12 @@ async fn run(
         LaunchMode::Plugin => handshake::announce(program, &listener.address, certificate)?,
         LaunchMode::Debug => handshake::announce_debug(program, &listener.address)?,
     }
-    tracing::debug!(version = program.version, encrypted = tls.is_some(), ?mode, "ready for the host");
-    handshake::compare_versions(program);
-    listener.remove_leftovers();
+    tracing::debug!(version = program.version, encrypted = tls.is_some(), ?mode, "listening");
+    handshake::check_versions(program);
+    #[cfg(unix)]
+    if let Some(directory) = listener.parent_directory().map(ToOwned::to_owned) {
+        tokio::task::spawn_blocking(move || stale_sockets::remove(&directory));
+    }
 
     let end = CancellationToken::new();
     let (sender, connections) = mpsc::channel(1);
@@ -172,30 +173,30 @@ async fn run(
         ReceiverStream::new(connections).map(Ok::<_, Infallible>),
         end.clone().cancelled_owned(),
     );
-    let dismissed = async {
+    let shut_down = async {
         end.cancelled().await;
         tokio::time::sleep(SHUTDOWN_GRACE).await;
     };
     tokio::select! {
         outcome = serving => outcome?,
         () = accepting => {}
-        () = dismissed => {}
-        () = over => {}
+        () = shut_down => {}
+        () = ended => {}
     }
     Ok(())
 }
 
-/// Ends when no call has run for a while, or calls do not end.
-async fn answered(calls: TaskTracker) {
-    let quiet = async {
+/// Ends when no call has run for a while, or when calls do not end within the limit.
+async fn all_finished(calls: TaskTracker) {
+    let idle = async {
         loop {
             calls.close();
             calls.wait().await;
-            tokio::time::sleep(LINGER).await;
+            tokio::time::sleep(IDLE_BEFORE_EXIT).await;
             if calls.is_empty() {
                 break;
             }
         }
     };
-    let _too_long = tokio::time::timeout(TERMINATION_GRACE, quiet).await;
+    let _timed_out = tokio::time::timeout(TERMINATION_GRACE, idle).await;
 }

@@ -1,9 +1,7 @@
-//! Encryption between host and plugin where each side knows the other by its very certificate. Knows nothing of the
-//! socket below and of the calls above.
+//! Mutual TLS between host and plugin, where each side pins the certificate of the other. Does not depend on sockets or gRPC.
 //!
-//! The usual check of client certificates is of no use here: the host's one-time certificate is an authority's
-//! (`CA:TRUE`), which that check refuses as an end of a chain. There is no chain either: one certificate is right,
-//! every other one is wrong.
+//! The usual verification of client certificates does not fit: the host's one-time certificate is a CA certificate
+//! (`CA:TRUE`), which that verification rejects as an end-entity certificate.
 
 use std::sync::Arc;
 
@@ -21,15 +19,15 @@ use tokio_rustls::TlsAcceptor;
 use super::Error;
 use crate::crypto::crypto_provider;
 
-/// Our side of the connection.
+/// The plugin's side of the connection.
 pub(super) struct ServerTls {
-    /// What the host must be told, so that it recognises us.
+    /// The certificate of this process, which the handshake line carries.
     pub(super) certificate: CertificateDer<'static>,
     pub(super) acceptor: TlsAcceptor,
 }
 
 impl ServerTls {
-    /// Makes a certificate for this process and accepts only the holder of the key of `client`.
+    /// Generates a certificate for this process, and accepts only the holder of the key of `client`.
     pub(super) fn new(client: CertificateDer<'static>) -> Result<Self, Error> {
         let provider = crypto_provider();
         let verifier = Pinned { client, algorithms: provider.signature_verification_algorithms };
@@ -38,17 +36,17 @@ impl ServerTls {
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(Arc::new(verifier))
             .with_single_cert(vec![certificate.clone()], key.into())?;
-        // Newer hosts hang up when the server does not choose it.
+        // Newer hosts close the connection if the server does not select it.
         config.alpn_protocols = vec![b"h2".to_vec()];
-        // Nothing is resumed: whoever connects proves the key.
+        // No resumption: each connection proves the key.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(Self { certificate, acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
 }
 
-/// A self-signed certificate that hosts accept: they look at the name, the usage and the dates (left as wide as they
-/// come, so that a wrong clock does no harm).
+/// Generates a self-signed certificate that hosts accept: they check the name, the usage and the dates. The dates are the
+/// widest possible, so that a wrong clock has no effect.
 fn certificate() -> Result<(CertificateDer<'static>, PrivatePkcs8KeyDer<'static>), rcgen::Error> {
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let mut params = CertificateParams::new(["localhost".to_owned()])?;
@@ -60,7 +58,7 @@ fn certificate() -> Result<(CertificateDer<'static>, PrivatePkcs8KeyDer<'static>
     Ok((certificate.into(), PrivatePkcs8KeyDer::from(key.serialize_der())))
 }
 
-/// Accepts one certificate, byte for byte, from a peer that proves to hold its key.
+/// A verifier that accepts exactly one certificate from the holder of its key.
 #[derive(Debug)]
 struct Pinned {
     client: CertificateDer<'static>,

@@ -1,5 +1,4 @@
-//! The services that a host expects of every plugin, whatever it serves: shutdown, printed output, broker, health. Knows
-//! nothing of connections.
+//! The services that a host expects of every plugin: controller, stdio, broker and health. Does not depend on connections.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -24,9 +23,9 @@ use crate::plugin::proto::host::grpc_controller_server::{GrpcController, GrpcCon
 use crate::plugin::proto::host::grpc_stdio_server::{GrpcStdio, GrpcStdioServer};
 use crate::plugin::proto::host::{ConnInfo, Empty, StdioData};
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// Adds them to what is served. The host's call to shut down cancels `end`, which also ends the open streams.
+/// Adds the services to the routes. The host's call to shut down cancels `end`, which also ends the open streams.
 pub(super) fn add(service: Routes, mode: LaunchMode, end: &CancellationToken) -> Routes {
     let session = HostSession { mode, end: end.clone() };
     service
@@ -36,7 +35,7 @@ pub(super) fn add(service: Routes, mode: LaunchMode, end: &CancellationToken) ->
         .add_service(HealthServer::new(session))
 }
 
-/// A service whose calls are counted until they are answered.
+/// A service that tracks its calls until their responses are complete.
 #[derive(Clone)]
 pub(super) struct Counted<S> {
     service: S,
@@ -78,18 +77,18 @@ struct HostSession {
 }
 
 impl HostSession {
-    /// `answers`, and then open until the end.
+    /// Returns a stream of the responses that ends at the shutdown.
     fn until_end<T: Send + 'static>(
         &self,
-        answers: impl Stream<Item = Result<T, Status>> + Send + 'static,
-    ) -> Response<Answers<T>> {
-        Response::new(Box::pin(answers.take_until(self.end.clone().cancelled_owned())))
+        responses: impl Stream<Item = Result<T, Status>> + Send + 'static,
+    ) -> Response<Responses<T>> {
+        Response::new(Box::pin(responses.take_until(self.end.clone().cancelled_owned())))
     }
 }
 
 #[tonic::async_trait]
 impl GrpcController for HostSession {
-    /// Answers, then the process ends. A debugged process stays for the next session.
+    /// Ends the process after the response. In debug mode the process stays for the next session.
     async fn shutdown(&self, _: Request<Empty>) -> Result<Response<Empty>, Status> {
         if self.mode == LaunchMode::Plugin {
             self.end.cancel();
@@ -100,9 +99,9 @@ impl GrpcController for HostSession {
 
 #[tonic::async_trait]
 impl GrpcStdio for HostSession {
-    type StreamStdioStream = Answers<StdioData>;
+    type StreamStdioStream = Responses<StdioData>;
 
-    /// Open and silent: we print nothing, and hosts take the end of this stream for the end of the plugin.
+    /// Open and without output: the provider prints nothing, and hosts take the end of this stream for the end of the plugin.
     async fn stream_stdio(&self, _: Request<()>) -> Result<Response<Self::StreamStdioStream>, Status> {
         Ok(self.until_end(stream::pending()))
     }
@@ -110,9 +109,9 @@ impl GrpcStdio for HostSession {
 
 #[tonic::async_trait]
 impl GrpcBroker for HostSession {
-    type StartStreamStream = Answers<ConnInfo>;
+    type StartStreamStream = Responses<ConnInfo>;
 
-    /// Open for as long as the host keeps it open; what it says is ignored.
+    /// Open as long as the host keeps the stream open. Its messages are ignored.
     async fn start_stream(
         &self,
         request: Request<Streaming<ConnInfo>>,
@@ -126,11 +125,11 @@ impl Health for HostSession {
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         match status(&request) {
             ServingStatus::Serving => Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() })),
-            _ => Err(Status::not_found("the only service with a health is `plugin`")),
+            _ => Err(Status::not_found("no health status for this service: the only one is `plugin`")),
         }
     }
 
-    type WatchStream = Answers<HealthCheckResponse>;
+    type WatchStream = Responses<HealthCheckResponse>;
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let status = HealthCheckResponse { status: status(&request).into() };
@@ -138,7 +137,7 @@ impl Health for HostSession {
     }
 }
 
-/// Hosts ask for `plugin`; the empty name stands for the process as a whole.
+/// Returns the health of a service. Hosts use the name `plugin`; the empty name means the whole process.
 fn status(request: &Request<HealthCheckRequest>) -> ServingStatus {
     match request.get_ref().service.as_str() {
         "" | "plugin" => ServingStatus::Serving,

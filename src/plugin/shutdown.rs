@@ -1,13 +1,12 @@
-//! What ends the process besides the host's own call, and what must not: signals, and the loss of the parent. Knows
-//! nothing of sockets and gRPC.
+//! Shutdown by signals and by the exit of the parent process. Does not depend on sockets or gRPC.
 //!
-//! A terminal sends its signals (Ctrl-C, hang-up) to host and plugin alike. The host decides what becomes of a running
-//! apply; a plugin that went by itself would lose its result. So they are ignored in plugin mode. They are caught,
-//! not blocked: where the host dies of one, we see that it is gone.
+//! A terminal sends its signals (Ctrl-C, hang-up) to host and plugin. The host handles them; a plugin that exited on its own
+//! would lose the result of a running apply. So plugin mode ignores them, and ends when
+//! the parent process has exited.
 //!
-//! SIGTERM often goes to a whole process group (a CI system that cancels a job, systemd). The host then waits for the calls
-//! that run, and stores what they answer. So here it is a Stop: no call waits for anything any more but the answer to a
-//! write that was sent, and the process ends when all calls are answered.
+//! SIGTERM often goes to a whole process group (a CI system that cancels a job, systemd). The host then waits for the running
+//! calls and stores their results. So SIGTERM acts as Stop: a call waits for nothing but the response to a write that was
+//! sent, and the process ends when all calls have finished.
 
 pub(super) use self::system::{forbid_core_dumps, watch};
 
@@ -24,27 +23,27 @@ mod system {
 
     use crate::plugin::LaunchMode;
 
-    /// How often to look whether the host is still there.
+    /// The interval of the checks that the parent process still exists.
     const PARENT_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-    /// Memory holds passwords: it must not end up in a file when the process dies.
+    /// Disables core dumps: memory holds passwords, which must not be written to a file.
     pub(in crate::plugin) fn forbid_core_dumps() {
-        let _nothing_to_do_about_it = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        let _best_effort = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
 
-    /// Takes over the signals at once; the future ends when the process shall. SIGTERM cancels `stop`, and after that the
-    /// process lives until `answered` ends.
+    /// Installs the signal handlers, and returns a future that ends when the process must exit. SIGTERM cancels `stop`; the
+    /// process then stays until `all_finished` ends.
     pub(in crate::plugin) fn watch(
         mode: LaunchMode,
         stop: CancellationToken,
-        answered: impl Future<Output = ()>,
+        all_finished: impl Future<Output = ()>,
     ) -> io::Result<impl Future<Output = ()>> {
         let parent = getppid();
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
         if mode == LaunchMode::Plugin {
-            // The default action stays away for good, also when nobody listens.
+            // Replaces the default action for the rest of the process, also after the drop.
             drop(signal(SignalKind::quit())?);
         }
         Ok(async move {
@@ -52,13 +51,13 @@ mod system {
                 LaunchMode::Plugin => {
                     let terminated = async {
                         terminate.recv().await;
-                        tracing::info!("stopping what runs: asked to terminate");
+                        tracing::info!("SIGTERM received, cancelling running calls");
                         stop.cancel();
-                        answered.await;
+                        all_finished.await;
                     };
                     tokio::select! {
-                        () = terminated => tracing::debug!("ends: asked to terminate"),
-                        () = loss_of(parent) => tracing::debug!("ends: the host is gone"),
+                        () = terminated => tracing::debug!("exit after SIGTERM"),
+                        () = exit_of(parent) => tracing::debug!("exit: the parent process has exited"),
                     }
                 }
                 LaunchMode::Debug => tokio::select! {
@@ -70,13 +69,13 @@ mod system {
         })
     }
 
-    /// A killed host cannot say goodbye. Asking is simple and right everywhere; the signal that Linux offers for this
-    /// fires when the *thread* ends that started us, and a host's threads come and go.
-    async fn loss_of(parent: Option<rustix::process::Pid>) {
-        let mut glances = tokio::time::interval(PARENT_POLL_INTERVAL);
-        glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Ends when the parent process has exited: a killed host makes no call to shut down. Polls, because the signal that Linux
+    /// has for this follows the exit of the *thread* that started the process, and threads of a host end at any time.
+    async fn exit_of(parent: Option<rustix::process::Pid>) {
+        let mut polls = tokio::time::interval(PARENT_POLL_INTERVAL);
+        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while getppid() == parent {
-            glances.tick().await;
+            polls.tick().await;
         }
     }
 }
@@ -91,14 +90,15 @@ mod system {
 
     use crate::plugin::LaunchMode;
 
-    /// There are none to forbid.
+    /// Does nothing: there are no core dumps on this system.
     pub(in crate::plugin) fn forbid_core_dumps() {}
 
-    /// Takes over Ctrl-C at once; the future ends when the process shall. The loss of the parent is not noticed here.
+    /// Installs the handler of Ctrl-C, and returns a future that ends when the process must exit. Does not detect the exit of the
+    /// parent process.
     pub(in crate::plugin) fn watch(
         mode: LaunchMode,
         _stop: CancellationToken,
-        _answered: impl Future<Output = ()>,
+        _all_finished: impl Future<Output = ()>,
     ) -> io::Result<impl Future<Output = ()>> {
         let mut interrupt = ctrl_c()?;
         Ok(async move {

@@ -1,50 +1,52 @@
-//! Our log: one JSON object per line on standard error, in the shape that hosts parse (hclog) and log again at the level
-//! given. Knows no secret: who logs must not name one.
+//! The log: one JSON object per line on standard error, in the form that hosts parse (hclog) and log again at the given level.
+//! Must not be given a secret.
 //!
-//! A host crashes on a line whose level, message or time is not a text, takes a line for plain text whose time does not
-//! have six digits of fraction, and cuts lines at 64 KiB. Here all three are always texts, and lines stay far below.
+//! A host crashes on a line whose level, message or time is not a string, takes a line for plain text whose time has no
+//! fraction of six digits, and cuts lines at 64 KiB. Here all three are always strings, and lines are far shorter.
 
 mod text;
 
 use std::fmt;
 use std::io::{self, Write};
 
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
-use self::text::{MAX_TEXT_LENGTH, text};
+use self::text::text;
 use crate::env;
 
-/// Events whose target starts with this are ours.
-const OURS: &str = env!("CARGO_CRATE_NAME");
+/// The prefix of the targets of this crate's events.
+const CRATE: &str = env!("CARGO_CRATE_NAME");
 
 const TIME: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
-/// The most bytes of fields in a line or a span; further ones are left out.
+/// The maximum length of the fields of a line, or a span, in bytes of JSON; further fields are left out.
 const MAX_FIELDS_LENGTH: usize = 24 * 1024;
 
-/// Starts logging. Later calls change nothing.
+/// Installs the log of the process. Later calls change nothing.
 pub(super) fn install() {
-    let named = env::text(env::TF_LOG_PROVIDER_KMS);
-    let level = named.as_deref().map_or(Some(LevelFilter::TRACE), level);
+    let configured = env::text(env::TF_LOG_PROVIDER_KMS);
+    let level = configured.as_deref().map_or(Some(LevelFilter::TRACE), level);
     let log = Log {
         level: level.unwrap_or(LevelFilter::TRACE),
         dependencies: env::text(env::KMS_LOG_DEPENDENCIES).as_deref() == Some("1"),
-        // The line is written at once and whole. There is no one to tell when the host does not listen any more.
+        // One write per line. Fails when the host has closed standard error; then no reader is left.
         sink: |line: &str| drop(io::stderr().lock().write_all(line.as_bytes())),
     };
     let _already_installed = tracing::subscriber::set_global_default(Registry::default().with(log));
     if level.is_none() {
         tracing::warn!(
-            "`{}` is none of `trace`, `debug`, `info`, `warn`, `error`, `off`; everything is logged",
+            "`{}` is not one of `trace`, `debug`, `info`, `warn`, `error`, `off`: the log level is `trace`",
             env::TF_LOG_PROVIDER_KMS
         );
     }
@@ -73,9 +75,9 @@ where
     W: Fn(&str) + 'static,
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    /// Depends on nothing that changes: asked once for each place in the code.
+    /// Called once per event in the source: the result must not change.
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= self.level && (self.dependencies || is_ours(metadata.target()))
+        *metadata.level() <= self.level && (self.dependencies || is_own(metadata.target()))
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -100,88 +102,94 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        event.record(&mut fields);
+        for span in context.event_scope(event).into_iter().flatten() {
             if let Some(outer) = span.extensions().get::<Fields>() {
-                fields.add(outer);
+                fields.add_outer(outer);
             }
         }
-        event.record(&mut fields);
-        (self.sink)(&line(event.metadata(), OffsetDateTime::now_utc(), &fields));
+        (self.sink)(&line(event.metadata(), OffsetDateTime::now_utc(), fields));
     }
 }
 
-fn is_ours(target: &str) -> bool {
-    target.strip_prefix(OURS).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+fn is_own(target: &str) -> bool {
+    target.strip_prefix(CRATE).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-fn line(metadata: &Metadata<'_>, time: OffsetDateTime, fields: &Fields) -> String {
-    let level = match *metadata.level() {
-        Level::TRACE => "trace",
-        Level::DEBUG => "debug",
-        Level::INFO => "info",
-        Level::WARN => "warn",
-        Level::ERROR => "error",
+/// A line of the log.
+#[derive(Serialize)]
+struct Line {
+    #[serde(rename = "@level")]
+    level: String,
+    #[serde(rename = "@message")]
+    message: String,
+    #[serde(rename = "@module")]
+    module: String,
+    #[serde(rename = "@timestamp")]
+    timestamp: String,
+    #[serde(flatten)]
+    fields: Map<String, Json>,
+}
+
+fn line(metadata: &Metadata<'_>, time: OffsetDateTime, fields: Fields) -> String {
+    let line = Line {
+        level: metadata.level().as_str().to_ascii_lowercase(),
+        message: fields.message,
+        module: text(format_args!("{}", module(metadata.target()))),
+        // Cannot fail: every time has all parts of the format.
+        timestamp: time.format(TIME).unwrap_or_default(),
+        fields: fields.others,
     };
-    let mut line = format!(r#"{{"@level":"{level}","@message":"#);
-    line.push_str(if fields.message.is_empty() { r#""""# } else { &fields.message });
-    line.push_str(r#","@module":"#);
-    text(&mut line, format_args!("{}", module(metadata.target())));
-    line.push_str(r#","@timestamp":"#);
-    // Cannot fail: every part of the format exists in every time. An empty text would only lose the level.
-    text(&mut line, format_args!("{}", time.format(TIME).unwrap_or_default()));
-    line.push_str(&fields.rest);
-    line.push_str("}\n");
+    // Cannot fail: all keys are strings.
+    let mut line = serde_json::to_string(&line).unwrap_or_default();
+    line.push('\n');
     line
 }
 
-/// `provider`, followed by the place in our code.
+/// Returns the module path as a name of hclog, such as `provider.kms.auth`.
 fn module(target: &str) -> String {
-    match target.strip_prefix(OURS) {
-        Some(rest) if is_ours(target) => format!("provider{}", rest.replace("::", ".")),
+    match target.strip_prefix(CRATE) {
+        Some(rest) if is_own(target) => format!("provider{}", rest.replace("::", ".")),
         _ => target.to_owned(),
     }
 }
 
-/// What an event or a span says, as JSON: its message, and everything else as members of an object, each with a comma
-/// in front.
+/// The fields of an event or a span.
 #[derive(Default)]
 struct Fields {
     message: String,
-    rest: String,
+    others: Map<String, Json>,
+    length: usize,
 }
 
 impl Fields {
-    fn add(&mut self, outer: &Self) {
-        if self.rest.len() + outer.rest.len() <= MAX_FIELDS_LENGTH {
-            self.rest.push_str(&outer.rest);
+    /// Adds the fields of an outer span. A field of the event, or of an inner span, hides one of the same name.
+    fn add_outer(&mut self, outer: &Self) {
+        for (name, value) in &outer.others {
+            if !self.others.contains_key(name) {
+                self.insert(name, value.clone());
+            }
         }
     }
 
-    /// Whether there is room; then the value is expected next.
-    fn key(&mut self, field: &Field) -> bool {
-        let room = self.rest.len() + 2 * MAX_TEXT_LENGTH <= MAX_FIELDS_LENGTH;
-        if room {
-            self.rest.push(',');
-            // Names with `@` are the host's; it crashes when one of them is not a text.
-            text(&mut self.rest, format_args!("{}", field.name().trim_start_matches('@')));
-            self.rest.push(':');
-        }
-        room
-    }
-
-    fn literal(&mut self, field: &Field, value: impl fmt::Display) {
-        if self.key(field) {
-            self.rest.push_str(&value.to_string());
+    fn insert(&mut self, name: &str, value: Json) {
+        // In JSON the quotes and backslashes of a string take twice their length.
+        let length = 2 * (name.len() + value.as_str().map_or(0, str::len)) + 32;
+        if self.length + length <= MAX_FIELDS_LENGTH {
+            self.length += length;
+            // Names with `@` belong to the host, which crashes if the value of one is not a string.
+            self.others.insert(text(format_args!("{}", name.trim_start_matches('@'))), value);
         }
     }
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let text = text(format_args!("{value:?}"));
         if field.name() == "message" {
-            text(&mut self.message, format_args!("{value:?}"));
-        } else if self.key(field) {
-            text(&mut self.rest, format_args!("{value:?}"));
+            self.message = text;
+        } else {
+            self.insert(field.name(), text.into());
         }
     }
 
@@ -190,15 +198,15 @@ impl Visit for Fields {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.literal(field, value);
+        self.insert(field.name(), value.into());
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.literal(field, value);
+        self.insert(field.name(), value.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.literal(field, value);
+        self.insert(field.name(), value.into());
     }
 }
 
@@ -209,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_holds_the_fields_of_the_event_and_of_its_spans() {
+    fn line_has_fields_of_event_and_spans() {
         let lines = captured(|| {
             let span = tracing::info_span!("call", tf_rpc = "Plan", later = tracing::field::Empty);
             span.record("later", 2_u64);
@@ -229,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_stays_far_below_what_hosts_cut() {
+    fn line_is_shorter_than_the_limit_of_hosts() {
         let long = "\u{1b}".repeat(100_000);
         let lines = captured(|| {
             let outer =
@@ -247,18 +255,18 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_targets_are_ours() {
-        for (target, ours) in [
-            (OURS, true),
+    fn recognizes_targets_of_this_crate() {
+        for (target, own) in [
+            (CRATE, true),
             ("terraform_provider_kms::kms::auth", true),
             ("terraform_provider_kms_other", false),
             ("h2::codec", false),
         ] {
-            assert_eq!(is_ours(target), ours, "{target}");
+            assert_eq!(is_own(target), own, "{target}");
         }
     }
 
-    /// What the code logs, line by line.
+    /// Returns the lines that the code logs.
     fn captured(code: impl FnOnce()) -> Vec<String> {
         let (sender, lines) = std::sync::mpsc::channel();
         let sink = move |line: &str| sender.send(line.to_owned()).unwrap();

@@ -1,47 +1,38 @@
-//! Texts as they stand in a line of the log: escaped, and of bounded length. Knows nothing of lines and fields.
+//! Strings of the log: on one line, and of bounded length.
 
 use std::fmt::{self, Write};
 
 use crate::text::{is_plain, push_escape};
 
-/// The most bytes that one text takes between its quotes.
-pub(super) const MAX_TEXT_LENGTH: usize = 4 * 1024;
+/// The maximum length of a string in bytes, without the ellipsis that marks a cut.
+pub(super) const MAX_LENGTH: usize = 4 * 1024;
 
-/// Appends a JSON text. Characters that do not show as themselves become visible escapes *in the text*: a host decodes the JSON and writes the
-/// text to a terminal or file, where a line break would forge a line.
-pub(super) fn text(out: &mut String, value: fmt::Arguments<'_>) {
-    out.push('"');
-    if write!(Cut { out, room: MAX_TEXT_LENGTH }, "{value}").is_err() {
-        out.push('…');
+/// Returns the formatted value with visible escapes for all characters that do not show as themselves: a host decodes the
+/// JSON of the line and writes the string to a terminal or file, where a line break would forge a line.
+pub(super) fn text(value: fmt::Arguments<'_>) -> String {
+    let mut bounded = Bounded(String::new());
+    if write!(bounded, "{value}").is_err() {
+        bounded.0.push('…');
     }
-    out.push('"');
+    bounded.0
 }
 
-/// Escapes, and fails when it is full, which makes the formatting above it stop.
-struct Cut<'a> {
-    out: &'a mut String,
-    room: usize,
-}
+/// A string that rejects what exceeds [`MAX_LENGTH`], which also ends the formatting of a large value.
+struct Bounded(String);
 
-impl Write for Cut<'_> {
+impl Write for Bounded {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         for character in part.chars() {
-            let before = self.out.len();
-            match character {
-                '"' | '\\' => self.out.extend(['\\', character]),
-                _ if is_plain(character) => self.out.push(character),
-                _ => {
-                    // The text's own backslash, escaped for JSON.
-                    self.out.push('\\');
-                    push_escape(self.out, character);
-                }
+            let before = self.0.len();
+            if is_plain(character) {
+                self.0.push(character);
+            } else {
+                push_escape(&mut self.0, character);
             }
-            let taken = self.out.len() - before;
-            if taken > self.room {
-                self.out.truncate(before);
+            if self.0.len() > MAX_LENGTH {
+                self.0.truncate(before);
                 return Err(fmt::Error);
             }
-            self.room -= taken;
         }
         Ok(())
     }
@@ -49,12 +40,10 @@ impl Write for Cut<'_> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     #[test]
-    fn texts_stay_on_one_line_and_readable() {
+    fn escapes_what_does_not_show_as_itself() {
         for (value, expected) in [
             ("", ""),
             (r#"a "quoted" \ back"#, r#"a "quoted" \ back"#),
@@ -63,23 +52,16 @@ mod tests {
             ("größer … 𝄞", "größer … 𝄞"),
             ("x\u{202e}y\u{200b}z\u{2028}", r"x\u{202e}y\u{200b}z\u{2028}"),
         ] {
-            assert_eq!(serde_json::from_str::<Value>(&encoded(value)).unwrap(), expected);
+            assert_eq!(text(format_args!("{value}")), expected);
         }
     }
 
     #[test]
-    fn long_texts_are_cut_between_characters() {
+    fn cuts_long_strings_between_characters() {
         for part in ["a", "𝄞", "\u{1b}", "\""] {
-            let json = encoded(&part.repeat(1_000_000));
-            assert!(json.len() <= MAX_TEXT_LENGTH + '…'.len_utf8() + 2);
-            assert!(serde_json::from_str::<Value>(&json).unwrap().as_str().unwrap().ends_with('…'));
+            let cut = text(format_args!("{}", part.repeat(1_000_000)));
+            assert!(cut.len() <= MAX_LENGTH + '…'.len_utf8() && cut.ends_with('…'), "{part:?}");
         }
-        assert!(!encoded(&"a".repeat(MAX_TEXT_LENGTH)).contains('…'));
-    }
-
-    fn encoded(value: &str) -> String {
-        let mut out = String::new();
-        text(&mut out, format_args!("{value}"));
-        out
+        assert!(!text(format_args!("{}", "a".repeat(MAX_LENGTH))).contains('…'));
     }
 }

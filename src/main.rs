@@ -1,4 +1,4 @@
-//! The program: its arguments, and nothing else. What it serves and how is the library's.
+//! The program: parses its arguments and calls the library.
 
 use std::env::args_os;
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ const PROGRAM: Program = Program {
     protocol: 5,
 };
 
-const USAGE: &str = r#"This is a plugin of Terraform and OpenTofu; they start it themselves. To use it, write
+const USAGE: &str = r#"A plugin that Terraform and OpenTofu start. To use it, add
 
   terraform {
     required_providers {
@@ -26,11 +26,12 @@ const USAGE: &str = r#"This is a plugin of Terraform and OpenTofu; they start it
     }
   }
 
-into a configuration and run `terraform init`.
+to a configuration and run `terraform init`.
 
-  -version   prints the version
-  -help      prints this text
-  -debug     serves until Ctrl-C, for use with a debugger, and prints how to connect to it
+Options:
+  -version   Print the version.
+  -help      Print this text.
+  -debug     Serve until Ctrl-C, for a debugger, and print the setting that makes Terraform connect.
 "#;
 
 fn main() -> ExitCode {
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
         ["-version" | "--version"] => print(&format!("{} {}\n", PROGRAM.name, PROGRAM.version)),
         ["-help" | "--help"] => print(&format!("{} {}\n\n{USAGE}", PROGRAM.name, PROGRAM.version)),
         _ => {
-            complain(&format!("cannot make sense of `{}`; `-help` says what there is", arguments.join(" ")));
+            print_error(&format!("unrecognized argument `{}`; run with `-help` for the options", arguments.join(" ")));
             ExitCode::from(2)
         }
     }
@@ -53,7 +54,7 @@ fn serve(mode: LaunchMode) -> ExitCode {
     match plugin::serve(&PROGRAM, terraform::server::service(Kms, stop.clone()), mode, stop) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error.to_string());
+            print_error(&error.to_string());
             if matches!(error, plugin::Error::NoHost) {
                 let _ = write!(io::stderr(), "\n{USAGE}");
             }
@@ -69,6 +70,6 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-fn complain(message: &str) {
+fn print_error(message: &str) {
     let _ = writeln!(io::stderr(), "{}: {message}", PROGRAM.name);
 }

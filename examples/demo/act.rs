@@ -1,4 +1,4 @@
-//! The stage of the demo: servers, a working folder, and what happens on it.
+//! The stage of the demo: the servers, the workspace, and the steps.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ pub(crate) const PASSWORD: &str = "correct-horse-battery";
 const ROLE: &str = "kms_role";
 const DATABASE: &str = "orders";
 
-/// What the steps of the demo change.
+/// The arguments that the steps of the demo change.
 pub(crate) struct Connection {
     pub(crate) name: &'static str,
     pub(crate) database: &'static str,
@@ -21,11 +21,11 @@ pub(crate) struct Connection {
     pub(crate) certificate: &'static str,
 }
 
-/// The connection as it should be.
+/// The correct connection.
 pub(crate) const RIGHT: Connection =
     Connection { name: "orders-db", database: DATABASE, password: PASSWORD, certificate: "ca.pem" };
 
-/// Everything that runs.
+/// The servers and the workspace.
 pub(crate) struct Stage {
     pub(crate) postgres: Postgres,
     pub(crate) kms: Kms,
@@ -33,7 +33,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts the servers and makes role and database.
+    /// Starts the servers, and creates role and database.
     pub(crate) fn set(provider: &Path) -> Result<Self, String> {
         let postgres = Postgres::try_start(postgres::Options::default())?;
         postgres.create_role(ROLE, PASSWORD);
@@ -48,7 +48,7 @@ impl Stage {
         Ok(Self { postgres, kms, workspace })
     }
 
-    /// Writes the configuration of the whole life.
+    /// Writes the configuration of the connection.
     pub(crate) fn configure(&self, connection: &Connection) {
         let port = self.postgres.port();
         let Connection { name, database, password, certificate } = connection;
@@ -73,7 +73,7 @@ impl Stage {
         show("main.tf", &resource);
     }
 
-    /// Writes a configuration that takes the existing connection over, without a password.
+    /// Writes a configuration that imports the existing connection, without a password.
     pub(crate) fn configure_import(&self) -> Result<(), String> {
         let connections = self.kms.connections();
         let id = connections.first().and_then(|connection| connection["id"].as_str()).ok_or("the KMS holds nothing")?;
@@ -106,11 +106,11 @@ resource "kms_postgres_connection" "orders" {{
         self.workspace.write("main.tf", &format!("{versions}{configuration}"));
     }
 
-    /// Runs Terraform so that its output is seen, and checks how it ends.
+    /// Runs Terraform with its output on the terminal, and checks the exit code.
     pub(crate) fn terraform(&self, arguments: &[&str], expected: i32) -> Result<(), String> {
         println!("$ terraform {}\n", arguments.join(" "));
         let (command, options) = arguments.split_first().ok_or("no command")?;
-        // `state rm` and its like never ask.
+        // `state` commands have no such option.
         let mut all = vec![*command];
         all.extend((*command != "state").then_some("-input=false"));
         all.extend(options);
@@ -121,16 +121,16 @@ resource "kms_postgres_connection" "orders" {{
             .stderr(Stdio::inherit())
             .status()
             .map_err(|error| format!("terraform cannot be started: {error}"))?;
-        let surprise = || format!("`terraform {}` ended with {status}, expected was {expected}", arguments.join(" "));
-        (status.code() == Some(expected)).then_some(()).ok_or_else(surprise)
+        let unexpected = || format!("`terraform {}` ended with {status} instead of {expected}", arguments.join(" "));
+        (status.code() == Some(expected)).then_some(()).ok_or_else(unexpected)
     }
 
-    /// What must be so, or the demo is not true.
-    pub(crate) fn expect(&self, so: bool, what: &str) -> Result<(), String> {
-        so.then_some(()).ok_or_else(|| what.to_owned())
+    /// Returns the rule as an error unless the condition holds.
+    pub(crate) fn expect(&self, condition: bool, rule: &str) -> Result<(), String> {
+        condition.then_some(()).ok_or_else(|| rule.to_owned())
     }
 
-    /// Changes the connection behind Terraform's back.
+    /// Changes the connection in the KMS, without Terraform.
     pub(crate) fn edit_outside(&self) -> Result<(), String> {
         let connections = self.kms.connections();
         let id = connections.first().and_then(|connection| connection["id"].as_str()).ok_or("the KMS holds nothing")?;
@@ -139,36 +139,36 @@ resource "kms_postgres_connection" "orders" {{
         Ok(())
     }
 
-    /// Lets Terraform forget the connection; the KMS keeps it.
+    /// Removes the connection from the state. The KMS keeps it.
     pub(crate) fn forget(&self) -> Result<(), String> {
         self.terraform(&["state", "rm", "kms_postgres_connection.orders"], 0)
     }
 
-    /// How often the role has logged in.
+    /// Returns the number of logins of the role.
     pub(crate) fn logins(&self) -> usize {
         self.postgres.log().matches(&format!("connection authorized: user={ROLE}")).count()
     }
 
-    /// Ctrl-C ends the process at once; the servers go with it, and the working folder must, too.
+    /// Removes the workspace on Ctrl-C, which ends the process and the servers.
     pub(crate) fn clean_up_on_interrupt(&self) {
         let folder = self.workspace.path().to_owned();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             let _interrupted = runtime.block_on(tokio::signal::ctrl_c());
-            // Terraform got the same signal and has to let go of its files first.
+            // Terraform receives the same signal and must close its files first.
             std::thread::sleep(std::time::Duration::from_secs(2));
             let _nothing_left = std::fs::remove_dir_all(&folder);
             std::process::exit(130);
         });
     }
 
-    /// Leaves everything running until Ctrl-C.
-    pub(crate) fn wait_for_a_person(&self) -> Result<(), String> {
-        println!("\n=== The servers stay. In another terminal:\n\n  cd {}", self.workspace.path().display());
+    /// Keeps the servers running until Ctrl-C.
+    pub(crate) fn wait_for_interrupt(&self) -> Result<(), String> {
+        println!("\n=== The servers keep running. In another terminal:\n\n  cd {}", self.workspace.path().display());
         println!("  export TF_CLI_CONFIG_FILE={SETTINGS} KMS_HOST={}", self.kms.url());
         println!("  export KMS_UNIVERSAL_AUTH_CLIENT_ID={}", self.kms.client_id());
         println!("  export KMS_UNIVERSAL_AUTH_CLIENT_SECRET={}", self.kms.client_secret());
-        println!("  terraform plan\n\nThe role is `{ROLE}`, its password `{PASSWORD}`. Ctrl-C here ends everything.");
+        println!("  terraform plan\n\nThe role is `{ROLE}`, its password `{PASSWORD}`. Ctrl-C here ends the servers.");
         loop {
             std::thread::park();
         }

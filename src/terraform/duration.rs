@@ -7,10 +7,10 @@ pub const EXAMPLES: &str = "`30s`, `5m` or `1h30m`";
 
 const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
 
-/// A hundred years: more would overflow clocks.
+/// The maximum in seconds: a hundred years. More would overflow clocks.
 const MAX: f64 = 100.0 * 365.0 * 24.0 * 3600.0;
 
-/// Reads a positive duration: one or more numbers, each with a unit out of `ms`, `s`, `m` and `h`.
+/// Parses a positive duration: one or more numbers, each with one of the units `ms`, `s`, `m` and `h`.
 pub fn parse(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut seconds = 0.0;
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations() {
+    fn parses_durations_and_rejects_other_texts() {
         for (text, milliseconds) in [
             ("30s", Some(30_000)),
             ("5m", Some(300_000)),

@@ -24,7 +24,7 @@ mod tests {
     use crate::terraform::notation::{object, schema, show};
 
     #[test]
-    fn a_configuration_has_what_a_person_would_write() {
+    fn generates_arguments_that_a_user_would_write() {
         let mut block = schema("name! zone?~ size?=10 shape?=egg note? pin?+wo word? id~ block s { a! }");
         for attribute in &mut block.attributes {
             attribute.sensitive = attribute.name == "word";

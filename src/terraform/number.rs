@@ -1,4 +1,4 @@
-//! Numbers: integers, and the text of every other number, which is only ever passed on or refused.
+//! Numbers: integers, and the text of every other number, which is only passed on or rejected.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,26 +6,26 @@ use std::str::FromStr;
 /// The maximum length of the text of a number. Far more than the 512 bits of the cores.
 const MAX_LENGTH: usize = 4096;
 
-/// Up to here every whole number has an `f64` of its own.
+/// The limit below which an `f64` holds every integer exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A number of the protocol.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Number {
-    /// A whole number of 64 bits.
+    /// An integer of 64 bits.
     Integer(i64),
-    /// Any other number, in the text that it came in. No attribute of this provider accepts one.
+    /// The text of any other number. No attribute of this provider accepts one.
     Other(Box<str>),
 }
 
-/// A text that is not a [`Number`]. Never holds the text.
+/// The reason why a text is not a [`Number`]. Does not hold the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NumberError {
-    /// Other characters than those of a decimal number, or `NaN`.
-    #[error("not a decimal number")]
+    /// Not decimal, or `NaN`.
+    #[error("the text is not a decimal number")]
     NotDecimal,
     /// Longer than this provider accepts.
-    #[error("a number of more than {MAX_LENGTH} characters")]
+    #[error("the number has more than {MAX_LENGTH} characters")]
     TooLong,
 }
 
@@ -50,7 +50,7 @@ impl Number {
     }
 }
 
-/// Reads decimal text, such as `-12.50` or `1e-20`.
+/// Parses decimal text, such as `-12.50` or `1e-20`.
 impl FromStr for Number {
     type Err = NumberError;
 
@@ -94,7 +94,7 @@ impl TryFrom<f64> for Number {
     }
 }
 
-/// Every digit of a float, without an exponent and without a fraction of zero: `5432.0` is `5432`.
+/// Returns all digits of a float, without an exponent and without a fraction of zero: `5432.0` is `5432`.
 fn exact_text(number: f64) -> String {
     // The smallest `f64` is 2^-1074: no `f64` has more decimal places than that.
     let text = format!("{number:.1074}");
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_integers_and_keeps_the_text_of_other_numbers() {
+    fn parses_integers_and_keeps_text_of_other_numbers() {
         for (text, integer) in [
             ("0", Some(0)),
             ("-17", Some(-17)),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_whole_floats_for_integers() {
+    fn converts_integral_floats_to_integers() {
         for (float, text) in [(5432.0, "5432"), (-0.5, "-0.5"), (1e18, "1000000000000000000"), (f64::INFINITY, "inf")] {
             assert_eq!(Number::try_from(float).unwrap().to_string(), text);
         }

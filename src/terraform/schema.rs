@@ -8,8 +8,8 @@
 //!
 //! let schema = Schema::new("A toy.")
 //!     .attribute(computed("id", Type::String, "Identifier.").use_state_for_unknown())
-//!     .attribute(required("name", Type::String, "What it is called."))
-//!     .attribute(optional("size", Type::Number, "In centimetres.").default(10));
+//!     .attribute(required("name", Type::String, "Name."))
+//!     .attribute(optional("size", Type::Number, "Size in centimetres.").default(10));
 //! # assert_eq!(schema.block.attributes.len(), 3);
 //! ```
 
@@ -40,7 +40,7 @@ pub struct Block {
 /// One attribute.
 #[derive(Clone, Debug)]
 pub struct Attribute {
-    /// As it is written in a configuration.
+    /// The name in a configuration.
     pub name: &'static str,
     /// The type of its value.
     pub ty: Type,
@@ -50,13 +50,13 @@ pub struct Attribute {
     pub presence: Presence,
     /// The value when the configuration does not set it. Only with [`Presence::OptionalComputed`].
     pub default: Option<Value>,
-    /// Not shown in plans.
+    /// Whether plans hide the value.
     pub sensitive: bool,
-    /// Given to the provider and never stored.
+    /// Whether the provider receives the value and Terraform does not store it.
     pub write_only: bool,
-    /// A computed value that updates do not change.
+    /// Whether the plan of an update keeps the prior value.
     pub use_state_for_unknown: bool,
-    /// A change replaces the object.
+    /// Whether a change replaces the object.
     pub requires_replace: bool,
 }
 
@@ -76,23 +76,23 @@ pub enum Presence {
 /// A block inside a block: at most one, null when absent.
 #[derive(Clone, Debug)]
 pub struct NestedBlock {
-    /// As it is written in a configuration.
+    /// The name in a configuration.
     pub name: &'static str,
     /// The content.
     pub block: Block,
 }
 
-/// An attribute that a configuration must set.
+/// Creates an attribute that a configuration must set.
 pub fn required(name: &'static str, ty: Type, description: impl Into<String>) -> Attribute {
     Attribute::new(name, ty, Presence::Required, description)
 }
 
-/// An attribute that a configuration may set.
+/// Creates an attribute that a configuration may set.
 pub fn optional(name: &'static str, ty: Type, description: impl Into<String>) -> Attribute {
     Attribute::new(name, ty, Presence::Optional, description)
 }
 
-/// An attribute that only the provider sets.
+/// Creates an attribute that only the provider sets.
 pub fn computed(name: &'static str, ty: Type, description: impl Into<String>) -> Attribute {
     Attribute::new(name, ty, Presence::Computed, description)
 }
@@ -128,14 +128,14 @@ impl Attribute {
         self
     }
 
-    /// Hidden in plans and output.
+    /// Hides the value in plans and output.
     #[must_use]
     pub fn sensitive(mut self) -> Self {
         self.sensitive = true;
         self
     }
 
-    /// Never stored. Cores before 1.11 do not know such attributes.
+    /// Makes Terraform not store the value. Cores before 1.11 do not support such attributes.
     #[must_use]
     pub fn write_only(mut self) -> Self {
         self.write_only = true;
@@ -149,7 +149,7 @@ impl Attribute {
         self
     }
 
-    /// Replaces the object when it changes. Only for attributes of the resource itself, not of its blocks.
+    /// Makes a change replace the object. Only for attributes of the resource itself, not of its blocks.
     #[must_use]
     pub fn requires_replace(mut self) -> Self {
         self.requires_replace = true;
@@ -182,19 +182,19 @@ impl Schema {
         self
     }
 
-    /// The type of the objects that it describes.
+    /// Returns the type of the objects that it describes.
     pub fn object_type(&self) -> Type {
         self.block.object_type()
     }
 
-    /// An object with everything null.
+    /// Returns an object with all attributes and blocks null.
     pub fn empty_object(&self) -> Object {
         self.block.complete(Object::new())
     }
 }
 
 impl Block {
-    /// A block without content.
+    /// Creates a block without content.
     pub fn new(description: impl Into<String>) -> Self {
         Self { description: description.into(), attributes: Vec::new(), blocks: Vec::new() }
     }
@@ -213,19 +213,19 @@ impl Block {
         self
     }
 
-    /// The type of the objects that it describes.
+    /// Returns the type of the objects that it describes.
     pub fn object_type(&self) -> Type {
         let attributes = self.attributes.iter().map(|attribute| (attribute.name.to_owned(), attribute.ty.clone()));
         let blocks = self.blocks.iter().map(|nested| (nested.name.to_owned(), nested.block.object_type()));
         Type::Object(attributes.chain(blocks).collect())
     }
 
-    /// The attribute of that name.
+    /// Returns the attribute of that name.
     pub fn find(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
-    /// Completes an object: missing attributes and blocks are null. Names outside the schema are dropped.
+    /// Returns the object with missing attributes and blocks as null, and without names outside of the schema.
     pub fn complete(&self, object: Object) -> Object {
         let attributes =
             self.attributes.iter().map(|attribute| (attribute.name.to_owned(), object.get(attribute.name).clone()));
@@ -255,7 +255,7 @@ impl Block {
         self.values_where(object, |attribute| attribute.write_only)
     }
 
-    /// The values in an object that are not null and whose attribute is one of these, and where they are.
+    /// Returns the values of the wanted attributes that are not null, with their paths.
     pub fn values_where<'a>(
         &self,
         object: &'a Object,

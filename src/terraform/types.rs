@@ -25,17 +25,17 @@ pub enum Type {
 }
 
 impl Type {
-    /// A list of `element`.
+    /// Creates a list type.
     pub fn list(element: Self) -> Self {
         Self::List(Box::new(element))
     }
 
-    /// A map of `element`.
+    /// Creates a map type.
     pub fn map(element: Self) -> Self {
         Self::Map(Box::new(element))
     }
 
-    /// An object with these attributes.
+    /// Creates an object type.
     pub fn object<'a>(attributes: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
         Self::Object(attributes.into_iter().map(|(name, ty)| (name.to_owned(), ty)).collect())
     }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_types_as_cores_write_them() {
+    fn encodes_types_as_cores_do() {
         let nested = Type::object([("x<y&z>", Type::Bool), ("b", Type::map(Type::list(Type::String)))]);
         for (ty, json) in [
             (Type::Bool, r#""bool""#),

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::terraform::number::Number;
 
-/// A value of a type that schemas of this provider use. The schema knows which type that is.
+/// A value of a type that schemas of this provider use. The type is in the schema.
 #[derive(Clone, PartialEq)]
 pub enum Value {
     /// Not set.

@@ -8,7 +8,7 @@ use crate::support::kms::Kms;
 use crate::support::scene::Scene;
 use crate::support::terraform::Workspace;
 
-/// A proxy that notes each request and refuses it.
+/// A proxy that records and rejects each request.
 struct Proxy {
     address: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -37,13 +37,13 @@ impl Proxy {
         std::mem::take(&mut self.requests.lock().unwrap())
     }
 
-    /// The first line of each request.
+    /// Returns the first line of each request.
     fn lines(&self) -> Vec<String> {
         self.requests().iter().map(|request| request.lines().next().unwrap_or_default().to_owned()).collect()
     }
 }
 
-/// A directory with one connection to be read from a KMS at that address.
+/// Returns a workspace that reads one connection from a KMS at that address.
 fn reading_from(host: &str) -> Workspace {
     let mut workspace = crate::support::workspace();
     workspace.set("KMS_HOST", host);
@@ -64,7 +64,7 @@ fn uses_proxy_of_the_environment_except_for_no_proxy() {
     let mut workspace = reading_from("https://kms.test:8443");
     workspace.set("HTTPS_PROXY", &proxy.address);
     let plan = workspace.plan().expect(1);
-    // The HTTP library keeps the status of a refused tunnel to itself, so the provider asks for it.
+    // The HTTP library does not report the status of a rejected tunnel, so the provider makes a request for it.
     assert_eq!(proxy.lines(), ["CONNECT kms.test:8443 HTTP/1.1"; 2]);
     plan.says(&["The proxy to the KMS failed", "kms.test:8443", "`HTTPS_PROXY`"]);
 
@@ -88,7 +88,7 @@ fn uses_no_proxy_for_loopback_addresses() {
     assert_eq!(proxy.lines(), Vec::<String>::new());
 }
 
-/// A container without certificates still knows the public authorities, so that the cloud can be reached from it.
+/// In a container without root certificates the provider trusts the public authorities, as the cloud KMS requires.
 #[test]
 fn without_system_roots_trusts_the_public_ones() {
     let kms = Kms::start(crate::support::kms::Options::default());
@@ -97,7 +97,7 @@ fn without_system_roots_trusts_the_public_ones() {
     std::fs::create_dir(&nothing).unwrap();
     workspace.set("SSL_CERT_DIR", nothing.to_str().unwrap());
     workspace.set("SSL_CERT_FILE", "");
-    // The server speaks no TLS: to find out, a client must have got as far as asking for it.
+    // The server does not support TLS, so the error of the handshake shows that the client got that far.
     let plan = workspace.plan().expect(1);
     plan.says(&["The KMS gave no answer", "TLS failed"]);
 }

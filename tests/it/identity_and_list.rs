@@ -96,7 +96,7 @@ pub(crate) fn encode(object: Object, of: &Type) -> DynamicValue {
     DynamicValue { msgpack: wire::msgpack::encode(&Value::Object(object), of).unwrap(), json: Vec::new() }
 }
 
-/// What is not null.
+/// Returns the values that are not null.
 fn values(value: &DynamicValue, of: &Type) -> Json {
     let value = wire::msgpack::decode(&value.msgpack, of).unwrap();
     json(&value)
@@ -211,7 +211,7 @@ async fn checks_project_of_a_list_offline() {
     assert!(kms.requests().is_empty());
 }
 
-/// From a list to a configuration whose import plans nothing.
+/// The generated configuration of a listed connection imports it without a change.
 #[tokio::test]
 async fn list_result_imports_and_generates_valid_configuration() {
     let scene = Scene::with(Options { log_in: false, ..Options::default() });
@@ -233,7 +233,7 @@ async fn list_result_imports_and_generates_valid_configuration() {
     let nothing = core.import("3c90c3cc-0d44-4b50-8888-8dd25736052a").await;
     assert_eq!(nothing.diagnostics[0].summary, "There is no such connection");
 
-    // Of a managed object nothing more is written: a version is valid only together with its password.
+    // A managed object has no further arguments: a version is valid only together with a password.
     let Value::Object(mut managed) = wire::msgpack::decode(&object.msgpack, &of).unwrap() else { panic!("an object") };
     managed.set("password", "never-shown");
     managed.set("password_wo_version", 3);
@@ -255,7 +255,7 @@ async fn list_result_imports_and_generates_valid_configuration() {
     scene.is_settled();
 }
 
-/// A name may look like a UUID; whoever gives an identity means the id.
+/// A name may look like a UUID; an identity always holds the id.
 #[tokio::test]
 async fn import_by_identity_never_matches_a_name() {
     let kms = Kms::start(Options::default());
@@ -295,7 +295,7 @@ async fn responses_carry_identity_of_the_schema() {
     assert!(gone.new_identity.is_none() && gone.new_state.is_some());
 }
 
-/// A list that was read before is not asked about it any more.
+/// A list that was read before does not serve a later read of the changed connection.
 #[tokio::test]
 async fn reads_by_id_what_this_process_changed() {
     let kms = Kms::start(Options::default());

@@ -1,4 +1,4 @@
-//! The process as its host sees it: handshake, encryption, calls every plugin answers, log, end.
+//! The process of the provider: handshake, TLS, the services of every plugin, log, exit.
 
 #![cfg(unix)]
 
@@ -33,7 +33,7 @@ async fn prints_the_handshake_line_of_the_protocol() {
         assert_eq!(mode & 0o777, 0o700);
         kill_process(plugin.pid(), Signal::TERM).unwrap();
         let (_, log) = plugin.end().await;
-        assert_eq!(log.contains("does not speak this protocol version"), versions == "6", "{versions}: {log}");
+        assert_eq!(log.contains("does not support this protocol version"), versions == "6", "{versions}: {log}");
     }
 }
 
@@ -70,7 +70,7 @@ async fn rejects_unreadable_client_certificate() {
 
 #[tokio::test]
 async fn accepts_help_version_and_debug_arguments() {
-    // What a release is called, nothing else may be.
+    // Only a release has a version without the suffix.
     let mark = if cfg!(debug_assertions) { "-dev" } else { "" };
     let version = format!("terraform-provider-kms {}{mark}\n", env!("CARGO_PKG_VERSION"));
     for argument in ["-version", "--version"] {
@@ -94,23 +94,23 @@ async fn serves_only_the_holder_of_the_client_key() {
     let other = Identity::new();
     let plugin = Plugin::start(&[("PLUGIN_CLIENT_CERT", &host.pem)]).await;
 
-    // So many say nothing and stay connected that waiting for one after the other would take longer than we are patient.
+    // Enough silent connections that one handshake after the other would exceed the limit of the test.
     let mut stalled = Vec::new();
     for _ in 0..8 {
         stalled.push(connect(&plugin.socket()).await);
     }
-    for (who, shown) in [
+    for (client, shown) in [
         ("no certificate", None),
         ("a look-alike", Some((&other.certificate, &other.key))),
         ("the right certificate without its key", Some((&host.certificate, &other.key))),
         ("the right key in another certificate", Some((&other.certificate, &host.key))),
     ] {
-        // In TLS 1.3 a client learns of the refusal only when it reads.
-        let answer = match plugin.encrypted(shown).await {
+        // In TLS 1.3 a client receives the rejection only when it reads.
+        let response = match plugin.encrypted(shown).await {
             Ok(session) => session.health("plugin").await,
             Err(error) => Err(error),
         };
-        assert!(answer.is_err(), "{who} got an answer");
+        assert!(response.is_err(), "{client} was served");
     }
     let unencrypted = match plugin.plain().await {
         Ok(session) => session.health("plugin").await,
@@ -136,7 +136,7 @@ async fn every_plugin_service_responds() {
     let watched = session.start("/grpc.health.v1.Health/Watch", b"\x0a\x06plugin", true).await.unwrap();
 
     assert_eq!(session.shut_down().await.unwrap(), b"");
-    // They were open until now, had nothing (more) to say, and end in good order.
+    // The streams were open until now, had no further messages, and end without an error.
     assert_eq!(printed.rest().await.unwrap(), b"");
     assert_eq!(broker.rest().await.unwrap(), b"");
     assert_eq!(watched.rest().await.unwrap(), SERVING);
@@ -186,7 +186,7 @@ async fn ends_with_its_host() {
     shell.args(["-c", r#""$0" & wait"#, provider()]).envs([COOKIE]);
     let mut host = Plugin::spawn(shell).await;
     let directory = host.directory();
-    // Neither an open connection nor an open stream keeps it.
+    // Neither an open connection nor an open stream keeps the process alive.
     let session = host.plain().await.unwrap();
     let _open = session.start("/plugin.GRPCStdio/StreamStdio", &[], true).await.unwrap();
     host.child.start_kill().unwrap();
@@ -215,10 +215,10 @@ async fn removes_sockets_of_killed_processes() {
     let (file, link) = (killed().await, killed().await);
     std::fs::remove_file(file.join("socket")).unwrap();
     std::fs::write(file.join("socket"), "no socket").unwrap();
-    std::fs::rename(link.join("socket"), link.join("elsewhere")).unwrap();
-    std::os::unix::fs::symlink(link.join("elsewhere"), link.join("socket")).unwrap();
+    std::fs::rename(link.join("socket"), link.join("target")).unwrap();
+    std::os::unix::fs::symlink(link.join("target"), link.join("socket")).unwrap();
     std::fs::remove_file(empty.join("socket")).unwrap();
-    std::fs::write(strange.join("file"), "of somebody").unwrap();
+    std::fs::write(strange.join("file"), "of another program").unwrap();
     let alive = Plugin::start(&here).await;
     for old in [&dead, &empty, &strange, &file, &link, &alive.directory()] {
         age(old, 10);
@@ -232,19 +232,19 @@ async fn removes_sockets_of_killed_processes() {
     soon(gone).await;
     assert!(just_dead.join("socket").exists());
     assert!(strange.join("file").exists());
-    assert!(file.join("socket").exists() && link.join("socket").is_symlink() && link.join("elsewhere").exists());
+    assert!(file.join("socket").exists() && link.join("socket").is_symlink() && link.join("target").exists());
     let session = alive.plain().await.unwrap();
     assert_eq!(session.health("plugin").await.unwrap(), SERVING);
     session.shut_down().await.unwrap();
     let (_, log) = alive.end().await;
-    assert!(!log.contains("connection was refused"), "the other one was heard of: {log}");
+    assert!(!log.contains("connection rejected"), "the check of the socket was noticed: {log}");
 }
 
 #[tokio::test]
 async fn writes_no_core_dump() {
     let plugin = Plugin::start(&[]).await;
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", plugin.child.id().unwrap()));
-    // Only Linux shows it.
+    // Only Linux has this file.
     if let Ok(limits) = limits {
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
         assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"]);
@@ -331,7 +331,7 @@ async fn writes_logs_that_hosts_parse() {
     assert!(with_dependencies.iter().filter(of_others).count() > 0);
 }
 
-/// Runs a session with one refused connection; gives the log's lines, each checked for its form.
+/// Runs a session with one rejected connection, and returns the lines of the log after checking their form.
 async fn log(level: Option<&str>, dependencies: Option<&str>) -> Vec<serde_json::Value> {
     let host = Identity::new();
     let mut variables = vec![("PLUGIN_CLIENT_CERT", host.pem.as_str())];
@@ -363,7 +363,7 @@ fn record(line: &str) -> serde_json::Value {
     record
 }
 
-/// Runs itself once more: a panic hook belongs to a whole process.
+/// Runs in a process of its own: a panic hook belongs to a whole process.
 #[test]
 fn reports_panic_without_its_message() {
     const CHILD: &str = "PROCESS_TEST_PANICS";
@@ -379,8 +379,8 @@ fn reports_panic_without_its_message() {
     assert!(!output.status.success());
     let stderr = String::from_utf8(output.stderr).unwrap();
     let first = stderr.lines().find(|line| line.starts_with("panic: program ")).expect(&stderr);
-    assert!(first.contains("tests/it/process.rs:"), "{first}");
-    // A backtrace without symbols, as of a released program, would be noise.
+    assert!(first.starts_with("panic: program crashed at tests/it/process.rs:"), "{first}");
+    // A released program has no symbols, so its backtrace would have no content.
     assert!(!stderr.contains("   0: ") && !stderr.contains("these:"), "{stderr}");
     assert!(!stderr.contains("hunter2"), "{stderr}");
 }

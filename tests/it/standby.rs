@@ -1,9 +1,9 @@
-//! A real standby: good for reading, and no place to change a password.
+//! A real standby: connections for reading succeed, a password cannot be changed.
 
 use crate::support::postgres::{Options, Postgres};
 use crate::support::scene::Scene;
 
-/// A scene whose connection leads to a standby, where only the superuser exists.
+/// Returns a scene whose connection uses a standby with the superuser as its only role.
 fn scene(options: Options, changes: &[(&str, &str)], lines: &str) -> (Scene, Postgres) {
     let server = Postgres::start(options);
     let mut scene = Scene::new();
@@ -54,7 +54,7 @@ fn rejects_rotation_roles_at_a_standby() {
     ]);
 }
 
-/// Such a server is up and lets nobody in, for as long as it is a standby.
+/// Such a server accepts no logins as long as it is a standby.
 #[test]
 fn reports_standby_that_allows_no_connections() {
     let (scene, _server) = scene(Options::standby().setting("hot_standby", "off"), &[], "");

@@ -1,4 +1,4 @@
-//! Each rule of a core: who breaks it is told where, who obeys passes.
+//! The check of each rule of a core: violations are reported at their path.
 
 mod properties;
 
@@ -11,7 +11,7 @@ use crate::terraform::value::Object;
 const ROWS: &str = "req! opt? def?=x both?~ comp~ pin?+wo";
 
 #[test]
-fn what_is_configured_is_planned() {
+fn configured_values_must_be_planned() {
     table(
         ROWS,
         "
@@ -28,7 +28,7 @@ fn what_is_configured_is_planned() {
 }
 
 #[test]
-fn the_prior_value_may_stay_in_place_of_a_configured_one() {
+fn prior_value_may_stay_in_place_of_configured_one() {
     table(
         ROWS,
         "
@@ -41,7 +41,7 @@ fn the_prior_value_may_stay_in_place_of_a_configured_one() {
 }
 
 #[test]
-fn what_is_not_configured_is_null_unless_it_is_computed() {
+fn unset_values_must_be_null_unless_computed() {
     table(
         ROWS,
         "
@@ -55,7 +55,7 @@ fn what_is_not_configured_is_null_unless_it_is_computed() {
 }
 
 #[test]
-fn write_only_values_are_planned_as_null() {
+fn write_only_values_must_be_null() {
     table(
         ROWS,
         "
@@ -74,7 +74,7 @@ fn write_only_values_are_planned_as_null() {
 }
 
 #[test]
-fn a_block_is_planned_exactly_where_one_is_configured() {
+fn blocks_must_follow_configuration() {
     table(
         "block n { a? c~ }",
         "
@@ -91,7 +91,7 @@ fn a_block_is_planned_exactly_where_one_is_configured() {
 }
 
 #[test]
-fn unknown_blocks_are_planned_as_they_came() {
+fn unknown_blocks_must_stay_unchanged() {
     table(
         "block n { a? }",
         "
@@ -105,7 +105,7 @@ fn unknown_blocks_are_planned_as_they_came() {
 }
 
 #[test]
-fn blocks_in_blocks_are_judged_too() {
+fn checks_blocks_in_blocks() {
     table(
         "block l { block m { block s { a? } } }",
         "
@@ -115,16 +115,16 @@ fn blocks_in_blocks_are_judged_too() {
 }
 
 #[test]
-fn a_mistake_names_rule_and_attribute_but_no_value() {
+fn violation_names_rule_and_attribute_but_no_value() {
     let block = schema(ROWS);
-    let mistakes = planned(&block, None, &object(&block, "req=hunter2"), &object(&block, "req=hunter3"));
-    let [mistake] = mistakes.iter().collect::<Vec<_>>()[..] else { panic!("one mistake") };
-    assert_eq!(mistake.severity, Severity::Error);
-    assert!(mistake.detail.contains("`req`") && mistake.detail.contains("neither the configured nor the prior"));
-    assert!(!mistake.detail.contains("hunter"));
+    let violations = planned(&block, None, &object(&block, "req=hunter2"), &object(&block, "req=hunter3"));
+    let [violation] = violations.iter().collect::<Vec<_>>()[..] else { panic!("one violation") };
+    assert_eq!(violation.severity, Severity::Error);
+    assert!(violation.detail.contains("`req`") && violation.detail.contains("neither the configured nor the prior"));
+    assert!(!violation.detail.contains("hunter"));
 }
 
-/// Rows of title, prior state, configuration, planned state and the places where it breaks a rule.
+/// Checks rows of title, prior state, configuration, planned state and the paths of violations.
 #[track_caller]
 fn table(of: &'static str, text: &str) {
     let block = schema(of);
@@ -132,13 +132,13 @@ fn table(of: &'static str, text: &str) {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
         let [title, prior, config, plan, broken] = cells[..] else { panic!("five cells: {line}") };
         let (prior, config) = (state(&block, prior), object(&block, config));
-        let mistakes = planned(&block, prior.as_ref(), &config, &as_planned(&block, plan));
-        let places = mistakes.iter().map(|mistake| mistake.path.as_ref().unwrap().to_string());
+        let violations = planned(&block, prior.as_ref(), &config, &as_planned(&block, plan));
+        let places = violations.iter().map(|violation| violation.path.as_ref().unwrap().to_string());
         assert_eq!(places.collect::<Vec<_>>().join(" "), broken, "{title}: {of}");
     }
 }
 
-/// Blocks that are null in the plan stay null; those that it does not name are as absent ones should be.
+/// Parses a planned state; blocks that the text does not name are absent.
 fn as_planned(block: &Block, text: &str) -> Object {
     let named = entries(text);
     let mut planned = block.complete(named.clone());

@@ -1,4 +1,4 @@
-//! The plan by the schema alone, case by case, in the notation of `terraform::notation`.
+//! Plans by the schema alone, in the notation of `terraform::notation`.
 
 use super::{Proposal, ResolvedPlan, differs, keep_prior_spelling, propose, resolve_unknowns};
 use crate::terraform::notation::{entries, object, proposed, refined, schema, show, state};
@@ -7,17 +7,17 @@ use crate::terraform::value::Value;
 const BALL: &str = "id~+kept name! note?+replaces zone?~ size?=10 seen~ pin?+wo";
 
 #[test]
-fn attributes_are_planned_by_configuration_then_prior_then_default() {
+fn plans_configured_else_prior_else_default_value() {
     table(BALL, "
         old = id=1 name=a note=n zone=z size=10 seen=s
-        everything that nobody says is unknown | - | name=a | id=? name=a zone=? size=10 seen=? |
-        what is said stays as it is | - | name=a note=n zone=z size=5 | id=? name=a note=n zone=z size=5 seen=? |
+        unset computed values are unknown | - | name=a | id=? name=a zone=? size=10 seen=? |
+        set values stay | - | name=a note=n zone=z size=5 | id=? name=a note=n zone=z size=5 seen=? |
         an unknown argument stays unknown | - | name=? note=? size=? | id=? name=? note=? zone=? size=? seen=? |
         a refinement stays | - | name=?! zone=?! | id=? name=?! zone=?! size=10 seen=? |
         nothing changes | old | name=a note=n | old |
-        nothing changes where all is said | old | name=a note=n zone=z size=10 | old |
-        a change makes what is not kept unknown | old | name=b note=n | id=1 name=b note=n zone=? size=10 seen=? |
-        what is said is not made unknown | old | name=b note=n zone=z | id=1 name=b note=n zone=z size=10 seen=? |
+        nothing changes where all values are set | old | name=a note=n zone=z size=10 | old |
+        a change makes computed values unknown | old | name=b note=n | id=1 name=b note=n zone=? size=10 seen=? |
+        set values do not become unknown | old | name=b note=n zone=z | id=1 name=b note=n zone=z size=10 seen=? |
         a change of an optional and computed one | old | name=a note=n zone=y | id=1 name=a note=n zone=y size=10 seen=? |
         an unknown argument is a change | old | name=? note=n | id=1 name=? note=n zone=? size=10 seen=? |
         a changed size | old | name=a note=n size=5 | id=1 name=a note=n zone=? size=5 seen=? |
@@ -49,7 +49,7 @@ fn write_only_values_are_never_planned() {
 }
 
 #[test]
-fn a_new_object_is_needed_where_a_replacing_argument_changes() {
+fn changed_argument_with_requires_replace_replaces() {
     const ALL: &str = "a!+replaces b?+replaces c?=x+replaces d?~+replaces e?~+replaces+kept seen~";
     table(
         ALL,
@@ -67,7 +67,7 @@ fn a_new_object_is_needed_where_a_replacing_argument_changes() {
         never on create | - | a=1 | a=1 c=x d=? e=? seen=? |
     ",
     );
-    // Only because another argument changes, a value that nobody says is unknown; that alone replaces nothing.
+    // An unset value that is unknown only because another argument changes replaces nothing.
     table(
         "name! zone?~+replaces",
         "
@@ -77,7 +77,7 @@ fn a_new_object_is_needed_where_a_replacing_argument_changes() {
 }
 
 #[test]
-fn the_spelling_of_the_state_stays_where_both_mean_the_same() {
+fn keeps_prior_spelling_of_equal_values() {
     table(
         BALL,
         "
@@ -93,7 +93,7 @@ fn the_spelling_of_the_state_stays_where_both_mean_the_same() {
 }
 
 #[test]
-fn ignored_changes_arrive_as_the_prior_values_and_change_nothing() {
+fn ignored_changes_plan_no_change() {
     table(
         BALL,
         "
@@ -106,13 +106,13 @@ fn ignored_changes_arrive_as_the_prior_values_and_change_nothing() {
 }
 
 #[test]
-fn blocks_follow_the_configuration() {
+fn blocks_follow_configuration() {
     const ALL: &str = "
         old = name=a seen=s n=<a=1 b=x c=1 d=2 e=3>
         created with | - | name=a n=<a=1> | name=a seen=? n=<a=1 b=x c=? d=? e=?> |
         unknown inside | - | name=a n=<a=? b=?! e=?> | name=a seen=? n=<a=? b=?! c=? d=? e=?> |
         nothing changes | old | name=a n=<a=1> | old |
-        nothing changes where all is said | old | name=a n=<a=1 b=x e=3> | old |
+        nothing changes where all values are set | old | name=a n=<a=1 b=x e=3> | old |
         something else changes | old | name=b n=<a=1> | name=b seen=? n=<a=1 b=x c=? d=2 e=?> |
         a default comes back | name=a seen=s n=<a=1 b=y c=1 d=2 e=3> | name=a n=<a=1> | name=a seen=? n=<a=1 b=x c=? d=2 e=?> |
         unknown as a whole | old | name=a n=? | name=a seen=? n=? |
@@ -133,7 +133,7 @@ fn blocks_follow_the_configuration() {
 }
 
 #[test]
-fn blocks_in_blocks_follow_the_configuration() {
+fn nested_blocks_follow_configuration() {
     table(
         "block n { block s { a! c~ } }",
         "
@@ -146,7 +146,7 @@ fn blocks_in_blocks_follow_the_configuration() {
 }
 
 #[test]
-fn a_proposal_that_lacks_blocks_leaks_no_write_only_value() {
+fn omits_write_only_values_of_blocks_missing_in_proposal() {
     let block = schema("block n { a! c~ pin?+wo }");
     let config = object(&block, "n={ a=1 pin=1 }");
     for proposed in ["", "n=?", "n=null"] {
@@ -156,24 +156,36 @@ fn a_proposal_that_lacks_blocks_leaks_no_write_only_value() {
 }
 
 #[test]
-fn an_apply_returns_the_plan_filled_from_the_answer() {
+fn apply_resolves_unknown_values_from_response() {
     const BLOCKS: &str = "id~ name! note? pin?+wo block s { a? c~ }";
-    for (title, planned, answer, resolved, disagreements) in [
+    for (title, planned, response, resolved, disagreements) in [
         ("unknown values", "id=? name=a", "id=1 name=a", "id=1 name=a", ""),
         ("a refined one", "id=?! name=a", "id=1 name=a", "id=1 name=a", ""),
-        ("one that the answer lacks is null", "id=? name=a", "name=a", "name=a", ""),
-        ("one that the answer does not know either is null", "id=? name=a", "id=? name=a", "name=a", ""),
-        ("the plan wins, and that is said", "id=? name=a", "id=1 name=b note=n", "id=1 name=a", "name note"),
+        ("one that the response lacks is null", "id=? name=a", "name=a", "name=a", ""),
+        ("one that is unknown in the response is null", "id=? name=a", "id=? name=a", "name=a", ""),
+        (
+            "the plan wins and the difference is reported",
+            "id=? name=a",
+            "id=1 name=b note=n",
+            "id=1 name=a",
+            "name note",
+        ),
         ("another spelling is no disagreement", "id=1 name=_a", "id=1 name=a", "id=1 name=_a", ""),
-        ("what the answer lacks is a disagreement", "id=1 name=a note=n", "id=1 name=a", "id=1 name=a note=n", "note"),
+        (
+            "a value that the response lacks is a disagreement",
+            "id=1 name=a note=n",
+            "id=1 name=a",
+            "id=1 name=a note=n",
+            "note",
+        ),
         ("a write-only value stays out", "id=1 name=a", "id=1 name=a pin=1", "id=1 name=a", ""),
         ("in blocks", "id=1 name=a s={ a=1 c=? }", "id=1 name=a s={ a=2 c=2 }", "id=1 name=a s={ a=1 c=2 }", ""),
-        ("a block that the answer lacks", "id=1 name=a s={ a=1 c=? }", "id=1 name=a", "id=1 name=a s={ a=1 }", ""),
-        ("a block that only the answer has", "id=1 name=a", "id=1 name=a s={ a=1 }", "id=1 name=a", ""),
+        ("a block that the response lacks", "id=1 name=a s={ a=1 c=? }", "id=1 name=a", "id=1 name=a s={ a=1 }", ""),
+        ("a block that only the response has", "id=1 name=a", "id=1 name=a s={ a=1 }", "id=1 name=a", ""),
     ] {
         let block = schema(BLOCKS);
         let ResolvedPlan { state, disagreements: found } =
-            resolve_unknowns(&block, &object(&block, planned), &entries(answer), &trimmed);
+            resolve_unknowns(&block, &object(&block, planned), &entries(response), &trimmed);
         assert_eq!(show(&state), show(&object(&block, resolved)), "{title}");
         assert!(state == object(&block, resolved) && state.values().all(Value::is_wholly_known), "{title}");
         assert_eq!(found.join(" "), disagreements, "{title}");
@@ -181,38 +193,38 @@ fn an_apply_returns_the_plan_filled_from_the_answer() {
 }
 
 #[test]
-fn unknown_elements_are_filled_too() {
+fn apply_resolves_unknown_elements() {
     let block = schema("l~");
-    for (planned, answer, resolved) in [
+    for (planned, response, resolved) in [
         ("l=[ a ? ]", "l=[ a b ]", "l=[ a b ]"),
         ("l=[ a ? ]", "l=[ a ]", "l=[ a null ]"),
         ("l=[ ? ]", "l=null", "l=[ null ]"),
     ] {
-        assert_eq!(show(&resolve_unknowns(&block, &entries(planned), &entries(answer), &trimmed).state), resolved);
+        assert_eq!(show(&resolve_unknowns(&block, &entries(planned), &entries(response), &trimmed).state), resolved);
     }
 }
 
 #[test]
-fn a_refresh_returns_the_answer_in_the_spelling_of_the_state() {
-    for (title, before, answer, after) in [
+fn refresh_returns_response_in_prior_spelling() {
+    for (title, before, response, after) in [
         ("drift shows", "name=a note=n", "name=b", "name=b"),
         ("the same keeps its spelling", "name=_a note=n_", "name=a note=n", "name=_a note=n_"),
         ("empty and absent are the same where the resource says so", "name=a", "name=a note=_", "name=a"),
-        ("after an import everything is taken over", "", "name=_a note=n", "name=_a note=n"),
+        ("after an import all values are those of the response", "", "name=_a note=n", "name=_a note=n"),
         ("a write-only value stays out", "name=a", "name=a pin=1", "name=a"),
         ("also in blocks", "name=a", "name=a l={ a=1 pin=1 }", "name=a l={ a=1 }"),
-        ("what the schema does not know is dropped", "name=a", "name=a more=x", "name=a"),
-        ("blocks are those of the answer", "name=a l={ a=1 }", "name=a l={ a=2 }", "name=a l={ a=2 }"),
+        ("names outside of the schema are dropped", "name=a", "name=a more=x", "name=a"),
+        ("blocks are those of the response", "name=a l={ a=1 }", "name=a l={ a=2 }", "name=a l={ a=2 }"),
     ] {
         let block = schema("name! note? pin?+wo block l { a? pin?+wo }");
-        let respelled = keep_prior_spelling(&block, &object(&block, before), entries(answer), &trimmed);
+        let respelled = keep_prior_spelling(&block, &object(&block, before), entries(response), &trimmed);
         assert_eq!(show(&respelled), show(&object(&block, after)), "{title}");
         assert!(respelled == object(&block, after), "{title}");
     }
 }
 
 #[test]
-fn unknown_is_a_difference_at_any_depth() {
+fn unknown_value_at_any_depth_is_a_difference() {
     for (prior, planned, different) in [
         ("a=1", "a=1", false),
         ("a=1", "a=2", true),
@@ -228,7 +240,7 @@ fn unknown_is_a_difference_at_any_depth() {
 }
 
 #[test]
-fn the_notation_says_what_it_seems_to() {
+fn notation_parses_and_prints_values() {
     let block = schema("a! b?~ block s { c?=1 } block g { d~+kept }");
     assert_eq!(block.attributes.len(), 2);
     let value = object(&block, "a=_x b=?! s={ c=? } g={ }");
@@ -237,7 +249,7 @@ fn the_notation_says_what_it_seems_to() {
     assert_eq!(show(&value), "a=_x b=?! g={  } s={ c=? }");
 }
 
-/// Rows of title, prior state, configuration, planned state and replaced paths. `old` is what a line says that it is.
+/// Checks rows of title, prior state, configuration, planned state and replaced paths. A line `old = …` defines `old`.
 #[track_caller]
 fn table(of: &'static str, text: &str) {
     let block = schema(of);
@@ -258,7 +270,7 @@ fn table(of: &'static str, text: &str) {
     }
 }
 
-/// The same but for white space at the ends; nothing but white space is the same as nothing at all.
+/// Returns whether two values are equal without whitespace at both ends; only whitespace equals null.
 fn trimmed(_: &str, a: &Value, b: &Value) -> bool {
     let text = |value: &Value| value.as_str().unwrap_or_default().trim().to_owned();
     let is_text = |value: &Value| value.is_null() || value.as_str().is_some();

@@ -67,7 +67,7 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
         private: Private,
     ) -> Result<proto::plan_resource_change::Response, Diagnostics> {
         if !call.write_only_allowed() {
-            self.refuse_write_only(&config, |value| !value.is_null()).into_result()?;
+            self.reject_write_only(&config, |value| !value.is_null()).into_result()?;
         }
         let block = &self.schema.block;
         check::read_only(block, &config, |_| true).into_result()?;

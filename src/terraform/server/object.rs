@@ -114,7 +114,7 @@ impl<P: Provider> Server<P> {
         diagnostics.extend(check::read_only(&kind.schema.block, &config, |value| !value.is_unknown()));
         if !allowed {
             // In older cores each variable is unknown here: only a known value is rejected. The plan rejects the rest.
-            diagnostics.extend(kind.refuse_write_only(&config, |value| !value.is_unknown()));
+            diagnostics.extend(kind.reject_write_only(&config, |value| !value.is_unknown()));
         }
         Ok(proto::validate_resource_type_config::Response::with(diagnostics))
     }
@@ -181,10 +181,10 @@ impl<S: Send + Sync + 'static> RegisteredResource<S> {
     }
 
     /// Returns errors for write-only values that a core without support for them would store.
-    pub(super) fn refuse_write_only(&self, config: &Object, refused: impl Fn(&Value) -> bool) -> Diagnostics {
+    pub(super) fn reject_write_only(&self, config: &Object, is_rejected: impl Fn(&Value) -> bool) -> Diagnostics {
         let values = self.schema.block.write_only_values(config).into_iter();
         values
-            .filter(|(_, value)| refused(value))
+            .filter(|(_, value)| is_rejected(value))
             .map(|(path, _)| {
                 Diagnostic::error(
                     "Write-only argument requires Terraform 1.11",

@@ -17,7 +17,7 @@ pub struct Error {
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// The bytes are not MessagePack, or too few.
+    /// The bytes are not MessagePack, or are truncated.
     #[error("the bytes are not MessagePack or end too early")]
     NotMessagePack,
     /// The bytes are not JSON.
@@ -28,37 +28,37 @@ pub enum Problem {
         /// Counted from 1; 0 before the first character of a line.
         column: usize,
     },
-    /// The value is complete, the bytes go on.
+    /// Bytes follow the value.
     #[error("{0} more bytes follow the value")]
     TrailingBytes(usize),
     /// Bytes or value are nested too deeply.
     #[error("values are nested too deeply")]
     TooDeep,
-    /// The type wants another kind of value.
-    #[error("{expected} is needed here, but this is {found}")]
+    /// The value is of another kind than its type.
+    #[error("expected {expected}, found {found}")]
     Mismatch {
-        /// What the type wants, with its article.
+        /// The kind that the type requires, with its article.
         expected: &'static str,
-        /// What is there.
+        /// The kind of the value.
         found: ActualKind,
     },
     /// An attribute of the type is not in the object.
     #[error("the attribute is missing")]
     MissingAttribute,
     /// An attribute of the object is not in the type.
-    #[error("there is no such attribute in the type")]
+    #[error("the type has no such attribute")]
     UnexpectedAttribute,
-    /// An attribute or key is there twice.
+    /// An attribute or key occurs twice.
     #[error("an attribute or key occurs twice")]
     Duplicate,
-    /// A text is not UTF-8.
-    #[error("the text is not UTF-8")]
+    /// A string is not UTF-8.
+    #[error("the string is not UTF-8")]
     NotUtf8,
-    /// A number cannot be taken over.
-    #[error("this is {0}")]
+    /// A number cannot be decoded.
+    #[error("{0}")]
     Number(#[from] NumberError),
-    /// A MessagePack extension that stands for nothing in the protocol.
-    #[error("a MessagePack extension of type {kind} and {length} bytes means nothing here")]
+    /// A MessagePack extension without a meaning in the protocol.
+    #[error("unknown MessagePack extension of type {kind} and {length} bytes")]
     Extension {
         /// Its type.
         kind: i8,
@@ -66,22 +66,22 @@ pub enum Problem {
         length: usize,
     },
     /// The body of a refinement is longer than the protocol allows.
-    #[error("what is said about the unknown value takes {0} bytes, more than the protocol allows")]
+    #[error("the refinement of an unknown value has {0} bytes, more than the protocol allows")]
     RefinementTooLong(usize),
 }
 
 /// The kind of a value, and its length where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActualKind {
-    /// Nothing.
+    /// Null.
     Null,
     /// A bool.
     Bool,
     /// A number.
     Number,
-    /// A text of that many bytes.
+    /// A string of that many bytes.
     String(usize),
-    /// That many bytes that are no text.
+    /// That many bytes of binary data.
     Bytes(usize),
     /// A list of that many elements.
     List(usize),
@@ -110,7 +110,7 @@ impl fmt::Display for ActualKind {
             Self::Bool => formatter.write_str("a bool"),
             Self::Number => formatter.write_str("a number"),
             Self::String(length) => write!(formatter, "a string of {length} bytes"),
-            Self::Bytes(length) => write!(formatter, "{length} raw bytes"),
+            Self::Bytes(length) => write!(formatter, "{length} bytes of binary data"),
             Self::List(length) => write!(formatter, "a list of {length} elements"),
             Self::Object(length) => write!(formatter, "an object or map of {length} entries"),
             Self::Unknown => formatter.write_str("an unknown value"),

@@ -1,6 +1,6 @@
-//! Values as bytes, in both directions, guided by their type. Knows nothing of schemas, and nothing of who sends what.
+//! Encodes and decodes values by their type. Does not depend on schemas or RPCs.
 //!
-//! The two formats, [`msgpack`] and [`json`], only say what their nodes are; what fits which type is one walk for both.
+//! [`msgpack`] and [`json`] parse their formats; one walk for both matches the parsed nodes with the type.
 
 mod error;
 pub mod json;

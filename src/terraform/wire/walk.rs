@@ -8,7 +8,7 @@ use crate::terraform::number::Number;
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
 
-/// A node of a parsed format. Each method is called only where the type requires it, and returns what was found instead.
+/// A node of a parsed format. Each method is called only where the type requires its kind; its error names the kind found.
 pub(super) trait Source: Sized {
     /// Null or unknown, which fit every type.
     fn typeless(&self) -> Result<Option<Value>, Problem>;
@@ -97,7 +97,7 @@ fn unique<S>(entries: Vec<(String, S)>) -> Result<BTreeMap<String, S>, Problem> 
     if by_name.len() == count { Ok(by_name) } else { Err(Problem::Duplicate) }
 }
 
-/// The error for a value that does not fit its type.
+/// Returns the problem of a value that does not match its type.
 pub(super) fn mismatch(value: &Value, ty: &Type) -> Problem {
     let expected = match ty {
         Type::Bool => "a bool",

@@ -1,5 +1,5 @@
-//! The other side of the plugin's process: starts the real program as a plugin host does, and talks HTTP/2 to it through
-//! TLS. Independent of the code under test: no gRPC library, no generated messages.
+//! A plugin host: starts the real program and sends HTTP/2 requests over TLS. Does not depend on the code under test: no
+//! gRPC library, no generated messages.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -25,19 +25,19 @@ use crate::support::provider;
 pub(crate) const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
-/// Never part of an assertion: only keeps a broken program from hanging the tests.
+/// Returns the result of the future. The limit is part of no assertion: it ends the tests of a program that hangs.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("the program does not react")
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("the program does not respond")
 }
 
-/// A command whose environment holds nothing of a host.
+/// Creates a command with an empty environment.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
-/// A host's one-time key and certificate, in the shape that Terraform gives them.
+/// A host's one-time key and certificate, in the form of Terraform.
 pub(crate) struct Identity {
     pub(crate) certificate: CertificateDer<'static>,
     pub(crate) pem: String,
@@ -45,7 +45,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Two of these differ in nothing but the key.
+    /// Generates an identity. Two identities differ only in the key.
     pub(crate) fn new() -> Self {
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -72,12 +72,12 @@ impl Identity {
     }
 }
 
-/// The fields of a handshake line.
+/// Returns the fields of a handshake line.
 pub(crate) fn fields(line: &str) -> Vec<&str> {
     line.split('|').collect()
 }
 
-/// A started plugin. What it leaves behind goes with it: a killed one cannot tidy up.
+/// A running plugin. Its temporary directory is removed on drop, also after it was killed.
 pub(crate) struct Plugin {
     _temporary: TempDir,
     pub(crate) child: Child,
@@ -93,7 +93,7 @@ impl Plugin {
         Self::spawn(command).await
     }
 
-    /// Starts `command` as it is, but for its directory of temporary files.
+    /// Starts the command with a temporary directory of its own.
     pub(crate) async fn spawn(mut command: Command) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let chosen = command.as_std().get_envs().any(|(name, _)| name == "TMPDIR");
@@ -118,7 +118,7 @@ impl Plugin {
         self.socket().parent().unwrap().to_owned()
     }
 
-    /// The certificate that the program announced.
+    /// Returns the certificate in the handshake line.
     pub(crate) fn certificate(&self) -> CertificateDer<'static> {
         base64::engine::general_purpose::STANDARD_NO_PAD.decode(fields(&self.line)[5]).unwrap().into()
     }
@@ -127,7 +127,7 @@ impl Plugin {
         Session::open(connect(&self.socket()).await).await
     }
 
-    /// Connects as a host that holds `key` and shows `certificate`; with neither it shows nothing.
+    /// Connects as a host with this certificate and key, or without a certificate.
     pub(crate) async fn encrypted(
         &self,
         shown: Option<(&CertificateDer<'static>, &PrivatePkcs8KeyDer<'static>)>,
@@ -142,7 +142,7 @@ impl Plugin {
         let mut config = match shown {
             None => config.with_no_client_auth(),
             Some((certificate, key)) => {
-                // Deliberately does not ask whether the two belong together.
+                // Does not check that the two belong together: tests use other pairs.
                 let key = provider.key_provider.load_private_key(key.clone_key().into()).unwrap();
                 let pair = CertifiedKey::new(vec![certificate.clone()], key);
                 config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair)))
@@ -159,7 +159,7 @@ impl Plugin {
         Session::open(stream).await
     }
 
-    /// Waits for the end; gives the exit status and what was printed on standard error.
+    /// Waits for the exit, and returns the status and the content of standard error.
     pub(crate) async fn end(mut self) -> (ExitStatus, String) {
         let mut stderr = String::new();
         soon(self.child.stderr.take().unwrap().read_to_string(&mut stderr)).await.unwrap();
@@ -172,7 +172,7 @@ pub(crate) async fn connect(socket: &Path) -> UnixStream {
     UnixStream::connect(socket).await.unwrap()
 }
 
-/// What [`command`] printed and how it ended.
+/// Returns exit code, standard output and standard error of [`command`].
 pub(crate) async fn output(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut command = command(provider());
     command.args(arguments.iter().map(OsString::from)).envs(variables.iter().copied());
@@ -184,7 +184,7 @@ pub(crate) async fn output(arguments: &[&str], variables: &[(&str, &str)]) -> (O
 /// One HTTP/2 connection.
 pub(crate) struct Session(h2::client::SendRequest<Bytes>);
 
-/// A call whose answers are still to come.
+/// A call whose response is not read yet.
 pub(crate) struct Call(h2::RecvStream, #[expect(dead_code, reason = "kept open")] h2::SendStream<Bytes>);
 
 impl Session {
@@ -194,7 +194,7 @@ impl Session {
         Ok(Self(requests))
     }
 
-    /// Starts a call with one message; `last` says that none follows.
+    /// Starts a call with one message; `last` ends the request.
     pub(crate) async fn start(&self, path: &str, message: &[u8], last: bool) -> Result<Call, String> {
         let (response, mut body) = self.begin(path).await?;
         let mut frame = vec![0];
@@ -209,7 +209,7 @@ impl Session {
         Ok(Call(response.into_body(), body))
     }
 
-    /// Starts a call, and sends no message yet.
+    /// Starts a call without a message.
     pub(crate) async fn begin(
         &self,
         path: &str,
@@ -223,12 +223,12 @@ impl Session {
         requests.send_request(request, false).map_err(|error| error.to_string())
     }
 
-    /// A call with one answer; gives the answer's message.
+    /// Makes a call with one response, and returns its message.
     pub(crate) async fn call(&self, path: &str, message: &[u8]) -> Result<Vec<u8>, String> {
         self.start(path, message, true).await?.rest().await
     }
 
-    /// Asks how the service of this name is; the message's only field is a name, the answer's a number.
+    /// Requests the health of a service. The request has one field, a name; the response has one, a number.
     pub(crate) async fn health(&self, name: &str) -> Result<Vec<u8>, String> {
         let mut message = vec![0x0a, u8::try_from(name.len()).unwrap()];
         message.extend(name.bytes());
@@ -241,7 +241,7 @@ impl Session {
 }
 
 impl Call {
-    /// Reads to the end; gives the message, or nothing when there is none.
+    /// Reads to the end, and returns the message; empty if there is none.
     pub(crate) async fn rest(self) -> Result<Vec<u8>, String> {
         let mut messages = self.messages().await?.into_iter();
         let first = messages.next();
@@ -249,7 +249,7 @@ impl Call {
         Ok(first.unwrap_or_default())
     }
 
-    /// Reads to the end; gives the messages without their frames.
+    /// Reads to the end, and returns the messages without their frames.
     pub(crate) async fn messages(mut self) -> Result<Vec<Vec<u8>>, String> {
         let mut bytes = Vec::new();
         while let Some(part) = soon(self.0.data()).await {

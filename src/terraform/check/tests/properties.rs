@@ -1,4 +1,4 @@
-//! Whatever the schema, the state and the configuration: a core has nothing to say against what is planned and applied.
+//! For any schema, state and configuration, plan and apply satisfy the rules of a core.
 
 use proptest::prelude::*;
 
@@ -13,38 +13,38 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_plan_breaks_a_rule(Case { block, prior, config, .. } in a_case()) {
+    fn plans_satisfy_the_rules(Case { block, prior, config, .. } in a_case()) {
         let proposed = proposed(&block, prior.as_ref(), &config);
         let plan = propose(&block, prior.as_ref(), &proposed, &config, &trimmed);
-        let mistakes = check::planned(&block, prior.as_ref(), &config, &plan.state);
-        prop_assert!(mistakes.is_empty(), "{mistakes:?}\n{}", show(&plan.state));
+        let violations = check::planned(&block, prior.as_ref(), &config, &plan.state);
+        prop_assert!(violations.is_empty(), "{violations:?}\n{}", show(&plan.state));
         prop_assert!(block.write_only_values(&plan.state).is_empty());
         prop_assert!(prior.is_some() || plan.replace.is_empty());
     }
 
     #[test]
-    fn no_plan_breaks_a_rule_whatever_is_proposed(Case { block, prior, config, answer } in a_case()) {
-        let plan = propose(&block, prior.as_ref(), &answer, &config, &trimmed);
-        let mistakes = check::planned(&block, prior.as_ref(), &config, &plan.state);
-        prop_assert!(mistakes.is_empty(), "{mistakes:?}\n{}", show(&plan.state));
+    fn plans_satisfy_the_rules_for_any_proposal(Case { block, prior, config, response } in a_case()) {
+        let plan = propose(&block, prior.as_ref(), &response, &config, &trimmed);
+        let violations = check::planned(&block, prior.as_ref(), &config, &plan.state);
+        prop_assert!(violations.is_empty(), "{violations:?}\n{}", show(&plan.state));
     }
 
     #[test]
-    fn an_apply_returns_the_plan_and_nothing_unknown(Case { block, prior, config, answer } in a_case()) {
+    fn apply_returns_the_plan_without_unknown_values(Case { block, prior, config, response } in a_case()) {
         let proposed = proposed(&block, prior.as_ref(), &config);
         let plan = propose(&block, prior.as_ref(), &proposed, &config, &trimmed).state;
-        let resolved = resolve_unknowns(&block, &plan, &answer, &trimmed).state;
+        let resolved = resolve_unknowns(&block, &plan, &response, &trimmed).state;
         prop_assert!(resolved.values().all(Value::is_wholly_known));
         prop_assert!(conforms(&plan.into(), &resolved.clone().into()));
         prop_assert!(block.write_only_values(&resolved).is_empty());
     }
 
     #[test]
-    fn what_was_applied_is_planned_and_read_without_a_change(Case { block, prior, config, answer } in a_case()) {
+    fn applied_objects_plan_and_read_without_change(Case { block, prior, config, response } in a_case()) {
         let config = block.complete(known(config));
         let merged = proposed(&block, prior.as_ref(), &config);
         let plan = propose(&block, prior.as_ref(), &merged, &config, &trimmed).state;
-        let state = resolve_unknowns(&block, &plan, &answer, &trimmed).state;
+        let state = resolve_unknowns(&block, &plan, &response, &trimmed).state;
         let merged = proposed(&block, Some(&state), &config);
         let again = propose(&block, Some(&state), &merged, &config, &trimmed);
         prop_assert!(!differs(&state, &again.state), "{}\n{}", show(&state), show(&again.state));
@@ -57,11 +57,11 @@ struct Case {
     block: Block,
     prior: Option<Object>,
     config: Object,
-    /// What a service might say: anything of the schema's shape.
-    answer: Object,
+    /// The response of a service: any object of the schema.
+    response: Object,
 }
 
-/// Shown when a property fails; the values are of this file.
+/// Printed when a property fails. The values are generated.
 impl std::fmt::Debug for Case {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for attribute in &self.block.attributes {
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Case {
             write!(formatter, "{name}: {presence:?} {} {write_only} {use_state_for_unknown}; ", default.is_some())?;
         }
         let prior = self.prior.as_ref().map_or_else(|| "-".to_owned(), show);
-        write!(formatter, "\nprior {prior}\nconfig {}\nanswer {}", show(&self.config), show(&self.answer))
+        write!(formatter, "\nprior {prior}\nconfig {}\nanswer {}", show(&self.config), show(&self.response))
     }
 }
 
@@ -77,7 +77,7 @@ fn a_case() -> impl Strategy<Value = Case> {
     a_block(2).prop_flat_map(|block| {
         let prior = prop::option::of(an_object(&block, Role::State));
         (prior, an_object(&block, Role::Config), an_object(&block, Role::WithDiagnostics))
-            .prop_map(move |(prior, config, answer)| Case { block: block.clone(), prior, config, answer })
+            .prop_map(move |(prior, config, response)| Case { block: block.clone(), prior, config, response })
     })
 }
 
@@ -163,14 +163,14 @@ fn an_unknown() -> impl Strategy<Value = Value> {
     refinement.prop_map(|refinement| Value::Unknown(Unknown { refinement }))
 }
 
-/// The same configuration as it would be in an apply.
+/// Returns the configuration with its unknown values resolved.
 fn known(config: Object) -> Object {
     config.into_iter().map(|(name, value)| (name, known_value(value))).collect()
 }
 
 fn known_value(value: Value) -> Value {
     match value {
-        // A block or attribute alike: absent.
+        // Blocks and attributes: absent.
         Value::Unknown(_) => Value::Null,
         Value::List(elements) => Value::List(elements.into_iter().map(known_value).collect()),
         Value::Object(object) => Value::Object(known(object)),
@@ -178,7 +178,7 @@ fn known_value(value: Value) -> Value {
     }
 }
 
-/// Equal wherever the plan is known.
+/// Returns whether both are equal where the plan is known.
 fn conforms(plan: &Value, new: &Value) -> bool {
     match (plan, new) {
         (Value::Unknown(_), new) => new.is_wholly_known(),

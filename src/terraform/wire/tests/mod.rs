@@ -1,4 +1,4 @@
-//! Both formats against what Terraform wrote (`golden.txt`), and table by table what they refuse.
+//! Both formats against bytes that Terraform wrote (`golden.txt`), and tables of rejected bytes.
 
 mod properties;
 
@@ -36,7 +36,7 @@ fn golden() -> Vec<Golden> {
 }
 
 #[test]
-fn msgpack_of_terraform_is_read_and_written_byte_for_byte() {
+fn decodes_and_encodes_msgpack_of_terraform_byte_for_byte() {
     let golden: Vec<_> = golden().into_iter().filter(|golden| golden.msgpack.is_some()).collect();
     assert_eq!(golden.len(), 76);
     for Golden { terraform, ty, msgpack, means, .. } in golden {
@@ -48,7 +48,7 @@ fn msgpack_of_terraform_is_read_and_written_byte_for_byte() {
 }
 
 #[test]
-fn reads_json_of_terraform() {
+fn decodes_json_of_terraform() {
     let golden: Vec<_> = golden().into_iter().filter(|golden| golden.json.is_some()).collect();
     assert_eq!(golden.len(), 46);
     for Golden { terraform, ty, json, means, .. } in golden {
@@ -61,7 +61,7 @@ fn reads_json_of_terraform() {
 }
 
 #[test]
-fn what_a_core_never_sends_is_read_leniently_where_the_protocol_says_so() {
+fn decodes_other_forms_that_the_protocol_allows() {
     for (ty, bytes, means) in [
         ("\"number\"", "ca3fc00000", "1.5"),
         ("\"number\"", "cb3ff0000000000000", "1"),
@@ -76,7 +76,7 @@ fn what_a_core_never_sends_is_read_leniently_where_the_protocol_says_so() {
         ("\"string\"", "d42aff", "unknown"),
         ("\"string\"", "c7010c80", "unknown"),
         ("\"string\"", "d50c8080", "unknown(8080)"),
-        // The one byte that MessagePack never uses: the reader takes it for nil. At the root it is refused.
+        // The byte that MessagePack never uses, which the reader decodes as nil. At the root it is rejected.
         ("[\"list\",\"string\"]", "91c1", "[null]"),
         ("[\"object\",{\"a\":\"bool\",\"b\":\"bool\"}]", "82a162c2a161c3", "{\"a\": true, \"b\": false}"),
     ] {
@@ -85,7 +85,7 @@ fn what_a_core_never_sends_is_read_leniently_where_the_protocol_says_so() {
 }
 
 #[test]
-fn msgpack_that_does_not_fit_says_where_and_why() {
+fn msgpack_errors_have_path_and_problem() {
     let object = "[\"object\",{\"a\":\"string\",\"b\":[\"list\",\"number\"],\"c\":[\"map\",\"bool\"]}]";
     let mismatch = |expected, found| Problem::Mismatch { expected, found };
     for (ty, bytes, path, problem) in [
@@ -122,7 +122,7 @@ fn msgpack_that_does_not_fit_says_where_and_why() {
 }
 
 #[test]
-fn json_that_does_not_fit_says_where_and_why() {
+fn json_errors_have_path_and_problem() {
     let object = "[\"object\",{\"a\":\"string\",\"b\":[\"list\",\"number\"]}]";
     let mismatch = |expected, found| Problem::Mismatch { expected, found };
     for (ty, text, path, problem) in [
@@ -144,7 +144,7 @@ fn json_that_does_not_fit_says_where_and_why() {
 }
 
 #[test]
-fn stored_states_of_other_versions_are_read() {
+fn decodes_states_of_other_versions() {
     let ty = a_type("[\"object\",{\"a\":\"string\",\"b\":[\"list\",[\"object\",{\"c\":\"bool\",\"d\":\"number\"}]]}]");
     let stored = "\n{ \"b\": [ {\"c\": true, \"old\": {}} ],\n \"older\": 1 }";
     let value = json::decode_state(stored.as_bytes(), &ty).unwrap();
@@ -153,7 +153,7 @@ fn stored_states_of_other_versions_are_read() {
 }
 
 #[test]
-fn refuses_to_write_what_does_not_fit_its_type() {
+fn rejects_encoding_values_of_another_type() {
     let ty = a_type("[\"object\",{\"a\":\"string\",\"b\":[\"list\",[\"map\",\"bool\"]]}]");
     let an_object = |name: &str, value: Value| {
         let mut object = Object::new();
@@ -176,7 +176,7 @@ fn refuses_to_write_what_does_not_fit_its_type() {
 }
 
 #[test]
-fn writes_missing_attributes_as_null_in_the_order_of_their_bytes() {
+fn encodes_missing_attributes_as_null_in_byte_order() {
     let ty = a_type("[\"object\",{\"b\":\"bool\",\"a\":\"bool\",\"B\":\"bool\",\"ab\":\"bool\"}]");
     let mut object = Object::new();
     object.set("ab", true);
@@ -184,7 +184,7 @@ fn writes_missing_attributes_as_null_in_the_order_of_their_bytes() {
 }
 
 #[test]
-fn a_refinement_has_at_most_1024_bytes() {
+fn limits_refinements_to_1024_bytes() {
     for (length, read) in [(1024_u16, true), (1025, false)] {
         let body = vec![0x80; length.into()];
         let bytes = [&[0xc8], length.to_be_bytes().as_slice(), &[12], &body].concat();
@@ -195,7 +195,7 @@ fn a_refinement_has_at_most_1024_bytes() {
 }
 
 #[test]
-fn refuses_bytes_that_are_nested_too_deeply() {
+fn rejects_deeply_nested_bytes() {
     for ty in [Type::String, Type::list(Type::list(Type::String))] {
         let bytes = [vec![0x91; 100_000], vec![0xa1, b'x']].concat();
         assert_eq!(msgpack::decode(&bytes, &ty).err().map(|error| error.problem), Some(Problem::TooDeep));

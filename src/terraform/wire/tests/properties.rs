@@ -1,4 +1,4 @@
-//! Any value of any type comes back from both formats, and no bytes do harm.
+//! Round trips of any value, and decoding of any bytes.
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn msgpack_brings_any_value_back((ty, value) in typed_value()) {
+    fn msgpack_round_trips_any_value((ty, value) in typed_value()) {
         let bytes = msgpack::encode(&value, &ty).unwrap();
         let back = msgpack::decode(&bytes, &ty).unwrap();
         prop_assert!(back == value, "{} {}", show(&value), show(&back));
@@ -20,12 +20,12 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_do_no_harm(ty in a_type_of(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_decode_or_fail_cleanly(ty in a_type_of(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         read_all(&ty, &bytes);
     }
 
     #[test]
-    fn damaged_bytes_do_no_harm(
+    fn damaged_bytes_decode_or_fail_cleanly(
         (ty, value) in typed_value(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in prop::option::of(any::<prop::sample::Index>()),
@@ -36,7 +36,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_bytes_of_terraform_do_no_harm(
+    fn damaged_bytes_of_terraform_decode_or_fail_cleanly(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
@@ -59,7 +59,7 @@ fn spoil(bytes: &mut Vec<u8>, damage: &[(prop::sample::Index, u8)], cut: Option<
     }
 }
 
-/// Whatever can be read can be written, and is read again as the same value.
+/// Decodes, and checks that a decoded value round-trips.
 fn read_all(ty: &Type, bytes: &[u8]) {
     let decoded = [msgpack::decode(bytes, ty), json::decode(bytes, ty), json::decode_state(bytes, ty)];
     for value in decoded.into_iter().flatten() {

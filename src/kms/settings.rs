@@ -37,8 +37,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults: 60 seconds for a request, because the service may log in to a database twice, ten seconds each, before
-    /// it answers; and five repetitions, which take about 15 seconds, as a service does that restarts.
+    /// The service may log in to a database twice, ten seconds each, before it responds.
+    pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+    /// About 15 seconds of waiting, in which a service restarts.
+    pub const DEFAULT_MAX_RETRIES: u32 = 5;
+
+    /// Returns the default settings.
     pub fn new(base: BaseUrl, login: AuthRequest) -> Self {
         Self {
             base,
@@ -47,8 +51,8 @@ impl Settings {
             headers: Vec::new(),
             proxies: Proxies::default(),
             ca_certificates: None,
-            request_timeout: Duration::from_secs(60),
-            max_retries: 5,
+            request_timeout: Self::DEFAULT_REQUEST_TIMEOUT,
+            max_retries: Self::DEFAULT_MAX_RETRIES,
             first_pause: Duration::from_millis(500),
             source_pause: Duration::from_secs(10),
             max_requests_per_minute: None,

@@ -21,7 +21,6 @@ mod address;
 mod failure;
 mod guard;
 mod login;
-mod network;
 mod privileges;
 #[cfg(test)]
 mod properties;
@@ -36,7 +35,6 @@ mod tls;
 
 pub use crate::postgres::address::{ascii_host, is_loopback, is_private};
 pub use crate::postgres::login::{Accepted, EndpointReport, ResolvedHost, TlsReport, login, resolve};
-pub use crate::postgres::network::{Network, NotANetwork};
 pub use crate::postgres::privileges::{
     CatalogRole, Facts, LoginSession, Membership, Obstacle, OwnPassword, Questions, RoleAttributes, RotationCheck,
     Unanswered, without_facts,

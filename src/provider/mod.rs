@@ -51,11 +51,12 @@ impl Provider for Kms {
     }
 
     fn validate(&self, config: &Object) -> Diagnostics {
-        config::validate(config)
+        config::parse(config).map_or_else(messages::settings::config_errors, |_| Diagnostics::new())
     }
 
     fn configure(&self, config: &Object, core: Core<'_>) -> Result<Configured<Session>, Diagnostics> {
-        let resolved = config::resolve(config, &env::text)?;
+        let resolved = config::parse(config).and_then(|arguments| arguments.resolve(&env::text));
+        let resolved = resolved.map_err(messages::settings::config_errors)?;
         let session = Session::new(resolved, core);
         Ok(Configured { session, warnings: Diagnostics::new() })
     }

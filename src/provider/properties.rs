@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::{config, messages};
 use crate::env;
 use crate::provider::resources::postgres_connection::PostgresConnection;
+use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::Resource as _;
 use crate::terraform::value::{Object, Value};
 
@@ -40,6 +41,11 @@ const VALIDATION: [&str; 5] = ["mode", "unreachable", "timeout", "address", "pri
 const PROVIDER: [&str; 6] =
     ["host", "auth_method", "request_timeout", "ca_certificate", "organization_slug", "identity_id"];
 
+fn resolve(block: &Object, variable: env::Lookup<'_>) -> Diagnostics {
+    let resolved = config::parse(block).and_then(|arguments| arguments.resolve(variable));
+    resolved.err().map(messages::settings::config_errors).unwrap_or_default()
+}
+
 fn object(values: impl IntoIterator<Item = (&'static str, Value)>) -> Object {
     values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
@@ -48,7 +54,7 @@ fn object(values: impl IntoIterator<Item = (&'static str, Value)>) -> Object {
 fn messages(input: &str) -> Vec<String> {
     let text = || Value::from(input);
     let mut found = Vec::new();
-    let mut note = |diagnostics: crate::terraform::diagnostic::Diagnostics| {
+    let mut note = |diagnostics: Diagnostics| {
         found.extend(diagnostics.iter().map(|problem| format!("{} {}", problem.summary, problem.detail)));
     };
     for argument in ARGUMENTS {
@@ -61,10 +67,10 @@ fn messages(input: &str) -> Vec<String> {
     }
     note(PostgresConnection.validate(&object([("timeouts", Value::Object(object([("create", text())])))])));
     for argument in PROVIDER {
-        note(config::resolve(&object([(argument, text())]), &|_| None).err().unwrap_or_default());
+        note(resolve(&object([(argument, text())]), &|_| None));
     }
     let headers = [(input.to_owned(), Value::from("x"))].into_iter().collect();
-    note(config::validate(&object([("headers", Value::Object(headers))])));
+    note(resolve(&object([("headers", Value::Object(headers))]), &|_| None));
     let variables = [
         &env::HOST[..],
         &env::AUTH_METHOD,
@@ -76,7 +82,7 @@ fn messages(input: &str) -> Vec<String> {
     ];
     for variable in variables.concat() {
         let lookup = |name: &str| (name == variable.name).then(|| input.to_owned());
-        note(config::resolve(&Object::new(), &lookup).err().unwrap_or_default());
+        note(resolve(&Object::new(), &lookup));
     }
     note(messages::import_form(input).into());
     found

@@ -111,7 +111,7 @@ fn prints_statements_where_no_login_is_possible() {
 fn rejects_invalid_roles_and_checks_unknown_ones_in_the_apply() {
     let scene = Scene::new();
     scene.configure_with(&[], &block("rotation_roles = [\"app\", \"pg_monitor\", \"app\"]"));
-    scene.workspace.plan().expect(1).says(&["Error: Invalid rotation role", "belong to PostgreSQL itself", "already"]);
+    scene.workspace.plan().expect(1).says(&["Error: Invalid rotation role", "are reserved by PostgreSQL", "already"]);
 
     scene.workspace.write("later.tf", "resource \"terraform_data\" \"role\" {\n  input = \"nobody_here\"\n}\n");
     let lines = "privileges = \"error\"\n    rotation_roles = [terraform_data.role.output]";

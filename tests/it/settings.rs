@@ -38,11 +38,11 @@ fn reports_two_incomplete_or_missing_auth_methods() {
     scene
         .workspace
         .write("provider.tf", "provider \"kms\" {\n  client_id = \"a\"\n  client_secret = \"b\"\n  token = \"c\"\n}\n");
-    scene.workspace.plan().expect(1).says(&["Two authentication methods", "`universal`", "`token`"]);
+    scene.workspace.plan().expect(1).says(&["Conflicting authentication methods", "`universal`", "`token`"]);
     scene.workspace.write("provider.tf", "provider \"kms\" {\n  client_id = \"a\"\n}\n");
     scene.workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", "");
     scene.workspace.plan().expect(1).says(&[
-        "Incomplete credentials",
+        "Incomplete KMS credentials",
         "`client_secret`",
         "KMS_UNIVERSAL_AUTH_CLIENT_SECRET",
     ]);
@@ -50,7 +50,7 @@ fn reports_two_incomplete_or_missing_auth_methods() {
     scene.workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_ID", "");
     // A plan of a create needs no KMS. An apply does.
     scene.workspace.plan().expect(2);
-    scene.workspace.apply().expect(1).says(&["No credentials for the KMS", "`client_id` and `client_secret`"]);
+    scene.workspace.apply().expect(1).says(&["No KMS credentials", "`client_id`", "`client_secret`"]);
 }
 
 #[test]
@@ -84,12 +84,7 @@ fn unknown_provider_argument_fails_only_when_needed() {
     scene.is_settled();
     // Now the address is to change, and there is a connection to read.
     scene.workspace.write("provider.tf", &unknown.replace("URL", &format!("{}/", scene.kms.url())));
-    scene.workspace.plan().expect(1).says(&[
-        "Provider argument not known yet",
-        "`host`",
-        "`-target`",
-        "`-refresh=false`",
-    ]);
+    scene.workspace.plan().expect(1).says(&["Unknown provider argument", "`host`", "`-target`", "`-refresh=false`"]);
     scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-refresh=false"]).expect(0);
     scene.is_settled();
 }
@@ -146,7 +141,7 @@ fn endless_file_does_not_block() {
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     for (file, kind) in [(pipe.as_str(), "a named pipe"), ("/dev/zero", "a device")] {
         scene.workspace.set("KMS_CA_CERTIFICATE_FILE", file);
-        scene.workspace.plan().expect(1).says(&["Unreadable certificate file", "`KMS_CA_CERTIFICATE_FILE`", kind]);
+        scene.workspace.plan().expect(1).says(&["CA certificate file not readable", "`KMS_CA_CERTIFICATE_FILE`", kind]);
     }
     scene.workspace.set("KMS_CA_CERTIFICATE_FILE", "");
     let url = scene.kms.url();

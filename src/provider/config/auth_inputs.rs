@@ -1,13 +1,14 @@
-//! The methods, what each of them is made from, and where that stands. Knows nothing of which method is in use.
+//! The table of authentication methods: the inputs of each method, and the arguments and variables that set them.
 
 use crate::env;
 use crate::env::Variable;
 use crate::kms::AuthMethod;
-use crate::terraform::model::Field;
+use crate::secret::Secret;
+use crate::terraform::value::Object;
 
-use super::{ProviderBlock, argument};
+use super::error::{ConfigError, InvalidValue, SettingSource, argument};
 
-/// What somebody sets to log in.
+/// A value that an authentication method needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     ClientId,
@@ -16,15 +17,15 @@ pub(crate) enum Input {
     IdentityId,
     Jwt,
     JwtFile,
-    /// The variable that another variable names.
+    /// The token in the variable that another variable names.
     NamedVariable,
     ServiceAccountToken,
     ServiceAccountPath,
 }
 
-/// Who tells about this machine when nothing is set that proves the identity.
+/// The identity source of this machine, which a method uses when no input is set.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Environment {
+pub(super) enum IdentitySource {
     GitHubActions,
     ServiceAccount,
     Azure,
@@ -32,36 +33,36 @@ pub(crate) enum Environment {
     Aws,
 }
 
-/// A method and what it is made from.
-pub(crate) struct InputRow {
-    pub(crate) method: AuthMethod,
-    /// Who logs in.
-    pub(crate) who: Option<Input>,
-    /// What proves it, the most particular first.
-    pub(crate) proof: &'static [Input],
-    pub(crate) otherwise: Option<Environment>,
+/// An authentication method and its inputs.
+pub(super) struct InputRow {
+    pub(super) method: AuthMethod,
+    /// The input with the id of the client or identity.
+    pub(super) id: Option<Input>,
+    /// The inputs with the credential, the most specific first. One of them is enough.
+    pub(super) credential: &'static [Input],
+    pub(super) otherwise: Option<IdentitySource>,
 }
 
-const fn identity(method: AuthMethod, proof: &'static [Input], otherwise: Option<Environment>) -> InputRow {
-    InputRow { method, who: Some(Input::IdentityId), proof, otherwise }
+const fn identity(method: AuthMethod, credential: &'static [Input], otherwise: Option<IdentitySource>) -> InputRow {
+    InputRow { method, id: Some(Input::IdentityId), credential, otherwise }
 }
 
-pub(crate) const METHODS: [InputRow; AuthMethod::ALL.len()] = {
+pub(super) const METHODS: [InputRow; AuthMethod::ALL.len()] = {
     use AuthMethod as Method;
     use Input::{ClientId, ClientSecret, Jwt, JwtFile, NamedVariable, ServiceAccountPath, ServiceAccountToken, Token};
     [
-        InputRow { method: Method::Universal, who: Some(ClientId), proof: &[ClientSecret], otherwise: None },
-        InputRow { method: Method::Token, who: None, proof: &[Token], otherwise: None },
-        identity(Method::Oidc, &[NamedVariable, Jwt, JwtFile], Some(Environment::GitHubActions)),
+        InputRow { method: Method::Universal, id: Some(ClientId), credential: &[ClientSecret], otherwise: None },
+        InputRow { method: Method::Token, id: None, credential: &[Token], otherwise: None },
+        identity(Method::Oidc, &[NamedVariable, Jwt, JwtFile], Some(IdentitySource::GitHubActions)),
         identity(
             Method::Kubernetes,
             &[ServiceAccountToken, ServiceAccountPath, Jwt, JwtFile],
-            Some(Environment::ServiceAccount),
+            Some(IdentitySource::ServiceAccount),
         ),
-        identity(Method::AwsIam, &[], Some(Environment::Aws)),
+        identity(Method::AwsIam, &[], Some(IdentitySource::Aws)),
         identity(Method::Jwt, &[Jwt, JwtFile], None),
-        identity(Method::Azure, &[Jwt, JwtFile], Some(Environment::Azure)),
-        identity(Method::Gcp, &[Jwt, JwtFile], Some(Environment::Google)),
+        identity(Method::Azure, &[Jwt, JwtFile], Some(IdentitySource::Azure)),
+        identity(Method::Gcp, &[Jwt, JwtFile], Some(IdentitySource::Google)),
     ]
 };
 
@@ -78,6 +79,7 @@ const INPUTS: [Input; 9] = [
 ];
 
 impl Input {
+    /// Returns the argument that sets the input.
     pub(crate) fn argument(self) -> Option<&'static str> {
         Some(match self {
             Self::ClientId => "client_id",
@@ -90,6 +92,7 @@ impl Input {
         })
     }
 
+    /// Returns the variables that set the input, the first one of which takes precedence.
     pub(crate) fn variables(self) -> &'static [Variable] {
         match self {
             Self::ClientId => &env::CLIENT_ID,
@@ -104,70 +107,80 @@ impl Input {
         }
     }
 
-    fn field(self, block: &ProviderBlock) -> &Field<String> {
-        match self {
-            Self::ClientId => &block.client_id,
-            Self::ClientSecret => &block.client_secret,
-            Self::Token => &block.token,
-            Self::IdentityId => &block.identity_id,
-            Self::Jwt => &block.jwt,
-            Self::JwtFile => &block.jwt_file,
-            Self::NamedVariable | Self::ServiceAccountToken | Self::ServiceAccountPath => &Field::Null,
-        }
-    }
-
-    pub(crate) fn is_file(self) -> bool {
+    pub(super) fn is_file(self) -> bool {
         matches!(self, Self::JwtFile | Self::ServiceAccountPath)
     }
 }
 
 impl InputRow {
-    pub(crate) fn of(method: AuthMethod) -> Option<&'static Self> {
+    pub(super) fn of(method: AuthMethod) -> Option<&'static Self> {
         METHODS.iter().find(|row| row.method == method)
     }
 
-    pub(crate) fn uses(&self, input: Input) -> bool {
-        self.who == Some(input) || self.proof.contains(&input)
+    pub(super) fn uses(&self, input: Input) -> bool {
+        self.id == Some(input) || self.credential.contains(&input)
     }
 }
 
-/// An input that is set, and the argument or the variable that sets it.
-pub(crate) struct InputValue {
-    pub(crate) input: Input,
-    pub(crate) name: &'static str,
-    pub(crate) value: String,
+/// An input that is set, and the argument or the variable that sets it. Each value may be a misplaced secret.
+#[derive(Clone)]
+pub(super) struct InputValue {
+    pub(super) input: Input,
+    pub(super) source: SettingSource,
+    pub(super) value: Secret,
 }
 
-/// What is set where.
-pub(crate) struct Inputs {
-    pub(crate) block: Vec<InputValue>,
-    pub(crate) environment: Vec<InputValue>,
+impl InputValue {
+    /// Returns the name of the argument or variable.
+    pub(super) fn name(&self) -> &'static str {
+        match self.source {
+            SettingSource::Argument(name) | SettingSource::Variable(name) => name,
+        }
+    }
+
+    /// Returns an error at the argument or variable.
+    pub(super) fn error(&self, problem: InvalidValue) -> ConfigError {
+        self.source.error(problem)
+    }
+}
+
+/// The inputs that are set. Those of the block take precedence.
+pub(super) struct Inputs {
+    pub(super) block: Vec<InputValue>,
+    pub(super) environment: Vec<InputValue>,
+}
+
+/// Returns the inputs that the provider block sets.
+pub(super) fn of_block(config: &Object) -> Vec<InputValue> {
+    let inputs = INPUTS.iter().filter_map(|&input| {
+        let name = input.argument()?;
+        let value = argument(config, name).map(Secret::new)?;
+        Some(InputValue { input, source: SettingSource::Argument(name), value })
+    });
+    inputs.collect()
 }
 
 impl Inputs {
-    pub(crate) fn find(block: &ProviderBlock, variable: env::Lookup<'_>) -> Self {
-        let of_block = INPUTS.iter().filter_map(|&input| {
-            let value = argument(input.field(block))?;
-            Some(InputValue { input, name: input.argument()?, value })
-        });
-        let of_environment = INPUTS.iter().filter_map(|&input| {
+    /// Adds the inputs of the environment to those of the block.
+    pub(super) fn new(block: Vec<InputValue>, variable: env::Lookup<'_>) -> Self {
+        let environment = INPUTS.iter().filter_map(|&input| {
             let (name, value) = env::first(input.variables(), variable)?;
-            Some(InputValue { input, name, value })
+            Some(InputValue { input, source: SettingSource::Variable(name), value: Secret::new(value) })
         });
-        Self { block: of_block.collect(), environment: of_environment.collect() }
+        Self { block, environment: environment.collect() }
     }
 
-    /// The one that is set for an input; the block beats the environment.
-    pub(crate) fn get(&self, input: Input) -> Option<&InputValue> {
-        self.block.iter().chain(&self.environment).find(|found| found.input == input)
+    /// Returns the value of an input.
+    pub(super) fn get(&self, input: Input) -> Option<&InputValue> {
+        self.block.iter().chain(&self.environment).find(|set| set.input == input)
     }
 
-    /// The first that is set of some; any of the block beats the environment.
-    pub(crate) fn first(&self, inputs: &[Input]) -> Option<&InputValue> {
-        let among =
-            |found: &[InputValue]| inputs.iter().find_map(|input| found.iter().position(|one| one.input == *input));
-        among(&self.block)
+    /// Returns the first of some inputs that is set. Each input of the block takes precedence over each of the environment.
+    pub(super) fn first(&self, inputs: &[Input]) -> Option<&InputValue> {
+        let first =
+            |set: &'_ [InputValue]| inputs.iter().find_map(|input| set.iter().position(|one| one.input == *input));
+        first(&self.block)
             .and_then(|at| self.block.get(at))
-            .or_else(|| among(&self.environment).and_then(|at| self.environment.get(at)))
+            .or_else(|| first(&self.environment).and_then(|at| self.environment.get(at)))
     }
 }

@@ -1,46 +1,39 @@
-//! How long, how often and how fast the service is asked.
+//! The limits of the client: duration, repetition and rate of requests.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::env;
-use crate::env::Variable;
-use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::kms::Settings;
 use crate::terraform::duration;
-use crate::terraform::model::Field;
-use crate::terraform::number::Number;
 use crate::terraform::schema::{Schema, optional};
 use crate::terraform::types::Type;
+use crate::terraform::value::{Object, Value};
 
-use super::{ProviderBlock, SettingSource, argument, variables};
-
-/// The service may log in to a database twice, ten seconds each, before it answers.
-pub(super) const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// About fifteen seconds of waiting, in which a service restarts.
-const DEFAULT_MAX_RETRIES: u32 = 5;
+use super::error::{Errors, InvalidValue, SettingSource};
+use super::variables;
 
 const RETRIES: RangeInclusive<u32> = 0..=20;
 const PER_MINUTE: RangeInclusive<u32> = 1..=100_000;
 
-/// The limits of a client.
-#[derive(Debug, PartialEq, Eq)]
+/// The limits that are set.
 pub(super) struct Limits {
-    pub(super) request_timeout: Duration,
-    pub(super) max_retries: u32,
-    pub(super) max_requests_per_minute: Option<u32>,
+    request_timeout: Option<Duration>,
+    max_retries: Option<u32>,
+    max_requests_per_minute: Option<u32>,
 }
 
-/// Adds the arguments.
+/// Adds the arguments to the schema.
 pub(super) fn describe(schema: Schema) -> Schema {
     schema
         .attribute(optional(
             "request_timeout",
             Type::String,
             format!(
-                "How long one request to the KMS may take, such as {}. The KMS itself may need 20 seconds to check a \
-                 database. Default: `60s`. Environment: {}.",
+                "Limit of one request to the KMS, such as {}. The KMS itself may need 20 seconds to check a database. Defaults to \
+                 `{}s`. Environment: {}.",
                 duration::EXAMPLES,
+                Settings::DEFAULT_REQUEST_TIMEOUT.as_secs(),
                 variables(&env::REQUEST_TIMEOUT)
             ),
         ))
@@ -48,11 +41,12 @@ pub(super) fn describe(schema: Schema) -> Schema {
             "max_retries",
             Type::Number,
             format!(
-                "How often a request to the KMS is repeated at most, from {} to {}: a read after any failure that passes, \
-                 anything else only when the KMS certainly did not run it. The waits between grow from half a second to 8 \
-                 seconds. Default: `{DEFAULT_MAX_RETRIES}`. Environment: {}.",
+                "Maximum number of times that a request to the KMS is repeated, {} to {}. A read is repeated after each temporary \
+                 failure, a write only if the KMS has not run it. The waits between the requests grow from half a second to 8 \
+                 seconds. Defaults to `{}`. Environment: {}.",
                 RETRIES.start(),
                 RETRIES.end(),
+                Settings::DEFAULT_MAX_RETRIES,
                 variables(&env::MAX_RETRIES)
             ),
         ))
@@ -60,74 +54,51 @@ pub(super) fn describe(schema: Schema) -> Schema {
             "max_requests_per_minute",
             Type::Number,
             format!(
-                "How many reads, and how many writes, the provider sends to the KMS in any minute at most. Without it the \
-                 provider goes as fast as the KMS allows, and waits when its limit is reached. Set it where several runs share \
-                 one address. Environment: {}.",
+                "Maximum number of reads, and of writes, that the provider sends to the KMS in a minute. Without a maximum the \
+                 provider sends requests as fast as the KMS allows, and waits when the rate limit of the KMS is exceeded. Set it \
+                 if several runs share one IP address. Environment: {}.",
                 variables(&env::MAX_REQUESTS_PER_MINUTE)
             ),
         ))
 }
 
-/// Checks what can be said of the block alone.
-pub(super) fn check(block: &ProviderBlock) -> Diagnostics {
-    let nothing = |_: &str| None;
-    match resolve(block, &nothing) {
-        Ok(_) => Diagnostics::new(),
-        Err(found) => found,
+impl Limits {
+    /// Parses the arguments of the provider block.
+    pub(super) fn parse(config: &Object, errors: &mut Errors) -> Self {
+        let mut number = |name, range: RangeInclusive<u32>| {
+            let Value::Number(number) = config.get(name) else { return None };
+            let number = number.as_i64().and_then(|number| u32::try_from(number).ok());
+            errors.take(in_range(number, range).map_err(|problem| SettingSource::Argument(name).error(problem)))
+        };
+        let max_retries = number("max_retries", RETRIES);
+        let max_requests_per_minute = number("max_requests_per_minute", PER_MINUTE);
+        Self {
+            request_timeout: errors.argument(config, "request_timeout", parse_duration),
+            max_retries,
+            max_requests_per_minute,
+        }
+    }
+
+    /// Adds the limits of the environment and sets those of the client.
+    pub(super) fn resolve(self, variable: env::Lookup<'_>, errors: &mut Errors, settings: Option<&mut Settings>) {
+        let retries = |text: &str| in_range(text.parse().ok(), RETRIES);
+        let per_minute = |text: &str| in_range(text.parse().ok(), PER_MINUTE);
+        let timeout = errors.or_variable(self.request_timeout, &env::REQUEST_TIMEOUT, variable, parse_duration);
+        let retries = errors.or_variable(self.max_retries, &env::MAX_RETRIES, variable, retries);
+        let variables = &env::MAX_REQUESTS_PER_MINUTE;
+        let per_minute = errors.or_variable(self.max_requests_per_minute, variables, variable, per_minute);
+        if let Some(settings) = settings {
+            settings.request_timeout = timeout.unwrap_or(settings.request_timeout);
+            settings.max_retries = retries.unwrap_or(settings.max_retries);
+            settings.max_requests_per_minute = per_minute;
+        }
     }
 }
 
-/// The limits of the block with the environment.
-pub(super) fn resolve(block: &ProviderBlock, variable: env::Lookup<'_>) -> Result<Limits, Diagnostics> {
-    let mut problems = Diagnostics::new();
-    let mut note = |problem: Diagnostic| problems.push(problem);
-    let timeout = request_timeout(block, variable).map_err(&mut note).ok();
-    let retries = &block.max_retries;
-    let retries = number(retries, "max_retries", &env::MAX_RETRIES, RETRIES, variable).map_err(&mut note).ok();
-    let pace = &block.max_requests_per_minute;
-    let name = "max_requests_per_minute";
-    let pace = number(pace, name, &env::MAX_REQUESTS_PER_MINUTE, PER_MINUTE, variable).map_err(&mut note).ok();
-    match (timeout, retries, pace) {
-        (Some(request_timeout), Some(retries), Some(max_requests_per_minute)) => {
-            Ok(Limits { request_timeout, max_retries: retries.unwrap_or(DEFAULT_MAX_RETRIES), max_requests_per_minute })
-        }
-        _ => Err(problems),
-    }
+fn parse_duration(text: &str) -> Result<Duration, InvalidValue> {
+    duration::parse(text).ok_or(InvalidValue::Duration)
 }
 
-fn request_timeout(block: &ProviderBlock, variable: env::Lookup<'_>) -> Result<Duration, Diagnostic> {
-    let parse = |text: &str, source: SettingSource| {
-        let rule = || format!("this is not a duration. Write it like {}.", duration::EXAMPLES);
-        duration::parse(text).ok_or_else(|| source.diagnostic("Invalid duration", &rule()))
-    };
-    if let Some(text) = argument(&block.request_timeout) {
-        return parse(&text, SettingSource::Argument("request_timeout"));
-    }
-    match env::first(&env::REQUEST_TIMEOUT, variable) {
-        Some((name, text)) => parse(&text, SettingSource::Variable(name)),
-        None => Ok(DEFAULT_REQUEST_TIMEOUT),
-    }
-}
-
-fn number(
-    field: &Field<Number>,
-    name: &'static str,
-    of_environment: &[Variable],
-    range: RangeInclusive<u32>,
-    variable: env::Lookup<'_>,
-) -> Result<Option<u32>, Diagnostic> {
-    let (found, source) = match (field.known(), env::first(of_environment, variable)) {
-        (Some(number), _) => {
-            (number.as_i64().and_then(|number| u32::try_from(number).ok()), SettingSource::Argument(name))
-        }
-        (None, Some((name, text))) => (text.parse().ok(), SettingSource::Variable(name)),
-        (None, None) => return Ok(None),
-    };
-    match found.filter(|number| range.contains(number)) {
-        Some(number) => Ok(Some(number)),
-        None => {
-            let rule = format!("it takes a whole number from {} to {}.", range.start(), range.end());
-            Err(source.diagnostic("Invalid number", &rule))
-        }
-    }
+fn in_range(number: Option<u32>, range: RangeInclusive<u32>) -> Result<u32, InvalidValue> {
+    number.filter(|number| range.contains(number)).ok_or(InvalidValue::Number(range))
 }

@@ -1,80 +1,72 @@
-//! From the provider block and the environment to settings. First as written ([`ProviderBlock`]), then resolved ([`Settings`]).
+//! Parses the provider block and the environment: first the block alone ([`Arguments`]), then the block with the environment
+//! ([`ResolvedConfig`]).
 //!
-//! An argument beats the environment; the first variable found wins; an empty variable counts as absent. An unknown
-//! argument is no error here: it is remembered, and said to whoever needs the service.
+//! An argument takes precedence over the environment, and the first variable that is set over the others; an empty variable
+//! counts as not set. An unknown argument is an error only for an operation that needs the KMS.
 
 pub(crate) mod auth_inputs;
+pub(crate) mod error;
 pub(crate) mod validation;
-
-use crate::env;
-use crate::env::Variable;
-use crate::kms::{BaseUrl, CaCertificates, Header, HeaderError, Proxies, Settings};
-use crate::model;
-use crate::os;
-use crate::secret::Secret;
-use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
-use crate::terraform::model::{Field, Model as _};
-use crate::terraform::number::Number;
-use crate::terraform::schema::{Schema, optional};
-use crate::terraform::types::Type;
-use crate::terraform::value::{Object, Value};
-
-use self::auth::{SERVICE_ACCOUNT_TOKEN, login};
-use self::limits::Limits;
-use crate::provider::login_check::allowed_hosts::AllowedHosts;
-use crate::provider::login_check::kms_location::{KmsLocation, VantagePoint};
 
 mod auth;
 mod limits;
 
-/// Where the service is when nobody says.
+use crate::env;
+use crate::env::Variable;
+use crate::kms::{AuthMethod, BaseUrl, CaCertificates, Header, HeaderError, Proxies, Settings};
+use crate::os;
+use crate::provider::login_check::allowed_hosts::AllowedHosts;
+use crate::provider::login_check::kms_location::{KmsLocation, VantagePoint};
+use crate::secret::Secret;
+use crate::terraform::model::field;
+use crate::terraform::schema::{Schema, optional};
+use crate::terraform::types::Type;
+use crate::terraform::value::{Object, Value};
+
+use self::auth::SERVICE_ACCOUNT_TOKEN;
+use self::auth_inputs::{InputValue, Inputs};
+use self::error::{ConfigError, Errors, InvalidValue, SettingSource, argument};
+use self::limits::Limits;
+
 const DEFAULT_HOST: &str = "https://app.kms.hanzo.ai";
 
-/// Ten times the bundle of all public authorities.
+/// Ten times the size of a bundle of all public certificate authorities.
 const MAX_CERTIFICATE_FILE: u64 = 4 * 1024 * 1024;
 
-model! {
-    /// The provider block as it is written.
-    pub(crate) struct ProviderBlock {
-        host: String,
-        allow_insecure_host: bool,
-        auth_method: String,
-        client_id: String,
-        client_secret: String,
-        token: String,
-        identity_id: String,
-        jwt: String,
-        jwt_file: String,
-        organization_slug: String,
-        headers: Value,
-        ca_certificate: String,
-        ca_certificate_file: String,
-        request_timeout: String,
-        max_retries: Number,
-        max_requests_per_minute: Number,
-        validation: Value,
-    }
+/// The arguments of the provider block that are set. Those that are unknown are not.
+pub(crate) struct Arguments {
+    unknown: Vec<&'static str>,
+    host: Option<BaseUrl>,
+    allow_insecure_host: bool,
+    auth_method: Option<AuthMethod>,
+    inputs: Vec<InputValue>,
+    organization_slug: Option<String>,
+    headers: Option<Vec<Header>>,
+    ca_certificates: Option<CaCertificates>,
+    ca_certificate_file: Option<String>,
+    limits: Limits,
+    validation: validation::Defaults,
 }
 
 /// The provider block with the environment.
 pub(crate) struct ResolvedConfig {
-    /// What a client is made from, or why there is none. That is no error until somebody needs one.
+    /// The settings of the client, or why there is no client. That is an error only for an operation that needs the KMS.
     pub(crate) client: Result<Settings, NoClient>,
     /// Defaults for the `validation` blocks of resources.
     pub(crate) validation: validation::Defaults,
-    /// Where the service is and where logins may go.
+    /// The location of the KMS and the hosts that the provider may log in to.
     pub(crate) vantage_point: VantagePoint,
 }
 
-/// Why the provider block and the environment make no client.
+/// Why the provider block and the environment configure no client.
 pub(crate) enum NoClient {
     /// These arguments are unknown.
     Unknown(Vec<&'static str>),
-    /// Nobody says how to log in.
+    /// No authentication method is configured.
     NoCredentials,
 }
 
-/// The provider block.
+/// Returns the schema of the provider block.
 pub(crate) fn schema() -> Schema {
     let schema = Schema::new(
         "Manages PostgreSQL app connections of Hanzo KMS. Every argument is optional and falls back to its environment \
@@ -195,198 +187,142 @@ pub(crate) fn schema() -> Schema {
     limits::describe(schema).block("validation", validation::provider_block())
 }
 
-/// Checks what can be said of the block alone. Values may be unknown.
-pub(crate) fn validate(config: &Object) -> Diagnostics {
-    let block = ProviderBlock::from_object(config);
-    let mut diagnostics = Diagnostics::new();
-    let allow_insecure = !matches!(block.allow_insecure_host, Field::Null | Field::Known(false));
-    if let Some(host) = argument(&block.host) {
-        diagnostics.extend(host_url(&host, allow_insecure, SettingSource::Argument("host")).err());
-    }
-    if let Some(method) = argument(&block.auth_method) {
-        diagnostics.extend(auth::parse(&method, SettingSource::Argument("auth_method")).err());
-    }
-    diagnostics.extend(limits::check(&block));
-    if let Some(pem) = argument(&block.ca_certificate) {
-        diagnostics.extend(certificates(&pem, SettingSource::Argument("ca_certificate")).err());
-    }
-    // What is unknown may turn out to be null.
-    if argument(&block.jwt).is_some() && argument(&block.jwt_file).is_some() {
-        diagnostics.push(
-            Diagnostic::error("Two tokens", "`jwt` and `jwt_file` exclude each other. Remove one of them.")
-                .at("jwt_file"),
-        );
-    }
-    if argument(&block.ca_certificate).is_some() && argument(&block.ca_certificate_file).is_some() {
-        diagnostics.push(
-            Diagnostic::error(
-                "Two certificate arguments",
-                "`ca_certificate` and `ca_certificate_file` exclude each other. Remove one of them.",
-            )
-            .at("ca_certificate_file"),
-        );
-    }
-    diagnostics.extend(headers(&block.headers, None).err());
-    diagnostics.extend(validation::Defaults::parse(&block.validation).err().into_iter().flatten());
-    diagnostics
-}
-
-/// The block with the environment, which `variable` looks up.
-pub(crate) fn resolve(config: &Object, variable: env::Lookup<'_>) -> Result<ResolvedConfig, Diagnostics> {
-    validate(config).into_result()?;
-    let block = ProviderBlock::from_object(config);
-    let validation = validation::Defaults::parse(&block.validation)?.with_environment(variable)?;
-    let allowed = AllowedHosts::resolve(variable)?;
-    let unknown = unknown_arguments(config);
-    if !unknown.is_empty() {
-        // A bad address is said when all is known.
-        let base = if block.host.is_unknown() { None } else { host(&block, variable).ok() };
-        let vantage_point = VantagePoint { place: base.as_ref().map_or(KmsLocation::Elsewhere, place), allowed };
-        return Ok(ResolvedConfig { client: Err(NoClient::Unknown(unknown)), validation, vantage_point });
-    }
-    let mut problems = Diagnostics::new();
-    let mut note = |problem: Diagnostic| problems.push(problem);
-    let base = host(&block, variable).map_err(&mut note).ok();
-    let login = login(&block, variable).map_err(&mut note).ok();
-    let headers = headers(&block.headers, Some(variable)).map_err(&mut note).ok();
-    let ca_certificates = ca_certificates(&block, variable).map_err(&mut note).ok();
-    let proxies = Proxies::from_environment(variable);
-    if let Some(Err(error)) = base.as_ref().map(|base| proxies.check(base)) {
-        note(SettingSource::Variable(error.variable).diagnostic("Invalid proxy URL", &format!("{error}.")));
-    }
-    let limits = limits::resolve(&block, variable).map_err(|found| problems.extend(found)).ok();
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let (Some(base), Some(login), Some(headers), Some(ca_certificates), Some(limits)) =
-        (base, login, headers, ca_certificates, limits)
-    else {
-        return Err(problems);
-    };
-    let organization_slug = argument(&block.organization_slug).or_else(|| found(&env::ORGANIZATION_SLUG, variable));
-    let vantage_point = VantagePoint { place: place(&base), allowed };
-    let Limits { request_timeout, max_retries, max_requests_per_minute } = limits;
-    let client = login.ok_or(NoClient::NoCredentials).map(|login| Settings {
-        organization_slug,
-        headers,
-        proxies,
-        ca_certificates,
-        request_timeout,
-        max_retries,
-        max_requests_per_minute,
-        ..Settings::new(base, login)
-    });
-    Ok(ResolvedConfig { client, validation, vantage_point })
-}
-
-fn place(base: &BaseUrl) -> KmsLocation {
-    KmsLocation::of(base.host())
-}
-
-/// Where a value came from: what a message has to name.
-#[derive(Clone, Copy)]
-enum SettingSource {
-    Argument(&'static str),
-    Variable(&'static str),
-}
-
-impl SettingSource {
-    fn diagnostic(self, summary: &str, rule: &str) -> Diagnostic {
-        match self {
-            Self::Argument(name) => Diagnostic::error(summary, format!("`{name}`: {rule}")).at(name),
-            Self::Variable(name) => Diagnostic::error(summary, format!("The environment variable `{name}`: {rule}")),
+/// Parses the provider block alone.
+///
+/// # Errors
+/// One for each mistake.
+pub(crate) fn parse(config: &Object) -> Result<Arguments, Vec<ConfigError>> {
+    let mut errors = Errors::default();
+    // An unknown value may turn out to be true.
+    let allow_insecure_host = !matches!(config.get("allow_insecure_host"), Value::Null | Value::Bool(false));
+    let host = errors.argument(config, "host", |text| parse_host(text, allow_insecure_host));
+    let auth_method = errors.argument(config, "auth_method", auth::parse);
+    let limits = Limits::parse(config, &mut errors);
+    let ca_certificates = errors.argument(config, "ca_certificate", parse_certificates);
+    // An unknown value may turn out to be null.
+    for exclusive in [["jwt", "jwt_file"], ["ca_certificate", "ca_certificate_file"]] {
+        if exclusive.iter().all(|name| argument(config, name).is_some()) {
+            errors.push(ConfigError::MutuallyExclusive(exclusive));
         }
     }
+    let headers = errors.take(parse_header_map(config.get("headers"))).flatten();
+    let validation = validation::Defaults::parse(&field(config.get("validation")), &mut errors);
+    let names = schema().block.attributes.into_iter().map(|attribute| attribute.name);
+    errors.finish(Arguments {
+        unknown: names.filter(|name| !config.get(name).is_wholly_known()).collect(),
+        host,
+        allow_insecure_host,
+        auth_method,
+        inputs: auth_inputs::of_block(config),
+        organization_slug: argument(config, "organization_slug").map(ToOwned::to_owned),
+        headers,
+        ca_certificates,
+        ca_certificate_file: argument(config, "ca_certificate_file").map(ToOwned::to_owned),
+        limits,
+        validation,
+    })
 }
 
-/// An argument that is set to something. Empty texts count as absent, as empty variables do.
-fn argument(field: &Field<String>) -> Option<String> {
-    field.known().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+impl Arguments {
+    /// Adds the environment, whose variables `variable` looks up.
+    ///
+    /// # Errors
+    /// One for each mistake.
+    pub(crate) fn resolve(self, variable: env::Lookup<'_>) -> Result<ResolvedConfig, Vec<ConfigError>> {
+        let mut errors = Errors::default();
+        let validation = self.validation.with_environment(variable, &mut errors);
+        let parse_hosts = |text: &str| AllowedHosts::parse(text).map_err(InvalidValue::ValidationHosts);
+        let allowed = errors.or_variable(None, &env::VALIDATION_HOSTS, variable, parse_hosts);
+        let (validation, allowed) = errors.finish((validation, allowed))?;
+        let vantage_point = |place| VantagePoint { place, allowed };
+
+        let mut errors = Errors::default();
+        let parse = |text: &str| parse_host(text, self.allow_insecure_host);
+        let host = errors.or_variable(self.host, &env::HOST, variable, parse);
+        let host = host.or_else(|| parse(DEFAULT_HOST).ok().filter(|_| errors.is_empty()));
+        if !self.unknown.is_empty() {
+            // An invalid variable is an error only when all arguments are known.
+            let place = match &host {
+                Some(host) if !self.unknown.contains(&"host") => KmsLocation::of(host.host()),
+                _ => KmsLocation::Elsewhere,
+            };
+            let client = Err(NoClient::Unknown(self.unknown));
+            return Ok(ResolvedConfig { client, validation, vantage_point: vantage_point(place) });
+        }
+        let inputs = Inputs::new(self.inputs, variable);
+        let login = errors.take(auth::resolve(self.auth_method, &inputs, variable)).flatten();
+        let headers = errors.or_variable(self.headers, &env::HEADERS, variable, parse_header_list);
+        let ca_certificates = self.ca_certificates.or_else(|| {
+            let file = match self.ca_certificate_file {
+                Some(file) => Some((SettingSource::Argument("ca_certificate_file"), file)),
+                None => env::first(&env::CA_CERTIFICATE_FILE, variable)
+                    .map(|(name, file)| (SettingSource::Variable(name), file)),
+            };
+            let (source, file) = file?;
+            errors.take(read_certificates(&file).map_err(|problem| source.error(problem)))
+        });
+        let proxies = Proxies::from_environment(variable);
+        let checked = host.as_ref().map_or(Ok(()), |host| proxies.check(host));
+        errors.take(checked.map_err(|error| {
+            let source = SettingSource::Variable(error.variable);
+            source.error(InvalidValue::Proxy(error))
+        }));
+        let organization_slug =
+            self.organization_slug.or_else(|| env::first(&env::ORGANIZATION_SLUG, variable).map(|(_, slug)| slug));
+        let place = host.as_ref().map_or(KmsLocation::Elsewhere, |host| KmsLocation::of(host.host()));
+        let mut settings = host.zip(login).map(|(host, login)| Settings {
+            organization_slug,
+            headers: headers.unwrap_or_default(),
+            proxies,
+            ca_certificates,
+            ..Settings::new(host, login)
+        });
+        self.limits.resolve(variable, &mut errors, settings.as_mut());
+        let client = settings.ok_or(NoClient::NoCredentials);
+        errors.finish(ResolvedConfig { client, validation, vantage_point: vantage_point(place) })
+    }
 }
 
-/// Names of variables, for the description of an argument.
+/// Returns the names of variables for the description of an argument.
 fn variables(variables: &[Variable]) -> String {
     variables.iter().map(|variable| format!("`{}`", variable.name)).collect::<Vec<_>>().join(", ")
 }
 
-fn found(variables: &[Variable], variable: env::Lookup<'_>) -> Option<String> {
-    env::first(variables, variable).map(|(_, value)| value)
+fn parse_host(text: &str, allow_insecure: bool) -> Result<BaseUrl, InvalidValue> {
+    BaseUrl::parse(text, allow_insecure).map_err(InvalidValue::Host)
 }
 
-fn unknown_arguments(config: &Object) -> Vec<&'static str> {
-    ProviderBlock::FIELDS
-        .iter()
-        .copied()
-        .filter(|name| *name != "validation" && !config.get(name).is_wholly_known())
-        .collect()
+/// Parses the known headers of a map; `None` if it is not set.
+fn parse_header_map(map: &Value) -> Result<Option<Vec<Header>>, ConfigError> {
+    let Value::Object(map) = map else { return Ok(None) };
+    let known = map.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+    let parsed: Result<_, _> = known.map(|(name, value)| Header::parse(name, Secret::new(value))).collect();
+    parsed.map(Some).map_err(|error| SettingSource::Argument("headers").error(InvalidValue::Header(error)))
 }
 
-fn host(block: &ProviderBlock, variable: env::Lookup<'_>) -> Result<BaseUrl, Diagnostic> {
-    let allow_insecure = block.allow_insecure_host.known().copied().unwrap_or(false);
-    if let Some(host) = argument(&block.host) {
-        return host_url(&host, allow_insecure, SettingSource::Argument("host"));
-    }
-    match env::first(&env::HOST, variable) {
-        Some((name, host)) => host_url(&host, allow_insecure, SettingSource::Variable(name)),
-        None => host_url(DEFAULT_HOST, allow_insecure, SettingSource::Argument("host")),
-    }
-}
-
-fn host_url(text: &str, allow_insecure: bool, source: SettingSource) -> Result<BaseUrl, Diagnostic> {
-    BaseUrl::parse(text, allow_insecure).map_err(|error| source.diagnostic("Invalid KMS address", &format!("{error}.")))
-}
-
-fn headers(field: &Field<Value>, variable: Option<env::Lookup<'_>>) -> Result<Vec<Header>, Diagnostic> {
-    const SUMMARY: &str = "Invalid HTTP headers";
-    let parse = |(name, value): (&str, &str)| Header::parse(name, Secret::new(value));
-    match (field, variable) {
-        (Field::Known(Value::Object(map)), _) => {
-            let pairs = map.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
-            let source = SettingSource::Argument("headers");
-            pairs.map(parse).collect::<Result<_, _>>().map_err(|error| source.diagnostic(SUMMARY, &format!("{error}.")))
-        }
-        (Field::Null, Some(variable)) => {
-            let Some((name, text)) = env::first(&env::HEADERS, variable) else { return Ok(Vec::new()) };
-            // A value with a space in it falls apart here: what looks like a name may be half of a secret.
-            let rule = "it must have the form `name=value name=value`, where neither names nor values have spaces in them. Set \
-                        other values with the argument `headers`.";
-            let wrong = || SettingSource::Variable(name).diagnostic(SUMMARY, rule);
-            let pairs = text.split_whitespace().map(|pair| pair.split_once('=').ok_or_else(wrong));
-            let parse = |pair| match parse(pair) {
-                Err(error @ HeaderError::Reserved(_)) => {
-                    Err(SettingSource::Variable(name).diagnostic(SUMMARY, &format!("{error}.")))
-                }
-                parsed => parsed.map_err(|_| wrong()),
-            };
-            pairs.map(|pair| parse(pair?)).collect()
-        }
-        _ => Ok(Vec::new()),
-    }
-}
-
-fn ca_certificates(block: &ProviderBlock, variable: env::Lookup<'_>) -> Result<Option<CaCertificates>, Diagnostic> {
-    if let Some(pem) = argument(&block.ca_certificate) {
-        return certificates(&pem, SettingSource::Argument("ca_certificate")).map(Some);
-    }
-    let (file, source) = match argument(&block.ca_certificate_file) {
-        Some(file) => (file, SettingSource::Argument("ca_certificate_file")),
-        None => match env::first(&env::CA_CERTIFICATE_FILE, variable) {
-            Some((name, file)) => (file, SettingSource::Variable(name)),
-            None => return Ok(None),
-        },
+/// Parses `name=value name=value`.
+fn parse_header_list(text: &str) -> Result<Vec<Header>, InvalidValue> {
+    let parse = |pair: &str| {
+        let (name, value) = pair.split_once('=').ok_or(InvalidValue::HeaderList)?;
+        Header::parse(name, Secret::new(value)).map_err(|error| match error {
+            HeaderError::Reserved(_) => InvalidValue::Header(error),
+            // A value with a space is several pairs here: an invalid name may be a part of a secret.
+            _ => InvalidValue::HeaderList,
+        })
     };
-    if file.contains("-----BEGIN") {
-        let rule =
-            "it takes the path of a file, not the certificate itself. That goes into the argument `ca_certificate`.";
-        return Err(source.diagnostic("Unreadable certificate file", rule));
-    }
-    let pem = os::read_text(file.as_ref(), MAX_CERTIFICATE_FILE)
-        .map_err(|error| source.diagnostic("Unreadable certificate file", &format!("{error}.")))?;
-    certificates(&pem, source).map(Some)
+    text.split_whitespace().map(parse).collect()
 }
 
-fn certificates(pem: &str, source: SettingSource) -> Result<CaCertificates, Diagnostic> {
-    CaCertificates::parse(pem).map_err(|error| source.diagnostic("Invalid CA certificate", &format!("{error}.")))
+fn read_certificates(file: &str) -> Result<CaCertificates, InvalidValue> {
+    if file.contains("-----BEGIN") {
+        return Err(InvalidValue::CertificateAsPath);
+    }
+    let pem = os::read_text(file.as_ref(), MAX_CERTIFICATE_FILE).map_err(InvalidValue::CaCertificateFile)?;
+    parse_certificates(&pem)
+}
+
+fn parse_certificates(pem: &str) -> Result<CaCertificates, InvalidValue> {
+    CaCertificates::parse(pem).map_err(InvalidValue::CaCertificate)
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
-//! Provider blocks and environments, and what becomes of them. Every secret here has `s3cr3t` in it, and no message may.
+//! Provider blocks and environments, and the settings or messages that result. Each secret contains `s3cr3t`, and no message does.
 
 use std::time::Duration;
 
-use super::limits::DEFAULT_REQUEST_TIMEOUT;
+use expect_test::expect;
+
 use super::validation::ValidationSettings;
 use super::*;
+use crate::provider::messages::settings::config_errors;
+use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 
 pub(super) type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -23,19 +26,32 @@ pub(super) fn resolve_object(object: &Object, variables: Pairs<'_>) -> Result<Re
     resolve(object, &lookup)
 }
 
-/// The settings of a client, which there must be.
+pub(super) fn resolve(object: &Object, variable: env::Lookup<'_>) -> Result<ResolvedConfig, Diagnostics> {
+    parse(object).and_then(|arguments| arguments.resolve(variable)).map_err(config_errors)
+}
+
+fn validate(object: &Object) -> Diagnostics {
+    parse(object).map_or_else(config_errors, |_| Diagnostics::new())
+}
+
+/// The names of the arguments, without blocks.
+pub(super) fn arguments() -> Vec<&'static str> {
+    schema().block.attributes.iter().map(|attribute| attribute.name).collect()
+}
+
+/// The settings of the client.
 fn client(arguments: Pairs<'_>, variables: Pairs<'_>) -> Settings {
     let resolved = resolve_object(&block(arguments), variables);
     let resolved = resolved.unwrap_or_else(|error| panic!("{arguments:?} {variables:?}: {error:?}"));
     resolved.client.unwrap_or_else(|_| panic!("no client: {arguments:?} {variables:?}"))
 }
 
-/// A message on one line, with its argument in front. It must hold no secret and read well.
+/// A message with its argument in front. Checks that it has no secret.
 pub(super) fn text(diagnostic: &Diagnostic) -> String {
     let path = diagnostic.path.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     let text = format!("{path}: {}: {}", diagnostic.summary, diagnostic.detail);
     assert!(!text.contains("s3cr3t"), "{text}");
-    assert!(text.ends_with('.') && !text.contains(".."), "{text}");
+    assert!(!text.contains("..") && text.lines().count() <= 20, "{text}");
     text
 }
 
@@ -44,7 +60,7 @@ fn messages(object: &Object, variables: Pairs<'_>) -> Vec<String> {
 }
 
 #[test]
-fn an_argument_beats_the_variables_and_the_first_variable_wins() {
+fn takes_argument_first_then_the_first_variable() {
     let all = [
         ("KMS_HOST", "https://kms.test"),
         ("KMS_API_URL", "https://api.test/api"),
@@ -67,7 +83,7 @@ fn an_argument_beats_the_variables_and_the_first_variable_wins() {
 }
 
 #[test]
-fn other_arguments_fall_back_too() {
+fn takes_other_arguments_from_the_environment() {
     let variables: Pairs<'_> = &[
         ("KMS_AUTH_ORGANIZATION_SLUG", "kms-org"),
         ("INFISICAL_AUTH_ORGANIZATION_SLUG", "infisical-org"),
@@ -91,11 +107,11 @@ fn other_arguments_fall_back_too() {
     assert!(settings.headers.len() == 1 && names.contains("x-own") && !names.contains("s3cr3t"), "{names}");
 
     let empty = client(&[CLIENT, &[("organization_slug", ""), ("request_timeout", "")]].concat(), &[]);
-    assert_eq!((empty.organization_slug, empty.request_timeout), (None, DEFAULT_REQUEST_TIMEOUT));
+    assert_eq!((empty.organization_slug, empty.request_timeout), (None, Settings::DEFAULT_REQUEST_TIMEOUT));
 }
 
 #[test]
-fn retries_and_pace_are_whole_numbers_in_a_range() {
+fn accepts_whole_numbers_in_range_only() {
     let of = |name: &'static str, value: Value| {
         let mut object = block(CLIENT);
         object.set(name, value);
@@ -119,7 +135,8 @@ fn retries_and_pace_are_whole_numbers_in_a_range() {
         ("max_requests_per_minute", Value::from(0), "a whole number from 1 to 100000"),
         ("max_requests_per_minute", half, "a whole number from 1 to 100000"),
     ] {
-        let expected = format!("{name}: Invalid number: `{name}`: it takes {rule}.");
+        let rule = format!("The argument `{name}` is not valid: it must be {rule}.");
+        let expected = format!("{name}: Invalid number: `{name}`: {rule}");
         assert_eq!(messages(&of(name, value), &[]), [expected]);
     }
     for variable in ["KMS_MAX_RETRIES", "KMS_MAX_REQUESTS_PER_MINUTE"] {
@@ -133,75 +150,151 @@ pub(super) fn with<'a>(pairs: Pairs<'a>, more: (&'a str, &'a str)) -> Vec<(&'a s
 }
 
 #[test]
-fn bad_values_are_errors_that_name_the_argument_or_the_variable() {
+fn reports_invalid_values_at_their_argument_or_variable() {
     let broken = "-----BEGIN CERTIFICATE-----\ns3cr3t\n-----END CERTIFICATE-----";
-    let missing = "/nonexistent/ca.pem";
-    for (arguments, variables, expected) in [
-        (&[("host", "kms.test")][..], &[][..], "host: Invalid KMS address: `host`: the address of the KMS must begin"),
-        (&[("host", "https://me:s3cr3t@kms.test")], &[], "host: Invalid KMS address: `host`: the address"),
-        (&[("host", "http://kms.test")], &[], "host: Invalid KMS address: `host`: the address of the KMS, `http://k"),
-        (&[], &[("KMS_HOST", "kms.test")], "-: Invalid KMS address: The environment variable `KMS_HOST`: the addre"),
-        (&[], &[("INFISICAL_HOST", "http://a.test")], "-: Invalid KMS address: The environment variable `INFISICAL_HO"),
-        (&[("auth_method", "ldap")], &[], "auth_method: Unknown authentication method: `auth_method`: this is not a"),
-        (
-            &[],
-            &[("KMS_AUTH_METHOD", "ldap")],
-            "-: Unknown authentication method: The environment variable `KMS_AUTH_ME",
-        ),
-        (
-            &[("request_timeout", "5")],
-            &[],
-            "request_timeout: Invalid duration: `request_timeout`: this is not a durati",
-        ),
-        (&[], &[("KMS_REQUEST_TIMEOUT", "5")], "-: Invalid duration: The environment variable `KMS_REQUEST_TIMEOUT`: "),
-        (&[("ca_certificate", "s3cr3t")], &[], "ca_certificate: Invalid CA certificate: `ca_certificate`: there is no"),
-        (&[("ca_certificate", broken)], &[], "ca_certificate: Invalid CA certificate: `ca_certificate`: "),
-        (
-            &[("ca_certificate_file", missing)],
-            &[],
-            "ca_certificate_file: Unreadable certificate file: `ca_certificate_file`: the file `/nonexistent/ca.pem` can",
-        ),
-        (
-            &[],
-            &[("KMS_CA_CERTIFICATE_FILE", missing)],
-            "-: Unreadable certificate file: The environment variable `KMS_CA_CERTIFICATE_FILE`: the file",
-        ),
-        (
-            &[],
-            &[("KMS_CA_CERTIFICATE_FILE", "-----BEGIN PRIVATE KEY-----\ns3cr3t")],
-            "-: Unreadable certificate file: The environment variable `KMS_CA_CERTIFICATE_FILE`: it takes the path",
-        ),
-        (&[], &[("KMS_CUSTOM_HEADERS", "X-One")], "-: Invalid HTTP headers: The environment variable `KMS_CUSTOM_HEA"),
-        // A value with a space in it: its second half is no name of a header.
-        (&[], &[("KMS_CUSTOM_HEADERS", "X-Auth=Basic s3cr3t/==")], "-: Invalid HTTP headers: The environment variable"),
-        (&[], &[("KMS_CUSTOM_HEADERS", "Host=a")], "-: Invalid HTTP headers: The environment variable `KMS_CUSTOM_H"),
-        (&[], &[("KMS_VALIDATION", "maybe")], "-: Invalid environment variable: `KMS_VALIDATION` takes `plan`"),
+    let mut found = Vec::new();
+    for (arguments, variables) in [
+        (&[("host", "kms.test")][..], &[][..]),
+        (&[("host", "https://me:s3cr3t@kms.test")], &[]),
+        (&[("host", "\"https://kms.test\"")], &[]),
+        (&[("host", "http://kms.test")], &[]),
+        (&[], &[("KMS_HOST", "kms.test")]),
+        (&[], &[("INFISICAL_HOST", "http://a.test")]),
+        (&[("auth_method", "ldap")], &[]),
+        (&[], &[("KMS_AUTH_METHOD", "ldap")]),
+        (&[("request_timeout", "5")], &[]),
+        (&[], &[("KMS_REQUEST_TIMEOUT", "5")]),
+        (&[("ca_certificate", "s3cr3t")], &[]),
+        (&[("ca_certificate", "/etc/ssl/ca.pem")], &[]),
+        (&[("ca_certificate", broken)], &[]),
+        (&[("ca_certificate_file", "/nonexistent/ca.pem")], &[]),
+        (&[("ca_certificate_file", "~/ca.pem")], &[]),
+        (&[], &[("KMS_CA_CERTIFICATE_FILE", "/nonexistent/ca.pem")]),
+        (&[], &[("KMS_CA_CERTIFICATE_FILE", "/dev/zero")]),
+        (&[], &[("KMS_CA_CERTIFICATE_FILE", "-----BEGIN PRIVATE KEY-----\ns3cr3t")]),
+        (&[], &[("KMS_CUSTOM_HEADERS", "X-One")]),
+        // A value with a space: its second half is not the name of a header.
+        (&[], &[("KMS_CUSTOM_HEADERS", "X-Auth=Basic s3cr3t/==")]),
+        (&[], &[("KMS_CUSTOM_HEADERS", "Host=a")]),
+        (&[], &[("KMS_VALIDATION", "maybe")]),
+        (&[], &[("KMS_VALIDATION_HOSTS", "db.test db.*.com")]),
+        (&[], &[("KMS_VALIDATION_HOSTS", "db.test,postgres://me:s3cr3t@db.test")]),
+        (&[], &[("KMS_VALIDATION_HOSTS", ",")]),
+        (&[], &[("HTTPS_PROXY", "proxy.test:x")]),
+        (&[("token", "s3cr3t s3cr3t")], &[]),
+        (&[("token", "/var/run/token")], &[]),
+        (&[("client_id", "'me'"), ("client_secret", "s3cr3t")], &[]),
+        (&[("auth_method", "jwt"), ("identity_id", "id"), ("jwt_file", "eyJs3cr3t.x.y")], &[]),
+        (&[], &[("KMS_TOKEN", "\"s3cr3t\"")]),
     ] {
-        let found = messages(&block(arguments), &with(variables, KMS_TOKEN));
-        assert_eq!(found.len(), 1, "{arguments:?} {variables:?}: {found:?}");
-        assert!(found[0].starts_with(expected), "expected {expected}\n   found {}", found[0]);
+        let variables = if variables.first() == Some(&("KMS_TOKEN", "\"s3cr3t\"")) {
+            variables.to_vec()
+        } else {
+            with(variables, KMS_TOKEN)
+        };
+        let errors = messages(&block(arguments), &variables);
+        assert_eq!(errors.len(), 1, "{arguments:?} {variables:?}: {errors:?}");
+        found.extend(errors);
     }
-}
-
-#[test]
-fn bad_headers_are_named_without_their_values() {
-    for (name, value, expected) in [
-        ("X One", "s3cr3t", "the name of a header is not one that http allows"),
-        ("X-One: s3cr3t", "", "the name of a header is not one that http allows"),
-        ("X-One", "s3cr3t\r\nX-Two: s3cr3t", "the value of the header `x-one`"),
-        ("Authorization", "Bearer s3cr3t", "`authorization` is set by the provider itself"),
+    for (name, value) in [
+        ("X One", "s3cr3t"),
+        ("X-One: s3cr3t", ""),
+        ("X-One", "s3cr3t\r\nX-Two: s3cr3t"),
+        ("Authorization", "Bearer s3cr3t"),
     ] {
         let mut object = block(CLIENT);
         object.set("headers", block(&[(name, value)]));
-        let found = messages(&object, &[]);
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].starts_with("headers: Invalid HTTP headers: `headers`: "), "{found:?}");
-        assert!(found[0].to_lowercase().contains(expected), "{found:?}");
+        found.extend(messages(&object, &[]));
     }
+    expect![[r#"
+        host: Invalid KMS address: `host`: The argument `host` is not valid: the address of the KMS must begin with `https://` (`http://` is fine for this machine).
+
+        host: Invalid KMS address: `host`: The argument `host` is not valid: the address of the KMS must not hold a user name or a password; log in with the login arguments instead.
+
+        host: Invalid KMS address: `host`: The argument `host` is not valid: the address of the KMS must begin with `https://`; it begins with a quote.
+
+        host: Invalid KMS address: `host`: The argument `host` is not valid: the address of the KMS, `http://kms.test`, would send secrets over the network in clear text; use `https://`, or set `allow_insecure_host = true` if that is really meant.
+
+        -: Invalid KMS address: `KMS_HOST`: The environment variable `KMS_HOST` is not valid: the address of the KMS must begin with `https://` (`http://` is fine for this machine).
+
+        -: Invalid KMS address: `INFISICAL_HOST`: The environment variable `INFISICAL_HOST` is not valid: the address of the KMS, `http://a.test`, would send secrets over the network in clear text; use `https://`, or set `allow_insecure_host = true` if that is really meant.
+
+        auth_method: Unknown authentication method: `auth_method`: The provider does not support the method in the argument `auth_method`.
+        Valid values: `universal`, `token`, `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure`, `gcp`
+
+        -: Unknown authentication method: `KMS_AUTH_METHOD`: The provider does not support the method in the environment variable `KMS_AUTH_METHOD`.
+        Valid values: `universal`, `token`, `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure`, `gcp`
+
+        request_timeout: Invalid duration: `request_timeout`: The argument `request_timeout` is not valid: it must be a duration such as `30s`, `5m` or `1h30m`.
+
+        -: Invalid duration: `KMS_REQUEST_TIMEOUT`: The environment variable `KMS_REQUEST_TIMEOUT` is not valid: it must be a duration such as `30s`, `5m` or `1h30m`.
+
+        ca_certificate: Invalid CA certificate: `ca_certificate`: The argument `ca_certificate` is not valid: there is no certificate in it; PEM certificates begin with `-----BEGIN CERTIFICATE-----`.
+
+        ca_certificate: Invalid CA certificate: `ca_certificate`: The argument `ca_certificate` is not valid: there is no certificate in it, but a path, which belongs in `ca_certificate_file`; PEM certificates begin with `-----BEGIN CERTIFICATE-----`.
+
+        ca_certificate: Invalid CA certificate: `ca_certificate`: The argument `ca_certificate` is not valid: certificate 1 of it cannot be read.
+
+        ca_certificate_file: CA certificate file not readable: `ca_certificate_file`: The argument `ca_certificate_file` is not valid: the file `/nonexistent/ca.pem` cannot be read: No such file or directory.
+
+        ca_certificate_file: CA certificate file not readable: `ca_certificate_file`: The argument `ca_certificate_file` is not valid: the file `~/ca.pem` cannot be read: No such file or directory; `~` is not expanded here.
+
+        -: CA certificate file not readable: `KMS_CA_CERTIFICATE_FILE`: The environment variable `KMS_CA_CERTIFICATE_FILE` is not valid: the file `/nonexistent/ca.pem` cannot be read: No such file or directory.
+
+        -: CA certificate file not readable: `KMS_CA_CERTIFICATE_FILE`: The environment variable `KMS_CA_CERTIFICATE_FILE` is not valid: the file `/dev/zero` cannot be read: it is a device, not a regular file.
+
+        -: CA certificate file not readable: `KMS_CA_CERTIFICATE_FILE`: The environment variable `KMS_CA_CERTIFICATE_FILE` holds a certificate instead of the path of a file. Set the certificate with the argument `ca_certificate`.
+
+        -: Invalid HTTP header: `KMS_CUSTOM_HEADERS`: The environment variable `KMS_CUSTOM_HEADERS` is not valid: it must have the form `name=value name=value`, without spaces in names and values. Set other values with the argument `headers`.
+
+        -: Invalid HTTP header: `KMS_CUSTOM_HEADERS`: The environment variable `KMS_CUSTOM_HEADERS` is not valid: it must have the form `name=value name=value`, without spaces in names and values. Set other values with the argument `headers`.
+
+        -: Invalid HTTP header: `KMS_CUSTOM_HEADERS`: The environment variable `KMS_CUSTOM_HEADERS` is not valid: the header `host` is set by the provider itself.
+
+        -: Invalid validation mode: `KMS_VALIDATION`: The environment variable `KMS_VALIDATION` does not hold a mode of the login check.
+        Valid values: `plan`, `warn`, `apply` or `off`
+
+        Change the value, or unset the variable.
+
+        -: Invalid list of hosts: `KMS_VALIDATION_HOSTS`: The environment variable `KMS_VALIDATION_HOSTS` has an entry that is not valid: `db.*.com`.
+        Valid entries: names (`db.example.com`), names below a domain (`*.example.com`), addresses and networks (`10.0.0.0/8`), separated by commas or spaces
+
+        Change the value, or unset the variable to allow all hosts.
+
+        -: Invalid list of hosts: `KMS_VALIDATION_HOSTS`: The environment variable `KMS_VALIDATION_HOSTS` has an entry that is not valid, at position 2.
+        Valid entries: names (`db.example.com`), names below a domain (`*.example.com`), addresses and networks (`10.0.0.0/8`), separated by commas or spaces
+
+        Change the value, or unset the variable to allow all hosts.
+
+        -: Invalid list of hosts: `KMS_VALIDATION_HOSTS`: The environment variable `KMS_VALIDATION_HOSTS` has no entry.
+        Valid entries: names (`db.example.com`), names below a domain (`*.example.com`), addresses and networks (`10.0.0.0/8`), separated by commas or spaces
+
+        Change the value, or unset the variable to allow all hosts.
+
+        -: Invalid proxy URL: `HTTPS_PROXY`: The environment variable `HTTPS_PROXY` is not valid: it cannot be read; special characters of a password must be percent-encoded; the URL of a proxy looks like `http://proxy.example.com:3128`.
+
+        token: Invalid token: `token`: The argument `token` is not valid: it has spaces, line breaks or other characters that a token cannot have.
+
+        token: Invalid token: `token`: The argument `token` holds the path of a file instead of a token. Set the path with the argument `jwt_file`.
+
+        client_id: Invalid credentials: `client_id`: The value of the argument `client_id` is in quotation marks, which are part of the value. Remove them.
+
+        jwt_file: Invalid token file: `jwt_file`: The argument `jwt_file` holds a token instead of the path of a file. Set the token with the argument `jwt`.
+
+        -: Invalid credentials: `KMS_TOKEN`: The value of the environment variable `KMS_TOKEN` is in quotation marks, which are part of the value. Remove them.
+
+        headers: Invalid HTTP header: `headers`: The argument `headers` is not valid: the name of a header is not one that HTTP allows: it has letters, digits and `-`, and no colon or space.
+
+        headers: Invalid HTTP header: `headers`: The argument `headers` is not valid: the name of a header is not one that HTTP allows: it has letters, digits and `-`, and no colon or space.
+
+        headers: Invalid HTTP header: `headers`: The argument `headers` is not valid: the value of the header `x-one` holds characters that HTTP does not allow, such as a line break.
+
+        headers: Invalid HTTP header: `headers`: The argument `headers` is not valid: the header `authorization` is set by the provider itself.
+    "#]].assert_eq(&(found.join("\n\n") + "\n"));
 }
 
 #[test]
-fn clear_text_goes_to_this_machine_only_unless_it_is_allowed() {
+fn allows_http_to_this_machine_or_by_argument_only() {
     for (host, allowed, good) in [
         ("http://127.0.0.1:8080", None, true),
         ("http://[::1]:8080", Some(false), true),
@@ -221,14 +314,14 @@ fn clear_text_goes_to_this_machine_only_unless_it_is_allowed() {
 }
 
 #[test]
-fn unknown_arguments_are_remembered_and_are_no_errors() {
-    for name in ProviderBlock::FIELDS.iter().filter(|name| **name != "validation") {
+fn records_unknown_arguments_without_an_error() {
+    for name in arguments() {
         let mut object = block(CLIENT);
-        object.set(*name, Value::unknown());
+        object.set(name, Value::unknown());
         assert!(validate(&object).is_empty(), "{name}");
         let resolved = resolve_object(&object, &[]).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         let Err(NoClient::Unknown(names)) = resolved.client else { panic!("{name} was forgotten") };
-        assert_eq!(names, [*name]);
+        assert_eq!(names, [name]);
     }
     // One unknown element makes the headers unknown.
     let mut headers = block(&[("X-One", "1")]);
@@ -245,14 +338,14 @@ fn unknown_arguments_are_remembered_and_are_no_errors() {
 }
 
 #[test]
-fn one_certificate_argument_at_a_time() {
+fn accepts_one_certificate_argument() {
     let pem = rcgen::generate_simple_self_signed(["kms.test".to_owned()]).unwrap().cert.pem();
     let mut file = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut file, pem.as_bytes()).unwrap();
     let path = file.path().to_str().unwrap();
     let both = [CLIENT, &[("ca_certificate", pem.as_str()), ("ca_certificate_file", path)]].concat();
     let found = messages(&block(&both), &[]);
-    assert!(found.len() == 1 && found[0].starts_with("ca_certificate_file: Two certificate arguments: "), "{found:?}");
+    assert!(found.len() == 1 && found[0].starts_with("ca_certificate_file: Conflicting arguments: "), "{found:?}");
     // What is unknown may be null: older cores know no variable when they validate.
     let mut object = block(&both);
     object.set("ca_certificate", Value::unknown());
@@ -270,7 +363,7 @@ fn one_certificate_argument_at_a_time() {
 }
 
 #[test]
-fn all_that_is_wrong_is_said_at_once() {
+fn reports_all_mistakes_at_once() {
     let object = block(&[("host", "kms.test"), ("auth_method", "ldap"), ("request_timeout", "soon")]);
     let paths: Vec<_> = validate(&object).iter().map(|found| found.path.clone().unwrap().to_string()).collect();
     assert_eq!(paths, ["host", "auth_method", "request_timeout"]);
@@ -278,9 +371,8 @@ fn all_that_is_wrong_is_said_at_once() {
     assert_eq!(found.len(), 2, "{found:?}");
 }
 
-/// What people paste: understood, or named for what it is.
 #[test]
-fn pasted_values_are_understood_or_named() {
+fn accepts_pasted_values() {
     let client = |arguments: Pairs<'_>, variables: Pairs<'_>| client(arguments, variables);
     let token = |arguments: Pairs<'_>, variables: Pairs<'_>| match client(arguments, variables).login.proof() {
         crate::kms::Proof::Given(token) => token.expose().to_owned(),
@@ -294,67 +386,4 @@ fn pasted_values_are_understood_or_named() {
     let mut object = block(CLIENT);
     object.set("headers", block(&[("X-Key", "s3cr3t\n")]));
     assert!(messages(&object, &[]).is_empty());
-
-    let jwt_file = |file: &'static str| [jwt, &[("jwt_file", file)]].concat();
-    for (arguments, variables, expected) in [
-        (
-            [CLIENT, &[("host", "\"https://kms.test\"")]].concat(),
-            &[][..],
-            "host: Invalid KMS address: `host`: the address of the KMS must begin with `https://`; it begins with a quote.",
-        ),
-        (
-            vec![],
-            &[("KMS_TOKEN", "\"s3cr3t\"")],
-            "-: Quotes in a value: The environment variable `KMS_TOKEN`: the value is in quotes, which are a part of it here. Remove \
-             them.",
-        ),
-        (
-            vec![("client_id", "'me'"), ("client_secret", "s3cr3t")],
-            &[],
-            "client_id: Quotes in a value: `client_id`: the value is in quotes, which are a part of it here. Remove them.",
-        ),
-        (
-            vec![("token", "s3cr3t s3cr3t")],
-            &[],
-            "token: This is not a token: `token`: it holds spaces, line breaks or other characters that no token has.",
-        ),
-        (
-            vec![("token", "/var/run/token")],
-            &[],
-            "token: This is not a token: `token`: it takes the token itself, not the path of a file. For a path there is the \
-             argument `jwt_file`.",
-        ),
-        (
-            jwt_file("eyJs3cr3t.x.y"),
-            &[],
-            "jwt_file: A token in place of a path: `jwt_file`: it takes the path of a file, not the token itself. That goes into \
-             the argument `jwt`.",
-        ),
-        (
-            CLIENT.to_vec(),
-            &[("KMS_CA_CERTIFICATE_FILE", "/dev/zero")],
-            "-: Unreadable certificate file: The environment variable `KMS_CA_CERTIFICATE_FILE`: the file `/dev/zero` cannot be \
-             read: it is a device, not a regular file.",
-        ),
-        (
-            [CLIENT, &[("ca_certificate_file", "~/ca.pem")]].concat(),
-            &[],
-            "ca_certificate_file: Unreadable certificate file: `ca_certificate_file`: the file `~/ca.pem` cannot be read: No such \
-             file or directory; `~` is not expanded here.",
-        ),
-        (
-            [CLIENT, &[("ca_certificate", "/etc/ssl/ca.pem")]].concat(),
-            &[],
-            "ca_certificate: Invalid CA certificate: `ca_certificate`: there is no certificate in it, but a path, which belongs in \
-             `ca_certificate_file`; PEM certificates begin with `-----BEGIN CERTIFICATE-----`.",
-        ),
-        (
-            CLIENT.to_vec(),
-            &[("KMS_CUSTOM_HEADERS", "Host=kms.test")],
-            "-: Invalid HTTP headers: The environment variable `KMS_CUSTOM_HEADERS`: the header `host` is set by the provider \
-             itself.",
-        ),
-    ] {
-        assert_eq!(messages(&block(&arguments), variables), [expected]);
-    }
 }

@@ -5,12 +5,13 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::env;
-use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path};
 use crate::terraform::duration;
 use crate::terraform::model::Field;
 use crate::terraform::schema::{Attribute, Block, optional};
 use crate::terraform::types::Type;
 use crate::terraform::value::{Object, Value};
+
+use super::error::{ConfigError, Errors, InvalidValue};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -39,7 +40,7 @@ pub(crate) enum Unreachable {
 }
 
 /// The common arguments of one `validation` block.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct ValidationSettings {
     mode: Field<Mode>,
     unreachable: Field<Unreachable>,
@@ -58,7 +59,7 @@ pub(crate) struct EffectiveSettings {
 }
 
 /// The provider's block and the upper bound of the environment, which hold for all connections.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Defaults {
     settings: ValidationSettings,
     bound: Option<Mode>,
@@ -193,17 +194,6 @@ impl<'a> BlockParser<'a> {
     }
 }
 
-impl InvalidSetting {
-    /// Returns the error for the argument of the block at `path`.
-    pub(crate) fn diagnostic(self, path: &Path) -> Diagnostic {
-        let rule = format!(
-            "`{}` takes {}. Change the value, or remove the line (in a module: set it to `null`) to use the default.",
-            self.name, self.valid
-        );
-        Diagnostic::error("Invalid validation setting", rule).at(path.attribute(self.name))
-    }
-}
-
 impl ValidationSettings {
     pub(crate) fn parse(block: &mut BlockParser<'_>) -> Self {
         Self {
@@ -216,33 +206,17 @@ impl ValidationSettings {
 
 impl Defaults {
     /// Parses the provider's block.
-    ///
-    /// # Errors
-    /// One for each argument that is not valid.
-    pub(crate) fn parse(block: &Field<Value>) -> Result<Self, Diagnostics> {
+    pub(super) fn parse(block: &Field<Value>, errors: &mut Errors) -> Self {
         let mut parser = BlockParser::new(block);
         let settings = ValidationSettings::parse(&mut parser);
-        let invalid = parser.finish();
-        if invalid.is_empty() {
-            Ok(Self { settings, bound: None })
-        } else {
-            Err(invalid.into_iter().map(|invalid| invalid.diagnostic(&Path::from("validation"))).collect())
-        }
+        parser.finish().into_iter().for_each(|invalid| errors.push(ConfigError::ValidationSetting(invalid)));
+        Self { settings, bound: None }
     }
 
-    /// Returns the defaults with the upper bound of the environment.
-    ///
-    /// # Errors
-    /// When the variable does not hold a mode.
-    pub(crate) fn with_environment(self, variable: env::Lookup<'_>) -> Result<Self, Diagnostic> {
-        let Some((name, text)) = env::first(&env::VALIDATION, variable) else { return Ok(self) };
-        let bound = Mode::parse(&text).ok_or_else(|| {
-            Diagnostic::error(
-                "Invalid environment variable",
-                format!("`{name}` takes {}. Change its value, or unset it.", Mode::VALID),
-            )
-        })?;
-        Ok(Self { bound: Some(bound), ..self })
+    /// Adds the upper bound of the environment.
+    pub(super) fn with_environment(self, variable: env::Lookup<'_>, errors: &mut Errors) -> Self {
+        let parse = |text: &str| Mode::parse(text).ok_or(InvalidValue::ValidationMode);
+        Self { bound: errors.or_variable(None, &env::VALIDATION, variable, parse), ..self }
     }
 
     /// Returns the settings in force for a connection with this block, or `None` while one of them is unknown. With the mode `off`
@@ -285,11 +259,16 @@ mod tests {
         ValidationSettings::parse(&mut BlockParser::new(block))
     }
 
+    fn defaults(block: &Field<Value>, variable: &str) -> Defaults {
+        let mut errors = Errors::default();
+        let lookup = |name: &str| (name == "KMS_VALIDATION").then(|| variable.to_owned());
+        let defaults = Defaults::parse(block, &mut errors).with_environment(&lookup, &mut errors);
+        errors.finish(defaults).unwrap()
+    }
+
     fn mode(provider: &str, resource: &str, variable: &str) -> String {
         let one = |mode: &str| if mode.is_empty() { Field::Null } else { block(&[("mode", mode)]) };
-        let lookup = |name: &str| (name == "KMS_VALIDATION").then(|| variable.to_owned());
-        let defaults = Defaults::parse(&one(provider)).unwrap().with_environment(&lookup).unwrap();
-        let settings = defaults.with(&own(&one(resource))).unwrap();
+        let settings = defaults(&one(provider), variable).with(&own(&one(resource))).unwrap();
         match settings.lowered_from {
             Some(from) => format!("{} instead of {from}", settings.mode),
             None => settings.mode.to_string(),
@@ -322,7 +301,7 @@ mod tests {
 
     #[test]
     fn merges_settings_one_by_one() {
-        let defaults = Defaults::parse(&block(&[("unreachable", "error"), ("timeout", "3s")])).unwrap();
+        let defaults = defaults(&block(&[("unreachable", "error"), ("timeout", "3s")]), "");
         let merged = defaults.with(&own(&block(&[("timeout", "7s")]))).unwrap();
         assert_eq!(merged.unreachable, Unreachable::Error);
         assert_eq!(merged.timeout, Duration::from_secs(7));
@@ -335,21 +314,12 @@ mod tests {
         let mut object = Object::new();
         object.set("timeout", Value::unknown());
         assert_eq!(none.with(&own(&Field::Known(Value::Object(object.clone())))), None);
-        let unknown = Defaults::parse(&Field::Unknown).unwrap();
+        let unknown = defaults(&Field::Unknown, "");
         assert_eq!(unknown.with(&own(&Field::Null)), None);
         object.set("mode", "off");
         for defaults in [none, unknown] {
             let settings = defaults.with(&own(&Field::Known(Value::Object(object.clone())))).unwrap();
             assert_eq!((settings.mode, settings.timeout), (Mode::Off, DEFAULT_TIMEOUT));
         }
-    }
-
-    #[test]
-    fn names_invalid_variable() {
-        let error = Defaults::default().with_environment(&|_| Some("maybe".to_owned())).err().unwrap();
-        assert_eq!(
-            error.detail,
-            "`KMS_VALIDATION` takes `plan`, `warn`, `apply` or `off`. Change its value, or unset it."
-        );
     }
 }

@@ -1,50 +1,58 @@
-//! `KMS_VALIDATION_HOSTS`: where logins may go. It belongs to whoever runs the plan: a configuration could name any host
-//! and use the password there.
+//! `KMS_VALIDATION_HOSTS`: the hosts that the provider may log in to. The list is set where Terraform runs, because a
+//! configuration could name any host and send the password there.
 //!
-//! A login needs both: `host` stands in the list, by name or as an address, and so does the address that is dialled. A
-//! name in the list vouches for no address, because whoever answers for the name decides where it leads.
+//! A login needs two entries: one for `host`, as a name or an address, and one for the address of the connection. A name in the
+//! list does not allow an address, because DNS decides which addresses a name has.
 
 use std::net::IpAddr;
 
-use crate::env;
-use crate::postgres::{Network, ascii_host};
-use crate::terraform::diagnostic::Diagnostic;
+use ipnet::IpNet;
 
-/// What may be contacted.
+use crate::postgres::ascii_host;
+
+/// The hosts and addresses that the provider may connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AllowedHosts(Vec<HostPattern>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum HostPattern {
-    /// This name.
     Name(String),
-    /// Every name that ends in this, with a dot in front.
+    /// Each name with this suffix, which begins with a dot.
     Below(String),
-    /// These addresses.
-    Network(Network),
+    Network(IpNet),
+}
+
+/// Why a list of hosts is not valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AllowedHostsError {
+    /// The list has no entry.
+    Empty,
+    /// This entry is not valid.
+    Entry(String),
+    /// The entry at this position, counted from 1, is not valid and may be a part of a URL with a password.
+    Position(usize),
 }
 
 impl AllowedHosts {
-    /// Reads the variable; `None` when it is not set, and everything is allowed.
+    /// Parses names, `*.suffix`, addresses and networks, separated by commas or whitespace.
     ///
     /// # Errors
-    /// An entry that is none. It names the variable.
-    pub(crate) fn resolve(variable: env::Lookup<'_>) -> Result<Option<Self>, Diagnostic> {
-        let Some((name, text)) = env::first(&env::VALIDATION_HOSTS, variable) else { return Ok(None) };
+    /// For the first entry that is not valid.
+    pub(crate) fn parse(text: &str) -> Result<Self, AllowedHostsError> {
         let entries = text.split([',', ' ', '\t', '\n', '\r']).filter(|entry| !entry.is_empty());
         let parsed: Result<Vec<_>, _> =
             entries.enumerate().map(|(index, entry)| HostPattern::parse(entry).ok_or((index, entry))).collect();
         match parsed {
-            Ok(entries) if !entries.is_empty() => Ok(Some(Self(entries))),
-            Ok(_) => Err(invalid(name, "it holds no entry")),
-            Err((_, entry)) if is_harmless(entry) && !text.contains("://") => {
-                Err(invalid(name, &format!("`{entry}` is no such entry")))
+            Ok(entries) if entries.is_empty() => Err(AllowedHostsError::Empty),
+            Ok(entries) => Ok(Self(entries)),
+            Err((_, entry)) if is_quotable(entry) && !text.contains("://") => {
+                Err(AllowedHostsError::Entry(entry.to_owned()))
             }
-            Err((index, _)) => Err(invalid(name, &format!("its entry number {} is none of these", index + 1))),
+            Err((index, _)) => Err(AllowedHostsError::Position(index + 1)),
         }
     }
 
-    /// Whether a host, as it is configured, stands in the list.
+    /// Returns whether the list has the host of a configuration.
     pub(crate) fn has_host(&self, host: &str) -> bool {
         if let Ok(address) = host.parse() {
             return self.has_address(address);
@@ -57,16 +65,18 @@ impl AllowedHosts {
         })
     }
 
-    /// Whether an address stands in the list.
+    /// Returns whether the list has an address. An IPv4 address in the form of IPv6 (`::ffff:10.0.0.1`) counts as IPv4.
     pub(crate) fn has_address(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|entry| matches!(entry, HostPattern::Network(network) if network.contains(address)))
+        let address = address.to_canonical();
+        self.0.iter().any(|entry| matches!(entry, HostPattern::Network(network) if network.contains(&address)))
     }
 }
 
 impl HostPattern {
     fn parse(text: &str) -> Option<Self> {
         let unbracketed = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        if let Ok(network) = unbracketed.parse() {
+        let network = unbracketed.parse().or_else(|_| unbracketed.parse::<IpAddr>().map(IpNet::from));
+        if let Ok(network) = network {
             return Some(Self::Network(network));
         }
         match text.strip_prefix("*.") {
@@ -76,14 +86,13 @@ impl HostPattern {
     }
 }
 
-/// Names are the same in upper and lower case, with and without the dot of the root, and in both forms of an international
-/// name.
+/// Returns the comparable form of a name: in lower case, in ASCII, and without the dot of the root.
 fn plain(name: &str) -> String {
     let name = ascii_host(name);
     name.strip_suffix('.').unwrap_or(&name).to_ascii_lowercase()
 }
 
-/// What is all digits and dots was meant to be an address.
+/// Returns whether a text is a host name. One of digits and dots only is an invalid address.
 fn is_name(text: &str) -> bool {
     let good = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -92,32 +101,19 @@ fn is_name(text: &str) -> bool {
     name.split('.').all(good) && name.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
-/// Whether an entry may be repeated: a URL may hold a password, which a space or comma in it would have cut in two.
-fn is_harmless(entry: &str) -> bool {
+/// Returns whether an entry may be quoted. A URL may hold a password, which a space or a comma in it would have split.
+fn is_quotable(entry: &str) -> bool {
     entry.contains('.') && entry.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_*/".contains(&byte))
-}
-
-fn invalid(variable: &str, problem: &str) -> Diagnostic {
-    Diagnostic::error(
-        "Invalid environment variable",
-        format!(
-            "`{variable}` takes names (`db.example.com`), names below a domain (`*.example.com`), addresses and networks \
-             (`10.0.0.0/8`), separated by commas or spaces; {problem}. Change its value, or unset it to allow every host."
-        ),
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Option<AllowedHosts>, Diagnostic> {
-        AllowedHosts::resolve(&|name| (name == "KMS_VALIDATION_HOSTS").then(|| text.to_owned()))
-    }
-
     #[test]
-    fn hosts_and_addresses_are_found_by_their_own_kind() {
-        let hosts = read("db.example.com., *.Corp.test 10.0.0.0/8,\n2001:db8::/32 [::1] 192.0.2.7").unwrap().unwrap();
+    fn finds_names_by_name_and_addresses_by_network() {
+        let list = "db.example.com., *.Corp.test 10.0.0.0/8,\n2001:db8::/32 [::1] 192.0.2.7";
+        let hosts = AllowedHosts::parse(list).unwrap();
         for (host, found) in [
             ("db.example.com", true),
             ("DB.example.COM.", true),
@@ -147,7 +143,7 @@ mod tests {
     #[test]
     fn finds_both_forms_of_an_international_name() {
         for list in ["bücher.test *.Größe.test", "xn--bcher-kva.test *.xn--gre-6ka8i.test"] {
-            let hosts = read(list).unwrap().unwrap();
+            let hosts = AllowedHosts::parse(list).unwrap();
             for host in ["bücher.test", "BÜCHER.test.", "xn--bcher-kva.test", "a.größe.test", "a.xn--gre-6ka8i.test"]
             {
                 assert!(hosts.has_host(host), "{host} in {list}");
@@ -157,23 +153,23 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_none_is_named_with_its_variable() {
-        for (text, named) in [
-            ("10.0.0.0/33", "`10.0.0.0/33`"),
-            ("10.0.0", "`10.0.0`"),
-            ("db.example.com,*", "its entry number 2 is none"),
-            ("*example.com", "`*example.com`"),
-            ("db.*.com", "`db.*.com`"),
-            ("https://db", "its entry number 1 is none"),
-            ("a.test postgres://me:hunter2 x@db", "its entry number 2 is none"),
-            ("db:5432", "its entry number 1 is none"),
-            ("a..b", "`a..b`"),
-            ("db.test,postgres://me:hunter2@db", "its entry number 2 is none"),
-            (",", "no entry"),
+    fn rejects_invalid_entries_without_quoting_urls() {
+        use AllowedHostsError::{Empty, Position};
+        let entry = |entry: &str| AllowedHostsError::Entry(entry.to_owned());
+        for (text, expected) in [
+            ("10.0.0.0/33", entry("10.0.0.0/33")),
+            ("10.0.0", entry("10.0.0")),
+            ("db.example.com,*", Position(2)),
+            ("*example.com", entry("*example.com")),
+            ("db.*.com", entry("db.*.com")),
+            ("https://db", Position(1)),
+            ("a.test postgres://me:hunter2 x@db", Position(2)),
+            ("db:5432", Position(1)),
+            ("a..b", entry("a..b")),
+            ("db.test,postgres://me:hunter2@db", Position(2)),
+            (",", Empty),
         ] {
-            let detail = read(text).unwrap_err().detail;
-            assert!(detail.starts_with("`KMS_VALIDATION_HOSTS`") && detail.contains(named), "{text}: {detail}");
+            assert_eq!(AllowedHosts::parse(text), Err(expected), "{text}");
         }
-        assert_eq!(read("").unwrap(), None);
     }
 }

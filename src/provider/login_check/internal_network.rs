@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::postgres::Network;
+use ipnet::IpNet;
 
 /// The address ranges that the KMS rejects unless `ALLOW_INTERNAL_IP_CONNECTIONS` is set there. They include the ranges
 /// for documentation.
@@ -34,7 +34,8 @@ const INTERNAL: [&str; 23] = [
 
 /// Returns whether the KMS rejects the address unless its internal network is allowed.
 pub(super) fn is_internal(address: IpAddr) -> bool {
-    INTERNAL.iter().any(|range| range.parse().is_ok_and(|network: Network| network.contains(address)))
+    let address = address.to_canonical();
+    INTERNAL.iter().any(|range| range.parse().is_ok_and(|network: IpNet| network.contains(&address)))
 }
 
 #[cfg(test)]
@@ -43,7 +44,7 @@ mod tests {
 
     #[test]
     fn recognizes_internal_addresses() {
-        assert!(INTERNAL.iter().all(|range| range.parse::<Network>().is_ok()));
+        assert!(INTERNAL.iter().all(|range| range.parse::<IpNet>().is_ok()));
         for (address, internal) in [
             ("10.1.2.3", true),
             ("100.64.0.1", true),

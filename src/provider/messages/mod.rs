@@ -14,6 +14,7 @@ pub(crate) mod managed;
 mod missing_privileges;
 mod not_checked;
 pub mod postgres;
+pub(crate) mod settings;
 
 pub(crate) use existing_connection::{
     Wanted, import_form, moved_incomplete, not_movable, nothing_to_import, several_to_import,

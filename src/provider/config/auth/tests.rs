@@ -4,11 +4,11 @@ use super::*;
 use crate::provider::config::tests::{CLIENT, KMS_CLIENT, KMS_TOKEN, Pairs, block, resolve_object, text, with};
 use crate::provider::config::{NoClient, ResolvedConfig};
 
-/// Who logs in, or why nobody can.
-fn who(arguments: Pairs<'_>, variables: Pairs<'_>) -> String {
+/// The method with its credentials, or the error.
+fn resolved(arguments: Pairs<'_>, variables: Pairs<'_>) -> String {
     match resolve_object(&block(arguments), variables) {
         Err(error) => error.iter().map(text).collect::<Vec<_>>().join("\n"),
-        Ok(ResolvedConfig { client: Err(NoClient::NoCredentials), .. }) => "nobody".to_owned(),
+        Ok(ResolvedConfig { client: Err(NoClient::NoCredentials), .. }) => "none".to_owned(),
         Ok(ResolvedConfig { client: Err(NoClient::Unknown(names)), .. }) => format!("unknown: {}", names.join(", ")),
         Ok(ResolvedConfig { client: Ok(settings), .. }) => {
             let login = settings.login;
@@ -23,7 +23,7 @@ fn who(arguments: Pairs<'_>, variables: Pairs<'_>) -> String {
 }
 
 #[test]
-fn who_logs_in() {
+fn selects_universal_auth_or_token() {
     let token = ("token", "s3cr3t-token");
     let half: Pairs<'_> = &[("client_id", "me")];
     let infisical: Pairs<'_> = &[
@@ -33,7 +33,7 @@ fn who_logs_in() {
     let both = [CLIENT, &[token]].concat();
     let kms_both = [KMS_CLIENT, &[KMS_TOKEN]].concat();
     for (arguments, variables, expected) in [
-        (&[][..], &[][..], "nobody"),
+        (&[][..], &[][..], "none"),
         (CLIENT, &[], "me with s3cr3t-1"),
         (&[token], &[], "s3cr3t-token"),
         (&[], KMS_CLIENT, "me-kms with s3cr3t-kms"),
@@ -58,7 +58,7 @@ fn who_logs_in() {
         (&[("token", " ")], KMS_CLIENT, "me-kms with s3cr3t-kms"),
         (CLIENT, &[("KMS_TOKEN", "")], "me with s3cr3t-1"),
     ] {
-        assert_eq!(who(arguments, variables), expected, "{arguments:?} {variables:?}");
+        assert_eq!(resolved(arguments, variables), expected, "{arguments:?} {variables:?}");
     }
 }
 
@@ -66,9 +66,8 @@ fn all(pairs: &[&[(&'static str, &'static str)]]) -> Vec<(&'static str, &'static
     pairs.concat()
 }
 
-/// As [`who`], for the methods by which somebody else vouches for an identity.
 #[test]
-fn who_vouches_for_an_identity() {
+fn selects_credentials_of_machine_identities() {
     const ID: (&str, &str) = ("identity_id", "id");
     const KMS_ID: (&str, &str) = ("KMS_MACHINE_IDENTITY_ID", "id-kms");
     let method = |name| ("auth_method", name);
@@ -103,7 +102,7 @@ fn who_vouches_for_an_identity() {
             "kubernetes: id with s3cr3t-sa",
         ),
         (all(&[&[ID, method("kubernetes"), jwt]]), all(&[&[path, service_account]]), "kubernetes: id with s3cr3t-jwt"),
-        // Machines tell who they are.
+        // Identity sources of the machine.
         (all(&[&[ID, method("azure")]]), all(&[]), r#"azure: id with Azure { address: "http://169.254.169.254" }"#),
         (
             all(&[&[ID, method("azure")]]),
@@ -128,7 +127,7 @@ fn who_vouches_for_an_identity() {
         (
             all(&[&[jwt]]),
             all(&[&[KMS_ID, ("KMS_AUTH_METHOD", "aws_iam")], &[]]),
-            "jwt: `KMS_AUTH_METHOD` names the method `aws_iam`",
+            "jwt: The environment variable `KMS_AUTH_METHOD` selects the method `aws_iam`",
         ),
         // Only one is possible.
         (all(&[]), all(&[&[KMS_ID], &named]), "oidc: id-kms with s3cr3t-ci"),
@@ -137,15 +136,15 @@ fn who_vouches_for_an_identity() {
         (all(&[&[ID]]), all(&[&[path, KMS_TOKEN]]), r#"kubernetes: id with File("/sa")"#),
         (all(&[CLIENT]), all(&[&[KMS_ID, kms_jwt]]), "me with s3cr3t-1"),
     ] {
-        let said = who(&arguments, &variables).replace("Two authentication methods: ", "");
-        assert!(said.starts_with(expected), "{arguments:?} {variables:?}\nexpected {expected}\n   found {said}");
+        let found = resolved(&arguments, &variables).replace("Conflicting authentication methods: ", "");
+        assert!(found.starts_with(expected), "{arguments:?} {variables:?}\nexpected {expected}\n   found {found}");
     }
 }
 
 #[test]
-fn what_is_half_wrong_or_undecided_is_said_with_what_was_found_and_what_is_missing() {
+fn reports_ambiguous_and_incomplete_methods() {
     let named = ("KMS_OIDC_AUTH_TOKEN_NAME", "CI_TOKEN");
-    let told: String = [
+    let found: String = [
         // Several are possible.
         (&[("identity_id", "id")][..], &[][..]),
         (&[], &[("KMS_MACHINE_IDENTITY_ID", "id"), ("INFISICAL_AUTH_JWT", "s3cr3t")]),
@@ -170,113 +169,165 @@ fn what_is_half_wrong_or_undecided_is_said_with_what_was_found_and_what_is_missi
     .into_iter()
     .map(|(arguments, variables)| {
         let names = |pairs: Pairs<'_>| pairs.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
-        let said = who(arguments, variables);
-        format!("[{}] [{}]\n{said}\n\n", names(arguments), names(variables))
+        let found = resolved(arguments, variables);
+        format!("[{}] [{}]\n{found}\n\n", names(arguments), names(variables))
     })
     .collect();
     expect![[r#"
         [identity_id] []
-        auth_method: Which authentication method?: What is set (`identity_id`) can serve `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure` or `gcp`. Say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+        auth_method: Ambiguous authentication method: Several authentication methods use the credentials that are set.
+        Set: `identity_id`
+        Methods: `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure` or `gcp`
+
+        Select one with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
 
         [] [KMS_MACHINE_IDENTITY_ID INFISICAL_AUTH_JWT]
-        auth_method: Which authentication method?: What is set (`KMS_MACHINE_IDENTITY_ID`, `INFISICAL_AUTH_JWT`) can serve `oidc`, `kubernetes`, `jwt`, `azure` or `gcp`. Say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+        auth_method: Ambiguous authentication method: Several authentication methods use the credentials that are set.
+        Set: `KMS_MACHINE_IDENTITY_ID`, `INFISICAL_AUTH_JWT`
+        Methods: `oidc`, `kubernetes`, `jwt`, `azure` or `gcp`
+
+        Select one with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
 
         [jwt] [KMS_MACHINE_IDENTITY_ID]
-        auth_method: Which authentication method?: What is set (`jwt`, `KMS_MACHINE_IDENTITY_ID`) can serve `oidc`, `kubernetes`, `jwt`, `azure` or `gcp`. Say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+        auth_method: Ambiguous authentication method: Several authentication methods use the credentials that are set.
+        Set: `jwt`, `KMS_MACHINE_IDENTITY_ID`
+        Methods: `oidc`, `kubernetes`, `jwt`, `azure` or `gcp`
+
+        Select one with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
 
         [identity_id client_id jwt] []
-        auth_method: Two authentication methods: More than one method is configured in the provider block: `universal` (because of `client_id`), and `oidc`, `kubernetes`, `jwt`, `azure` or `gcp` (because of `identity_id`, `jwt`). Remove the inputs of all but one, or say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+        auth_method: Conflicting authentication methods: The provider block configures more than one authentication method:
+          - `universal`: `client_id`
+          - `oidc`, `kubernetes`, `jwt`, `azure` or `gcp`: `identity_id`, `jwt`
+
+        Remove the arguments of all but one, or select a method with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
 
         [] [KMS_MACHINE_IDENTITY_ID INFISICAL_TOKEN KMS_JWT]
-        -: Two authentication methods: More than one method is configured in the environment: `token` (because of `INFISICAL_TOKEN`), and `oidc`, `kubernetes`, `jwt`, `azure` or `gcp` (because of `KMS_MACHINE_IDENTITY_ID`, `KMS_JWT`). Remove the inputs of all but one, or say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+        -: Conflicting authentication methods: The environment configures more than one authentication method:
+          - `token`: `INFISICAL_TOKEN`
+          - `oidc`, `kubernetes`, `jwt`, `azure` or `gcp`: `KMS_MACHINE_IDENTITY_ID`, `KMS_JWT`
+
+        Remove the variables of all but one, or select a method with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
 
         [identity_id] [KMS_AUTH_METHOD]
-        identity_id: Two authentication methods: `KMS_AUTH_METHOD` names the method `universal`, which does not use the argument `identity_id`. Remove one of them, or say which method to use with the argument `auth_method`.
+        identity_id: Conflicting authentication methods: The environment variable `KMS_AUTH_METHOD` selects the method `universal`, which does not use the argument `identity_id`.
+
+        Remove one of them, or select the method with the argument `auth_method`.
 
         [] [KMS_OIDC_AUTH_TOKEN_NAME KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH]
-        -: Two authentication methods: More than one method is configured in the environment: `oidc` (because of `KMS_OIDC_AUTH_TOKEN_NAME`), and `kubernetes` (because of `KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH`). Remove the inputs of all but one, or say which one to use with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
+        -: Conflicting authentication methods: The environment configures more than one authentication method:
+          - `oidc`: `KMS_OIDC_AUTH_TOKEN_NAME`
+          - `kubernetes`: `KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH`
+
+        Remove the variables of all but one, or select a method with the argument `auth_method` or the environment variable `KMS_AUTH_METHOD`.
 
         [auth_method] [KMS_TOKEN]
-        identity_id: Incomplete credentials for the KMS: The method `oidc` is in use (because of `auth_method`). Found: none of its inputs. Missing:
-          - `identity_id` is not set. Set the argument `identity_id` or one of the environment variables `KMS_MACHINE_IDENTITY_ID`, `INFISICAL_MACHINE_IDENTITY_ID`.
-          - `jwt` or `jwt_file` is not set. Set the argument `jwt` or `jwt_file` or one of the environment variables `KMS_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_KEY_NAME`, `KMS_AUTH_JWT`, `KMS_JWT`, `INFISICAL_AUTH_JWT`, `INFISICAL_JWT`. In a job of GitHub Actions none of them is needed: give the job the permission `id-token: write`.
+        identity_id: Incomplete KMS credentials: `oidc`: The authentication method `oidc` lacks credentials.
+        Method selected by: `auth_method`
+        Set: none
+        Missing:
+          - `identity_id`, or one of the environment variables `KMS_MACHINE_IDENTITY_ID`, `INFISICAL_MACHINE_IDENTITY_ID`
+          - `jwt` or `jwt_file`, or one of the environment variables `KMS_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_KEY_NAME`, `KMS_AUTH_JWT`, `KMS_JWT`, `INFISICAL_AUTH_JWT`, `INFISICAL_JWT`
+
+        A GitHub Actions job needs no token: grant the job the permission `id-token: write`.
 
         [auth_method identity_id] []
-        jwt: Incomplete credentials for the KMS: The method `oidc` is in use (because of `auth_method`). Found: `identity_id`. Missing:
-          - `jwt` or `jwt_file` is not set. Set the argument `jwt` or `jwt_file` or one of the environment variables `KMS_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_KEY_NAME`, `KMS_AUTH_JWT`, `KMS_JWT`, `INFISICAL_AUTH_JWT`, `INFISICAL_JWT`. In a job of GitHub Actions none of them is needed: give the job the permission `id-token: write`.
+        jwt: Incomplete KMS credentials: `oidc`: The authentication method `oidc` lacks credentials.
+        Method selected by: `auth_method`
+        Set: `identity_id`
+        Missing:
+          - `jwt` or `jwt_file`, or one of the environment variables `KMS_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_NAME`, `INFISICAL_OIDC_AUTH_TOKEN_KEY_NAME`, `KMS_AUTH_JWT`, `KMS_JWT`, `INFISICAL_AUTH_JWT`, `INFISICAL_JWT`
+
+        A GitHub Actions job needs no token: grant the job the permission `id-token: write`.
 
         [auth_method jwt] []
-        identity_id: Incomplete credentials for the KMS: The method `jwt` is in use (because of `auth_method`). Found: `jwt`. Missing:
-          - `identity_id` is not set. Set the argument `identity_id` or one of the environment variables `KMS_MACHINE_IDENTITY_ID`, `INFISICAL_MACHINE_IDENTITY_ID`.
+        identity_id: Incomplete KMS credentials: `jwt`: The authentication method `jwt` lacks credentials.
+        Method selected by: `auth_method`
+        Set: `jwt`
+        Missing:
+          - `identity_id`, or one of the environment variables `KMS_MACHINE_IDENTITY_ID`, `INFISICAL_MACHINE_IDENTITY_ID`
 
         [auth_method] []
-        identity_id: Incomplete credentials for the KMS: The method `aws_iam` is in use (because of `auth_method`). Found: none of its inputs. Missing:
-          - `identity_id` is not set. Set the argument `identity_id` or one of the environment variables `KMS_MACHINE_IDENTITY_ID`, `INFISICAL_MACHINE_IDENTITY_ID`.
+        identity_id: Incomplete KMS credentials: `aws_iam`: The authentication method `aws_iam` lacks credentials.
+        Method selected by: `auth_method`
+        Set: none
+        Missing:
+          - `identity_id`, or one of the environment variables `KMS_MACHINE_IDENTITY_ID`, `INFISICAL_MACHINE_IDENTITY_ID`
 
         [auth_method identity_id] []
-        client_id: Incomplete credentials for the KMS: The method `universal` is in use (because of `auth_method`). Found: none of its inputs. Missing:
-          - `client_id` is not set. Set the argument `client_id` or one of the environment variables `KMS_UNIVERSAL_AUTH_CLIENT_ID`, `INFISICAL_UNIVERSAL_AUTH_CLIENT_ID`.
-          - `client_secret` is not set. Set the argument `client_secret` or one of the environment variables `KMS_UNIVERSAL_AUTH_CLIENT_SECRET`, `INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET`.
+        client_id: Incomplete KMS credentials: `universal`: The authentication method `universal` lacks credentials.
+        Method selected by: `auth_method`
+        Set: none
+        Missing:
+          - `client_id`, or one of the environment variables `KMS_UNIVERSAL_AUTH_CLIENT_ID`, `INFISICAL_UNIVERSAL_AUTH_CLIENT_ID`
+          - `client_secret`, or one of the environment variables `KMS_UNIVERSAL_AUTH_CLIENT_SECRET`, `INFISICAL_UNIVERSAL_AUTH_CLIENT_SECRET`
 
         [identity_id] [KMS_OIDC_AUTH_TOKEN_NAME]
-        -: Incomplete credentials for the KMS: The method `oidc` is in use (because of `KMS_OIDC_AUTH_TOKEN_NAME`). Found: `identity_id`, `KMS_OIDC_AUTH_TOKEN_NAME`. Missing:
-          - the token. `KMS_OIDC_AUTH_TOKEN_NAME` says that it is in the variable `CI_TOKEN`, and that is not set.
+        -: Incomplete KMS credentials: `oidc`: The authentication method `oidc` lacks credentials.
+        Method selected by: `KMS_OIDC_AUTH_TOKEN_NAME`
+        Set: `identity_id`, `KMS_OIDC_AUTH_TOKEN_NAME`
+        Missing:
+          - the environment variable `CI_TOKEN`, which `KMS_OIDC_AUTH_TOKEN_NAME` names
 
         [identity_id] [KMS_OIDC_AUTH_TOKEN_NAME]
-        -: Incomplete credentials for the KMS: The method `oidc` is in use (because of `KMS_OIDC_AUTH_TOKEN_NAME`). Found: `identity_id`, `KMS_OIDC_AUTH_TOKEN_NAME`. Missing:
-          - the token. `KMS_OIDC_AUTH_TOKEN_NAME` takes the name of a variable that is set, and what it holds is no such name.
+        -: Incomplete KMS credentials: `oidc`: The authentication method `oidc` lacks credentials.
+        Method selected by: `KMS_OIDC_AUTH_TOKEN_NAME`
+        Set: `identity_id`, `KMS_OIDC_AUTH_TOKEN_NAME`
+        Missing:
+          - the token: `KMS_OIDC_AUTH_TOKEN_NAME` must hold the name of an environment variable that is set
 
         [auth_method] []
-        auth_method: Unknown authentication method: `auth_method`: this is not a method that the provider knows. It takes `universal`, `token`, `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure`, `gcp`.
+        auth_method: Unknown authentication method: `auth_method`: The provider does not support the method in the argument `auth_method`.
+        Valid values: `universal`, `token`, `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure`, `gcp`
 
         [auth_method identity_id jwt jwt_file] []
-        jwt_file: Two tokens: `jwt` and `jwt_file` exclude each other. Remove one of them.
+        jwt_file: Conflicting arguments: `jwt` and `jwt_file`: `jwt` and `jwt_file` are mutually exclusive. Remove one of them.
 
-    "#]].assert_eq(&told);
+    "#]].assert_eq(&found);
 }
 
 #[test]
-fn two_methods_or_half_a_method_are_errors_that_name_what_to_do() {
+fn rejects_two_methods_and_incomplete_methods() {
     let two_in_block = [CLIENT, &[("token", "s3cr3t-token")]].concat();
     let two_in_environment = [KMS_CLIENT, &[KMS_TOKEN]].concat();
     for (arguments, variables, place, names) in [
-        (&two_in_block[..], &[][..], "auth_method", &["in the provider block", "`client_id`", "`token`"][..]),
+        (&two_in_block[..], &[][..], "auth_method", &["The provider block configures", "`client_id`", "`token`"][..]),
         (
             &[],
             &two_in_environment,
             "-",
-            &["in the environment", "`KMS_UNIVERSAL_AUTH_CLIENT_ID`", "`KMS_TOKEN`", "`KMS_AUTH_METHOD`"],
+            &["The environment configures", "`KMS_UNIVERSAL_AUTH_CLIENT_ID`", "`KMS_TOKEN`", "`KMS_AUTH_METHOD`"],
         ),
         (
             &CLIENT[..1],
             &[KMS_TOKEN],
             "client_secret",
-            &["because of `client_id`", "`client_secret` is not set", "`KMS_UNIVERSAL_AUTH_CLIENT_SECRET`"],
+            &["selected by: `client_id`", "  - `client_secret`, or", "`KMS_UNIVERSAL_AUTH_CLIENT_SECRET`"],
         ),
         (
             &CLIENT[1..],
             &[],
             "client_id",
-            &["because of `client_secret`", "`client_id` is not set", "`INFISICAL_UNIVERSAL_AUTH_CLIENT_ID`"],
+            &["selected by: `client_secret`", "  - `client_id`, or", "`INFISICAL_UNIVERSAL_AUTH_CLIENT_ID`"],
         ),
         (
             &[],
             &KMS_CLIENT[1..],
             "client_id",
-            &["because of `KMS_UNIVERSAL_AUTH_CLIENT_SECRET`", "`client_id` is not set"],
+            &["selected by: `KMS_UNIVERSAL_AUTH_CLIENT_SECRET`", "  - `client_id`, or"],
         ),
         (
             &[("auth_method", "token")],
             KMS_CLIENT,
             "token",
-            &["because of `auth_method`", "`token` is not set", "`KMS_TOKEN`, `INFISICAL_TOKEN`"],
+            &["selected by: `auth_method`", "  - `token`, or", "`KMS_TOKEN`, `INFISICAL_TOKEN`"],
         ),
-        (&[], &[("KMS_AUTH_METHOD", "universal")], "client_id", &["because of `KMS_AUTH_METHOD`"]),
+        (&[], &[("KMS_AUTH_METHOD", "universal")], "client_id", &["selected by: `KMS_AUTH_METHOD`"]),
     ] {
-        let said = who(arguments, variables);
-        assert!(said.starts_with(&format!("{place}: ")), "{said}");
+        let found = resolved(arguments, variables);
+        assert!(found.starts_with(&format!("{place}: ")), "{found}");
         for name in names {
-            assert!(said.contains(name), "`{name}` is missing: {said}");
+            assert!(found.contains(name), "`{name}` is missing: {found}");
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::provider::config::validation;
 use crate::provider::config::validation::{
     BlockParser, Defaults, EffectiveSettings, InvalidSetting, Mode, Unreachable, ValidationSettings,
 };
+use crate::provider::messages;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Path, Severity};
 use crate::terraform::model::Field;
 use crate::terraform::schema::{Block, optional};
@@ -188,11 +189,8 @@ impl ConnectionModel {
 impl InvalidBlock {
     fn diagnostic(self, path: &Path) -> Diagnostic {
         match self {
-            Self::Setting(setting) => setting.diagnostic(path),
-            Self::Role { index, problem } => {
-                let detail = format!("This cannot be a role to rotate: {problem}. A good one is `app_user`.");
-                Diagnostic::error("Invalid rotation role", detail).at(path.attribute("rotation_roles").index(index))
-            }
+            Self::Setting(setting) => messages::settings::invalid_setting(setting, path),
+            Self::Role { index, problem } => messages::settings::invalid_rotation_role(index, &problem, path),
         }
     }
 }
@@ -218,12 +216,12 @@ fn problem(name: &str, is_repeated: bool) -> Option<String> {
         _ if name.trim().is_empty() => Some("the name is empty".to_owned()),
         _ if name.contains('\0') => Some("the name contains a NUL character".to_owned()),
         _ if length > MAX_ROLE_LENGTH => {
-            Some(format!("the name has {length} bytes, and PostgreSQL knows names of up to {MAX_ROLE_LENGTH}"))
+            Some(format!("the name has {length} bytes, and a name in PostgreSQL has at most {MAX_ROLE_LENGTH}"))
         }
-        _ if name.starts_with("pg_") => Some("names that begin with `pg_` belong to PostgreSQL itself".to_owned()),
-        "public" | "none" => Some(format!("`{name}` is no name of a role in SQL")),
+        _ if name.starts_with("pg_") => Some("names that begin with `pg_` are reserved by PostgreSQL".to_owned()),
+        "public" | "none" => Some(format!("`{name}` is not a role name in SQL")),
         _ if name.contains("://") => Some("it is a URL".to_owned()),
-        _ if is_repeated => Some("the name stands in the list already".to_owned()),
+        _ if is_repeated => Some("the list has the name already".to_owned()),
         _ => None,
     }
 }
@@ -266,7 +264,7 @@ mod tests {
             (2, "is empty"),
             (3, "has 64 bytes"),
             (4, "`pg_`"),
-            (5, "`public` is no name"),
+            (5, "`public` is not a role"),
             (6, "already"),
             (11, "is empty"),
         ] {

@@ -14,7 +14,8 @@ use crate::terraform::value::{Object, Value};
 use super::attributes::METHOD;
 use super::model::ConnectionModel;
 use super::validation_block::ValidationBlock;
-use crate::provider::timeouts;
+use crate::provider::messages;
+use crate::provider::timeouts::Timeouts;
 
 /// The service's limit for names.
 const MAX_NAME_LENGTH: usize = 64;
@@ -52,7 +53,9 @@ pub(super) fn check(config: &Object) -> Diagnostics {
     found.extend(password_arguments(config, &connection));
     found.extend(certificate_rule(&connection));
     found.extend(ValidationBlock::parse(&connection.validation).err().into_iter().flatten());
-    found.extend(timeouts::check(config.get("timeouts")));
+    found.extend(
+        Timeouts::parse(config.get("timeouts")).err().map(messages::settings::invalid_timeouts).into_iter().flatten(),
+    );
     found
 }
 

@@ -7,12 +7,12 @@
 //! Terraform ── socket, TLS ──► plugin ──► terraform::server     decodes by the schema (terraform::wire)
 //!                                           │ terraform::plan    what follows from the schema alone; pure
 //!                                           ▼
-//!                                         provider::resources    what is particular to a resource
+//!                                         provider               resources, data sources, functions
 //!                                           │
-//!                                 kms ◄─────┴─────► postgres     effects: the HTTP API, the login at a database
+//!                                 kms ◄─────┴─────► postgres     effects: the HTTP API, the login to a database
 //!                                           │
 //!                                           ▼ provider::messages errors become diagnostics
-//!                                         terraform::server      checks as a core would, encodes
+//!                                         terraform::server      checks by the rules of a core, encodes
 //! ```
 //!
 //! Imports go one way: [`kms`] and [`postgres`] do not depend on Terraform values, and [`terraform`] does not depend on
@@ -20,35 +20,48 @@
 //!
 //! # The folders
 //!
-//! * [`plugin`]: a process that a plugin host can start, talk to and end. Sockets, TLS, handshake, log.
+//! * [`plugin`]: the process of a plugin. Sockets, TLS, handshake, log, shutdown.
 //! * [`terraform`]: protocol 5 for any provider. [`value`](terraform::value), [`schema`](terraform::schema),
-//!   [`plan`](terraform::plan), and the traits [`Provider`](terraform::provider::Provider) and
-//!   [`Resource`](terraform::resource::Resource) that a provider implements.
+//!   [`plan`](terraform::plan), and the traits, such as [`Provider`](terraform::provider::Provider) and
+//!   [`Resource`](terraform::resource::Resource), that a provider implements.
 //! * [`kms`]: the client of the app-connections API. JSON and status codes.
-//! * [`postgres`]: one login at a PostgreSQL server, in stages that each have their own error. SQLSTATE and TLS.
+//! * [`postgres`]: one login to a PostgreSQL server, in stages that each have their own error. SQLSTATE and TLS.
 //! * [`provider`]: the only folder that depends on both sides. Its `mod.rs` lists its modules.
-//! * [`secret`], [`redact`], [`text`]: the type of a secret, the removal of secrets from foreign texts, and the form in which
-//!   foreign texts are shown.
+//! * [`secret`], [`redact`], [`text`]: the type of a secret, the removal of secrets from texts of servers, and the escapes in
+//!   such texts.
 //! * [`mod@env`], [`os`], [`crypto`], [`panic_hook`]: the names of environment variables, bounded reads of files, the crypto
 //!   provider, the report of a panic.
 //!
+//! # Where to look
+//!
+//! | Change | Files |
+//! |---|---|
+//! | The default port changes | `src/provider/resources/postgres_connection/attributes.rs`: the row `port`; in URLs `src/provider/functions/postgres_url.rs` |
+//! | The KMS gets a new error text | `src/kms/response.rs` recognises it, `src/provider/messages/kms/mod.rs` describes it |
+//! | A new SQLSTATE | `src/postgres/server_error.rs` maps it to a reason, `src/provider/messages/postgres/mod.rs` describes it |
+//! | A new auth method | `src/kms/auth/method.rs` has the methods and their requests, `src/provider/config/auth.rs` their arguments |
+//! | A new attribute | `src/provider/resources/postgres_connection/attributes.rs` has the table, `src/provider/resources/postgres_connection/model.rs` the typed fields |
+//! | A message is wrong | `src/provider/messages/mod.rs` lists the files by subject; messages about the protocol are in `src/terraform/server/mod.rs` and beside it |
+//!
 //! # Invariants
 //!
-//! * A user's mistake is a diagnostic with the argument's path, never a gRPC status. So is a panic in a call.
-//! * From the moment the service has answered a create with an id, an apply ends without an error: a core taints
-//!   whatever is returned with one. An apply returns the plan, with its unknown values filled.
+//! * No call returns a gRPC status: every error, even a panic, is a diagnostic (`terraform::server::response`).
+//! * After a create or an update has taken effect, an apply returns the plan with its unknown values resolved, and no error: a
+//!   core taints an object that is returned with one (`terraform::server::change`).
 //! * One function logs in to databases (`database_login::log_in`); clippy's `disallowed-methods` keeps other code out.
-//! * A response of the service is used only when it is about the object that was asked for (`kms::app_connection`).
-//! * Nothing happens before the handshake but the handshake. `Configure` makes no network call.
-//! * Every wait has an end and ends when the run is interrupted. Only a write that was sent is waited for a little longer.
-//! * Only `plugin::handshake` writes to standard output. Only `plugin::log` and [`panic_hook`] write to standard error.
-//! * The memory of a run belongs to the [`provider::Session`], and goes with the next `Configure`.
+//! * The provider uses a response of the KMS only if it is about the requested object (`kms::app_connection`).
+//! * `Configure` makes no network call.
+//! * An interrupt ends all waits but the wait for the response to a write that was sent (`provider::deadline`).
+//! * While the plugin serves, only `plugin::handshake` writes to standard output, and only `plugin::log` and [`panic_hook`]
+//!   write to standard error.
+//! * No generated message and no type that may hold a password derives `Debug`. The strings of a value are cleared on drop.
+//! * The memory of a run belongs to the [`provider::Session`], which the next `Configure` replaces.
 //!
 //! # Why not a framework
 //!
-//! The one that exists for Rust, `tf-provider`, speaks protocol 6 only and has no write-only attributes, identities or
-//! moves; it accepts clients whose certificate it did not check, listens on TCP, needs `protoc`, and leaves plan logic to
-//! each resource. What a provider needs of protocol 5 is small enough to be right here.
+//! The one that exists for Rust, `tf-provider`, supports only protocol 6 and has no write-only attributes, identities or
+//! moves; it accepts clients without verifying their certificate, listens on TCP, needs `protoc`, and leaves plan logic to
+//! each resource. The part of protocol 5 that a provider needs is small enough to implement here.
 
 pub mod crypto;
 pub mod env;

@@ -44,7 +44,7 @@ impl MoveSource {
     /// Decodes the object by an object type. Missing attributes are null, others are ignored.
     ///
     /// # Errors
-    /// A diagnostic when it does not fit the type; it says where, and holds no value.
+    /// When the object does not match the type. The diagnostic has the path and no value.
     pub fn object(&self, ty: &Type) -> Result<Object, Diagnostics> {
         match wire::json::decode_state(&self.state, ty) {
             Ok(Value::Object(object)) => Ok(object),

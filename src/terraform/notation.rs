@@ -4,7 +4,7 @@
 //! default, followed by any of `+kept`, `+replaces`, `+wo`; blocks as `block s { a! }`. All attributes are strings.
 //!
 //! A value: `name=x zone=? id=?! s={ a=1 } l=[ { a=1 } { a=? } ]`; `?` is unknown, `?!` unknown but not null, `-` nothing
-//! at all. What is not named is null or absent.
+//! at all. Names that are missing are null or absent.
 
 use std::iter::Peekable;
 use std::str::SplitWhitespace;

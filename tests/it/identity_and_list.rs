@@ -49,14 +49,15 @@ impl Core {
         let schema = Provider.schema();
         let config = Some(encode(schema.empty_object(), &schema.object_type()));
         let configured: proto::configure::Response =
-            core.ask("Configure", proto::configure::Request { config, ..Default::default() }).await;
+            core.call("Configure", proto::configure::Request { config, ..Default::default() }).await;
         assert!(configured.diagnostics.is_empty());
         core
     }
 
-    pub(crate) async fn ask<A: Message + Default>(&self, rpc: &str, request: impl Message) -> A {
-        let answer = self.session.call(&format!("/tfplugin5.Provider/{rpc}"), &request.encode_to_vec()).await.unwrap();
-        A::decode(answer.as_slice()).unwrap()
+    pub(crate) async fn call<A: Message + Default>(&self, rpc: &str, request: impl Message) -> A {
+        let response =
+            self.session.call(&format!("/tfplugin5.Provider/{rpc}"), &request.encode_to_vec()).await.unwrap();
+        A::decode(response.as_slice()).unwrap()
     }
 
     async fn list(&self, config: Json, limit: i64, include_resource_object: bool) -> Vec<proto::list_resource::Event> {
@@ -76,7 +77,7 @@ impl Core {
         let identity = [("id".to_owned(), Value::from(id))].into_iter().collect();
         let identity = Some(ResourceIdentityData { identity_data: Some(encode(identity, &identity_type())) });
         let type_name = TYPE.to_owned();
-        self.ask(
+        self.call(
             "ImportResourceState",
             proto::import_resource_state::Request { type_name, identity, ..Default::default() },
         )
@@ -204,9 +205,9 @@ async fn checks_project_of_a_list_offline() {
             config: Some(encode(config, &of)),
             ..Default::default()
         };
-        let answer: proto::validate_list_resource_config::Response =
-            core.ask("ValidateListResourceConfig", request).await;
-        assert_eq!(answer.diagnostics.len(), errors);
+        let response: proto::validate_list_resource_config::Response =
+            core.call("ValidateListResourceConfig", request).await;
+        assert_eq!(response.diagnostics.len(), errors);
     }
     assert!(kms.requests().is_empty());
 }
@@ -239,7 +240,7 @@ async fn list_result_imports_and_generates_valid_configuration() {
     managed.set("password_wo_version", 3);
     let state = Some(encode(managed, &of));
     let request = proto::generate_resource_config::Request { type_name: TYPE.into(), state };
-    let generated: proto::generate_resource_config::Response = core.ask("GenerateResourceConfig", request).await;
+    let generated: proto::generate_resource_config::Response = core.call("GenerateResourceConfig", request).await;
     let generated = values(&generated.config.unwrap(), &of);
     let expected = json!({
         "name": "orders-db", "description": "Orders of the \"shop\"", "project_id": project, "host": "db.example.com",
@@ -261,9 +262,9 @@ async fn import_by_identity_never_matches_a_name() {
     let kms = Kms::start(Options::default());
     let uuid = "3c90c3cc-0d44-4b50-8888-8dd25736052a";
     kms.insert(connection(uuid, None));
-    let answer = Core::new(&kms).await.import(uuid).await;
-    assert!(answer.imported_resources.is_empty());
-    assert_eq!(answer.diagnostics[0].summary, "There is no such connection");
+    let response = Core::new(&kms).await.import(uuid).await;
+    assert!(response.imported_resources.is_empty());
+    assert_eq!(response.diagnostics[0].summary, "There is no such connection");
 }
 
 #[tokio::test]
@@ -271,7 +272,7 @@ async fn responses_carry_identity_of_the_schema() {
     let kms = Kms::start(Options::default());
     let core = Core::new(&kms).await;
     let schemas: proto::get_resource_identity_schemas::Response =
-        core.ask("GetResourceIdentitySchemas", proto::get_resource_identity_schemas::Request::default()).await;
+        core.call("GetResourceIdentitySchemas", proto::get_resource_identity_schemas::Request::default()).await;
     let schema = &schemas.identity_schemas[TYPE];
     assert_eq!((schema.version, schema.identity_attributes.len()), (0, 1));
     assert!(schema.identity_attributes[0].name == "id" && schema.identity_attributes[0].required_for_import);
@@ -286,12 +287,12 @@ async fn responses_carry_identity_of_the_schema() {
         ..Default::default()
     };
     for current in [None, imported.identity.clone()] {
-        let read: proto::read_resource::Response = core.ask("ReadResource", request(current)).await;
+        let read: proto::read_resource::Response = core.call("ReadResource", request(current)).await;
         assert!(read.diagnostics.is_empty());
         assert_eq!(id(&read.new_identity), made);
     }
     kms.remove(&made);
-    let gone: proto::read_resource::Response = core.ask("ReadResource", request(imported.identity.clone())).await;
+    let gone: proto::read_resource::Response = core.call("ReadResource", request(imported.identity.clone())).await;
     assert!(gone.new_identity.is_none() && gone.new_state.is_some());
 }
 
@@ -316,14 +317,14 @@ async fn reads_by_id_what_this_process_changed() {
         config: Some(nothing.clone()),
         ..Default::default()
     };
-    let destroyed: proto::apply_resource_change::Response = core.ask("ApplyResourceChange", destroy).await;
+    let destroyed: proto::apply_resource_change::Response = core.call("ApplyResourceChange", destroy).await;
     assert!(destroyed.diagnostics.is_empty());
     let read = proto::read_resource::Request {
         type_name: TYPE.into(),
         current_state: states[3].clone(),
         ..Default::default()
     };
-    let read: proto::read_resource::Response = core.ask("ReadResource", read).await;
+    let read: proto::read_resource::Response = core.call("ReadResource", read).await;
     assert!(read.new_state == Some(nothing), "it is gone");
     assert_eq!(lists(), 1);
 }

@@ -1,4 +1,4 @@
-//! Rules of the source tree that no compiler checks: who may import whom, and what may be printed.
+//! Rules of the source tree that no compiler checks: imports, homes of crates, derives of `Debug`, the map.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,13 +62,15 @@ const WALLS: [(&str, &[&str], &str); 10] = [
 const PROVIDER_FLOORS: [&str; 9] =
     ["fingerprint", "timeouts", "login_check", "connections", "config", "messages", "session", "deadline", "resources"];
 
-/// Crates with a home: nobody else names them.
-const HOMES: [(&str, &[&str]); 5] = [
+/// Crates and functions that only the files below these paths may name.
+const HOMES: [(&str, &[&str]); 7] = [
     ("aws_lc_rs", &["src/crypto.rs"]),
     ("tonic::", &["src/plugin", "src/terraform/server", "src/terraform/proto.rs"]),
     ("rmpv", &["src/terraform/wire"]),
     ("reqwest", &["src/kms"]),
     ("tokio_postgres", &["src/postgres"]),
+    ("stdout()", &["src/plugin/handshake.rs", "src/main.rs"]),
+    ("stderr()", &["src/plugin/log", "src/panic_hook.rs", "src/main.rs"]),
 ];
 
 fn root() -> &'static Path {
@@ -281,6 +283,21 @@ fn top_level_holds_only_expected_files() {
         .filter(|name| !name.starts_with('.') && !expected.contains(&name.as_str()))
         .collect();
     assert!(strangers.is_empty(), "{strangers:?} at the top level");
+}
+
+#[test]
+fn map_of_the_crate_names_existing_files() {
+    let map = fs::read_to_string(root().join("src/lib.rs")).expect("a readable source file");
+    let section = map.split("# Where to look").nth(1).and_then(|rest| rest.split("//! # ").next()).unwrap_or_default();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("//! | ")).skip(1).collect();
+    assert_eq!(rows.len(), 6, "{section}");
+    for row in rows {
+        let paths: Vec<&str> = row.split('`').filter(|part| part.starts_with("src/")).collect();
+        assert!(!paths.is_empty(), "no file in {row}");
+        for path in paths {
+            assert!(root().join(path).is_file(), "there is no file {path}: {row}");
+        }
+    }
 }
 
 /// Registries show both, and release archives carry them.

@@ -61,8 +61,8 @@ fn changed_argument_with_requires_replace_replaces() {
         one is removed | old | a=1 | a=1 c=x d=? e=1 seen=? | b
         one leaves its default | old | a=1 b=1 c=y | a=1 b=1 c=y d=? e=1 seen=? | c
         one goes back to its default | a=1 b=1 c=y d=1 e=1 seen=s | a=1 b=1 | a=1 b=1 c=x d=? e=1 seen=? | c
-        a computed one is said | old | a=1 b=1 d=2 | a=1 b=1 c=x d=2 e=1 seen=? | d
-        a computed one is no longer said | old | a=1 b=1 d=1 | old |
+        a computed one is set | old | a=1 b=1 d=2 | a=1 b=1 c=x d=2 e=1 seen=? | d
+        a computed one is no longer set | old | a=1 b=1 d=1 | old |
         several | old | a=2 e=2 | a=2 c=x d=? e=2 seen=? | a b e
         never on create | - | a=1 | a=1 c=x d=? e=? seen=? |
     ",

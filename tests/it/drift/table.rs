@@ -78,16 +78,16 @@ impl Table {
             prior_private: serde_json::to_vec(&notes).unwrap(),
             ..Default::default()
         };
-        let answer: plan_resource_change::Response = self.core.ask("PlanResourceChange", request).await;
-        let keeps = String::from_utf8_lossy(&answer.planned_private).contains("keeps_credentials");
-        let planned = answer.planned_state.and_then(|state| msgpack::decode(&state.msgpack, &of).ok());
+        let response: plan_resource_change::Response = self.core.call("PlanResourceChange", request).await;
+        let keeps = String::from_utf8_lossy(&response.planned_private).contains("keeps_credentials");
+        let planned = response.planned_state.and_then(|state| msgpack::decode(&state.msgpack, &of).ok());
         let is_open = match planned {
             Some(Value::Object(planned)) => planned.get("credentials_hash").is_unknown(),
             _ => false,
         };
         Planned {
             sends: is_open && !keeps,
-            messages: answer
+            messages: response
                 .diagnostics
                 .into_iter()
                 .map(|found| format!("{} {}", if found.severity == 1 { "E" } else { "W" }, found.summary))

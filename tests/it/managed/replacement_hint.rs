@@ -24,8 +24,8 @@ async fn plan(scene: &Scene, prior: Option<&Object>, config: &Object, private: V
         prior_private: private,
         ..Default::default()
     };
-    let answer: plan_resource_change::Response = core.ask("PlanResourceChange", request).await;
-    (answer.planned_private, answer.diagnostics.into_iter().map(|found| found.summary).collect())
+    let response: plan_resource_change::Response = core.call("PlanResourceChange", request).await;
+    (response.planned_private, response.diagnostics.into_iter().map(|found| found.summary).collect())
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ impl std::fmt::Debug for Case {
             write!(formatter, "{name}: {presence:?} {} {write_only} {use_state_for_unknown}; ", default.is_some())?;
         }
         let prior = self.prior.as_ref().map_or_else(|| "-".to_owned(), show);
-        write!(formatter, "\nprior {prior}\nconfig {}\nanswer {}", show(&self.config), show(&self.response))
+        write!(formatter, "\nprior {prior}\nconfig {}\nresponse {}", show(&self.config), show(&self.response))
     }
 }
 

@@ -10,11 +10,11 @@ const FAULTY: &str = "toy_faulty";
 #[tokio::test]
 async fn failed_change_returns_no_state() {
     let core = Core::configured().await;
-    let refused = Outcome::of("absent").with_diagnostics("warning: Careful\nerror: Refused @ mode");
-    assert_eq!(core.apply(FAULTY, "-", "mode=refuse", br#"{"format":1,"kept":{"a":1}}"#).await, refused);
-    assert_eq!(core.apply(FAULTY, "id=1", "mode=refuse", br#"{"format":1,"kept":{"a":1}}"#).await, refused);
-    assert_eq!(core.apply(FAULTY, "id=1 mode=refuse", "-", br#"{"format":1,"kept":{"a":1}}"#).await, refused);
-    assert_eq!(core.read(FAULTY, "id=1 mode=refuse", b"").await, refused);
+    let rejected = Outcome::of("absent").with_diagnostics("warning: Careful\nerror: Refused @ mode");
+    assert_eq!(core.apply(FAULTY, "-", "mode=refuse", br#"{"format":1,"kept":{"a":1}}"#).await, rejected);
+    assert_eq!(core.apply(FAULTY, "id=1", "mode=refuse", br#"{"format":1,"kept":{"a":1}}"#).await, rejected);
+    assert_eq!(core.apply(FAULTY, "id=1 mode=refuse", "-", br#"{"format":1,"kept":{"a":1}}"#).await, rejected);
+    assert_eq!(core.read(FAULTY, "id=1 mode=refuse", b"").await, rejected);
     let plan = core.plan(FAULTY, "id=1", "plan=refuse", b"").await;
     assert_eq!(plan, Outcome::of("absent").with_diagnostics("error: Refused"));
     let destroy = core.plan(FAULTY, "id=1 plan=refuse", "-", b"").await;

@@ -92,14 +92,14 @@ async fn returns_identity_with_every_object() {
 #[tokio::test]
 async fn upgrades_current_identities_and_rejects_others() {
     let core = Core::new();
-    const REFUSED: &str = "error: Identity in the state cannot be read";
+    const REJECTED: &str = "error: Identity in the state cannot be read";
     for (version, raw, expected, message) in [
         (0, r#"{ "id": "1", "old": 2 }"#, "id=1", ""),
         (0, "{}", "", ""),
-        (1, r#"{"id":"1"}"#, "absent", REFUSED),
-        (0, "", "absent", REFUSED),
-        (0, "null", "absent", REFUSED),
-        (0, r#"{"id":[]}"#, "absent", REFUSED),
+        (1, r#"{"id":"1"}"#, "absent", REJECTED),
+        (0, "", "absent", REJECTED),
+        (0, "null", "absent", REJECTED),
+        (0, r#"{"id":[]}"#, "absent", REJECTED),
     ] {
         let request =
             proto::upgrade_resource_identity::Request { type_name: BALL.into(), version, raw_identity: json(raw) };

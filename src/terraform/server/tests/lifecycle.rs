@@ -76,9 +76,9 @@ async fn passes_planned_private_data_to_apply_only() {
 
 #[tokio::test]
 async fn rejects_write_only_values_on_older_cores() {
-    const REFUSED: &str = "error: Write-only argument requires Terraform 1.11";
+    const REJECTED: &str = "error: Write-only argument requires Terraform 1.11";
     let mut core = Core::configured().await;
-    for (capabilities, refused) in [(core.capabilities, false), (Some(Default::default()), true), (None, true)] {
+    for (capabilities, rejected) in [(core.capabilities, false), (Some(Default::default()), true), (None, true)] {
         core.capabilities = capabilities;
         for (config, in_validate, in_plan) in [
             ("note=n", "", ""),
@@ -89,7 +89,8 @@ async fn rejects_write_only_values_on_older_cores() {
             ("block={ pin=? }", "", " @ block.pin"),
             ("block=?", "", ""),
         ] {
-            let expected = |at: &str| if refused && !at.is_empty() { format!("{REFUSED}{at}") } else { String::new() };
+            let expected =
+                |at: &str| if rejected && !at.is_empty() { format!("{REJECTED}{at}") } else { String::new() };
             assert_eq!(core.validate("toy_faulty", config).await, expected(in_validate), "{config}");
             let plan = core.plan("toy_faulty", "-", config, b"").await;
             assert_eq!(plan.diagnostics, expected(in_plan), "{config}");
@@ -100,7 +101,7 @@ async fn rejects_write_only_values_on_older_cores() {
 
 #[tokio::test]
 async fn rejects_read_only_attributes_in_configuration() {
-    const REFUSED: &str = "error: Read-only attribute in the configuration";
+    const REJECTED: &str = "error: Read-only attribute in the configuration";
     let core = Core::configured().await;
     for (config, in_validate, in_plan) in [
         ("id=1", " @ id", " @ id"),
@@ -108,7 +109,7 @@ async fn rejects_read_only_attributes_in_configuration() {
         ("id=?", "", " @ id"),
         ("id=null", "", ""),
     ] {
-        let expected = |at: &str| if at.is_empty() { String::new() } else { format!("{REFUSED}{at}") };
+        let expected = |at: &str| if at.is_empty() { String::new() } else { format!("{REJECTED}{at}") };
         assert_eq!(core.validate("toy_faulty", config).await, expected(in_validate), "{config}");
         assert_eq!(core.plan("toy_faulty", "-", config, b"").await.diagnostics, expected(in_plan), "{config}");
     }

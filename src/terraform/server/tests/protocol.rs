@@ -1,4 +1,4 @@
-//! Every RPC answers, whatever it is asked: with what it is for, or with an error that a person can read.
+//! Every RPC responds to any request, with its result or an error.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::terraform::proto;
 use crate::terraform::proto::DynamicValue;
 use crate::terraform::proto::provider_server::Provider as _;
 
-/// What an RPC says to a request.
+/// Returns the diagnostics of the response of an RPC.
 macro_rules! call {
     ($core:expr, $rpc:ident, $request:expr) => {
         diagnostics(&mut $core.server.$rpc(Request::new($request)).await.unwrap().into_inner())
@@ -170,7 +170,7 @@ async fn rejects_undecodable_values_in_every_field() {
     for value in spoilt {
         let config = || Some(value.clone());
         let type_name = || type_name.to_owned();
-        let answers = [
+        let responses = [
             call!(core, prepare_provider_config, proto::prepare_provider_config::Request { config: config() }),
             call!(core, configure, proto::configure::Request { config: config(), ..Default::default() }),
             call!(
@@ -206,7 +206,7 @@ async fn rejects_undecodable_values_in_every_field() {
                 proto::apply_resource_change::Request { planned_state: config(), ..apply() }
             ),
         ];
-        for (position, diagnostics) in answers.into_iter().enumerate() {
+        for (position, diagnostics) in responses.into_iter().enumerate() {
             let expected =
                 ["error: Value does not match the schema", "error: Invalid request from Terraform: unknown object"];
             assert!(

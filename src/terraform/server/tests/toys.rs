@@ -1,4 +1,4 @@
-//! A small provider. `Balls` shows what a resource costs; `Faulty` does whatever a resource should not.
+//! A small provider. `Balls` is a minimal resource; `Faulty` does everything that a resource must not do.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -196,7 +196,7 @@ impl Resource<Shop> for Balls {
 struct Faulty;
 
 impl Faulty {
-    /// Does what `mode` says, in whatever RPC.
+    /// Does what `mode` names, in any RPC.
     async fn act(&self, call: &RpcContext<Shop>, object: &Object) -> Result<Object, Diagnostics> {
         let mut response = object.clone();
         response.set("id", "1");

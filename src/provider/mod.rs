@@ -3,6 +3,7 @@
 //! | module | content |
 //! |---|---|
 //! | [`config`] | the provider block: settings, authentication, limits, defaults of the login check |
+//! | [`arguments`] | rules of arguments that several kinds of objects have |
 //! | [`session`] | the result of one `Configure`: client, caches, outcomes of logins |
 //! | [`login_check`] | scheduling and sharing of database logins, allowed hosts, the location of the KMS |
 //! | [`connections`] | cached lists, name checks and lost responses of app connections |
@@ -12,6 +13,7 @@
 //! | [`deadline`], [`timeouts`] | limits of operations and the `timeouts` block |
 //! | [`fingerprint`] | Argon2id fingerprints of write-only passwords |
 
+mod arguments;
 mod connections;
 mod resources;
 pub(crate) mod timeouts;

@@ -137,10 +137,7 @@ impl Subject<'_> {
             username: credentials.username,
             password: credentials.password,
             tls,
-            address: validation
-                .address
-                .clone()
-                .map(|address| postgres::Address { host: postgres::ascii_host(&address.host), port: address.port }),
+            address: validation.address.clone().map(postgres::Address::from),
             questions: postgres::Questions {
                 rotation_roles: validation.rotation.names(),
                 own_password: planned.is_managed(),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::provider::arguments::address::AddressOverride;
 use crate::provider::config::validation;
 use crate::provider::config::validation::{
     BlockParser, Defaults, EffectiveSettings, InvalidSetting, Mode, Unreachable, ValidationSettings,
@@ -30,15 +31,6 @@ pub(super) struct Validation {
     pub(super) timeout: Duration,
     pub(super) address: Option<AddressOverride>,
     pub(super) rotation: RotationSettings,
-}
-
-/// The host and port to connect to instead of `host` and `port`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AddressOverride {
-    /// Name or IP address, without brackets.
-    pub(super) host: String,
-    /// TCP port.
-    pub(super) port: u16,
 }
 
 /// The roles whose passwords the KMS rotates through a connection, as far as they are known.
@@ -102,21 +94,6 @@ pub(super) fn schema() -> Block {
         ))
 }
 
-impl AddressOverride {
-    /// Parses `host:port` or `[IPv6]:port`.
-    fn parse(text: &str) -> Option<Self> {
-        let (host, port) = text.trim().rsplit_once(':')?;
-        let host = match host.strip_prefix('[') {
-            Some(bracketed) => bracketed.strip_suffix(']')?,
-            None if host.contains(':') => return None,
-            None => host,
-        };
-        let plain = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/@,[]".contains(c));
-        let port = port.parse().ok().filter(|port| *port > 0)?;
-        plain.then(|| Self { host: host.to_owned(), port })
-    }
-}
-
 impl Default for RotationSettings {
     fn default() -> Self {
         Self { roles: Vec::new(), severity: Severity::Warning }
@@ -144,11 +121,7 @@ impl ValidationBlock {
     pub(super) fn parse(block: &Field<Value>) -> Result<Self, Diagnostics> {
         let mut parser = BlockParser::new(block);
         let settings = ValidationSettings::parse(&mut parser);
-        let address = parser.text(
-            "address",
-            AddressOverride::parse,
-            "one host and port, such as `127.0.0.1:15432`, `bastion.example.com:5432` or `[::1]:5432`",
-        );
+        let address = parser.text("address", AddressOverride::parse, AddressOverride::VALID);
         let severity = parser.text("privileges", severity, "`warning` or `error`");
         let (roles, broken) = roles(parser.get("rotation_roles"));
         let rotation = match severity {
@@ -312,19 +285,5 @@ mod tests {
         assert_eq!(address(Value::from("[::1]:15432"), "plan"), Some(Some(known)));
         assert_eq!(address(Value::unknown(), "plan"), None);
         assert_eq!(address(Value::unknown(), "off"), Some(None));
-    }
-
-    #[test]
-    fn parses_addresses() {
-        for (text, host, port) in
-            [("localhost:5432", "localhost", 5432), ("[::1]:5432", "::1", 5432), (" 127.0.0.1:1 ", "127.0.0.1", 1)]
-        {
-            assert_eq!(AddressOverride::parse(text), Some(AddressOverride { host: host.to_owned(), port }), "{text}");
-        }
-        for text in
-            ["", "localhost", "::1:5432", "a:0", "a:70000", ":5432", "[::1]5432", "a b:1", "http://a:1", "a,b:1"]
-        {
-            assert_eq!(AddressOverride::parse(text), None, "{text}");
-        }
     }
 }

@@ -4,9 +4,9 @@
 //! when they are known.
 
 pub(crate) mod certificate;
-pub(crate) mod host;
 
 use crate::postgres::{Certificates, Damage};
+use crate::provider::arguments::host;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::model::{Field, Model as _};
 use crate::terraform::value::{Object, Value};

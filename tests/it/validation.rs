@@ -199,7 +199,11 @@ fn reads_defaults_from_environment_and_provider_block() {
     let plan = scene.workspace.plan().expect(2);
     assert!(!plan.text.contains("would stop"), "{}", plan.text);
     scene.workspace.set("KMS_VALIDATION", "maybe");
-    scene.workspace.plan().expect(1).says(&["`KMS_VALIDATION` takes `plan`, `warn`, `apply` or `off`"]);
+    scene
+        .workspace
+        .plan()
+        .expect(1)
+        .says(&["Invalid validation mode: `KMS_VALIDATION`", "`plan`, `warn`, `apply` or `off`"]);
 }
 
 #[test]

@@ -244,7 +244,7 @@ impl Arguments {
             // An invalid variable is an error only when all arguments are known.
             let place = match &host {
                 Some(host) if !self.unknown.contains(&"host") => KmsLocation::of(host.host()),
-                _ => KmsLocation::Elsewhere,
+                _ => KmsLocation::Unknown,
             };
             let client = Err(NoClient::Unknown(self.unknown));
             return Ok(ResolvedConfig { client, validation, vantage_point: vantage_point(place) });
@@ -269,7 +269,7 @@ impl Arguments {
         }));
         let organization_slug =
             self.organization_slug.or_else(|| env::first(&env::ORGANIZATION_SLUG, variable).map(|(_, slug)| slug));
-        let place = host.as_ref().map_or(KmsLocation::Elsewhere, |host| KmsLocation::of(host.host()));
+        let place = host.as_ref().map_or(KmsLocation::Unknown, |host| KmsLocation::of(host.host()));
         let mut settings = host.zip(login).map(|(host, login)| Settings {
             organization_slug,
             headers: headers.unwrap_or_default(),

@@ -1,44 +1,44 @@
-//! How long a run has waited for servers that never answer. Pure: no clock.
+//! The time that a run has waited for servers that do not respond. Pure: no clock.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long that may be.
+/// The maximum of that time.
 pub(super) const MAX: Duration = Duration::from_secs(60);
 
-/// The waits of a run. What goes on at the same time counts once: that is what a person waits.
+/// The waits of a run. Waits at the same time count once: that is the time that a user waits.
 #[derive(Default)]
 pub(super) struct Budget {
-    /// When each login began that waits for a first answer.
+    /// The begin of each login that waits for a first response.
     waiting: Vec<Instant>,
-    /// From when to when others waited in vain.
-    in_vain: Vec<(Instant, Instant)>,
+    /// The begin and end of waits without a response.
+    without_response: Vec<(Instant, Instant)>,
 }
 
 impl Budget {
-    /// What is left of it, for a login that begins now. It goes on while others wait.
+    /// Returns the rest of the budget for a login that begins now. It shrinks while other logins wait.
     pub(super) fn left(&self, now: Instant) -> Duration {
         MAX.saturating_sub(self.spent(now))
     }
 
-    /// A login begins to wait.
+    /// Records the begin of a wait.
     pub(super) fn begin(&mut self, now: Instant) {
         self.waiting.push(now);
     }
 
-    /// One that began then waits no more; without an answer it waited in vain.
-    pub(super) fn end(&mut self, began: Instant, now: Instant, answered: bool) {
+    /// Records the end of the wait that began then.
+    pub(super) fn end(&mut self, began: Instant, now: Instant, responded: bool) {
         if let Some(place) = self.waiting.iter().position(|waiting| *waiting == began) {
             self.waiting.swap_remove(place);
         }
-        if !answered {
-            self.in_vain.push((began, now));
+        if !responded {
+            self.without_response.push((began, now));
         }
     }
 
     fn spent(&self, now: Instant) -> Duration {
-        let mut waits = self.in_vain.clone();
+        let mut waits = self.without_response.clone();
         waits.extend(self.waiting.iter().map(|began| (*began, now)));
         waits.sort_unstable();
         let (mut spent, mut until) = (Duration::ZERO, None);
@@ -56,20 +56,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_on_at_once_counts_once() {
+    fn counts_concurrent_waits_once() {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        for (name, in_vain, waiting, expected) in [
+        for (name, without_response, waiting, expected) in [
             ("nothing", &[][..], &[][..], 0),
             ("one after another", &[(0, 10), (20, 25)], &[], 15),
             ("side by side", &[(0, 10), (0, 10), (1, 9)], &[], 10),
             ("overlapping", &[(5, 15), (0, 10)], &[], 15),
             ("one within another that ended later", &[(5, 6), (0, 10)], &[], 10),
-            ("under way", &[(0, 10)], &[5, 20], 100),
-            ("a gap before what is under way", &[(0, 10)], &[40], 70),
+            ("in progress", &[(0, 10)], &[5, 20], 100),
+            ("a gap before a wait in progress", &[(0, 10)], &[40], 70),
         ] {
             let mut budget = Budget::default();
-            for (began, ended) in in_vain {
+            for (began, ended) in without_response {
                 budget.begin(at(*began));
                 budget.end(at(*began), at(*ended), false);
             }
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_answered_has_not_waited_in_vain() {
+    fn counts_no_wait_with_a_response() {
         let start = Instant::now();
         let mut budget = Budget::default();
         budget.begin(start);

@@ -1,8 +1,8 @@
-//! What is known of one endpoint, and so what the next login there may do. Pure: neither sockets nor clocks.
+//! The state of one endpoint, and what the next login there may do. Pure: neither sockets nor clocks.
 //!
-//! A server gets one connection until it has answered, then a few; once it had no place it gets one for good. Nobody
-//! knocks on a door a second time that was just found shut. And many directories lock a role after three wrong
-//! passwords, so its logins go one after another, and after two refusals none goes any more.
+//! An endpoint has one login at a time until it has responded, then a few; after "too many connections" it has one at a time for
+//! the rest of the run. No login is made for a while after the endpoint could not be reached. Many directories lock a role after
+//! three wrong passwords, so the logins of a role are made one after another, and after two refusals no more are made.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,31 +15,31 @@ use crate::secret::Secret;
 
 use super::{FRESH, LoginOutcome, NotChecked, Requester, SharedOutcome};
 
-/// Connections at a time to an endpoint that has answered.
-const AT_ONCE: usize = 4;
+/// The maximum number of logins at a time at an endpoint that has responded.
+const MAX_CONCURRENT: usize = 4;
 
-/// How long nobody knocks again where nobody answered.
-const SHUT: Duration = Duration::from_secs(30);
+/// The time without a login after an endpoint could not be reached.
+const UNREACHABLE_FOR: Duration = Duration::from_secs(30);
 
-/// Refused logins per role. Directories begin to lock at three.
+/// The maximum number of refused logins per role. Directories lock a role at three.
 const MAX_REFUSALS: usize = 2;
 
-/// One endpoint.
+/// The state of an endpoint.
 #[derive(Default)]
 pub(super) struct EndpointState {
     running: usize,
-    answered: bool,
+    responded: bool,
     crowded: bool,
-    shut: Option<(Instant, Arc<SharedOutcome>)>,
+    unreachable: Option<(Instant, Arc<SharedOutcome>)>,
     roles: HashMap<String, RoleLogins>,
 }
 
 #[derive(Default)]
 struct RoleLogins {
     running: usize,
-    /// Whether a login is under way whose password was not accepted a moment ago.
-    judging: bool,
-    /// Passwords, and when each was accepted last.
+    /// Whether a login is in progress whose password was not accepted recently.
+    unproven_running: bool,
+    /// Passwords, and the time when each was accepted last.
     accepted: Vec<(Secret, Instant)>,
     refused: Vec<Refused>,
 }
@@ -49,9 +49,9 @@ impl RoleLogins {
         self.accepted.iter().any(|(known, _)| known == password)
     }
 
-    /// Whether a password was accepted a moment ago, and no request has been sent since that may have changed it.
-    fn is_proven(&self, password: &Secret, now: Instant, asker: Requester<'_>) -> bool {
-        asker != Requester::AfterRequest
+    /// Returns whether a password was accepted recently, and no request was sent since that may have changed it.
+    fn is_proven(&self, password: &Secret, now: Instant, requester: Requester<'_>) -> bool {
+        requester != Requester::AfterRequest
             && self.accepted.iter().any(|(known, at)| known == password && now < *at + FRESH)
     }
 }
@@ -59,22 +59,22 @@ impl RoleLogins {
 struct Refused {
     at: Instant,
     password: Secret,
-    judgement: Arc<SharedOutcome>,
+    outcome: Arc<SharedOutcome>,
 }
 
-/// What a login may do.
+/// Whether a login may be made.
 pub(super) enum Admission {
-    /// Begin.
+    /// The login may begin.
     Go,
-    /// Ask again when something has changed.
+    /// The login waits for a change of the state.
     Wait,
-    /// Take what another login was told, which would be told the same.
-    Take(Arc<SharedOutcome>),
-    /// Stay away.
+    /// The outcome of another login applies.
+    Reuse(Arc<SharedOutcome>),
+    /// No login is made.
     GiveUp(NotChecked),
 }
 
-/// What a login has to give back.
+/// The facts about a login in progress that its end needs.
 #[derive(Clone, Copy)]
 pub(super) struct Ticket {
     proven: bool,
@@ -82,89 +82,89 @@ pub(super) struct Ticket {
 }
 
 impl EndpointState {
-    /// What a login may do now. `tired`: the process has waited long enough for endpoints that never answer.
-    pub(super) fn next(&self, target: &Target, now: Instant, tired: bool, asker: Requester<'_>) -> Admission {
-        if let Some((at, judgement)) = &self.shut
-            && now < *at + SHUT
+    /// Returns whether a login may be made now. `is_exhausted`: the budget for endpoints that do not respond is exhausted.
+    pub(super) fn next(
+        &self,
+        target: &Target,
+        now: Instant,
+        is_exhausted: bool,
+        requester: Requester<'_>,
+    ) -> Admission {
+        if let Some((at, outcome)) = &self.unreachable
+            && now < *at + UNREACHABLE_FOR
         {
-            return Admission::Take(judgement.clone());
+            return Admission::Reuse(outcome.clone());
         }
         let role = self.roles.get(&target.username);
         if let Some(role) = role {
             let left = MAX_REFUSALS.saturating_sub(role.refused.len());
             let same = role.refused.iter().rev().find(|refused| refused.password == target.password);
-            let same = same.filter(|_| asker != Requester::AfterRequest);
+            let same = same.filter(|_| requester != Requester::AfterRequest);
             match same {
-                _ if role.is_proven(&target.password, now, asker) => {}
+                _ if role.is_proven(&target.password, now, requester) => {}
                 Some(refused) if left == 0 || now < refused.at + FRESH => {
-                    return Admission::Take(refused.judgement.clone());
+                    return Admission::Reuse(refused.outcome.clone());
                 }
                 _ if left == 0 => return Admission::GiveUp(NotChecked::Attempts),
-                _ if role.judging => return Admission::Wait,
+                _ if role.unproven_running => return Admission::Wait,
                 _ => {}
             }
-            // Each login under way may be refused: even a password that was right a moment ago can have been changed.
+            // Each login in progress may be refused: even a password that was accepted recently can have been changed.
             if role.running >= left.max(1) {
                 return Admission::Wait;
             }
         }
-        if tired && !self.answered {
+        if is_exhausted && !self.responded {
             return Admission::GiveUp(NotChecked::Budget);
         }
-        let most = if self.answered && !self.crowded { AT_ONCE } else { 1 };
-        if self.running < most { Admission::Go } else { Admission::Wait }
+        let limit = if self.responded && !self.crowded { MAX_CONCURRENT } else { 1 };
+        if self.running < limit { Admission::Go } else { Admission::Wait }
     }
 
-    /// A login begins.
-    pub(super) fn begin(&mut self, target: &Target, now: Instant, asker: Requester<'_>) -> Ticket {
+    /// Records the begin of a login.
+    pub(super) fn begin(&mut self, target: &Target, now: Instant, requester: Requester<'_>) -> Ticket {
         self.running += 1;
         let role = self.roles.entry(target.username.clone()).or_default();
         role.running += 1;
-        let proven = role.is_proven(&target.password, now, asker);
-        role.judging |= !proven;
+        let proven = role.is_proven(&target.password, now, requester);
+        role.unproven_running |= !proven;
         Ticket { proven, was_accepted: role.was_accepted(&target.password) }
     }
 
-    /// A login has ended; without a judgement when it was given up.
-    pub(super) fn end(
-        &mut self,
-        ticket: Ticket,
-        target: &Target,
-        now: Instant,
-        judgement: Option<&Arc<SharedOutcome>>,
-    ) {
+    /// Records the end of a login, without an outcome if it was cancelled.
+    pub(super) fn end(&mut self, ticket: Ticket, target: &Target, now: Instant, outcome: Option<&Arc<SharedOutcome>>) {
         self.running = self.running.saturating_sub(1);
         let role = self.roles.entry(target.username.clone()).or_default();
         role.running = role.running.saturating_sub(1);
-        role.judging &= ticket.proven;
-        let Some(judgement) = judgement else { return };
-        match &judgement.verdict {
+        role.unproven_running &= ticket.proven;
+        let Some(outcome) = outcome else { return };
+        match &outcome.verdict {
             LoginOutcome::Accepted(_) => {
-                (self.answered, self.shut) = (true, None);
+                (self.responded, self.unreachable) = (true, None);
                 role.accepted.retain(|(password, _)| *password != target.password);
                 role.accepted.push((target.password.clone(), now));
             }
-            LoginOutcome::Refused(refusal) if refusal.is_silence() => self.shut = Some((now, judgement.clone())),
+            LoginOutcome::Refused(refusal) if refusal.is_silence() => self.unreachable = Some((now, outcome.clone())),
             LoginOutcome::Refused(refusal) => {
                 if refusal.answered {
-                    (self.answered, self.shut) = (true, None);
+                    (self.responded, self.unreachable) = (true, None);
                 }
                 self.crowded |= refusal.is_crowding();
-                // A password that was right once and gets no answer now waits for a server under load.
+                // A server that accepted the password before and does not respond now is under load.
                 let is_load = ticket.was_accepted && refusal.password_unanswered;
                 if refusal.counts_against_the_role() && !is_load {
                     role.accepted.retain(|(password, _)| *password != target.password);
-                    let (password, judgement) = (target.password.clone(), judgement.clone());
-                    role.refused.push(Refused { at: now, password, judgement });
+                    let (password, outcome) = (target.password.clone(), outcome.clone());
+                    role.refused.push(Refused { at: now, password, outcome });
                 }
             }
             LoginOutcome::NotChecked(_) => {}
         }
     }
 
-    /// Whether it has ever answered.
-    pub(super) fn has_answered(&self) -> bool {
-        self.answered
+    /// Returns whether the endpoint has responded.
+    pub(super) fn has_responded(&self) -> bool {
+        self.responded
     }
 }
 

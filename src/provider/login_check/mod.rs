@@ -1,8 +1,8 @@
-//! The verdicts of database logins, shared by all that ask for the same login in one walk.
+//! The outcomes of database logins, shared by all calls that need the same login in one walk.
 //!
-//! A refused password counts against the role in many directories, so each distinct login is made once: those that come
-//! while it is under way wait for it, and those that come soon after take its verdict. What one login learned about its
-//! [`endpoint`] answers others there too.
+//! A refused password counts against the role in many directories, so each distinct login is made once: calls that need a login
+//! in progress wait for it, and calls that need it soon after reuse its outcome. The state of an [`endpoint`] after one login
+//! decides about other logins there, too.
 
 pub(crate) mod allowed_hosts;
 pub(crate) mod kms_location;
@@ -10,7 +10,7 @@ pub(crate) mod kms_location;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OnceCell, watch};
@@ -27,33 +27,33 @@ mod budget;
 mod endpoint;
 mod internal_network;
 
-/// How long a verdict answers for new plans. The world changes during an apply.
+/// The maximum age of an outcome that a plan reuses. Databases change during an apply.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// How long a login waits for its turn, in multiples of the time that it may take.
+/// The limit of the wait for a slot at an endpoint, in multiples of the timeout of the login.
 const QUEUE: u32 = 3;
 
-/// What is known of one login.
+/// The outcome of one login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LoginOutcome {
-    /// The role came in.
+    /// The server accepted the login.
     Accepted(postgres::Accepted),
-    /// It did not, or nobody was there.
+    /// The server refused the login, or could not be reached.
     Refused(postgres::Refusal),
-    /// Nobody asked.
+    /// No login was made.
     NotChecked(NotChecked),
 }
 
 /// Why a login was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotChecked {
-    /// It makes no sense from here, or is not allowed.
+    /// The policy does not allow it.
     NotAllowed(NotAllowed),
-    /// The role has been refused as often as is safe.
+    /// The limit of refused logins for the role is reached.
     Attempts,
-    /// The process has waited long enough for endpoints that never answer.
+    /// The budget for endpoints that do not respond is exhausted.
     Budget,
-    /// Others were in front of it for too long.
+    /// The wait for a slot at the endpoint timed out.
     Queue,
 }
 
@@ -63,92 +63,83 @@ pub(crate) struct Logins {
     known: Mutex<HashMap<LoginKey, Vec<LoginRecord>>>,
     endpoints: Mutex<HashMap<(String, u16), SharedEndpoint>>,
     budget: Mutex<Budget>,
-    /// How old a verdict may be that a plan takes.
+    /// The connections whose messages show an outcome in full.
+    reporters: Mutex<Vec<(Arc<SharedOutcome>, String)>>,
+    /// The maximum age of an outcome that a plan reuses.
     fresh: Duration,
 }
 
-/// An endpoint whose changes wake those that wait.
+/// The state of an endpoint. Each change wakes the logins that wait for a slot.
 type SharedEndpoint = Arc<watch::Sender<EndpointState>>;
 
-/// The parts of a login that are no secret.
+/// The parts of a login that are not secret.
 type LoginKey = (String, u16, String, String);
 
 struct LoginRecord {
     target: Target,
-    made: Arc<Made>,
-    /// The connections whose plans took the outcome.
+    login: Arc<LoginOnce>,
+    /// The connections whose plans used the outcome.
     planned: Vec<String>,
 }
 
+/// A login that is made at most once.
 #[derive(Default)]
-struct Made {
+struct LoginOnce {
     decided: OnceCell<(Instant, Decided)>,
 }
 
-/// What a login came to, or what it took from another.
+/// The outcome of a login, its own or that of another login.
 struct Decided {
-    judgement: Arc<SharedOutcome>,
+    outcome: Arc<SharedOutcome>,
     shared: bool,
 }
 
-/// A verdict together with what became of it.
+/// An outcome with the facts that messages need.
 struct SharedOutcome {
     verdict: LoginOutcome,
-    /// Where the name led, also those addresses that nobody dialled.
+    /// All addresses of the host, tried or not.
     addresses: Vec<IpAddr>,
     took: Duration,
-    /// The connection whose message tells it in full.
-    told: OnceLock<String>,
 }
 
 /// The step that needs a login, with the name of its connection. It decides which earlier outcomes answer it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requester<'a> {
-    /// A plan: an outcome of the last seconds.
+    /// A plan: reuses an outcome of the last seconds.
     Plan(&'a str),
-    /// An apply: that, or the outcome of its own plan in the same walk, however old.
+    /// An apply: reuses that, or the outcome of its own plan in the same walk at any age.
     Apply(&'a str),
-    /// A look at the role after a request that may have changed its password: no earlier outcome.
+    /// A login after a request that may have changed the password of the role: reuses no outcome.
     AfterRequest,
 }
 
-/// A verdict for one who asked.
+/// The outcome of a login for one call.
 pub(crate) struct CheckedLogin {
     pub(crate) verdict: LoginOutcome,
     /// Whether another call made the login.
     pub(crate) shared: bool,
     /// How long the login took.
     pub(crate) took: Duration,
-    judgement: Arc<SharedOutcome>,
+    outcome: Arc<SharedOutcome>,
 }
 
 impl CheckedLogin {
-    /// The connection whose message tells the verdict in full; this one, if nobody has told it.
-    pub(crate) fn first_reporter(&self, connection: &str) -> &str {
-        self.judgement.told.get_or_init(|| connection.to_owned())
-    }
-
-    /// All addresses of the name that was dialled, tried or not.
+    /// Returns all addresses of the host, tried or not.
     pub(crate) fn addresses(&self) -> &[IpAddr] {
-        &self.judgement.addresses
-    }
-
-    /// Whether somebody has told it.
-    pub(crate) fn is_reported(&self) -> bool {
-        self.judgement.told.get().is_some()
+        &self.outcome.addresses
     }
 }
 
 impl SharedOutcome {
     fn new(verdict: LoginOutcome, addresses: Vec<IpAddr>, took: Duration) -> Arc<Self> {
-        Arc::new(Self { verdict, addresses, took, told: OnceLock::new() })
+        Arc::new(Self { verdict, addresses, took })
     }
 
     fn is_crowding(&self) -> bool {
         matches!(&self.verdict, LoginOutcome::Refused(refusal) if refusal.is_crowding())
     }
 
-    /// The verdict in the terms of a login that may not be the one that was made.
+    /// Returns the outcome with the database and role of a login that may not be the one that was made.
     fn verdict_for(&self, target: &Target) -> LoginOutcome {
         match &self.verdict {
             LoginOutcome::Refused(refusal) => LoginOutcome::Refused(refusal.as_for(target)),
@@ -159,7 +150,7 @@ impl SharedOutcome {
 
 impl Decided {
     fn not_checked(why: NotChecked) -> Self {
-        Self { judgement: SharedOutcome::new(LoginOutcome::NotChecked(why), Vec::new(), Duration::ZERO), shared: false }
+        Self { outcome: SharedOutcome::new(LoginOutcome::NotChecked(why), Vec::new(), Duration::ZERO), shared: false }
     }
 }
 
@@ -170,36 +161,52 @@ impl Logins {
             known: Mutex::default(),
             endpoints: Mutex::default(),
             budget: Mutex::default(),
+            reporters: Mutex::default(),
             fresh: FRESH,
         }
     }
 
-    /// The verdict on a login, by making it unless it is known.
+    /// Returns the outcome of a login, and makes the login unless an outcome can be reused.
     ///
-    /// Dropping the future ends a login that is under way and leaves no verdict; who waits for it makes it again.
-    pub(crate) async fn judge(&self, target: &Target, timeout: Duration, asker: Requester<'_>) -> CheckedLogin {
-        let made = self.find(target, asker);
+    /// Dropping the future ends a login in progress without an outcome; a call that waits for it makes the login again.
+    pub(crate) async fn judge(&self, target: &Target, timeout: Duration, requester: Requester<'_>) -> CheckedLogin {
+        let once = self.find(target, requester);
         let mut shared = true;
         let deciding = || {
             shared = false;
             async {
-                let decided = self.decide(target, timeout, asker).await;
+                let decided = self.decide(target, timeout, requester).await;
                 (Instant::now(), decided)
             }
         };
-        let (_, decided) = made.decided.get_or_init(deciding).await;
-        let judgement = decided.judgement.clone();
+        let (_, decided) = once.decided.get_or_init(deciding).await;
+        let outcome = decided.outcome.clone();
         let shared = shared || decided.shared;
-        CheckedLogin { verdict: judgement.verdict_for(target), shared, took: judgement.took, judgement }
+        CheckedLogin { verdict: outcome.verdict_for(target), shared, took: outcome.took, outcome }
     }
 
-    fn find(&self, target: &Target, asker: Requester<'_>) -> Arc<Made> {
+    /// Records that the message of a connection shows an outcome, and returns the first connection whose message does.
+    pub(crate) fn record_reporter(&self, login: &CheckedLogin, connection: &str) -> String {
+        if let Some(first) = self.reporter(login) {
+            return first;
+        }
+        lock(&self.reporters).push((login.outcome.clone(), connection.to_owned()));
+        connection.to_owned()
+    }
+
+    /// Returns the first connection whose message shows an outcome.
+    pub(crate) fn reporter(&self, login: &CheckedLogin) -> Option<String> {
+        let reporters = lock(&self.reporters);
+        reporters.iter().find(|(outcome, _)| Arc::ptr_eq(outcome, &login.outcome)).map(|(_, first)| first.clone())
+    }
+
+    fn find(&self, target: &Target, requester: Requester<'_>) -> Arc<LoginOnce> {
         let key = (target.host.clone(), target.port, target.database.clone(), target.username.clone());
         let mut known = lock(&self.known);
         let logins = known.entry(key).or_default();
-        let old = |login: &LoginRecord| login.made.decided.get().is_some_and(|(when, _)| when.elapsed() > self.fresh);
+        let old = |login: &LoginRecord| login.login.decided.get().is_some_and(|(when, _)| when.elapsed() > self.fresh);
         logins.retain(|login| !old(login) || !login.planned.is_empty());
-        let answers = |login: &&mut LoginRecord| match asker {
+        let answers = |login: &&mut LoginRecord| match requester {
             _ if login.target != *target => false,
             Requester::Plan(_) => !old(login),
             Requester::Apply(connection) => !old(login) || login.planned.iter().any(|name| name == connection),
@@ -207,33 +214,34 @@ impl Logins {
         };
         let found = logins.iter_mut().rev().find(answers);
         if let Some(login) = found {
-            match asker {
+            match requester {
                 Requester::Plan(connection) => login.planned.push(connection.to_owned()),
                 Requester::Apply(connection) => login.planned.retain(|name| name != connection),
                 Requester::AfterRequest => {}
             }
-            return login.made.clone();
+            return login.login.clone();
         }
-        let made = Arc::new(Made::default());
-        let planned = if let Requester::Plan(connection) = asker { vec![connection.to_owned()] } else { Vec::new() };
-        logins.push(LoginRecord { target: target.clone(), made: made.clone(), planned });
-        made
+        let once = Arc::new(LoginOnce::default());
+        let planned =
+            if let Requester::Plan(connection) = requester { vec![connection.to_owned()] } else { Vec::new() };
+        logins.push(LoginRecord { target: target.clone(), login: once.clone(), planned });
+        once
     }
 
-    /// Makes the login, or takes what another was told.
-    async fn decide(&self, target: &Target, timeout: Duration, asker: Requester<'_>) -> Decided {
-        if let Err(barred) = self.vantage_point.before_look_up(target) {
-            return Decided::not_checked(NotChecked::NotAllowed(barred));
+    /// Makes the login, or reuses the outcome of another login.
+    async fn decide(&self, target: &Target, timeout: Duration, requester: Requester<'_>) -> Decided {
+        if let Err(not_allowed) = self.vantage_point.check_host(target) {
+            return Decided::not_checked(NotChecked::NotAllowed(not_allowed));
         }
         let endpoint = self.endpoint(target);
-        let first = self.attempt(&endpoint, target, timeout, asker).await;
-        if first.shared || !first.judgement.is_crowding() {
+        let first = self.attempt(&endpoint, target, timeout, requester).await;
+        if first.shared || !first.outcome.is_crowding() {
             return first;
         }
         sleep(pause()).await;
-        let second = self.attempt(&endpoint, target, timeout, asker).await;
-        // What was heard is better than nothing.
-        if matches!(second.judgement.verdict, LoginOutcome::NotChecked(_)) { first } else { second }
+        let second = self.attempt(&endpoint, target, timeout, requester).await;
+        // The first outcome is better than none.
+        if matches!(second.outcome.verdict, LoginOutcome::NotChecked(_)) { first } else { second }
     }
 
     async fn attempt(
@@ -241,48 +249,48 @@ impl Logins {
         endpoint: &watch::Sender<EndpointState>,
         target: &Target,
         timeout: Duration,
-        asker: Requester<'_>,
+        requester: Requester<'_>,
     ) -> Decided {
-        let place = match self.enter(endpoint, target, timeout, asker).await {
-            Ok(place) => place,
-            Err(answer) => return answer,
+        let slot = match self.enter(endpoint, target, timeout, requester).await {
+            Ok(slot) => slot,
+            Err(decided) => return decided,
         };
         let began = Instant::now();
-        let left = place.allowance().unwrap_or(timeout);
+        let left = slot.allowance().unwrap_or(timeout);
         let (mut verdict, addresses) = self.log_in(target, timeout.min(left)).await;
         let silent = matches!(&verdict, LoginOutcome::Refused(refusal) if refusal.is_silence());
         if left < timeout && silent && began.elapsed() >= left {
             verdict = LoginOutcome::NotChecked(NotChecked::Budget);
         }
-        let judgement = SharedOutcome::new(verdict, addresses, began.elapsed());
-        place.leave(&judgement);
-        Decided { judgement, shared: false }
+        let outcome = SharedOutcome::new(verdict, addresses, began.elapsed());
+        slot.end(&outcome);
+        Decided { outcome, shared: false }
     }
 
-    /// Waits for a turn at the endpoint, or for an answer that makes it needless.
+    /// Waits for a slot at the endpoint, or for an outcome that can be reused.
     async fn enter<'a>(
         &'a self,
         endpoint: &'a watch::Sender<EndpointState>,
         target: &'a Target,
         timeout: Duration,
-        asker: Requester<'_>,
-    ) -> Result<Place<'a>, Decided> {
+        requester: Requester<'_>,
+    ) -> Result<Slot<'a>, Decided> {
         let end = Instant::now() + timeout.saturating_mul(QUEUE);
         let mut changes = endpoint.subscribe();
         loop {
             let is_exhausted = lock(&self.budget).left(Instant::now()).is_zero();
             let mut next = Admission::Wait;
             let mut ticket = None;
-            // A login that begins is no news to those that wait.
+            // The begin of a login wakes no login that waits.
             endpoint.send_if_modified(|endpoint| {
                 let now = Instant::now();
-                next = endpoint.next(target, now, is_exhausted, asker);
-                ticket = matches!(next, Admission::Go).then(|| endpoint.begin(target, now, asker));
+                next = endpoint.next(target, now, is_exhausted, requester);
+                ticket = matches!(next, Admission::Go).then(|| endpoint.begin(target, now, requester));
                 false
             });
             match (next, ticket) {
-                (_, Some(ticket)) => return Ok(Place::new(endpoint, target, ticket, &self.budget)),
-                (Admission::Take(judgement), _) => return Err(Decided { judgement, shared: true }),
+                (_, Some(ticket)) => return Ok(Slot::new(endpoint, target, ticket, &self.budget)),
+                (Admission::Reuse(outcome), _) => return Err(Decided { outcome, shared: true }),
                 (Admission::GiveUp(why), _) => return Err(Decided::not_checked(why)),
                 (Admission::Wait | Admission::Go, None) => {}
             }
@@ -292,20 +300,20 @@ impl Logins {
         }
     }
 
-    /// The verdict, and where the name led.
-    #[expect(clippy::disallowed_methods, reason = "what `judge` does in the end")]
+    /// Returns the outcome and the addresses of the host.
+    #[expect(clippy::disallowed_methods, reason = "`judge` ends here")]
     async fn log_in(&self, target: &Target, timeout: Duration) -> (LoginOutcome, Vec<IpAddr>) {
         let resolved = match postgres::resolve(target, timeout).await {
             Ok(resolved) => resolved,
             Err(refusal) => return (LoginOutcome::Refused(refusal), Vec::new()),
         };
         let found = resolved.addresses().iter().map(SocketAddr::ip).collect();
-        let verdict = match self.vantage_point.before_dialling(target, resolved.addresses()) {
+        let verdict = match self.vantage_point.check_addresses(target, resolved.addresses()) {
             Ok(addresses) => match resolved.only(addresses).login().await {
                 Ok(accepted) => LoginOutcome::Accepted(accepted),
                 Err(refusal) => LoginOutcome::Refused(refusal),
             },
-            Err(barred) => LoginOutcome::NotChecked(NotChecked::NotAllowed(barred)),
+            Err(not_allowed) => LoginOutcome::NotChecked(NotChecked::NotAllowed(not_allowed)),
         };
         (verdict, found)
     }
@@ -317,24 +325,24 @@ impl Logins {
     }
 }
 
-/// A turn at an endpoint. Dropping it gives the turn back.
-struct Place<'a> {
+/// A slot at an endpoint. Dropping it releases the slot.
+struct Slot<'a> {
     endpoint: &'a watch::Sender<EndpointState>,
     target: &'a Target,
     ticket: Option<Ticket>,
     budget: &'a Mutex<Budget>,
-    /// Since when it waits for the endpoint's first answer, and how long it may.
+    /// The begin and the limit of the wait for the endpoint's first response.
     first: Option<(Instant, Duration)>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Slot<'a> {
     fn new(
         endpoint: &'a watch::Sender<EndpointState>,
         target: &'a Target,
         ticket: Ticket,
         budget: &'a Mutex<Budget>,
     ) -> Self {
-        let first = (!endpoint.borrow().has_answered()).then(|| {
+        let first = (!endpoint.borrow().has_responded()).then(|| {
             let (mut budget, now) = (lock(budget), Instant::now());
             let left = budget.left(now);
             budget.begin(now);
@@ -343,37 +351,37 @@ impl<'a> Place<'a> {
         Self { endpoint, target, ticket: Some(ticket), budget, first }
     }
 
-    /// How long the run may still wait for an endpoint that has never answered; `None` for one that has.
+    /// Returns the rest of the budget for an endpoint that has not responded yet, or `None` if it has.
     fn allowance(&self) -> Option<Duration> {
         self.first.map(|(_, left)| left)
     }
 
-    fn leave(mut self, judgement: &Arc<SharedOutcome>) {
-        self.give_back(Some(judgement));
+    fn end(mut self, outcome: &Arc<SharedOutcome>) {
+        self.release(Some(outcome));
     }
 
-    fn give_back(&mut self, judgement: Option<&Arc<SharedOutcome>>) {
+    fn release(&mut self, outcome: Option<&Arc<SharedOutcome>>) {
         let Some(ticket) = self.ticket.take() else { return };
         let now = Instant::now();
-        let mut answered = false;
+        let mut responded = false;
         self.endpoint.send_modify(|endpoint| {
-            endpoint.end(ticket, self.target, now, judgement);
-            answered = endpoint.has_answered();
+            endpoint.end(ticket, self.target, now, outcome);
+            responded = endpoint.has_responded();
         });
         if let Some((began, _)) = self.first {
-            // Nobody has waited for what was given up.
-            lock(self.budget).end(began, now, answered || judgement.is_none());
+            // A login without an outcome does not use the budget.
+            lock(self.budget).end(began, now, responded || outcome.is_none());
         }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        self.give_back(None);
+        self.release(None);
     }
 }
 
-/// One to two seconds: processes that were turned away together do not come back together.
+/// Returns one to two seconds, so that processes that were refused together do not retry together.
 fn pause() -> Duration {
     Duration::from_millis(1000 + RandomState::new().hash_one(()) % 1000)
 }

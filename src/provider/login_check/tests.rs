@@ -1,4 +1,4 @@
-//! Who makes a login and who takes its verdict. The server is a real socket that counts.
+//! Which calls make a login and which reuse its outcome. The server is a socket that counts connections.
 
 #![allow(clippy::disallowed_methods, reason = "the subject of these tests")]
 
@@ -63,20 +63,20 @@ impl Server {
 }
 
 fn logins() -> Logins {
-    Logins::new(VantagePoint { place: KmsLocation::Here, allowed: None })
+    Logins::new(VantagePoint { place: KmsLocation::Local, allowed: None })
 }
 
 fn is_refused(judged: &CheckedLogin) -> bool {
     matches!(judged.verdict, LoginOutcome::Refused(_))
 }
 
-/// Never finds a verdict fresh.
-fn forgetful() -> Logins {
+/// Reuses no outcome because of its age.
+fn without_reuse() -> Logins {
     Logins { fresh: Duration::ZERO, ..logins() }
 }
 
 #[tokio::test]
-async fn many_at_once_make_one_login() {
+async fn concurrent_calls_make_one_login() {
     let server = Server::start(false).await;
     let logins = logins();
     let target = server.target("one");
@@ -88,7 +88,7 @@ async fn many_at_once_make_one_login() {
 }
 
 #[tokio::test]
-async fn whatever_differs_makes_another_login() {
+async fn each_difference_makes_another_login() {
     let server = Server::start(false).await;
     let logins = logins();
     let one = server.target("one");
@@ -113,35 +113,35 @@ async fn whatever_differs_makes_another_login() {
 }
 
 #[tokio::test]
-async fn an_apply_takes_old_outcomes_of_its_own_plan_only() {
-    for (logins, asker, shared) in [
+async fn apply_reuses_old_outcomes_of_its_own_plan_only() {
+    for (logins, requester, shared) in [
         (logins(), Requester::Plan("orders"), true),
         (logins(), Requester::Apply("orders"), true),
-        (forgetful(), Requester::Plan("orders"), false),
-        (forgetful(), Requester::Apply("orders"), true),
+        (without_reuse(), Requester::Plan("orders"), false),
+        (without_reuse(), Requester::Apply("orders"), true),
         // What the plan of another connection found out may have changed since.
-        (forgetful(), Requester::Apply("later"), false),
+        (without_reuse(), Requester::Apply("later"), false),
         (logins(), Requester::Apply("later"), true),
         (logins(), Requester::AfterRequest, false),
-        (forgetful(), Requester::AfterRequest, false),
+        (without_reuse(), Requester::AfterRequest, false),
     ] {
         let server = Server::start(false).await;
         let target = server.target("one");
         logins.judge(&target, TIMEOUT, Requester::Plan("orders")).await;
-        let again = logins.judge(&target, TIMEOUT, asker).await;
+        let again = logins.judge(&target, TIMEOUT, requester).await;
         assert_eq!(again.shared, shared);
         assert_eq!(server.connections(), if shared { 1 } else { 2 });
     }
 }
 
 #[tokio::test]
-async fn a_login_that_was_given_up_leaves_no_verdict_and_takes_no_place() {
+async fn cancelled_login_leaves_no_outcome_and_releases_its_slot() {
     let server = Server::start(true).await;
     let logins = logins();
     for given_up in 1..=5 {
         let target = server.target("one");
         tokio::select! {
-            _ = logins.judge(&target, TIMEOUT, Requester::Plan("orders")) => panic!("the server said nothing"),
+            _ = logins.judge(&target, TIMEOUT, Requester::Plan("orders")) => panic!("the server does not respond"),
             () = server.accepted.notified() => {}
             () = sleep(TIMEOUT) => panic!("number {given_up} never came: the place of another is lost"),
         }
@@ -154,7 +154,7 @@ async fn a_login_that_was_given_up_leaves_no_verdict_and_takes_no_place() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_login_that_is_given_up_makes_it() {
+async fn waiter_makes_the_login_that_was_cancelled() {
     let server = Server::start(true).await;
     let logins = logins();
     let target = server.target("one");
@@ -162,7 +162,7 @@ async fn who_waits_for_a_login_that_is_given_up_makes_it() {
     let mut second = Box::pin(logins.judge(&target, TIMEOUT, Requester::Plan("orders")));
     tokio::select! {
         biased;
-        _ = &mut first => panic!("the server said nothing"),
+        _ = &mut first => panic!("the server does not respond"),
         _ = &mut second => panic!("the first is not done"),
         () = server.accepted.notified() => {}
     }
@@ -175,7 +175,7 @@ async fn who_waits_for_a_login_that_is_given_up_makes_it() {
 }
 
 #[tokio::test]
-async fn all_addresses_of_a_name_are_known_whichever_answered() {
+async fn returns_all_addresses_of_a_host() {
     let server = Server::start(false).await;
     let logins = logins();
     let found = tokio::net::lookup_host(("localhost", server.port)).await.unwrap();
@@ -186,14 +186,14 @@ async fn all_addresses_of_a_name_are_known_whichever_answered() {
     let nowhere = Target { host: "db.invalid".to_owned(), ..server.target("one") };
     assert_eq!(logins.judge(&nowhere, TIMEOUT, Requester::Plan("orders")).await.addresses(), &[] as &[IpAddr]);
     // Also where nothing may be dialled.
-    let elsewhere = Logins::new(VantagePoint { place: KmsLocation::Elsewhere, allowed: None });
+    let elsewhere = Logins::new(VantagePoint { place: KmsLocation::Unknown, allowed: None });
     let barred = elsewhere.judge(&target, TIMEOUT, Requester::Plan("orders")).await;
     assert!(matches!(barred.verdict, LoginOutcome::NotChecked(NotChecked::NotAllowed(NotAllowed::Loopback))));
     assert_eq!(barred.addresses(), found);
 }
 
 #[tokio::test(start_paused = true)]
-async fn three_hundred_logins_to_a_black_hole_cost_one_timeout() {
+async fn logins_to_a_silent_server_cost_one_timeout() {
     let server = Server::start(true).await;
     let logins = logins();
     let timeout = Duration::from_secs(10);
@@ -209,14 +209,14 @@ async fn three_hundred_logins_to_a_black_hole_cost_one_timeout() {
         assert_eq!(refusal.database, target.database);
     }
     assert_eq!(judged.iter().filter(|judged| !judged.shared).count(), 1);
-    // The first to tell it tells it for all.
-    assert!(judged.iter().all(|judged| !judged.is_reported()));
-    assert_eq!(judged.first().unwrap().first_reporter("first"), "first");
-    assert_eq!(judged.last().unwrap().first_reporter("last"), "first");
+    // The first connection that is recorded is the reporter for all.
+    assert!(judged.iter().all(|judged| logins.reporter(judged).is_none()));
+    assert_eq!(logins.record_reporter(judged.first().unwrap(), "first"), "first");
+    assert_eq!(logins.record_reporter(judged.last().unwrap(), "last"), "first");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_minute_is_all_that_silent_servers_get() {
+async fn budget_limits_waits_for_silent_servers() {
     let logins = logins();
     let timeout = Duration::from_secs(10);
     let began = Instant::now();
@@ -231,7 +231,7 @@ async fn a_minute_is_all_that_silent_servers_get() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_minute_is_all_that_silent_servers_get_also_side_by_side() {
+async fn budget_limits_concurrent_waits() {
     let logins = logins();
     let (one, other, late) = (Server::start(true).await, Server::start(true).await, Server::start(true).await);
     let began = Instant::now();
@@ -254,13 +254,13 @@ async fn a_minute_is_all_that_silent_servers_get_also_side_by_side() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_given_up_costs_no_patience() {
+async fn cancelled_login_does_not_use_the_budget() {
     let server = Server::start(true).await;
     let logins = logins();
     for _ in 0..10 {
         let target = server.target("one");
         tokio::select! {
-            _ = logins.judge(&target, TIMEOUT, Requester::Plan("orders")) => panic!("the server said nothing"),
+            _ = logins.judge(&target, TIMEOUT, Requester::Plan("orders")) => panic!("the server does not respond"),
             () = sleep(Duration::from_secs(15)) => {}
         }
     }
@@ -268,20 +268,20 @@ async fn what_was_given_up_costs_no_patience() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_ends_after_three_timeouts() {
+async fn wait_for_a_slot_ends_after_three_timeouts() {
     let server = Server::start(true).await;
     let logins = logins();
     let slow = server.target("one");
     let mut first = Box::pin(logins.judge(&slow, Duration::from_secs(600), Requester::Plan("orders")));
     tokio::select! {
         biased;
-        _ = &mut first => panic!("the server said nothing"),
+        _ = &mut first => panic!("the server does not respond"),
         () = tokio::task::yield_now() => {}
     }
     let began = Instant::now();
     let target = Target { database: "other".to_owned(), ..server.target("one") };
     tokio::select! {
-        _ = first => panic!("the server said nothing"),
+        _ = first => panic!("the server does not respond"),
         judged = logins.judge(&target, Duration::from_secs(10), Requester::Plan("orders")) => {
             assert_eq!(judged.verdict, LoginOutcome::NotChecked(NotChecked::Queue));
         }

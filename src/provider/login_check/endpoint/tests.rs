@@ -1,4 +1,4 @@
-//! What a login may do at an endpoint after what others were told there. No time passes here.
+//! Whether a login may be made after other logins at the endpoint. No time passes.
 
 use std::net::SocketAddr;
 
@@ -96,8 +96,8 @@ impl Story {
     /// The login that began first ends.
     fn end(mut self, verdict: Option<LoginOutcome>) -> Self {
         let (ticket, target) = self.running.remove(0);
-        let judgement = verdict.map(|verdict| SharedOutcome::new(verdict, Vec::new(), Duration::ZERO));
-        self.endpoint.end(ticket, &target, self.now, judgement.as_ref());
+        let outcome = verdict.map(|verdict| SharedOutcome::new(verdict, Vec::new(), Duration::ZERO));
+        self.endpoint.end(ticket, &target, self.now, outcome.as_ref());
         self
     }
 
@@ -114,13 +114,13 @@ impl Story {
         self.asks_when(who, false, Requester::Plan("orders"))
     }
 
-    fn asks_when(&self, who: &str, tired: bool, asker: Requester<'_>) -> &'static str {
-        match self.endpoint.next(&of(who), self.now, tired, asker) {
+    fn asks_when(&self, who: &str, is_exhausted: bool, requester: Requester<'_>) -> &'static str {
+        match self.endpoint.next(&of(who), self.now, is_exhausted, requester) {
             Admission::Go => "go",
             Admission::Wait => "wait",
-            Admission::Take(_) => "take",
+            Admission::Reuse(_) => "reuse",
             Admission::GiveUp(NotChecked::Attempts) => "refused too often",
-            Admission::GiveUp(NotChecked::Budget) => "tired",
+            Admission::GiveUp(NotChecked::Budget) => "budget exhausted",
             Admission::GiveUp(_) => "another reason",
         }
     }
@@ -132,7 +132,7 @@ fn of(who: &str) -> Target {
 }
 
 #[test]
-fn what_the_next_login_may_do() {
+fn admits_next_login_by_earlier_outcomes() {
     let new = Story::new;
     for (name, story, who, expected) in [
         ("the first", new(), "a/1", "go"),
@@ -166,7 +166,7 @@ fn what_the_next_login_may_do() {
             "c/1",
             "wait",
         ),
-        ("the same wrong password", new().done("a/1", wrong_password()), "a/1", "take"),
+        ("the same wrong password", new().done("a/1", wrong_password()), "a/1", "reuse"),
         ("the same wrong password, later", new().done("a/1", wrong_password()).later(10), "a/1", "go"),
         ("another password", new().done("a/1", wrong_password()), "a/2", "go"),
         ("another role", new().done("a/1", wrong_password()), "b/1", "go"),
@@ -180,7 +180,7 @@ fn what_the_next_login_may_do() {
             "one of two wrong ones",
             new().done("a/1", wrong_password()).done("a/2", wrong_password()).later(999),
             "a/1",
-            "take",
+            "reuse",
         ),
         (
             "the right one after two wrong ones",
@@ -200,8 +200,8 @@ fn what_the_next_login_may_do() {
             "a/2",
             "refused too often",
         ),
-        ("a password that was right once", new().done("a/1", accepted()).done("a/1", wrong_password()), "a/1", "take"),
-        ("no answer to the password", new().done("a/1", no_answer_to_the_password()), "a/1", "take"),
+        ("a password that was right once", new().done("a/1", accepted()).done("a/1", wrong_password()), "a/1", "reuse"),
+        ("no answer to the password", new().done("a/1", no_answer_to_the_password()), "a/1", "reuse"),
         (
             "no answer to two passwords",
             new().done("a/1", no_answer_to_the_password()).done("a/2", wrong_password()),
@@ -221,8 +221,8 @@ fn what_the_next_login_may_do() {
             "go",
         ),
         ("a database is missing for good", new().done("a/1", no_such_database()), "a/1", "go"),
-        ("nobody there", new().done("a/1", nobody_there()), "b/2", "take"),
-        ("nobody there, almost later", new().done("a/1", nobody_there()).later(29), "b/2", "take"),
+        ("nobody there", new().done("a/1", nobody_there()), "b/2", "reuse"),
+        ("nobody there, almost later", new().done("a/1", nobody_there()).later(29), "b/2", "reuse"),
         ("nobody there, later", new().done("a/1", nobody_there()).later(30), "b/2", "go"),
         ("somebody there again", new().done("a/1", nobody_there()).later(30).done("a/1", accepted()), "b/2", "go"),
     ] {
@@ -231,16 +231,16 @@ fn what_the_next_login_may_do() {
 }
 
 #[test]
-fn a_process_that_is_tired_asks_only_who_has_answered() {
+fn admits_only_endpoints_that_responded_without_budget() {
     let asks = |story: Story, who| story.asks_when(who, true, Requester::Plan("orders"));
-    assert_eq!(asks(Story::new(), "a/1"), "tired");
+    assert_eq!(asks(Story::new(), "a/1"), "budget exhausted");
     assert_eq!(asks(Story::new().done("a/1", accepted()), "b/1"), "go");
-    assert_eq!(asks(Story::new().done("a/1", nobody_there()), "a/1"), "take");
+    assert_eq!(asks(Story::new().done("a/1", nobody_there()), "a/1"), "reuse");
 }
 
-/// What was known before a request says nothing about the password after it, and the limit holds all the same.
+/// An outcome from before a request does not hold for the password after it. The limit of refusals holds.
 #[test]
-fn looks_again_after_a_request_within_the_limit() {
+fn repeats_login_after_request_within_the_limit() {
     let new = Story::new;
     for (name, story, expected) in [
         ("accepted before", new().done("a/1", accepted()), "go"),
@@ -251,7 +251,7 @@ fn looks_again_after_a_request_within_the_limit() {
             new().done("a/1", wrong_password()).done("a/2", wrong_password()),
             "refused too often",
         ),
-        ("nobody there", new().done("a/1", nobody_there()), "take"),
+        ("nobody there", new().done("a/1", nobody_there()), "reuse"),
     ] {
         assert_eq!(story.asks_when("a/1", false, Requester::AfterRequest), expected, "{name}");
     }

@@ -205,7 +205,9 @@ impl Check<'_> {
     }
 
     fn is_repeated(&self, judged: &CheckedLogin) -> bool {
-        self.phase != Phase::Plan && self.validation.mode != Mode::Apply && judged.is_reported()
+        self.phase != Phase::Plan
+            && self.validation.mode != Mode::Apply
+            && self.call.session().logins.reporter(judged).is_some()
     }
 
     fn refuse(&self, refusal: &postgres::Refusal, judged: &CheckedLogin) -> Result<(), Diagnostics> {
@@ -232,7 +234,8 @@ impl Check<'_> {
             return Err(messages::managed::replacement_refused(&replacement, &messages::managed::why(refusal)).into());
         }
         let title = self.subject.planned.title();
-        let first_reporter = Some(judged.first_reporter(title)).filter(|first_reporter| *first_reporter != title);
+        let first_reporter = self.call.session().logins.record_reporter(judged, title);
+        let first_reporter = Some(first_reporter.as_str()).filter(|first_reporter| *first_reporter != title);
         let about = self.about(class, would_stop_the_apply, first_reporter);
         let mut diagnostic = messages::refusal(severity, refusal, &about);
         if self.subject.purpose == Purpose::Privileges {
@@ -305,7 +308,7 @@ impl Check<'_> {
         };
         let repeated = self.is_repeated(judged);
         let title = self.subject.planned.title();
-        let _first = judged.first_reporter(title);
+        self.call.session().logins.record_reporter(judged, title);
         self.show(messages::not_checked(severity, why, title, target, self.phase == Phase::Plan), repeated)
     }
 

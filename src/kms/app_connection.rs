@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{Client, Error};
+use super::{Client, Error, ErrorKind};
 use crate::kms::http::Request;
 use crate::kms::response::ApiResponse;
 use crate::secret::Secret;
@@ -206,6 +206,29 @@ pub enum Deleted {
     WasGone,
 }
 
+/// The result of a lookup by name.
+#[derive(Debug)]
+pub enum Lookup {
+    /// A connection has the name.
+    Found(Box<AppConnection>),
+    /// The service reports that no connection has the name.
+    NotFound,
+    /// The lookup failed.
+    Failed(Error),
+    /// The caller ended the lookup.
+    Unfinished,
+}
+
+impl From<Result<Option<AppConnection>, Error>> for Lookup {
+    fn from(result: Result<Option<AppConnection>, Error>) -> Self {
+        match result {
+            Ok(Some(connection)) => Self::Found(Box::new(connection)),
+            Ok(None) => Self::NotFound,
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
 impl Client {
     /// Makes a connection. The service logs in to the database first, which can take twenty seconds.
     ///
@@ -224,7 +247,7 @@ impl Client {
 
     /// A connection by its exact name in one project, or in none: the organisation's own.
     ///
-    /// [`Error::OtherApp`] if the name belongs to a connection that is not PostgreSQL's.
+    /// [`ErrorKind::OtherApp`] if the name belongs to a connection that is not PostgreSQL's.
     pub async fn find_by_name(&self, name: &str, project: Option<&str>) -> Result<Option<AppConnection>, Error> {
         let name = name.trim();
         if matches!(name, "" | "." | "..") {
@@ -333,7 +356,7 @@ impl AskedFor<'_> {
     /// The connection; none if, and only if, the service itself says that there is none.
     fn found(self, answer: &ApiResponse) -> Result<Option<AppConnection>, Error> {
         match self.decode(answer) {
-            Err(Error::NoSuchConnection { .. }) => Ok(None),
+            Err(Error { kind: ErrorKind::ConnectionNotFound, .. }) => Ok(None),
             decoded => decoded.map(Some),
         }
     }
@@ -401,7 +424,7 @@ fn with_id(id: &str) -> [&str; 3] {
 
 /// In the one spelling that the service takes.
 fn parse_id(id: &str) -> Result<String, Error> {
-    let parsed = Uuid::try_parse(id.trim()).map_err(|_| Error::NotAnId(id.chars().take(100).collect()))?;
+    let parsed = Uuid::try_parse(id.trim()).map_err(|_| ErrorKind::InvalidId(id.chars().take(100).collect()))?;
     Ok(parsed.hyphenated().to_string())
 }
 

@@ -29,7 +29,7 @@ pub enum GiveUpReason {
     #[error("the run was interrupted")]
     Stopped,
     /// The wait would be longer than what is left.
-    #[error("it would have to wait {}, which is longer than the operation may take", in_words(*.0))]
+    #[error("a wait of {} would exceed the limit of the operation", in_words(*.0))]
     TooLong(Duration),
 }
 

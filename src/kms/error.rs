@@ -1,233 +1,242 @@
-//! What can go wrong, cut by who must act. Holds texts that are fit to print, and nothing of HTTP libraries.
-//!
-//! All texts of a server in here went through the redactor: short, one line, without our secrets.
+//! The errors of a call, by who must act. Texts in here are fit to print: short, on one line, without secrets. Does not
+//! depend on an HTTP library.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use super::{AuthMethod, ProxyFailure, SourceError};
+use super::{AuthMethod, GiveUpReason, ProxyFailure, SourceError};
 
-use super::GiveUpReason;
+/// A call that failed.
+#[derive(Debug, Clone)]
+pub struct Error {
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// The response of the service, where the service itself reported the error.
+    pub reply: Option<Box<ServiceError>>,
+}
 
-/// A call that did not give what was asked for.
+/// What went wrong in a call.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
-    /// The configuration cannot work, whatever the service says.
+pub enum ErrorKind {
+    /// The configuration cannot work, whatever the service responds.
     #[error("the client of the KMS cannot be set up: {0}")]
     Settings(String),
     /// Not a UUID, so no connection can have it. Nothing was sent.
     #[error("`{0}` is not the id of a connection; ids are UUIDs")]
-    NotAnId(String),
-    /// The service does not take the login or the token. A refused login is never repeated, because three failures
-    /// lock the identity.
-    #[error("the KMS refused the {login}: {reply}")]
-    LoginRefused {
-        /// Which login.
-        login: Arc<LoginFailure>,
-        /// What the service said.
-        reply: Box<ServiceError>,
+    InvalidId(String),
+    /// The service refused the credentials or the token. A refused authentication is never repeated, because three
+    /// failures lock the identity.
+    #[error("the KMS refused the {auth}")]
+    AuthRefused {
+        /// Which authentication.
+        auth: Arc<AuthFailure>,
+        /// Why, as far as the service reports it.
+        reason: AuthRefusal,
     },
-    /// There is nothing to log in with: a file that cannot be read, a metadata server that is not there.
-    #[error("there is nothing to make the {login} at `{}` with: {reason}", login.host)]
-    NoProof {
-        /// Which login.
-        login: Arc<LoginFailure>,
+    /// There are no credentials: a file that cannot be read, a metadata server that does not respond.
+    #[error("no credentials for the {auth} at `{}`: {reason}", auth.host)]
+    NoCredentials {
+        /// Which authentication.
+        auth: Arc<AuthFailure>,
         /// Why.
         reason: Box<SourceError>,
     },
-    /// The identity may not do this.
-    #[error("the KMS does not allow it: {reply}")]
+    /// The identity lacks a permission.
+    #[error("permission denied")]
     Denied {
-        /// What was tried (`create`, `read-app-connections`), where the service says so.
+        /// What was tried (`create`, `read-app-connections`), where the service reports it.
         action: Option<String>,
-        /// On what (`app-connections`), where the service says so.
+        /// On what (`app-connections`), where the service reports it.
         subject: Option<String>,
         /// The rules that the service lists; often none.
         details: Vec<Permission>,
-        /// What the service said.
-        reply: Box<ServiceError>,
     },
-    /// The service found fields that break its rules.
-    #[error("the KMS does not accept {}: {reply}", fields(issues))]
+    /// Fields break rules of the service.
+    #[error("the KMS does not accept {}", fields(.issues))]
     Invalid {
         /// One per field and rule.
         issues: Vec<Issue>,
-        /// What the service said.
-        reply: Box<ServiceError>,
     },
-    /// Another connection of the scope, of whatever app, has the name.
-    #[error("there is a connection with the name `{name}` already: {reply}")]
+    /// Another connection of the scope, of any app, has the name.
+    #[error("a connection with the name `{name}` already exists")]
     NameTaken {
         /// The name.
         name: String,
-        /// What the service said.
-        reply: Box<ServiceError>,
     },
-    /// The service tried the credentials, and the database, or the way to it, did not take them.
-    #[error("the KMS could not {step} with these credentials: {message} ({reply})")]
+    /// The service tried the credentials, and the database, or the network before it, refused them.
+    #[error("the KMS could not {step} with these credentials: {message}")]
     DatabaseRefused {
         /// What the service was doing.
         step: DatabaseStep,
-        /// What the database or its driver said.
+        /// The message of the database or of its driver.
         message: String,
-        /// What the service said.
-        reply: Box<ServiceError>,
     },
     /// Something still uses the connection that should be deleted.
-    #[error("the connection is still in use: {reply}")]
-    InUse {
-        /// What the service said.
-        reply: Box<ServiceError>,
-    },
-    /// The connection's credentials are managed by the platform, which allows no such change.
-    #[error("the platform manages the credentials of this connection: {reply}")]
-    Managed {
-        /// What the service said.
-        reply: Box<ServiceError>,
-    },
+    #[error("the connection is in use")]
+    InUse,
+    /// The credentials of the connection are platform-managed, which allows no such change.
+    #[error("the credentials of the connection are platform-managed")]
+    PlatformManaged,
     /// The id or the name belongs to a connection of another app.
-    #[error("this is not a PostgreSQL connection: {reply}")]
-    OtherApp {
-        /// What the service said.
-        reply: Box<ServiceError>,
-    },
-    /// The service itself says that there is no such connection.
-    #[error("there is no such connection: {reply}")]
-    NoSuchConnection {
-        /// What the service said.
-        reply: Box<ServiceError>,
-    },
-    /// The service itself says that there is no such project.
-    #[error("there is no such project: {reply}")]
-    ProjectNotFound {
-        /// What the service said.
-        reply: Box<ServiceError>,
-    },
+    #[error("this is not a PostgreSQL connection")]
+    OtherApp,
+    /// The service itself reports that it has no such connection.
+    #[error("connection not found")]
+    ConnectionNotFound,
+    /// The service itself reports that it has no such project.
+    #[error("project not found")]
+    ProjectNotFound,
+    /// The service refused the gateway of the connection.
+    #[error("the KMS refused the gateway")]
+    GatewayRefused,
     /// Any other refusal by the service.
-    #[error("the KMS refused: {reply}")]
-    Refused {
-        /// What the service said.
-        reply: Box<ServiceError>,
-    },
+    #[error("the KMS refused the request")]
+    Refused,
     /// Too many requests. The request was not run, whatever its method.
-    #[error("the KMS allows no more requests for now: {reply}")]
-    Limited {
-        /// How long the service wants to be left alone.
+    #[error("rate limit exceeded")]
+    RateLimited {
+        /// How long the service asks clients to wait.
         retry_after: Option<Duration>,
-        /// What the service said.
-        reply: Box<ServiceError>,
     },
-    /// The service failed, and says so itself.
-    #[error("the KMS failed: {reply}")]
-    Unavailable {
-        /// What the service said.
-        reply: Box<ServiceError>,
-    },
-    /// Something in front of the service answered that it failed (5xx without the service's own error body).
-    #[error("something in front of the KMS answered for it: {foreign}")]
-    Gateway {
-        /// What came.
-        foreign: Box<UnexpectedResponse>,
-    },
-    /// No whole answer came.
-    #[error("{call} got no answer: {failure}")]
-    NoAnswer {
-        /// What was asked.
+    /// The service failed, and reports it itself.
+    #[error("the KMS failed")]
+    Unavailable,
+    /// The service failed in the step in which it sends the signed request of `aws_iam` to AWS. A refusal by AWS ends so.
+    #[error("the KMS failed while it sent the signed request to AWS")]
+    AwsRefused,
+    /// A proxy or load balancer in front of the service reported a failure (5xx without the service's own error body).
+    #[error("a proxy in front of the KMS failed: {0}")]
+    BadGateway(Box<UnexpectedResponse>),
+    /// No complete response came.
+    #[error("no response to {call}: {failure}")]
+    NoResponse {
+        /// Which request.
         call: Box<RequestInfo>,
         /// Why.
         failure: TransportFailure,
         /// Whether the request may have reached the service, and may have been run.
         sent: bool,
     },
-    /// The answer sends us elsewhere. Never followed, so that no token and no password goes to another host.
-    #[error("{call} was redirected to `{target}` ({status}); set `host` to the final address")]
+    /// A redirect. Never followed, so that no token and no password goes to another host.
+    #[error("{call} was redirected to `{target}` ({status})")]
     Redirected {
-        /// What was asked.
+        /// Which request.
         call: Box<RequestInfo>,
         /// The status.
         status: u16,
         /// The host it points to, or its path on the same host.
         target: String,
     },
-    /// Somebody answered who is not the app-connections API of a KMS.
-    #[error("something other than the KMS answered: {foreign}")]
-    NotTheService {
-        /// What came.
-        foreign: Box<UnexpectedResponse>,
-    },
-    /// The request was never sent, because its turn would have come too late.
+    /// A response that is not one of the app-connections API of a KMS.
+    #[error("unexpected response: {0}")]
+    Unexpected(Box<UnexpectedResponse>),
+    /// The request was never sent, because the rate limit would have delayed it beyond the caller's deadline.
     #[error("the request was not sent: {0}")]
-    Unsent(GiveUpReason),
-    /// The caller's own limit ended the repetitions. The last failure was one that may be repeated, so a write that ends
+    NotSent(GiveUpReason),
+    /// The caller's deadline ended the repetitions. The last failure was one that may be repeated, so a write that ends
     /// so was not run.
     #[error("{last}")]
     GaveUp {
-        /// How the last try failed.
-        last: Box<Self>,
+        /// How the last attempt failed.
+        last: Box<Error>,
         /// Why there is no further one.
-        impatience: GiveUpReason,
+        reason: GiveUpReason,
     },
-    /// The request was never sent, because the login before it failed in a way that leaves the login's own effect open.
-    #[error("the request was not sent, because the login before it failed: {cause}")]
-    LoginFailed {
-        /// How the login failed.
-        cause: Box<Self>,
+    /// The request was never sent, because the authentication before it failed in a way that leaves its own effect open.
+    #[error("the request was not sent, because the authentication before it failed: {cause}")]
+    AuthFailed {
+        /// How the authentication failed.
+        cause: Box<Error>,
     },
-    /// The caller dropped the call and says so with this; the client never makes it.
+    /// The caller dropped the call after a request was sent that may have changed something.
     #[error("the call to the KMS was cancelled")]
     Cancelled,
 }
 
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, reply: None }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(formatter)?;
+        self.reply.as_ref().map_or(Ok(()), |reply| write!(formatter, ": {reply}"))
+    }
+}
+
+impl std::error::Error for Error {}
+
 impl Error {
-    /// Whether a write that ended so may have been run by the service. It must not be repeated before the object was
-    /// looked up.
+    /// Returns whether the service may have run a write that ended so. Such a write must not be repeated before the object
+    /// was looked up.
     ///
     /// The service's own 5xx counts: it changes the role and stores the row before it builds the response (contract,
     /// section 2).
     pub fn may_have_run(&self) -> bool {
-        match self {
-            Self::NoAnswer { sent, .. } => *sent,
-            Self::Gateway { .. } | Self::Unavailable { .. } | Self::Cancelled => true,
-            Self::NotTheService { foreign } => (200..300).contains(&foreign.status),
+        match &self.kind {
+            ErrorKind::NoResponse { sent, .. } => *sent,
+            ErrorKind::BadGateway(_) | ErrorKind::Unavailable | ErrorKind::AwsRefused | ErrorKind::Cancelled => true,
+            ErrorKind::Unexpected(response) => (200..300).contains(&response.status),
             _ => false,
         }
     }
 
-    /// Whether the caller's own limit ended the call, which says nothing about the service or about other callers.
-    pub fn is_impatience(&self) -> bool {
-        matches!(self, Self::Unsent(_) | Self::GaveUp { .. })
+    /// Returns whether no response of the service came to a request that it may have run. Only then may an object that
+    /// appears be adopted: the service's own 5xx, and a response that cannot be read, are responses.
+    pub fn is_lost(&self) -> bool {
+        match &self.kind {
+            ErrorKind::NoResponse { sent, .. } => *sent,
+            ErrorKind::BadGateway(response) => (502..=504).contains(&response.status),
+            ErrorKind::Cancelled => true,
+            _ => false,
+        }
     }
 
-    /// The failure below [`Error::GaveUp`] and [`Error::LoginFailed`], which messages are about.
+    /// Returns whether the service failed to change the password of the role, which it does before anything is stored.
+    pub fn changes_password(&self) -> bool {
+        matches!(&self.kind, ErrorKind::DatabaseRefused { step: DatabaseStep::ChangePassword, .. })
+    }
+
+    /// Returns whether the service, or the network to it, failed for a reason that may be gone a second later.
+    pub fn is_outage(&self) -> bool {
+        matches!(&self.kind, ErrorKind::NoResponse { .. } | ErrorKind::BadGateway(_) | ErrorKind::Unavailable)
+    }
+
+    /// Returns whether the caller's own deadline ended the call, which means nothing for other callers.
+    pub fn is_give_up(&self) -> bool {
+        matches!(&self.kind, ErrorKind::NotSent(_) | ErrorKind::GaveUp { .. })
+    }
+
+    /// Returns the failure below [`ErrorKind::GaveUp`] and [`ErrorKind::AuthFailed`], which messages are about.
     pub fn cause(&self) -> &Self {
-        match self {
-            Self::GaveUp { last: cause, .. } | Self::LoginFailed { cause } => cause.cause(),
-            error => error,
+        match &self.kind {
+            ErrorKind::GaveUp { last: cause, .. } | ErrorKind::AuthFailed { cause } => cause.cause(),
+            _ => self,
         }
     }
 
-    /// A failure of the login as that of the request which needed it: the request was not sent.
+    /// Turns a failed authentication into the failure of the request that needed it: the request was not sent.
     pub(super) fn before_request(self) -> Self {
-        if self.may_have_run() { Self::LoginFailed { cause: Box::new(self) } } else { self }
+        if self.may_have_run() { ErrorKind::AuthFailed { cause: Box::new(self) }.into() } else { self }
     }
 
-    /// Whether nobody logs in any more: each call ends so from now on.
-    pub fn is_login_over(&self) -> bool {
-        match self {
-            Self::LoginRefused { .. } => true,
-            Self::NoProof { reason, .. } => !reason.is_passing(),
+    /// Returns whether no further authentication is tried in this run: each call ends so from now on.
+    pub fn ends_auth(&self) -> bool {
+        match &self.kind {
+            ErrorKind::AuthRefused { .. } => true,
+            ErrorKind::NoCredentials { reason, .. } => !reason.is_passing(),
             _ => false,
         }
     }
 
-    /// Whether the service did nothing because the database, or a pooler, had no connection left for its login. Only their
-    /// words tell.
-    pub fn is_crowded_database(&self) -> bool {
-        let Self::DatabaseRefused { step: DatabaseStep::Login, message, .. } = self else { return false };
+    /// Returns whether the service changed nothing because the database, or a pooler, had no connection left for its
+    /// login. Only the message of the server shows it.
+    pub fn is_database_full(&self) -> bool {
+        let ErrorKind::DatabaseRefused { step: DatabaseStep::Login, message } = &self.kind else { return false };
         [
             "too many connections",
             "too many clients",
@@ -243,53 +252,48 @@ impl Error {
         .iter()
         .any(|text| message.to_lowercase().contains(text))
     }
-
-    /// What the service itself said, if it said something.
-    pub fn reply(&self) -> Option<&ServiceError> {
-        match self {
-            Self::LoginRefused { reply, .. }
-            | Self::Denied { reply, .. }
-            | Self::Invalid { reply, .. }
-            | Self::NameTaken { reply, .. }
-            | Self::DatabaseRefused { reply, .. }
-            | Self::InUse { reply }
-            | Self::Managed { reply }
-            | Self::OtherApp { reply }
-            | Self::NoSuchConnection { reply }
-            | Self::ProjectNotFound { reply }
-            | Self::Refused { reply }
-            | Self::Limited { reply, .. }
-            | Self::Unavailable { reply } => Some(reply),
-            Self::GaveUp { last: cause, .. } | Self::LoginFailed { cause } => cause.reply(),
-            _ => None,
-        }
-    }
 }
 
-/// A login that failed for good, for all that need it.
+/// Why the service refused an authentication, as far as its message shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuthRefusal {
+    /// Three failures lock the authentication method of an identity for five minutes.
+    Locked,
+    /// The identity has no authentication of this method, or there is no such identity.
+    NoSuchMethod,
+    /// There is no such sub-organization, or the identity is not a member of it.
+    NoSuchOrganization,
+    /// The authentication allows other addresses only.
+    AddressNotAllowed,
+    /// Any other refusal; most often wrong credentials.
+    Other,
+}
+
+/// An authentication that failed for all that need it.
 #[derive(Debug)]
-pub struct LoginFailure {
-    /// The way to log in.
+pub struct AuthFailure {
+    /// The authentication method.
     pub method: AuthMethod,
-    /// Where to: the host of the KMS.
+    /// The host of the KMS.
     pub host: String,
-    /// Who logs in how.
+    /// Method and principal, for a message.
     described: String,
     told: OnceLock<String>,
 }
 
-impl LoginFailure {
+impl AuthFailure {
     pub(crate) fn new(method: AuthMethod, described: String, host: String) -> Self {
         Self { method, host, described, told: OnceLock::new() }
     }
 
-    /// The one whose message tells the failure in full; this one, if nobody has told it.
-    pub fn first_reporter(&self, who: &str) -> &str {
-        self.told.get_or_init(|| who.to_owned())
+    /// Returns the connection whose message explains the failure in full; this one, if there is none yet.
+    pub fn first_reporter(&self, title: &str) -> &str {
+        self.told.get_or_init(|| title.to_owned())
     }
 }
 
-impl fmt::Display for LoginFailure {
+impl fmt::Display for AuthFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.described)
     }
@@ -300,7 +304,7 @@ impl fmt::Display for LoginFailure {
 pub struct RequestInfo {
     /// `GET`, `POST`, …
     pub method: &'static str,
-    /// Host, and port where it is not the usual one.
+    /// Host, and port where it is not the default.
     pub host: String,
     /// Path without query.
     pub path: String,
@@ -311,28 +315,28 @@ pub struct RequestInfo {
 impl fmt::Display for RequestInfo {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "`{} {}` at `{}`", self.method, self.path, self.host)?;
-        if self.attempt > 1 { write!(formatter, " (tried {} times)", self.attempt) } else { Ok(()) }
+        if self.attempt > 1 { write!(formatter, " (attempt {})", self.attempt) } else { Ok(()) }
     }
 }
 
-/// An error answer of the service.
+/// An error response of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceError {
-    /// What was asked.
+    /// Which request.
     pub call: RequestInfo,
     /// The status.
     pub status: u16,
-    /// The service's name of the request, to be given to whoever runs the service.
+    /// The service's id of the request, to be found in its log.
     pub request_id: Option<String>,
     /// The service's name of the error (`BadRequest`).
     pub name: Option<String>,
-    /// The service's words.
+    /// The service's message.
     pub message: String,
 }
 
 impl fmt::Display for ServiceError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} answered {}", self.call, self.status)?;
+        write!(formatter, "{} returned {}", self.call, self.status)?;
         if let Some(name) = &self.name {
             write!(formatter, " `{name}`")?;
         }
@@ -346,15 +350,15 @@ impl fmt::Display for ServiceError {
     }
 }
 
-/// An answer that the service would not give.
+/// A response that the service does not send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnexpectedResponse {
-    /// What was asked.
+    /// Which request.
     pub call: RequestInfo,
     /// The status.
     pub status: u16,
-    /// What is strange about it.
-    pub oddity: Mismatch,
+    /// How it differs from a response of the service.
+    pub mismatch: Mismatch,
     /// The media type it claims to have.
     pub content_type: Option<String>,
     /// Its first characters; none if there may be a token in them.
@@ -363,73 +367,66 @@ pub struct UnexpectedResponse {
 
 impl fmt::Display for UnexpectedResponse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} answered {}, {}", self.call, self.status, self.oddity)?;
+        write!(formatter, "{} returned {}, {}", self.call, self.status, self.mismatch)?;
         if let Some(content_type) = &self.content_type {
             write!(formatter, "; content type `{content_type}`")?;
         }
         match self.beginning.as_deref() {
             None => Ok(()),
-            Some("") => formatter.write_str("; it is empty"),
-            Some(text) => write!(formatter, "; it begins with `{text}`"),
+            Some("") => formatter.write_str("; the body is empty"),
+            Some(text) => write!(formatter, "; the body begins with `{text}`"),
         }
     }
 }
 
-/// What is strange about an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How a response differs from one of the service.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mismatch {
     /// An error status, but not the service's error body.
+    #[error("without the error body of the KMS")]
     Status,
     /// Success, but not the JSON that belongs to this call.
+    #[error("without the expected JSON ({0})")]
     Body(String),
-    /// The service's form, about another object than the one asked for.
+    /// The service's form, about another object than the requested one.
+    #[error("about another object ({0})")]
     OtherObject(String),
-    /// Longer than any answer of the service, in bytes.
+    /// Longer than any response of the service, in bytes.
+    #[error("with more than {0} bytes")]
     TooLong(usize),
 }
 
-impl fmt::Display for Mismatch {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status => formatter.write_str("without the service's error body"),
-            Self::Body(reason) => write!(formatter, "but not with the JSON that belongs to it ({reason})"),
-            Self::OtherObject(difference) => write!(formatter, "but about another object ({difference})"),
-            Self::TooLong(limit) => write!(formatter, "with more than {limit} bytes"),
-        }
-    }
-}
-
-/// Why no answer came.
+/// Why no response came.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportFailure {
-    /// Nobody listens there.
-    #[error("the connection was refused")]
+    /// No process listens there.
+    #[error("connection refused")]
     ConnectRefused,
     /// The host has no address.
-    #[error("the host name was not found")]
+    #[error("host not found")]
     Dns,
-    /// The proxy on the way opens no connection.
+    /// The proxy opened no connection.
     #[error(transparent)]
     Proxy(Box<ProxyFailure>),
-    /// The connection did not come up for another reason.
+    /// The connection failed for another reason.
     #[error("no connection ({0})")]
     Connect(String),
     /// No TLS session.
     #[error("TLS failed ({0})")]
     Tls(String),
-    /// No certificate authority that we trust has signed the certificate; `ca_certificate` may be missing.
-    #[error("the certificate of the host is not signed by an authority that is trusted here")]
+    /// The certificate is signed by no authority that this machine trusts; `ca_certificate` may be missing.
+    #[error("the certificate of the host has an unknown issuer")]
     UnknownAuthority,
     /// Nothing within the time that a request may take.
-    #[error("it took too long")]
+    #[error("timed out")]
     Timeout,
     /// The other side reset the connection.
-    #[error("the connection was reset")]
+    #[error("connection reset")]
     Reset,
-    /// The connection ended before the answer did.
-    #[error("the connection ended before the answer did")]
+    /// The connection ended before the response did.
+    #[error("the connection was closed before the response was complete")]
     Cut,
     /// Something came that is not HTTP.
     #[error("the other side does not speak HTTP")]
@@ -442,16 +439,16 @@ pub enum TransportFailure {
 /// A field that breaks a rule of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
-    /// Where: `["credentials", "host"]`. Empty when it is about the whole.
+    /// The path of the field: `["credentials", "host"]`. Empty when the issue is about the whole body.
     pub path: Vec<String>,
-    /// The rule, in the service's words.
+    /// The rule, as the service words it.
     pub message: String,
 }
 
 /// A rule that the service lists when it denies something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permission {
-    /// What it is about; several actions are joined with commas.
+    /// The action; several are joined with commas.
     pub action: String,
     /// On what.
     pub subject: String,
@@ -459,23 +456,16 @@ pub struct Permission {
     pub inverted: bool,
 }
 
-/// What the service was doing with the database when that refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the service was doing with the database when the database refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseStep {
     /// Logging in.
+    #[error("log in to the database")]
     Login,
-    /// Giving the role a new password that only the platform knows.
+    /// Giving the role a new password that only the platform has.
+    #[error("change the password of the role")]
     ChangePassword,
-}
-
-impl fmt::Display for DatabaseStep {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Login => "log in to the database",
-            Self::ChangePassword => "change the password of the role",
-        })
-    }
 }
 
 fn fields(issues: &[Issue]) -> String {

@@ -7,20 +7,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use reqwest::{
     Method, Response, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
     redirect,
 };
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use super::{Error, ProxyError, ProxyProblem, RequestInfo, Settings, TransportFailure};
+use super::{Error, ErrorKind, ProxyError, ProxyProblem, RequestInfo, Settings, TransportFailure};
 use crate::kms::proxy::Proxy;
 use crate::kms::rate_limit::RequestClass;
 use crate::kms::response::ApiResponse;
 use crate::redact::Redactor;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBytes};
 use crate::{crypto, env, os};
 
 /// What is asked. Paths are below `/api/v1`.
@@ -28,7 +29,8 @@ pub(super) struct Request {
     method: Method,
     segments: Vec<String>,
     project: Option<String>,
-    body: Option<Vec<u8>>,
+    /// Shared by all attempts, and cleared with the last of them.
+    body: Option<Bytes>,
     /// The secrets of the body; an answer may repeat them.
     secrets: Vec<Secret>,
     longest_answer: usize,
@@ -45,8 +47,8 @@ impl Request {
         Self::new(Method::POST, &segments)
     }
 
-    /// A login makes one more token, which harms nobody.
-    pub(super) fn login<const N: usize>(segments: [&str; N]) -> Self {
+    /// An authentication. May be repeated: it only issues one more token.
+    pub(super) fn auth<const N: usize>(segments: [&str; N]) -> Self {
         Self { repeatable: true, ..Self::post(segments) }
     }
 
@@ -64,8 +66,10 @@ impl Request {
     }
 
     pub(super) fn json(self, body: &impl Serialize) -> Self {
+        let mut json = SecretBytes::default();
         // Our own types of texts, numbers and booleans: they always have a JSON form.
-        Self { body: Some(serde_json::to_vec(body).unwrap_or_default()), ..self }
+        let _ = serde_json::to_writer(&mut json, body);
+        Self { body: Some(Bytes::from_owner(json)), ..self }
     }
 
     pub(super) fn with_secret(mut self, secret: Option<&Secret>) -> Self {
@@ -129,7 +133,7 @@ impl Http {
         let own = self.settings.headers.iter().map(|header| &header.secret);
         let proxy = self.proxy()?;
         let password = proxy.and_then(Proxy::secret);
-        let secrets = own.chain(self.settings.login.secret()).chain(token).chain(&request.secrets).chain(&password);
+        let secrets = own.chain(self.settings.auth.secret()).chain(token).chain(&request.secrets).chain(&password);
         let redactor = Redactor::new(secrets);
 
         let mut builder = http.request(request.method.clone(), url);
@@ -146,7 +150,7 @@ impl Http {
                 // Nobody but a proxy says so, and what it refuses it does not pass on.
                 Some(proxy) if response.status().as_u16() == 407 => {
                     let failure = proxy.failed(ProxyProblem::Status(407));
-                    Err(Error::NoAnswer { call: Box::new(call.clone()), failure, sent: false })
+                    Err(ErrorKind::NoResponse { call: Box::new(call.clone()), failure, sent: false }.into())
                 }
                 _ => read(response, &call, redactor, request.longest_answer).await,
             },
@@ -162,18 +166,19 @@ impl Http {
 
     fn proxy(&self) -> Result<Option<&Proxy>, Error> {
         let wrong =
-            |error: ProxyError| Error::Settings(format!("the environment variable `{}`: {error}", error.variable));
-        self.settings.proxies.to_kms(&self.settings.base).map_err(wrong)
+            |error: ProxyError| ErrorKind::Settings(format!("the environment variable `{}`: {error}", error.variable));
+        Ok(self.settings.proxies.to_kms(&self.settings.base).map_err(wrong)?)
     }
 
     fn http_client(&self) -> Result<reqwest::Client, Error> {
         crypto::install_default();
         let (settings, own) = (&self.settings, self.own_certificates());
         if let Some(file) = env::path(env::SSL_CERT_FILE).filter(|_| !settings.base.never_needs_tls()) {
-            let wrong = |error| Error::Settings(format!("the environment variable `{}`: {error}", env::SSL_CERT_FILE));
+            let wrong =
+                |error| ErrorKind::Settings(format!("the environment variable `{}`: {error}", env::SSL_CERT_FILE));
             os::check_ends(&file).map_err(wrong)?;
         }
-        let unusable = |error: reqwest::Error| Error::Settings(root_cause(&error));
+        let unusable = |error: reqwest::Error| ErrorKind::Settings(root_cause(&error));
         let proxy = self.proxy()?.map(Proxy::all).transpose().map_err(unusable)?;
         let built = if settings.base.never_needs_tls() {
             // Works on a machine without root certificates, and saves the time to read them.
@@ -183,7 +188,7 @@ impl Http {
             // A bare container has no root certificates; elsewhere those of the machine are the ones to trust.
             system.or_else(|_| self.builder(proxy).tls_certs_only(mozilla().chain(own)).build())
         };
-        built.map_err(unusable)
+        Ok(built.map_err(unusable)?)
     }
 
     fn own_certificates(&self) -> Vec<reqwest::Certificate> {
@@ -231,7 +236,7 @@ async fn read(
 ) -> Result<ApiResponse, Error> {
     let status = response.status().as_u16();
     let headers = std::mem::take(response.headers_mut());
-    let mut body = Vec::new();
+    let mut body = SecretBytes::default();
     let mut too_long = None;
     while let Some(chunk) =
         response.chunk().await.map_err(|error| no_answer(call, &error, failure(&error, &redactor)))?
@@ -240,14 +245,17 @@ async fn read(
             too_long = Some(longest);
             break;
         }
-        body.extend_from_slice(&chunk);
+        body.extend(&chunk);
     }
     Ok(ApiResponse::new(call.clone(), status, &headers, body, too_long, redactor))
 }
 
 fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| {
-        Error::Settings("the access token holds characters that HTTP does not allow, such as a line break".to_owned())
+    let value = Secret::new(format!("Bearer {}", token.expose()));
+    let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
+        ErrorKind::Settings(
+            "the access token holds characters that HTTP does not allow, such as a line break".to_owned(),
+        )
     })?;
     value.set_sensitive(true);
     Ok(value)
@@ -256,7 +264,7 @@ fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
 /// Why no answer came, and whether the request may have arrived all the same.
 fn no_answer(call: &RequestInfo, error: &reqwest::Error, failure: TransportFailure) -> Error {
     let sent = !error.is_connect() && failure != TransportFailure::NotProcessed;
-    Error::NoAnswer { call: Box::new(call.clone()), failure, sent }
+    ErrorKind::NoResponse { call: Box::new(call.clone()), failure, sent }.into()
 }
 
 /// Why no answer came, with the proxy named where the fault is at it. `way` is the proxy and where it was to lead.
@@ -355,14 +363,9 @@ fn trace(call: &RequestInfo, result: &Result<ApiResponse, Error>, took: Duration
             let (status, req_id) = (answer.status(), answer.request_id().unwrap_or_default());
             tracing::debug!(method, path, attempt, status, duration_ms, req_id, "the KMS answered");
         }
-        Err(Error::NoAnswer { failure, .. }) => {
+        Err(Error { kind: ErrorKind::NoResponse { failure, .. }, .. }) => {
             tracing::debug!(method, path, attempt, duration_ms, %failure, "the KMS did not answer");
         }
         Err(_) => {}
     }
-}
-
-/// A header as text, if it is there and is text.
-pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }

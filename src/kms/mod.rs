@@ -10,8 +10,10 @@
 mod app_connection;
 mod auth;
 mod base_url;
+mod database_problem;
 mod deadline;
 mod error;
+mod header;
 mod http;
 #[cfg(test)]
 mod properties;
@@ -23,14 +25,19 @@ mod settings;
 mod transport;
 
 pub use app_connection::{
-    AppConnection, ConnectionUpdate, Deleted, List, Method, NewConnection, NewCredentials, Patch, StoredCredentials,
+    AppConnection, ConnectionUpdate, Deleted, List, Lookup, Method, NewConnection, NewCredentials, Patch,
+    StoredCredentials,
 };
-pub use auth::{AZURE_METADATA, AuthMethod, AuthRequest, Aws, GOOGLE_METADATA, Proof, ServerProblem, SourceError};
+pub use auth::{
+    AZURE_METADATA, AuthMethod, AuthRequest, Aws, AwsError, CredentialSource, GOOGLE_METADATA, ServerProblem,
+    SourceError,
+};
 pub use base_url::{BaseUrl, BaseUrlError};
+pub use database_problem::DatabaseProblem;
 pub use deadline::{Deadline, GiveUpReason};
 pub use error::{
-    DatabaseStep, Error, Issue, LoginFailure, Mismatch, Permission, RequestInfo, ServiceError, TransportFailure,
-    UnexpectedResponse,
+    AuthFailure, AuthRefusal, DatabaseStep, Error, ErrorKind, Issue, Mismatch, Permission, RequestInfo, ServiceError,
+    TransportFailure, UnexpectedResponse,
 };
 pub use proxy::{Proxies, ProxyError, ProxyFailure, ProxyProblem};
 pub use settings::{CaCertificates, CaCertificatesError, Header, HeaderError, Settings};
@@ -66,7 +73,12 @@ impl Client {
         self.transport.may_have_written()
     }
 
-    /// The host, and the port where it is not the usual one, for messages.
+    /// The error of a request of this caller that was dropped; none if it cannot have changed anything.
+    pub fn cancelled(&self) -> Option<Error> {
+        self.may_have_written().then(|| ErrorKind::Cancelled.into())
+    }
+
+    /// The host, and the port where it is not the default, for messages.
     pub fn host(&self) -> &str {
         self.transport.host()
     }

@@ -9,14 +9,16 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::redact::Redactor;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBytes};
 
 /// As a server may repeat it, and one that looks different in JSON.
 const SECRETS: [&str; 2] = ["hunter2", "hün\"te\\r/3"];
 /// Far more than a good message needs, and nothing like an answer.
 const MAX_MESSAGE_LENGTH: usize = 100_000;
 
-fn answer(status: u16, headers: &[(&'static str, String)], body: Vec<u8>) -> ApiResponse {
+fn answer(status: u16, headers: &[(&'static str, String)], bytes: Vec<u8>) -> ApiResponse {
+    let mut body = SecretBytes::default();
+    body.extend(&bytes);
     let call = RequestInfo { method: "POST", host: "kms.test".to_owned(), path: "/api/v1/x".to_owned(), attempt: 1 };
     let headers: HeaderMap = headers
         .iter()
@@ -32,12 +34,12 @@ fn is_harmless(answer: &ApiResponse) -> Result<(), TestCaseError> {
 
 /// [`is_harmless`], and what it shows.
 fn shown(answer: &ApiResponse) -> Result<String, TestCaseError> {
-    let _ = (answer.refuses_token(), answer.refuses_login(), answer.is_no_such_connection(), answer.status());
-    let mut printed = vec![answer.reply().to_string()];
+    let _ = (answer.refuses_token(), answer.refuses_auth(), answer.is_no_such_connection(), answer.status());
+    let mut printed = vec![answer.error().to_string()];
     for error in
         [answer.decode::<AppConnection>().err(), answer.decode::<Vec<AppConnection>>().err()].into_iter().flatten()
     {
-        let _ = (error.may_have_run(), error.is_crowded_database());
+        let _ = (error.may_have_run(), error.is_database_full());
         prop_assert!(!format!("{error:?}").contains(SECRETS[0]), "{error:?}");
         printed.push(error.to_string());
     }
@@ -110,7 +112,7 @@ proptest! {
         let message: Vec<&Value> = issues.iter().map(|(json, _)| json).collect();
         let body = json!({"reqId": "req-1", "statusCode": 422, "error": "ValidationFailure", "message": message});
         let error = answer(422, &[], body.to_string().into_bytes()).decode::<AppConnection>().unwrap_err();
-        let Error::Invalid { issues: read, .. } = error else { panic!("{error:?}") };
+        let ErrorKind::Invalid { issues: read } = error.kind else { panic!("{error:?}") };
         let mut expected: Vec<Issue> = Vec::new();
         for (_, issue) in issues {
             if !expected.contains(&issue) {
@@ -127,7 +129,7 @@ proptest! {
             headers.push(("retry-after", seconds.to_string()));
         }
         let error = answer(429, &headers, b"{}".to_vec()).decode::<AppConnection>().unwrap_err();
-        let Error::Limited { retry_after, .. } = error else { panic!("{error:?}") };
+        let ErrorKind::RateLimited { retry_after } = error.kind else { panic!("{error:?}") };
         prop_assert_eq!(retry_after.map(|wait| wait.as_secs()), Some(if by_reset { reset } else { seconds }));
     }
 

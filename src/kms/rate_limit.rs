@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::kms::deadline::{Deadline, GiveUpReason};
-use crate::kms::http::header;
+use crate::kms::header::header;
 
 /// The length of a window.
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,16 +1,21 @@
 //! Tells three kinds of answers apart: what was asked for, an error of the service, and something that is not the
 //! service. The only place that knows the service's error texts.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::{Url, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{DatabaseStep, Error, Issue, Mismatch, Permission, RequestInfo, ServiceError, UnexpectedResponse};
-use crate::kms::http::header;
+use super::{
+    AuthFailure, AuthRefusal, DatabaseStep, Error, ErrorKind, Issue, Mismatch, Permission, RequestInfo, ServiceError,
+    UnexpectedResponse,
+};
+use crate::kms::header::header;
 use crate::kms::rate_limit::Allowance;
 use crate::redact::Redactor;
+use crate::secret::SecretBytes;
 
 /// A whole answer, or the beginning of one that is too long.
 pub(super) struct ApiResponse {
@@ -20,7 +25,7 @@ pub(super) struct ApiResponse {
     location: Option<String>,
     retry_after: Option<Duration>,
     allowance: Option<Allowance>,
-    body: Vec<u8>,
+    body: SecretBytes,
     too_long: Option<usize>,
     /// Whether a success holds a secret that nobody knows yet, so that no word of it may be quoted.
     confidential: bool,
@@ -42,7 +47,7 @@ impl ApiResponse {
         call: RequestInfo,
         status: u16,
         headers: &HeaderMap,
-        body: Vec<u8>,
+        body: SecretBytes,
         too_long: Option<usize>,
         redactor: Redactor,
     ) -> Self {
@@ -102,12 +107,12 @@ impl ApiResponse {
     }
 
     /// Whether this answer to a login is a refusal by the service, rather than a failure or something foreign.
-    pub(super) fn refuses_login(&self) -> bool {
-        let asked_for_login = self.fault.as_ref().is_some_and(|fault| fault.name.is_some());
+    pub(super) fn refuses_auth(&self) -> bool {
+        let is_named = self.fault.as_ref().is_some_and(|fault| fault.name.is_some());
         match self.status {
             401 | 403 => self.fault.is_some(),
             404 => self.is_own_not_found(),
-            400 | 422 => asked_for_login,
+            400 | 422 => is_named,
             _ => false,
         }
     }
@@ -128,7 +133,7 @@ impl ApiResponse {
             return Err(self.error());
         }
         if let Some(limit) = self.too_long {
-            return Err(Error::NotTheService { foreign: self.foreign(Mismatch::TooLong(limit)) });
+            return Err(self.unexpected(Mismatch::TooLong(limit)));
         }
         serde_json::from_slice(&self.body).map_err(|error| {
             let reason = if self.confidential {
@@ -136,17 +141,17 @@ impl ApiResponse {
             } else {
                 self.redactor.text(&error.to_string())
             };
-            Error::NotTheService { foreign: self.foreign(Mismatch::Body(reason)) }
+            self.unexpected(Mismatch::Body(reason))
         })
     }
 
     /// The error for an answer that is about another object. `difference` says which one.
     pub(super) fn about_another_object(&self, difference: &str) -> Error {
-        Error::NotTheService { foreign: self.foreign(Mismatch::OtherObject(self.redactor.text(difference))) }
+        self.unexpected(Mismatch::OtherObject(self.redactor.text(difference)))
     }
 
     /// The words of the service, for an error.
-    pub(super) fn reply(&self) -> ServiceError {
+    fn reply(&self) -> ServiceError {
         let fault = self.fault.as_ref();
         ServiceError {
             call: self.call.clone(),
@@ -158,69 +163,90 @@ impl ApiResponse {
     }
 
     pub(super) fn error(&self) -> Error {
-        let reply = || Box::new(self.reply());
         match self.status {
             300..400 => self.redirected(),
-            429 => Error::Limited { retry_after: self.retry_after(), reply: reply() },
-            404 if !self.is_own_not_found() => self.not_the_service(),
-            404 if self.is_no_such_connection() => Error::NoSuchConnection { reply: reply() },
-            404 if self.is_about_project() => Error::ProjectNotFound { reply: reply() },
-            500.. if !self.is_own() => Error::Gateway { foreign: self.foreign(Mismatch::Status) },
-            500.. => Error::Unavailable { reply: reply() },
-            _ if self.fault.is_none() => self.not_the_service(),
-            400 => self.bad_request(),
-            403 => self.denied(),
-            422 => Error::Invalid { issues: self.issues(), reply: reply() },
-            _ => Error::Refused { reply: reply() },
+            429 => self.reported(ErrorKind::RateLimited { retry_after: self.retry_after() }),
+            404 if !self.is_own_not_found() => self.unexpected(Mismatch::Status),
+            404 if self.is_no_such_connection() => self.reported(ErrorKind::ConnectionNotFound),
+            404 if self.is_about_project() => self.reported(ErrorKind::ProjectNotFound),
+            500.. if !self.is_own() => ErrorKind::BadGateway(self.foreign(Mismatch::Status)).into(),
+            500.. if self.call.path.ends_with("/auth/aws-auth/login") => self.reported(ErrorKind::AwsRefused),
+            500.. => self.reported(ErrorKind::Unavailable),
+            _ if self.fault.is_none() => self.unexpected(Mismatch::Status),
+            400 => self.reported(self.bad_request()),
+            403 => self.reported(self.denied()),
+            422 => self.reported(ErrorKind::Invalid { issues: self.issues() }),
+            _ => self.reported(self.refused()),
         }
     }
 
-    fn bad_request(&self) -> Error {
-        let reply = Box::new(self.reply());
+    /// The error that the service itself reports.
+    fn reported(&self, kind: ErrorKind) -> Error {
+        Error { kind, reply: Some(Box::new(self.reply())) }
+    }
+
+    /// The error for a response that refuses the credentials or the token of `auth`.
+    pub(super) fn auth_refused(&self, auth: Arc<AuthFailure>) -> Error {
+        let message = self.message().to_ascii_lowercase();
+        let has = |part: &str| message.contains(part);
+        let reason = if has("temporarily locked") {
+            AuthRefusal::Locked
+        } else if has("auth method not found for identity") {
+            AuthRefusal::NoSuchMethod
+        } else if has("sub organization") {
+            AuthRefusal::NoSuchOrganization
+        } else if has("current ip address") {
+            AuthRefusal::AddressNotAllowed
+        } else {
+            AuthRefusal::Other
+        };
+        self.reported(ErrorKind::AuthRefused { auth, reason })
+    }
+
+    fn bad_request(&self) -> ErrorKind {
         let message = self.message();
+        let starts = |beginning: &str| message.starts_with(beginning);
         let name = message
             .strip_prefix("An App Connection with the name \"")
             .and_then(|rest| rest.strip_suffix("\" already exists"));
         if let Some(name) = name {
-            return Error::NameTaken { name: self.redactor.text(name), reply };
+            return ErrorKind::NameTaken { name: self.redactor.text(name) };
         }
         if let Some(text) = message.strip_prefix("Unable to validate connection: ") {
-            return Error::DatabaseRefused { step: DatabaseStep::Login, message: self.redactor.text(text), reply };
+            return ErrorKind::DatabaseRefused { step: DatabaseStep::Login, message: self.redactor.text(text) };
         }
-        if message.starts_with("ALTER USER ") || message == "Encountered an error transferring credentials to platform"
+        if starts("ALTER USER ") || message == "Encountered an error transferring credentials to platform" {
+            let message = self.redactor.text(message);
+            return ErrorKind::DatabaseRefused { step: DatabaseStep::ChangePassword, message };
+        }
+        if starts("Cannot delete App Connection with existing connections") {
+            return ErrorKind::InUse;
+        }
+        if starts("Cannot update credentials or management status for platform managed connections")
+            || starts("Credentials required to transition to platform managed credentials")
         {
-            return Error::DatabaseRefused {
-                step: DatabaseStep::ChangePassword,
-                message: reply.message.clone(),
-                reply,
-            };
+            return ErrorKind::PlatformManaged;
         }
-        if message.starts_with("Cannot delete App Connection with existing connections") {
-            return Error::InUse { reply };
+        if starts("App Connection with ") && message.contains(" is not for App ") {
+            return ErrorKind::OtherApp;
         }
-        if message.starts_with("Cannot update credentials or management status for platform managed connections")
-            || message.starts_with("Credentials required to transition to platform managed credentials")
-        {
-            return Error::Managed { reply };
+        if starts("Could not find project with ID ") {
+            return ErrorKind::ProjectNotFound;
         }
-        if message.starts_with("App Connection with ") && message.contains(" is not for App ") {
-            return Error::OtherApp { reply };
-        }
-        if message.starts_with("Could not find project with ID ") {
-            return Error::ProjectNotFound { reply };
-        }
-        Error::Refused { reply }
+        self.refused()
     }
 
-    fn denied(&self) -> Error {
-        let reply = Box::new(self.reply());
+    fn refused(&self) -> ErrorKind {
+        if self.message().contains("Gateway") { ErrorKind::GatewayRefused } else { ErrorKind::Refused }
+    }
+
+    fn denied(&self) -> ErrorKind {
         let said = self.message().strip_prefix("You are not allowed to ").and_then(|rest| rest.split_once(" on "));
         let details = self.fault.as_ref().and_then(|fault| fault.details.as_array());
-        Error::Denied {
+        ErrorKind::Denied {
             action: said.map(|(action, _)| self.redactor.text(action)),
             subject: said.map(|(_, subject)| self.redactor.text(subject)),
             details: details.into_iter().flatten().take(MAX_ITEMS).map(|rule| self.permission(rule)).collect(),
-            reply,
         }
     }
 
@@ -264,7 +290,7 @@ impl ApiResponse {
 
     /// Names the other host without what may be secret in a URL.
     fn redirected(&self) -> Error {
-        let Some(location) = &self.location else { return self.not_the_service() };
+        let Some(location) = &self.location else { return self.unexpected(Mismatch::Status) };
         let target = match Url::parse(location) {
             Ok(url) => match (url.host_str(), url.port()) {
                 (Some(host), Some(port)) => format!("{host}:{port}"),
@@ -273,23 +299,20 @@ impl ApiResponse {
             },
             Err(_) => location.split(['?', '#']).next().unwrap_or_default().to_owned(),
         };
-        Error::Redirected {
-            call: Box::new(self.call.clone()),
-            status: self.status,
-            target: self.redactor.text(&target),
-        }
+        let (call, target) = (Box::new(self.call.clone()), self.redactor.text(&target));
+        ErrorKind::Redirected { call, status: self.status, target }.into()
     }
 
-    fn not_the_service(&self) -> Error {
-        Error::NotTheService { foreign: self.foreign(Mismatch::Status) }
+    fn unexpected(&self, mismatch: Mismatch) -> Error {
+        ErrorKind::Unexpected(self.foreign(mismatch)).into()
     }
 
-    fn foreign(&self, oddity: Mismatch) -> Box<UnexpectedResponse> {
-        let quotable = !self.confidential || oddity == Mismatch::Status;
+    fn foreign(&self, mismatch: Mismatch) -> Box<UnexpectedResponse> {
+        let quotable = !self.confidential || mismatch == Mismatch::Status;
         Box::new(UnexpectedResponse {
             call: self.call.clone(),
             status: self.status,
-            oddity,
+            mismatch,
             content_type: self.content_type.clone(),
             beginning: quotable.then(|| self.redactor.beginning(&self.body)),
         })

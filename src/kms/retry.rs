@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Error, TransportFailure};
+use super::{Error, ErrorKind, TransportFailure};
 use crate::kms::http::Request;
 use crate::kms::response::ApiResponse;
 
@@ -36,25 +36,29 @@ pub(super) fn retry_reason(
         Ok(answer) if answer.status() >= 500 && request.is_repeatable() => {
             Some(RetryReason { not_before: answer.retry_after(), ..retry_reason("the KMS failed") })
         }
-        Err(Error::NoAnswer { failure, sent, .. }) if !sent || request.is_repeatable() => match failure {
-            // It stays so until somebody changes something.
-            TransportFailure::Tls(_) | TransportFailure::UnknownAuthority | TransportFailure::NotHttp => None,
-            TransportFailure::Proxy(proxy) if !proxy.problem.is_passing() => None,
-            // Another try may cost the caller all its time.
-            TransportFailure::Timeout => {
-                Some(RetryReason { at_most: 1, ..retry_reason("the KMS did not answer in time") })
+        Err(Error { kind: ErrorKind::NoResponse { failure, sent, .. }, .. }) if !sent || request.is_repeatable() => {
+            match failure {
+                // It stays so until somebody changes something.
+                TransportFailure::Tls(_) | TransportFailure::UnknownAuthority | TransportFailure::NotHttp => None,
+                TransportFailure::Proxy(proxy) if !proxy.problem.is_passing() => None,
+                // Another try may cost the caller all its time.
+                TransportFailure::Timeout => {
+                    Some(RetryReason { at_most: 1, ..retry_reason("the KMS did not answer in time") })
+                }
+                // A wrong address most often, when nobody has answered there yet.
+                TransportFailure::Dns
+                | TransportFailure::ConnectRefused
+                | TransportFailure::Connect(_)
+                | TransportFailure::Proxy(_) => Some(RetryReason {
+                    at_most: if is_known { u32::MAX } else { 2 },
+                    ..retry_reason("the KMS cannot be reached")
+                }),
+                TransportFailure::NotProcessed => Some(retry_reason("the KMS did not process the request")),
+                TransportFailure::Reset | TransportFailure::Cut => {
+                    Some(retry_reason("the connection to the KMS broke"))
+                }
             }
-            // A wrong address most often, when nobody has answered there yet.
-            TransportFailure::Dns
-            | TransportFailure::ConnectRefused
-            | TransportFailure::Connect(_)
-            | TransportFailure::Proxy(_) => Some(RetryReason {
-                at_most: if is_known { u32::MAX } else { 2 },
-                ..retry_reason("the KMS cannot be reached")
-            }),
-            TransportFailure::NotProcessed => Some(retry_reason("the KMS did not process the request")),
-            TransportFailure::Reset | TransportFailure::Cut => Some(retry_reason("the connection to the KMS broke")),
-        },
+        }
         _ => None,
     }
 }

@@ -12,9 +12,9 @@ use crate::secret::Secret;
 pub struct Settings {
     /// Where the KMS is.
     pub base: BaseUrl,
-    /// How to log in.
-    pub login: AuthRequest,
-    /// The sub-organisation to log in to.
+    /// How to authenticate.
+    pub auth: AuthRequest,
+    /// The sub-organization to authenticate to.
     pub organization_slug: Option<String>,
     /// Sent with every request, the login included.
     pub headers: Vec<Header>,
@@ -43,10 +43,10 @@ impl Settings {
     pub const DEFAULT_MAX_RETRIES: u32 = 5;
 
     /// Returns the default settings.
-    pub fn new(base: BaseUrl, login: AuthRequest) -> Self {
+    pub fn new(base: BaseUrl, auth: AuthRequest) -> Self {
         Self {
             base,
-            login,
+            auth,
             organization_slug: None,
             headers: Vec::new(),
             proxies: Proxies::default(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::Instant;
 
-use super::{Deadline, Error, GiveUpReason, Settings, retry};
+use super::{Deadline, Error, ErrorKind, GiveUpReason, Settings, retry};
 use crate::kms::http::{Http, Request};
 use crate::kms::rate_limit::RateLimiter;
 use crate::kms::response::ApiResponse;
@@ -80,7 +80,7 @@ impl Transport {
             attempt += 1;
             let turn = match line.pace.turn(request.class(), &self.patience).await {
                 Ok(turn) => turn,
-                Err(impatience) => return Err(gave_up(last, impatience)),
+                Err(reason) => return Err(gave_up(last, reason)),
             };
             self.has_written.fetch_or(!request.is_repeatable(), Ordering::Relaxed);
             let outcome = line.http.exchange(request, token, attempt).await;
@@ -115,8 +115,8 @@ impl Transport {
             };
             // After a 429 everybody waits for the turn that the service has named.
             let pause = pause.max(retry_reason.not_before.filter(|_| retry_reason.is_outage).unwrap_or_default());
-            if let Err(impatience) = self.patience.wait(pause, retry_reason.why).await {
-                return Err(gave_up(Some(outcome), impatience));
+            if let Err(reason) = self.patience.wait(pause, retry_reason.why).await {
+                return Err(gave_up(Some(outcome), reason));
             }
             last = Some(outcome);
         }
@@ -124,14 +124,15 @@ impl Transport {
 }
 
 /// The error of a caller that does not wait for another try.
-fn gave_up(last: Option<Result<ApiResponse, Error>>, impatience: GiveUpReason) -> Error {
-    match last {
-        None => Error::Unsent(impatience),
+fn gave_up(last: Option<Result<ApiResponse, Error>>, reason: GiveUpReason) -> Error {
+    let kind = match last {
+        None => ErrorKind::NotSent(reason),
         Some(outcome) => {
             let last = Box::new(outcome.map_or_else(|error| error, |answer| answer.error()));
-            Error::GaveUp { last, impatience }
+            ErrorKind::GaveUp { last, reason }
         }
-    }
+    };
+    kind.into()
 }
 
 impl SharedState {

@@ -150,7 +150,7 @@ pub(crate) async fn writing<T>(
         () = tokio::time::sleep_until(limit.end) => Ended::TimedOut(limit.length),
         () = stopped => Ended::Interrupted,
     };
-    if client.may_have_written() { Ok(Err(kms::Error::Cancelled)) } else { Err(not_sent.into()) }
+    client.cancelled().map_or_else(|| Err(not_sent.into()), |cancelled| Ok(Err(cancelled)))
 }
 
 /// How long a database is left alone that had no place for the service.
@@ -172,7 +172,7 @@ where
 {
     let first = writing(call, limit, client, request()).await?;
     match &first {
-        Err(error) if error.is_crowded_database() => {}
+        Err(error) if error.is_database_full() => {}
         _ => return Ok(first),
     }
     match reading(call, limit, tokio::time::sleep(CROWDED)).await {

@@ -27,14 +27,14 @@ fn reports_each_network_failure_to_the_kms() {
     let id = scene.id();
     let host = format!("127.0.0.1:{}", proxy.port());
     for (trouble, why) in [
-        (Trouble::Reset, "the connection was reset"),
-        (Trouble::BlackHole, "it took too long"),
-        (Trouble::CutAfter(0), "the connection ended before the answer did"),
-        (Trouble::CutAfter(40), "the connection ended before the answer did"),
-        (Trouble::Throttle(20), "it took too long"),
+        (Trouble::Reset, "connection reset"),
+        (Trouble::BlackHole, "timed out"),
+        (Trouble::CutAfter(0), "the connection was closed before the response was complete"),
+        (Trouble::CutAfter(40), "the connection was closed before the response was complete"),
+        (Trouble::Throttle(20), "timed out"),
     ] {
         proxy.set(trouble);
-        scene.workspace.plan().expect(1).says(&["The KMS gave no answer", why, &host]);
+        scene.workspace.plan().expect(1).says(&["no response from the KMS", why, &host]);
     }
     proxy.set(Trouble::None);
     assert_eq!(scene.id(), id);

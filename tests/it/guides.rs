@@ -242,7 +242,7 @@ fn import_one(block: &str) {
         scene.is_settled();
         scene.workspace.run(&["state", "rm", ADDRESS]).expect(0);
     }
-    apply(&scene, &block.replace("/orders-db", "/orders-dp")).expect(1).says(&["There is no such connection"]);
+    apply(&scene, &block.replace("/orders-db", "/orders-dp")).expect(1).says(&["Import failed: connection not found"]);
     apply(&scene, block).expect(0);
     assert!(scene.bodies("PATCH", "/").is_empty());
     // The first password: tried at the database, then sent once.

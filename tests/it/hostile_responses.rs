@@ -4,7 +4,7 @@
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use terraform_provider_kms::kms::{AuthRequest, BaseUrl, Client, Error, Mismatch, Settings, TransportFailure};
+use terraform_provider_kms::kms::{AuthRequest, BaseUrl, Client, ErrorKind, Mismatch, Settings, TransportFailure};
 use terraform_provider_kms::secret::Secret;
 
 use crate::kills::providers;
@@ -16,17 +16,20 @@ const POSTGRES: &str = "/api/v1/app-connections/postgres";
 
 /// Each with what is said of it besides host and path, after the status 200 unless it has another.
 fn answers() -> Vec<(Fault, Vec<&'static str>)> {
-    let json = "content type `application/json; charset=utf-8`";
-    let wrong = "answered 200, but not with the JSON that belongs to it";
+    let json = "`application/json; charset=utf-8`";
+    let wrong = "200, without the expected JSON";
     vec![
-        (Fault::Page(404), vec!["answered 404", "`text/html`", "begins with `<!DOCTYPE html><html><head>"]),
+        (
+            Fault::Page(404),
+            vec!["404, without the error body", "`text/html`", "begins with `<!DOCTYPE html><html><head>"],
+        ),
         (Fault::Page(200), vec![wrong, "`text/html`", "begins with `<!DOCTYPE html><html><head>"]),
-        (Fault::Garbage, vec![wrong, "content type `text/plain; charset=utf-8`", "begins with `<html>{\"not\": JSON`"]),
-        (Fault::Empty, vec![wrong, "it is empty"]),
+        (Fault::Garbage, vec![wrong, "`text/plain; charset=utf-8`", "begins with `<html>{\"not\": JSON`"]),
+        (Fault::Empty, vec![wrong, "empty"]),
         (Fault::Truncated, vec![wrong, "EOF while parsing", json, "begins with `{\"appConnection"]),
         (Fault::WrongTypes, vec![wrong, "invalid type", json, "begins with `{\"appConnection"]),
         (Fault::Nested, vec![wrong, json, "begins with `[[[[[["]),
-        (Fault::Endless, vec!["answered 200, with more than", "bytes", json]),
+        (Fault::Endless, vec!["200, with more than", "bytes", json]),
         (Fault::Bomb, vec![wrong, json, "begins with `\\u{1f}\u{fffd}"]),
     ]
 }
@@ -65,8 +68,8 @@ async fn names_host_path_status_type_and_start_of_response() {
             Ok(list) => assert_eq!((list.connections.len(), list.unreadable, &fault), (0, 1, &Fault::WrongTypes)),
         }
         for (error, path) in errors {
-            let Error::NotTheService { foreign } = &error else { panic!("{fault}: {error:?}") };
-            assert_eq!(matches!(foreign.oddity, Mismatch::TooLong(_)), fault == Fault::Endless);
+            let ErrorKind::Unexpected(response) = &error.kind else { panic!("{fault}: {error:?}") };
+            assert_eq!(matches!(response.mismatch, Mismatch::TooLong(_)), fault == Fault::Endless);
             let printed = error.to_string();
             let host = kms.url().replace("http://", "");
             for part in said.iter().copied().chain([path.as_str(), host.as_str()]) {
@@ -85,7 +88,10 @@ async fn request_timeout_ends_slow_response() {
     let client = client(&kms, Duration::from_millis(500));
     kms.fail("GET", "/api", ALWAYS, Fault::Drip(Duration::from_secs(1)));
     let error = client.read(ID).await.unwrap_err();
-    assert!(matches!(error, Error::NoAnswer { failure: TransportFailure::Timeout, sent: true, .. }), "{error:?}");
+    assert!(
+        matches!(&error.kind, ErrorKind::NoResponse { failure: TransportFailure::Timeout, sent: true, .. }),
+        "{error:?}"
+    );
 }
 
 /// What a plan with one connection may need beyond one that reads a plain answer: a whole list at most, twice.
@@ -106,11 +112,16 @@ fn memory_stays_bounded_for_hostile_responses() {
         scene.kms.fail("GET", "/api", ALWAYS, fault.clone());
         let (refused, peak) = with_peak_memory(&scene, plan);
         scene.kms.stop_failing();
-        refused.expect(1).says(&said).says(&["This is not the KMS", &host, POSTGRES, "the state is left as it is"]);
+        refused.expect(1).says(&said).says(&[
+            "KMS request failed: unexpected response",
+            &host,
+            POSTGRES,
+            "the provider ignores it",
+        ]);
         assert!(peak < usual + GROWTH, "{fault}: {peak} kB, and {usual} kB for a plain answer");
     }
     scene.kms.fail("GET", "/api", ALWAYS, Fault::Drip(Duration::from_secs(1)));
-    plan().expect(1).says(&["The KMS gave no answer", "it took too long", &host]);
+    plan().expect(1).says(&["no response from the KMS", "timed out", &host]);
     scene.kms.stop_failing();
     scene.is_settled();
 }
@@ -127,7 +138,12 @@ fn unreadable_create_response_loses_no_connection() {
         scene.kms.fail("POST", POSTGRES, 1, fault);
         let apply = scene.workspace.apply().expect(1);
         let id = scene.id();
-        apply.says(&["This is not the KMS", "There is a connection `orders-db` now", "import {", &id]);
+        apply.says(&[
+            "KMS request failed: unexpected response",
+            "A connection `orders-db` exists now",
+            "import {",
+            &id,
+        ]);
         assert!(!apply.text.contains(PASSWORD));
         assert!(scene.workspace.objects().is_empty());
         scene.kms.remove(&id);
@@ -143,7 +159,7 @@ fn redirect_receives_no_token() {
     scene.kms.fail("GET", "/api", ALWAYS, Fault::Redirect(format!("{}/api/v1/x?secret=y", elsewhere.url())));
     let other_host = elsewhere.url().replace("http://", "");
     let plan = scene.workspace.plan().expect(1);
-    plan.says(&["The KMS is somewhere else", &other_host, "No token was sent there"]);
+    plan.says(&["KMS request failed: redirected", &other_host, "No token was sent to that address"]);
     assert!(!plan.text.contains("secret=y"));
     assert!(elsewhere.requests().is_empty());
 }
@@ -185,17 +201,17 @@ fn does_not_begin_a_wait_longer_than_the_operation() {
         let scene = Scene::new();
         scene.configure(&[]);
         scene.kms.fail("GET", "/api", ALWAYS, fault.clone());
-        scene.workspace.plan().expect(2).says(&["Warning: The KMS could not be asked", "Rate limit exceeded"]);
+        scene.workspace.plan().expect(2).says(&["Warning: KMS not reachable: plan not checked", "Rate limit exceeded"]);
         scene.kms.stop_failing();
         scene.workspace.apply().expect(0);
         scene.kms.fail("GET", "/api", ALWAYS, fault.clone());
-        scene.workspace.plan().expect(1).says(&["Too many requests to the KMS"]);
+        scene.workspace.plan().expect(1).says(&["KMS request failed: rate limit exceeded"]);
         scene.kms.stop_failing();
         scene.kms.fail("POST", "/api/v1/auth", ALWAYS, fault.clone());
-        scene.workspace.plan().expect(1).says(&["Too many requests to the KMS"]);
+        scene.workspace.plan().expect(1).says(&["KMS request failed: rate limit exceeded"]);
         scene.kms.stop_failing();
         scene.kms.fail("DELETE", "/api", ALWAYS, fault);
-        scene.workspace.destroy().expect(1).says(&["Too many requests to the KMS"]);
+        scene.workspace.destroy().expect(1).says(&["KMS request failed: rate limit exceeded"]);
         scene.kms.stop_failing();
         scene.is_settled();
     }

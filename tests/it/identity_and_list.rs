@@ -176,8 +176,8 @@ async fn list_names_connections_of_a_scope_with_one_request() {
         }
     }
     for (config, summary, path) in [
-        (json!({"project_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a"}), "There is no such project", true),
-        (json!({}), "The KMS does not allow it", false),
+        (json!({"project_id": "3c90c3cc-0d44-4b50-8888-8dd25736052a"}), "KMS request failed: project not found", true),
+        (json!({}), "KMS request failed: permission denied", false),
     ] {
         let core = Core::new(&kms).await;
         if !path {
@@ -188,7 +188,7 @@ async fn list_names_connections_of_a_scope_with_one_request() {
         assert!(event.identity.is_none() && event.resource_object.is_none());
         let [error] = event.diagnostic.as_slice() else { panic!("one error") };
         assert_eq!((error.summary.as_str(), error.attribute.is_some()), (summary, path), "{}", error.detail);
-        assert!(error.detail.contains("could not be listed"), "{}", error.detail);
+        assert!(error.detail.contains("Listing `kms_postgres_connection` failed"), "{}", error.detail);
     }
 }
 
@@ -232,7 +232,7 @@ async fn list_result_imports_and_generates_valid_configuration() {
     assert_eq!(id(&imported.identity), made);
     assert!(imported.private.is_empty());
     let nothing = core.import("3c90c3cc-0d44-4b50-8888-8dd25736052a").await;
-    assert_eq!(nothing.diagnostics[0].summary, "There is no such connection");
+    assert_eq!(nothing.diagnostics[0].summary, "Import failed: connection not found");
 
     // A managed object has no further arguments: a version is valid only together with a password.
     let Value::Object(mut managed) = wire::msgpack::decode(&object.msgpack, &of).unwrap() else { panic!("an object") };
@@ -264,7 +264,7 @@ async fn import_by_identity_never_matches_a_name() {
     kms.insert(connection(uuid, None));
     let response = Core::new(&kms).await.import(uuid).await;
     assert!(response.imported_resources.is_empty());
-    assert_eq!(response.diagnostics[0].summary, "There is no such connection");
+    assert_eq!(response.diagnostics[0].summary, "Import failed: connection not found");
 }
 
 #[tokio::test]

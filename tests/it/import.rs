@@ -81,7 +81,7 @@ fn first_password_after_import_is_one_update() {
 
 #[test]
 fn explains_failed_import_and_names_the_three_forms() {
-    const FORMS: &str = "An import takes one of three forms";
+    const FORMS: &str = "An import id has one of three forms";
     let scene = Scene::new();
     let project = scene.kms.project_id().to_owned();
     let other = "3c90c3cc-0d44-4b50-8888-8dd25736052a";
@@ -90,20 +90,23 @@ fn explains_failed_import_and_names_the_three_forms() {
     scene.kms.insert(json!({"app": "mysql", "name": "mysql", "method": "username-and-password", "credentials": {}}));
     configure(&scene, "orders-db", None);
     for (given, sentences) in [
-        ("orders db", &["`orders db` cannot be imported", FORMS][..]),
-        ("Orders", &["`Orders` cannot be imported", FORMS]),
-        ("a/b/c", &["`a/b/c` cannot be imported", FORMS]),
-        ("/orders-db", &["`/orders-db` cannot be imported", FORMS]),
-        (other, &["There is no such connection", "with the id `3c90c3cc", FORMS]),
-        ("nothing", &["There is no such connection", "`nothing` of the organisation", FORMS]),
-        ("in-project", &["There is one of that name elsewhere", &format!("import `{project}/in-project`"), FORMS]),
-        (&format!("{project}/orders-db"), &["There is no such connection", "`orders-db` in the project", FORMS]),
+        ("orders db", &["`orders db` is neither a UUID nor a name", FORMS][..]),
+        ("Orders", &["`Orders` is neither a UUID nor a name", FORMS]),
+        ("a/b/c", &["`a/b/c` is neither a UUID nor a name", FORMS]),
+        ("/orders-db", &["`/orders-db` is neither a UUID nor a name", FORMS]),
+        (other, &["Import failed: connection not found", "with the id `3c90c3cc", FORMS]),
+        ("nothing", &["Import failed: connection not found", "`nothing` of the organization", FORMS]),
+        ("in-project", &["Connections of that name in other scopes", &format!("`{project}/in-project`"), FORMS]),
+        (
+            &format!("{project}/orders-db"),
+            &["Import failed: connection not found", "`orders-db` in the project", FORMS],
+        ),
         (
             &format!("{project}/of-the-organisation"),
-            &["There is one of that name elsewhere: import `of-the-organisation`"],
+            &["Connections of that name in other scopes: `of-the-organisation`"],
         ),
-        ("mysql", &["There is no such connection", FORMS]),
-        (&format!("{other}/orders-db"), &["There is no such project"]),
+        ("mysql", &["Import failed: connection not found", FORMS]),
+        (&format!("{other}/orders-db"), &["KMS request failed: project not found"]),
     ] {
         import(&scene, given).expect(1).says(sentences);
     }
@@ -115,7 +118,7 @@ fn explains_failed_import_and_names_the_three_forms() {
     });
     let answer = Fault::Status(200, json!({"appConnections": twins}));
     scene.kms.fail("GET", "/api/v1/app-connections/postgres", 1, answer);
-    import(&scene, "twice").expect(1).says(&["There are several such connections", other, &project, FORMS]);
+    import(&scene, "twice").expect(1).says(&["Import failed: connection name is ambiguous", other, &project]);
 }
 
 #[test]

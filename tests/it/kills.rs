@@ -56,7 +56,7 @@ fn killed_terraform_leaves_no_provider_and_no_lost_object() {
     match again.code {
         Some(0) => {}
         _ => {
-            again.says(&["The name is taken", "import {", &scene.id()]);
+            again.says(&["Connection name already exists", "import {", &scene.id()]);
         }
     }
     assert_eq!(scene.kms.connections().len(), 1);
@@ -78,7 +78,7 @@ fn import_block_restores_connection_of_killed_provider() {
     finish(run).expect(1);
     scene.kms.stop_failing();
     let again = scene.workspace.apply().expect(1);
-    again.says(&["The name is taken", "import {"]);
+    again.says(&["Connection name already exists", "import {"]);
     let id = scene.id();
     scene
         .workspace
@@ -99,7 +99,7 @@ fn reports_stopped_kms_and_next_run_continues() {
     let port = scene.kms.port();
     // The configuration still points to the old port, where nobody listens now.
     scene.kms = Kms::start(Options::default());
-    scene.workspace.plan().expect(1).says(&["The KMS gave no answer", "the connection was refused"]);
+    scene.workspace.plan().expect(1).says(&["KMS not reachable: connection refused"]);
     scene.kms = Kms::start(Options { port: Some(port), data, ..Options::default() });
     scene.is_settled();
     assert_eq!(scene.id(), id);

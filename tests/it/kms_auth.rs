@@ -212,9 +212,14 @@ fn failed_authentication_is_explained_once_without_retry() {
     scene.workspace.set("KMS_VALIDATION", "off");
     scene.configure_with(&[("name", "\"orders-${count.index}\"")], "count = 6");
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["The KMS refused the login", "`oidc` login of identity", &id, "OIDC subject not allowed"]);
-    assert_eq!(apply.text.matches("Check, likeliest first").count(), 1, "{}", apply.text);
-    assert_eq!(apply.words().matches("says the message of `orders-").count(), 5, "{}", apply.text);
+    apply.says(&[
+        "KMS authentication failed: unauthorized",
+        "`oidc` authentication of identity",
+        &id,
+        "OIDC subject not allowed",
+    ]);
+    assert_eq!(apply.text.matches("Possible causes, most likely first").count(), 1, "{}", apply.text);
+    assert_eq!(apply.words().matches("See the error for `orders-").count(), 5, "{}", apply.text);
     assert!(!apply.text.contains("s3cr3t"));
     assert_eq!(scene.bodies("POST", "/api/v1/auth").len(), 1);
 }
@@ -225,9 +230,17 @@ fn missing_credentials_warn_in_plan_and_fail_in_apply() {
     let id = scene.kms.identity_id().to_owned();
     scene.workspace.set("KMS_MACHINE_IDENTITY_ID", &id);
     scene.workspace.set("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH", "/nonexistent/token");
-    scene.workspace.plan().expect(2).says(&["The KMS could not be asked", "`/nonexistent/token` cannot be read"]);
+    scene
+        .workspace
+        .plan()
+        .expect(2)
+        .says(&["KMS not reachable: plan not checked", "`/nonexistent/token` cannot be read"]);
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["Nothing to log in to the KMS with", "`kubernetes` login", "automountServiceAccountToken"]);
+    apply.says(&[
+        "KMS authentication failed: no credentials",
+        "`kubernetes` authentication",
+        "automountServiceAccountToken",
+    ]);
     assert!(scene.kms.requests().is_empty());
     // Which method it is, is said before anything is asked.
     scene.workspace.set("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH", "");

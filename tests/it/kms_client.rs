@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use terraform_provider_kms::{
     kms::{
-        AuthRequest, BaseUrl, CaCertificates, Client, ConnectionUpdate, Deleted, Error, Header, Method, Mismatch,
-        NewConnection, NewCredentials, Patch, Settings, TransportFailure,
+        AuthRequest, BaseUrl, CaCertificates, Client, ConnectionUpdate, Deleted, Error, ErrorKind, Header, Method,
+        Mismatch, NewConnection, NewCredentials, Patch, Settings, TransportFailure,
     },
     secret::Secret,
 };
@@ -124,7 +124,7 @@ async fn sends_requests_as_the_contract_describes() {
     assert_eq!(client.delete(ID).await.unwrap(), Deleted::Deleted);
     assert_eq!(client.list(Some("p1")).await.unwrap().connections.len(), 2);
     assert!(client.find_by_name("..", None).await.unwrap().is_none());
-    assert!(matches!(client.read("../x").await, Err(Error::NotAnId(_))));
+    assert!(matches!(client.read("../x").await, Err(Error { kind: ErrorKind::InvalidId(_), .. })));
 
     let created = concat!(
         r#"{"name":"main","method":"username-and-password","credentials":{"host":"db.test","port":5432,"#,
@@ -181,7 +181,7 @@ async fn only_the_kms_itself_can_return_not_found() {
         assert_eq!(matches!(client.find_by_name("x", None).await, Ok(None)), gone);
         assert_eq!(matches!(client.delete(ID).await, Ok(Deleted::WasGone)), gone);
         let error = client.update(ID, &ConnectionUpdate::default()).await.unwrap_err();
-        assert_eq!(matches!(error, Error::NoSuchConnection { .. }), gone, "{error:?}");
+        assert_eq!(matches!(&error.kind, ErrorKind::ConnectionNotFound), gone, "{error:?}");
         assert!(error.to_string().contains(client.host()), "{error}");
         if !gone {
             assert!(client.read(ID).await.is_err() && client.delete(ID).await.is_err());
@@ -210,7 +210,7 @@ async fn distinguishes_every_transport_failure() {
             settings.request_timeout = Duration::from_millis(300);
         }
         let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
-        let Error::NoAnswer { failure, sent: true, .. } = &error else { panic!("{name}: {error:?}") };
+        let ErrorKind::NoResponse { failure, sent: true, .. } = &error.kind else { panic!("{name}: {error:?}") };
         assert_eq!(*failure, expected, "{name}");
         assert!(error.may_have_run() && error.to_string().contains("POST /api/v1/app-connections/postgres"));
         assert_eq!(server.requests().len(), 1, "nothing is repeated: {name}");
@@ -222,7 +222,7 @@ async fn request_never_sent_cannot_have_run() {
     let client = Client::new(settings(&format!("http://127.0.0.1:{}", closed_port().await), token()));
     let error = client.create(&new_connection()).await.unwrap_err();
     assert!(
-        matches!(error, Error::NoAnswer { failure: TransportFailure::ConnectRefused, sent: false, .. }),
+        matches!(&error.kind, ErrorKind::NoResponse { failure: TransportFailure::ConnectRefused, sent: false, .. }),
         "{error:?}"
     );
     assert!(!error.may_have_run());
@@ -230,7 +230,7 @@ async fn request_never_sent_cannot_have_run() {
     let server = Server::start(|_, _| one()).await;
     let client = Client::new(settings(&server.base(), AuthRequest::token(Secret::new("a\nb"))));
     let error = client.create(&new_connection()).await.unwrap_err();
-    assert!(matches!(error, Error::Settings(_)) && !error.may_have_run(), "{error:?}");
+    assert!(matches!(&error.kind, ErrorKind::Settings(_)) && !error.may_have_run(), "{error:?}");
     assert_eq!(server.requests().len(), 0);
 }
 
@@ -241,12 +241,15 @@ async fn limits_size_of_endless_response() {
         let client = client(&server, token());
         let read = client.read(ID).await.unwrap_err();
         let list = client.list(None).await.unwrap_err();
-        match (status, &read, &list) {
-            (200, Error::NotTheService { foreign: short }, Error::NotTheService { foreign: long }) => {
-                assert_eq!((&short.oddity, &long.oddity), (&Mismatch::TooLong(1 << 20), &Mismatch::TooLong(64 << 20)));
+        match (status, &read.kind, &list.kind) {
+            (200, ErrorKind::Unexpected(short), ErrorKind::Unexpected(long)) => {
+                assert_eq!(
+                    (&short.mismatch, &long.mismatch),
+                    (&Mismatch::TooLong(1 << 20), &Mismatch::TooLong(64 << 20))
+                );
             }
-            (404, Error::NotTheService { .. }, Error::NotTheService { .. }) => {}
-            (500, Error::Gateway { .. }, Error::Gateway { .. }) => {}
+            (404, ErrorKind::Unexpected(_), ErrorKind::Unexpected(_)) => {}
+            (500, ErrorKind::BadGateway(_), ErrorKind::BadGateway(_)) => {}
             other => panic!("{other:?}"),
         }
         assert!(read.to_string().len() < 600, "{read}");
@@ -264,7 +267,7 @@ async fn does_not_follow_redirects() {
     })
     .await;
     let error = client(&server, universal()).create(&new_connection()).await.unwrap_err();
-    let Error::Redirected { target, status: 308, .. } = &error else { panic!("{error:?}") };
+    let ErrorKind::Redirected { target, status: 308, .. } = &error.kind else { panic!("{error:?}") };
     assert_eq!(format!("http://{target}"), other.base());
     assert_eq!((server.requests().len(), other.requests().len()), (1, 0));
 }
@@ -314,7 +317,7 @@ async fn adds_ca_certificate_to_the_trusted_ones() {
     wrong.ca_certificates = Some(CaCertificates::parse(&stranger.ca).unwrap());
     let error = Client::new(wrong).create(&new_connection()).await.unwrap_err();
     assert!(
-        matches!(error, Error::NoAnswer { failure: TransportFailure::UnknownAuthority, sent: false, .. }),
+        matches!(&error.kind, ErrorKind::NoResponse { failure: TransportFailure::UnknownAuthority, sent: false, .. }),
         "{error:?}"
     );
 
@@ -322,7 +325,10 @@ async fn adds_ca_certificate_to_the_trusted_ones() {
     let mut settings = settings(&misnamed.base(), token());
     settings.ca_certificates = Some(CaCertificates::parse(&misnamed.ca).unwrap());
     let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
-    assert!(matches!(&error, Error::NoAnswer { failure: TransportFailure::Tls(_), sent: false, .. }), "{error:?}");
+    assert!(
+        matches!(&error.kind, ErrorKind::NoResponse { failure: TransportFailure::Tls(_), sent: false, .. }),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("other.test"), "{error}");
 }
 
@@ -332,7 +338,10 @@ async fn explains_tls_to_a_server_without_tls() {
     let mut settings = settings(&format!("https://{address}"), token());
     settings.ca_certificates = Some(CaCertificates::parse(&TlsServer::start("localhost", one).await.ca).unwrap());
     let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
-    assert!(matches!(&error, Error::NoAnswer { failure: TransportFailure::Tls(_), sent: false, .. }), "{error:?}");
+    assert!(
+        matches!(&error.kind, ErrorKind::NoResponse { failure: TransportFailure::Tls(_), sent: false, .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]

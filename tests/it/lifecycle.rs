@@ -166,7 +166,7 @@ fn connection_deleted_outside_is_planned_again() {
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
     scene.kms.remove(&scene.id());
-    scene.workspace.plan().expect(2).says(&["The connection orders-db is gone", "1 to add"]);
+    scene.workspace.plan().expect(2).says(&["Connection deleted outside of Terraform: orders-db", "1 to add"]);
     scene.workspace.apply().expect(0);
     scene.is_settled();
     scene.kms.remove(&scene.id());
@@ -290,7 +290,7 @@ fn keeps_connection_in_use_and_names_its_users() {
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
     scene.kms.use_connection(&scene.id());
-    scene.workspace.destroy().expect(1).says(&["The connection is in use", "Secret rotations, secret syncs"]);
+    scene.workspace.destroy().expect(1).says(&["Connection is in use", "secret rotations or secret syncs"]);
     // It is still there, and still known.
     scene.is_settled();
 }
@@ -302,7 +302,7 @@ fn taken_name_prints_the_import_block() {
     scene.workspace.apply().expect(0);
     scene.workspace.run(&["state", "rm", "kms_postgres_connection.orders"]).expect(0);
     let id = scene.id();
-    scene.workspace.apply().expect(1).says(&["The name is taken", "import {", &format!("id = \"{id}\"")]);
+    scene.workspace.apply().expect(1).says(&["Connection name already exists", "import {", &format!("id = \"{id}\"")]);
     assert_eq!(scene.kms.connections().len(), 1);
 }
 

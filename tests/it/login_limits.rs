@@ -364,7 +364,7 @@ fn apply_with_unreachable_database_warns_and_continues() {
     scene.configure_with(&[("host", "\"db.invalid\"")], "validation {\n    mode = \"apply\"\n  }");
     let apply = scene.workspace.apply().expect(1);
     assert_eq!(apply.words().matches("Warning: The credentials could not be checked").count(), 1, "{}", apply.text);
-    apply.says(&["The KMS could not log in to the database"]);
+    apply.says(&["KMS login to PostgreSQL failed"]);
     assert_eq!(scene.bodies("POST", "/api/v1/app-connections").len(), 1);
 }
 

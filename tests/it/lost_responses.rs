@@ -24,7 +24,7 @@ fn finds_and_keeps_connection_of_a_lost_create() {
         scene.configure(&[]);
         scene.kms.fail("POST", PATH, 1, fault);
         let apply = scene.workspace.apply().expect(0);
-        apply.says(&["The answer to the creation of orders-db was lost", "It is in the state now", "1 added"]);
+        apply.says(&["KMS response lost, connection created: orders-db", "The connection is in the state", "1 added"]);
         assert_eq!(scene.workspace.object("kms_postgres_connection.orders")["id"], scene.id());
         assert_eq!(scene.bodies("POST", PATH).len(), 1);
         scene.is_settled();
@@ -38,7 +38,7 @@ fn gateway_error_of_a_proxy_is_no_response() {
     scene.kms.fail("POST", PATH, 1, Fault::Status(502, json!("<html>bad gateway</html>")));
     // Nothing was done, so nothing is found, and nothing is posted again.
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["Something in front of the KMS failed", "probably not created", "Nothing is created twice"]);
+    apply.says(&["KMS request failed: bad gateway", "probably not created", "never creates a second connection"]);
     assert_eq!(scene.bodies("POST", PATH).len(), 1);
     scene.workspace.apply().expect(0);
     scene.is_settled();
@@ -51,7 +51,7 @@ fn never_adopts_connection_that_existed_before() {
     scene.workspace.apply().expect(0);
     let id = scene.id();
     scene.workspace.run(&["state", "rm", "kms_postgres_connection.orders"]).expect(0);
-    scene.workspace.plan().expect(2).says(&["The KMS has a connection orders-db already", "import {", &id]);
+    scene.workspace.plan().expect(2).says(&["Connection name already exists: orders-db", "import {", &id]);
     scene.kms.fail("POST", PATH, 1, Fault::LostAfter);
     scene.workspace.apply().expect(1).says(&["import {", &format!("id = \"{id}\"")]);
     assert_eq!(scene.workspace.object("kms_postgres_connection.orders"), Json::Null);
@@ -87,7 +87,7 @@ fn reads_back_second_of_two_lost_updates() {
         .workspace
         .run(&["apply", "-no-color", "-auto-approve", "-refresh=false"])
         .expect(1)
-        .says(&["This is not the KMS"]);
+        .says(&["KMS request failed: unexpected response"]);
     scene.kms.fail("PATCH", PATH, 1, Fault::LostAfter);
     scene.kms.fail("GET", &format!("{PATH}/"), 1, Fault::Lagging);
     scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-refresh=false"]).expect(0);
@@ -104,7 +104,7 @@ fn plans_update_lost_before_its_effect_again() {
     scene.workspace.apply().expect(0);
     scene.kms.fail("PATCH", PATH, 1, Fault::LostBefore);
     scene.configure(&[("name", "\"renamed\"")]);
-    scene.workspace.apply().expect(1).says(&["may have taken effect all the same"]);
+    scene.workspace.apply().expect(1).says(&["The update may have taken effect"]);
     scene.workspace.apply().expect(0).says(&["1 changed"]);
     scene.is_settled();
 }
@@ -127,7 +127,7 @@ fn keeps_connection_of_delete_lost_before_its_effect() {
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
     scene.kms.fail("DELETE", PATH, 1, Fault::LostBefore);
-    scene.workspace.destroy().expect(1).says(&["The KMS gave no answer"]);
+    scene.workspace.destroy().expect(1).says(&["no response from the KMS"]);
     assert_eq!(scene.workspace.object("kms_postgres_connection.orders")["id"], scene.id());
     scene.workspace.destroy().expect(0).says(&["1 destroyed"]);
     assert!(scene.kms.connections().is_empty());
@@ -158,7 +158,13 @@ fn foreign_404_never_removes_the_connection() {
     {
         scene.kms.fail("GET", &format!("{PATH}/"), 1, Fault::Status(404, body));
         let plan = scene.workspace.plan().expect(1);
-        plan.says(&["This is not the KMS", "127.0.0.1", PATH, "https://app.kms.hanzo.ai", "https://kms.hanzo.ai"]);
+        plan.says(&[
+            "KMS request failed: unexpected response",
+            "127.0.0.1",
+            PATH,
+            "https://app.kms.hanzo.ai",
+            "https://kms.hanzo.ai",
+        ]);
     }
     scene.is_settled();
 }
@@ -177,7 +183,7 @@ fn creates_each_connection_once_through_random_faults() {
     // Refused: nobody listens yet.
     let url = scene.kms.url();
     scene.workspace.set("KMS_HOST", "http://127.0.0.1:9");
-    scene.workspace.apply().expect(1).says(&["the connection was refused"]);
+    scene.workspace.apply().expect(1).says(&["connection refused"]);
     scene.workspace.set("KMS_HOST", &url);
 
     // Killed, in the middle of the creates.
@@ -233,7 +239,7 @@ fn creates_each_connection_once_through_random_faults() {
 
 /// The connections that messages of taken names speak of, with the ids of their import blocks.
 fn printed_blocks(words: &str) -> Vec<(usize, String)> {
-    let messages = words.split("Error: The name is taken").skip(1);
+    let messages = words.split("Error: Connection name already exists").skip(1);
     messages
         .filter_map(|message| {
             let index = message.split("kms_postgres_connection.orders[").nth(1)?.split(']').next()?.parse().ok()?;
@@ -263,7 +269,12 @@ fn kms_500_after_create_names_connection_without_adopting() {
     scene.kms.fail("POST", PATH, 1, own_500_after());
     let apply = scene.workspace.apply().expect(1);
     let id = scene.id();
-    apply.says(&["The KMS failed", "There is a connection `orders-db` now", "import {", &format!("id = \"{id}\"")]);
+    apply.says(&[
+        "KMS request failed: internal server error",
+        "A connection `orders-db` exists now",
+        "import {",
+        &format!("id = \"{id}\""),
+    ]);
     assert_eq!(scene.workspace.object("kms_postgres_connection.orders"), Json::Null);
     let block = format!("import {{\n  to = kms_postgres_connection.orders\n  id = \"{id}\"\n}}\n");
     scene.workspace.write("import.tf", &block);
@@ -309,7 +320,7 @@ fn rejects_response_about_another_connection() {
     };
 
     scene.kms.fail("GET", &one, 1, Fault::UnexpectedResponse);
-    scene.workspace.plan().expect(1).says(&["This is not the KMS", "about another object", id]);
+    scene.workspace.plan().expect(1).says(&["KMS request failed: unexpected response", "about another object", id]);
     assert_eq!(scene.workspace.object(ORDERS)["id"], id);
 
     // An update that took effect is found by reading.
@@ -327,7 +338,11 @@ fn rejects_response_about_another_connection() {
     other["id"] = json!(other_id);
     other["credentials"].as_object_mut().unwrap().remove("password");
     scene.kms.fail("DELETE", &one, 1, Fault::Status(200, json!({ "appConnection": other })));
-    scene.workspace.destroy().expect(1).says(&["This is not the KMS", "about another object", "It stays in the state"]);
+    scene.workspace.destroy().expect(1).says(&[
+        "KMS request failed: unexpected response",
+        "about another object",
+        "It stays in the state",
+    ]);
     assert_eq!(scene.workspace.object(ORDERS)["id"], id);
     // Nor is that another one is missing.
     let missing = json!({
@@ -360,7 +375,7 @@ fn looks_up_again_after_kms_500_to_create() {
     scene.kms.fail("POST", PATH, 1, own_500_after());
     scene.kms.fail("GET", &format!("{PATH}/connection-name"), 1, Fault::Lagging);
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["The KMS failed", "import {", &format!("id = \"{}\"", scene.id())]);
+    apply.says(&["KMS request failed: internal server error", "import {", &format!("id = \"{}\"", scene.id())]);
 }
 
 /// The lost create is being looked for, and the look-up hangs: Ctrl-C ends it without waiting for that.
@@ -375,7 +390,7 @@ fn interrupt_ends_search_for_lost_create() {
     let looks_up = || scene.kms.requests().iter().any(|request| request.path.starts_with(&by_name));
     eventually("the look-up", looks_up);
     signal("INT", run.id());
-    finish(run).says(&["Whether there is a connection of that name now is not known", "Nothing is created twice"]);
+    finish(run).says(&["could not determine whether the connection was created", "never creates a second connection"]);
     let requests = scene.kms.requests();
     let look_ups = requests.iter().filter(|request| request.path.starts_with(&by_name)).count();
     assert_eq!(look_ups, 1, "a longer search would have asked again");

@@ -216,7 +216,11 @@ fn unquotable_role_or_taken_name_leaves_role_unchanged() {
     scene.workspace.run(&["state", "rm", ADDRESS]).expect(0);
     scene.kms.clear_requests();
     scene.configure(&[MANAGED]);
-    scene.workspace.apply().expect(1).says(&["The name is taken", "the password of the role is as it was"]);
+    scene
+        .workspace
+        .apply()
+        .expect(1)
+        .says(&["Connection name already exists", "the password of the role is as it was"]);
     assert!(scene.bodies("POST", PATH).is_empty());
     assert!(takes(&scene, PASSWORD));
 }
@@ -260,7 +264,11 @@ fn password_transfer_behind_gateway_names_the_gateway() {
     scene.workspace.plan().expect(2).says(&["The KMS takes over the password of orders-db"]);
     // There are no gateways at the local KMS.
     let refused = scene.workspace.apply().expect(1);
-    refused.says(&["The KMS refused the gateway", &format!("Gateway with ID {gateway} not found"), "gateway_id ="]);
+    refused.says(&[
+        "KMS request failed: gateway rejected",
+        &format!("Gateway with ID {gateway} not found"),
+        "gateway_id =",
+    ]);
     let bodies = scene.bodies("PATCH", PATH);
     assert_eq!(bodies.len(), 1);
     assert_eq!(bodies[0]["gatewayId"], gateway);

@@ -159,7 +159,7 @@ fn explains_states_that_cannot_be_moved() {
     let cases: [(Spoil, &[&str]); 4] = [
         (
             |resource| resource["instances"][0]["attributes"]["credentials"] = Json::Null,
-            &["is incomplete", "without `credentials`"],
+            &["is incomplete", "has no `credentials`"],
         ),
         (
             |resource| resource["instances"][0]["attributes"]["credentials"]["port"] = json!({}),
@@ -168,7 +168,7 @@ fn explains_states_that_cannot_be_moved() {
         (
             |resource| resource["provider"] = json!("provider[\"registry.terraform.io/hanzoai/kms\"]"),
             &[
-                "cannot be moved",
+                "Move not supported for this object",
                 "`registry.terraform.io/hanzoai/kms`",
                 "hanzokms/kms",
                 "infisical_app_connection_postgres",
@@ -176,7 +176,12 @@ fn explains_states_that_cannot_be_moved() {
         ),
         (
             |resource| resource["type"] = json!("kms_app_connection_mysql"),
-            &["cannot be moved", "`kms_app_connection_mysql`", "hanzokms/kms", "infisical/infisical"],
+            &[
+                "Move not supported for this object",
+                "`kms_app_connection_mysql`",
+                "hanzokms/kms",
+                "infisical/infisical",
+            ],
         ),
     ];
     for (spoil, sentences) in cases {

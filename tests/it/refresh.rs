@@ -119,7 +119,11 @@ fn only_a_read_by_id_removes_a_connection_from_the_state() {
     let gone = scene.kms.connections()[4].clone();
     scene.kms.remove(gone["id"].as_str().unwrap());
     let name = gone["name"].as_str().unwrap();
-    scene.workspace.plan().expect(2).says(&[&format!("The connection {name} is gone"), "1 to add, 0 to change"]);
+    scene
+        .workspace
+        .plan()
+        .expect(2)
+        .says(&[&format!("Connection deleted outside of Terraform: {name}"), "1 to add, 0 to change"]);
     let (lists, single, _) = asked(&scene);
     assert!(lists >= 1 && (ALONE..=ALONE + 2).contains(&single), "{lists} lists, {single} single reads");
 }
@@ -169,11 +173,11 @@ fn interrupt_ends_a_wait_for_the_rate_limit() {
     let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
     eventually("the refused create", || scene.kms.requests().iter().any(|request| request.status == 429));
     signal("INT", run.id());
-    finish(run).expect(1).says(&["Too many requests to the KMS", "The request was not run"]);
+    finish(run).expect(1).says(&["KMS request failed: rate limit exceeded", "Nothing was changed in the KMS"]);
     assert!(scene.kms.connections().is_empty());
 
     scene.configure(&[]);
     scene.kms.fail("POST", &format!("{LIST}$"), 1, Fault::RateLimit(3000));
-    scene.workspace.apply().expect(1).says(&["Too many requests to the KMS", "Wait until"]);
+    scene.workspace.apply().expect(1).says(&["KMS request failed: rate limit exceeded", "Wait until"]);
     assert!(scene.kms.connections().is_empty(), "longer than the operation may take: said at once");
 }

@@ -26,7 +26,7 @@ fn arguments_override_environment_and_infisical_variables() {
     scene.workspace.set("KMS_API_URL", &format!("{url}/api"));
     scene.is_settled();
     scene.workspace.set("KMS_HOST", "http://127.0.0.1:9");
-    scene.workspace.plan().expect(1).says(&["The KMS gave no answer"]);
+    scene.workspace.plan().expect(1).says(&["no response from the KMS"]);
     scene.workspace.write("provider.tf", &format!("provider \"kms\" {{\n  host = \"{url}\"\n}}\n"));
     scene.is_settled();
 }
@@ -59,7 +59,7 @@ fn failed_authentication_is_reported_once_without_retry() {
     scene.workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", "wrong-secret");
     scene.configure_with(&[("name", "\"orders-${count.index}\"")], "count = 12");
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["The KMS refused the login", scene.kms.client_id(), "Invalid credentials"]);
+    apply.says(&["KMS authentication failed: unauthorized", scene.kms.client_id(), "Invalid credentials"]);
     assert!(!apply.text.contains("wrong-secret"));
     assert_eq!(scene.bodies("POST", "/api/v1/auth").len(), 1);
 }
@@ -96,12 +96,12 @@ fn timed_out_operation_loses_no_connection() {
     // Longer than the limit, and than the time for looking what became of it.
     scene.kms.fail("POST", "/api/v1/app-connections", 1, Fault::Delay(Duration::from_secs(9)));
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["Given up while waiting for the KMS", "`timeouts`", "Nothing is created twice"]);
+    apply.says(&["KMS request failed: cancelled", "`timeouts`", "never creates a second connection"]);
     // The service went on with it.
     while scene.kms.connections().is_empty() {
         std::thread::sleep(Duration::from_millis(50));
     }
-    scene.workspace.apply().expect(1).says(&["The name is taken", "import {", &scene.id()]);
+    scene.workspace.apply().expect(1).says(&["Connection name already exists", "import {", &scene.id()]);
     let import = format!("import {{\n  to = kms_postgres_connection.orders\n  id = \"{}\"\n}}\n", scene.id());
     scene.workspace.write("import.tf", &import);
     scene.workspace.apply().expect(0);
@@ -119,7 +119,7 @@ fn names_proxy_that_fails_or_has_an_invalid_url() {
     let named =
         format!("the proxy `127.0.0.1:{}` (from `HTTPS_PROXY`) refused the tunnel: 403 Forbidden", proxy.port());
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["The proxy to the KMS failed", &named, "`NO_PROXY`"]);
+    apply.says(&["KMS not reachable: proxy failed", &named, "`NO_PROXY`"]);
     scene.workspace.set("HTTPS_PROXY", "http://me:s3cr/3t@127.0.0.1:3128");
     let plan = scene.workspace.plan().expect(1);
     plan.says(&["Invalid proxy URL", "`HTTPS_PROXY`", "percent-encoded"]);
@@ -156,7 +156,7 @@ fn endless_file_does_not_block() {
     scene.workspace.set("KMS_MACHINE_IDENTITY_ID", "7d2c1f4e-9a53-4b0e-8d0a-1c5f2f0c9b11");
     scene.workspace.set("KMS_AUTH_METHOD", "kubernetes");
     scene.workspace.set("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH", &pipe);
-    scene.workspace.apply().expect(1).says(&["Nothing to log in to the KMS with", "it is a named pipe"]);
+    scene.workspace.apply().expect(1).says(&["KMS authentication failed: no credentials", "it is a named pipe"]);
 }
 
 /// YAML turns an unquoted `off` into a boolean.

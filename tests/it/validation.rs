@@ -180,11 +180,7 @@ fn mode_decides_when_and_with_which_severity() {
 
     let before = tries();
     scene.configure_with(&wrong, &mode("off"));
-    scene
-        .workspace
-        .apply()
-        .expect(1)
-        .says(&["The KMS could not log in to the database", "password authentication failed"]);
+    scene.workspace.apply().expect(1).says(&["KMS login to PostgreSQL failed", "password authentication failed"]);
     assert_eq!(tries(), before + 1, "only the KMS itself tried");
     assert!(scene.kms.connections().is_empty());
 }

@@ -48,7 +48,7 @@ fn failed_update_is_planned_again() {
     scene.kms.fail("PATCH", "/api", 1, crate::support::kms::Fault::Status(500, serde_json::json!({
         "reqId": "req-00000000000000", "statusCode": 500, "message": "Something went wrong", "error": "InternalServerError"
     })));
-    scene.workspace.apply().expect(1).says(&["The KMS failed", "req-00000000000000"]);
+    scene.workspace.apply().expect(1).says(&["KMS request failed: internal server error", "req-00000000000000"]);
     scene.workspace.plan().expect(2).says(&["~ password_wo_version = 1 -> 2"]);
     scene.workspace.apply().expect(0);
     scene.is_settled();

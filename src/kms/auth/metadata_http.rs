@@ -1,24 +1,25 @@
-//! Requests to servers other than the KMS: metadata services of this machine and token services that prove an identity.
-//! Short, bounded, never redirected, and without anything that belongs to the KMS.
+//! Requests to servers other than the KMS: metadata servers of this machine, and services that issue tokens. Short, bounded,
+//! never redirected, and without anything that belongs to the KMS.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method, redirect};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
-use super::credential_source::secret_field;
 use super::source::{ServerProblem, SourceError};
+use super::token::{self, FORM};
 use crate::crypto;
 use crate::kms::http::{failure_on_the_way, mozilla};
 use crate::kms::proxy::Proxy;
 use crate::kms::settings::user_agent;
 use crate::kms::{Proxies, TransportFailure};
 use crate::redact::Redactor;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBytes};
 
-/// How far a question goes.
+/// Whether a request may go through a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProxyUse {
     /// To this machine, or an address that only this machine has: never through a proxy.
@@ -27,70 +28,67 @@ pub(super) enum ProxyUse {
     Internet,
 }
 
-/// Metadata servers answer at once or not at all.
+/// Metadata servers respond at once or not at all.
 const LOCAL_CONNECT: Duration = Duration::from_secs(2);
 const LOCAL_TOTAL: Duration = Duration::from_secs(5);
 const REMOTE_CONNECT: Duration = Duration::from_secs(10);
 const REMOTE_TOTAL: Duration = Duration::from_secs(20);
 const MAX_RESPONSE_SIZE: usize = 64 * 1024;
-/// A server that is overloaded or restarts is asked again after these.
+/// The pauses before a request is repeated: the server is overloaded or restarts.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1000)];
 
-/// What is known of the identity source of one client.
+/// The state of the credential source of one client.
 #[derive(Default)]
 pub(super) struct SourceState {
-    /// Whether it has given credentials before: then it is there, and will be again.
-    has_answered: AtomicBool,
+    /// Whether the source has issued credentials before. Then an outage is likely to pass.
+    has_responded: AtomicBool,
     proxies: Proxies,
 }
 
 impl SourceState {
     pub(super) fn new(proxies: Proxies) -> Self {
-        Self { has_answered: AtomicBool::default(), proxies }
+        Self { has_responded: AtomicBool::default(), proxies }
     }
 
-    pub(super) fn answered(&self) {
-        self.has_answered.store(true, Ordering::Relaxed);
+    pub(super) fn note_response(&self) {
+        self.has_responded.store(true, Ordering::Relaxed);
     }
 
-    fn has_answered(&self) -> bool {
-        self.has_answered.load(Ordering::Relaxed)
+    fn has_responded(&self) -> bool {
+        self.has_responded.load(Ordering::Relaxed)
     }
 }
 
-/// The kind of a form.
-pub(super) const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
-
-/// A question.
+/// A request to such a server.
 pub(super) struct Fetch<'a> {
-    /// Who is asked, in words.
-    who: &'a str,
+    /// The role of the server, for messages.
+    role: &'a str,
     method: Method,
     url: String,
-    reach: ProxyUse,
+    proxy_use: ProxyUse,
     headers: Vec<(&'static str, Secret)>,
-    body: Option<String>,
+    body: Option<SecretBytes>,
     secrets: Vec<Secret>,
 }
 
-/// An answer of success.
+/// A response with a status of success.
 pub(super) struct Fetched {
     server: String,
-    body: String,
+    body: SecretBytes,
 }
 
 impl<'a> Fetch<'a> {
-    pub(super) fn get(who: &'a str, url: &str, reach: ProxyUse) -> Self {
-        Self::new(Method::GET, who, url, reach)
+    pub(super) fn get(role: &'a str, url: &str, proxy_use: ProxyUse) -> Self {
+        Self::new(Method::GET, role, url, proxy_use)
     }
 
     /// Sends a form, in which there may be secrets.
-    pub(super) fn post(who: &'a str, url: &str, reach: ProxyUse, form: String) -> Self {
-        Self { body: Some(form), ..Self::new(Method::POST, who, url, reach) }
+    pub(super) fn post(role: &'a str, url: &str, proxy_use: ProxyUse, form: SecretBytes) -> Self {
+        Self { body: Some(form), ..Self::new(Method::POST, role, url, proxy_use) }
     }
 
-    pub(super) fn new(method: Method, who: &'a str, url: &str, reach: ProxyUse) -> Self {
-        Self { who, method, url: url.to_owned(), reach, headers: Vec::new(), body: None, secrets: Vec::new() }
+    pub(super) fn new(method: Method, role: &'a str, url: &str, proxy_use: ProxyUse) -> Self {
+        Self { role, method, url: url.to_owned(), proxy_use, headers: Vec::new(), body: None, secrets: Vec::new() }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -98,32 +96,32 @@ impl<'a> Fetch<'a> {
         self
     }
 
-    /// What an answer must not repeat.
+    /// A secret that a response must not repeat.
     pub(super) fn secret(mut self, secret: &Secret) -> Self {
         self.secrets.push(secret.clone());
         self
     }
 
-    /// A header whose value, after the prefix, must not be seen.
+    /// A header whose value, after the prefix, is a secret.
     pub(super) fn secret_header(mut self, name: &'static str, prefix: &str, secret: &Secret) -> Self {
         self.headers.push((name, Secret::new(format!("{prefix}{}", secret.expose()))));
         self.secrets.push(secret.clone());
         self
     }
 
-    /// Asks.
+    /// Sends the request.
     ///
     /// # Errors
-    /// Why there is no answer. Never holds the URL, which may hold a token.
+    /// Why there is no response of success. Never holds the URL, which may hold a token.
     pub(super) async fn send(self, state: &SourceState) -> Result<Fetched, SourceError> {
         let redactor = Redactor::new(&self.secrets);
-        let proxy = match (self.reach, reqwest::Url::parse(&self.url)) {
+        let proxy = match (self.proxy_use, reqwest::Url::parse(&self.url)) {
             (ProxyUse::Internet, Ok(url)) => {
                 state.proxies.to(&url).map_err(SourceError::Proxy)?.map(|proxy| (proxy, url))
             }
             _ => None,
         };
-        let client = client(self.reach, proxy.as_ref().map(|(proxy, _)| *proxy));
+        let client = client(self.proxy_use, proxy.as_ref().map(|(proxy, _)| *proxy));
         let client = client.map_err(|_| self.failed(ServerProblem::NoClient, false))?;
         let (client, proxy) = (&client, proxy.as_ref().map(|(proxy, url)| (*proxy, url)));
         for pause in PAUSES {
@@ -135,13 +133,13 @@ impl<'a> Fetch<'a> {
         self.once(client, proxy, &redactor, state).await
     }
 
-    /// Its role, and its host. Never the user information, path or query of the URL.
+    /// Returns the role and the host of the server. Never the user information, path or query of the URL.
     fn server(&self) -> String {
-        // With a login in it, nothing shows where the host begins.
+        // With user information in it, the host may begin anywhere.
         let url = reqwest::Url::parse(&self.url).ok().filter(|_| !self.url.contains('@'));
         let host = url.as_ref().and_then(reqwest::Url::host_str).filter(|host| !host.is_empty());
         let port = url.as_ref().and_then(reqwest::Url::port).map(|port| format!(":{port}")).unwrap_or_default();
-        host.map_or_else(|| self.who.to_owned(), |host| format!("{} (`{host}{port}`)", self.who))
+        host.map_or_else(|| self.role.to_owned(), |host| format!("{} (`{host}{port}`)", self.role))
     }
 
     fn failed(&self, problem: ServerProblem, passing: bool) -> SourceError {
@@ -164,72 +162,74 @@ impl<'a> Fetch<'a> {
             request = request.header(name, value);
         }
         if let Some(body) = &self.body {
-            request = request.header("content-type", FORM).body(body.clone());
+            request = request.header("content-type", FORM).body(Bytes::from_owner(body.clone()));
         }
-        let no_answer = async |error: reqwest::Error| {
+        let no_response = async |error: reqwest::Error| {
             let failure = failure_on_the_way(&error, redactor, proxy).await;
-            let passing = !error.is_builder() && is_passing(&failure, state.has_answered());
-            self.failed(ServerProblem::NoAnswer(failure), passing)
+            let passing = !error.is_builder() && is_passing(&failure, state.has_responded());
+            self.failed(ServerProblem::NoResponse(failure), passing)
         };
         let mut response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Err(no_answer(error).await),
+            Err(error) => return Err(no_response(error).await),
         };
         let status = response.status();
-        let mut body = Vec::new();
+        let mut body = SecretBytes::default();
         loop {
             let chunk = match response.chunk().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(error) => return Err(no_answer(error).await),
+                Err(error) => return Err(no_response(error).await),
             };
-            body.extend_from_slice(&chunk);
+            body.extend(&chunk);
             if body.len() > MAX_RESPONSE_SIZE {
                 return Err(self.failed(ServerProblem::TooLong, false));
             }
         }
         if status.is_success() {
-            return Ok(Fetched { server: self.server(), body: String::from_utf8_lossy(&body).into_owned() });
+            return Ok(Fetched { server: self.server(), body });
         }
         let passing = status.is_server_error() || status.as_u16() == 429;
         Err(self.failed(ServerProblem::Status { status: status.as_u16(), text: redactor.beginning(&body) }, passing))
     }
 }
 
-/// Whether no answer is a matter of time. A server that has never answered is most often not there: this is another
-/// machine than its settings say.
-fn is_passing(failure: &TransportFailure, has_answered: bool) -> bool {
+/// Returns whether a failure may pass. A server that has never responded most often does not exist: the settings are for
+/// another machine.
+fn is_passing(failure: &TransportFailure, has_responded: bool) -> bool {
     match failure {
         TransportFailure::Reset | TransportFailure::Cut | TransportFailure::NotProcessed => true,
         TransportFailure::Dns
         | TransportFailure::ConnectRefused
         | TransportFailure::Connect(_)
-        | TransportFailure::Timeout => has_answered,
-        TransportFailure::Proxy(proxy) => has_answered && proxy.problem.is_passing(),
+        | TransportFailure::Timeout => has_responded,
+        TransportFailure::Proxy(proxy) => has_responded && proxy.problem.is_passing(),
         TransportFailure::Tls(_) | TransportFailure::UnknownAuthority | TransportFailure::NotHttp => false,
     }
 }
 
 impl Fetched {
+    /// Returns the body; nothing where it is not text.
     pub(super) fn text(&self) -> &str {
-        &self.body
+        std::str::from_utf8(&self.body).unwrap_or_default()
     }
 
-    /// A secret in a field of the JSON object that the answer is.
-    pub(super) fn field(&self, name: &str) -> Result<Secret, SourceError> {
-        self.json().as_ref().and_then(|object| secret_field(object, name)).ok_or_else(|| self.not_understood())
+    /// Parses the body, which is JSON.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, SourceError> {
+        serde_json::from_slice(&self.body).map_err(|_| self.without_token())
     }
 
-    pub(super) fn json(&self) -> Option<Value> {
-        serde_json::from_str(&self.body).ok()
+    /// Parses a token in the response.
+    pub(super) fn token(&self, text: &str) -> Result<Secret, SourceError> {
+        token::parse(text).ok_or_else(|| self.without_token())
     }
 
-    pub(super) fn not_understood(&self) -> SourceError {
+    pub(super) fn without_token(&self) -> SourceError {
         SourceError::Server { server: self.server.clone(), problem: ServerProblem::NoToken, passing: false }
     }
 }
 
-fn client(reach: ProxyUse, proxy: Option<&Proxy>) -> reqwest::Result<Client> {
+fn client(proxy_use: ProxyUse, proxy: Option<&Proxy>) -> reqwest::Result<Client> {
     crypto::install_default();
     let builder = || {
         Client::builder()
@@ -245,7 +245,7 @@ fn client(reach: ProxyUse, proxy: Option<&Proxy>) -> reqwest::Result<Client> {
             None => builder.no_proxy(),
         })
     };
-    match reach {
+    match proxy_use {
         ProxyUse::Machine => {
             builder().no_proxy().tls_certs_only([]).connect_timeout(LOCAL_CONNECT).timeout(LOCAL_TOTAL).build()
         }

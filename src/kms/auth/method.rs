@@ -1,27 +1,26 @@
-//! The ways to log in, and the request that each of them makes. A further way is a row of [`AuthMethod::row`].
+//! The authentication methods, and the request that each of them makes. A further method is a row of [`AuthMethod::row`].
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::{Map, Value};
-
-use super::credential_source::Proof;
+use super::credential_source::{AuthFields, CredentialSource};
 use super::metadata_http::SourceState;
 use super::source::SourceError;
 use crate::kms::http::Request;
 use crate::secret::Secret;
 
-/// A way to log in.
+/// An authentication method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AuthMethod {
     /// Client id and client secret of a machine identity.
     Universal,
-    /// An access token that somebody else got.
+    /// An access token that is given ready.
     Token,
     /// A token of an OpenID Connect provider.
     Oidc,
     /// The token of a Kubernetes service account.
     Kubernetes,
-    /// A signed request that tells who somebody is at AWS.
+    /// A signed `GetCallerIdentity` request to AWS.
     AwsIam,
     /// A token whose signing key the service knows.
     Jwt,
@@ -31,15 +30,15 @@ pub enum AuthMethod {
     Gcp,
 }
 
-/// What a method is called, and what it sends.
+/// The name of a method, and what it sends.
 struct MethodRow {
     name: &'static str,
     /// Below `auth`; a ready token needs no request.
     route: Option<&'static str>,
-    /// The field that says who logs in, and what a person calls that.
-    who: (&'static str, &'static str),
-    /// The field that proves it. AWS has fields of its own.
-    proof: &'static str,
+    /// The field with the id of the principal, and the word for that principal in messages.
+    principal: (&'static str, &'static str),
+    /// The field with the credential. AWS has fields of its own.
+    credential: &'static str,
 }
 
 impl AuthMethod {
@@ -53,10 +52,10 @@ impl AuthMethod {
         const fn row(
             name: &'static str,
             route: Option<&'static str>,
-            who: (&'static str, &'static str),
-            proof: &'static str,
+            principal: (&'static str, &'static str),
+            credential: &'static str,
         ) -> MethodRow {
-            MethodRow { name, route, who, proof }
+            MethodRow { name, route, principal, credential }
         }
         match self {
             Self::Universal => row("universal", Some("universal-auth"), CLIENT, "clientSecret"),
@@ -70,7 +69,7 @@ impl AuthMethod {
         }
     }
 
-    /// The name, as the argument `auth_method` takes it.
+    /// Returns the name, as the argument `auth_method` takes it.
     pub fn name(self) -> &'static str {
         self.row().name
     }
@@ -82,86 +81,85 @@ impl fmt::Display for AuthMethod {
     }
 }
 
-/// Who logs in, and what proves it.
+/// A principal of the KMS and the source of its credentials.
 #[derive(Debug, Clone)]
 pub struct AuthRequest {
     method: AuthMethod,
-    who: Option<String>,
-    proof: Proof,
+    principal: Option<String>,
+    source: CredentialSource,
 }
 
 impl AuthRequest {
-    /// With client id and client secret of a machine identity.
+    /// Client id and client secret of a machine identity.
     pub fn universal(client_id: impl Into<String>, client_secret: Secret) -> Self {
-        Self { method: AuthMethod::Universal, who: Some(client_id.into()), proof: Proof::Given(client_secret) }
+        let source = CredentialSource::Given(client_secret);
+        Self { method: AuthMethod::Universal, principal: Some(client_id.into()), source }
     }
 
-    /// With an access token that somebody else got.
+    /// A ready access token.
     pub fn token(token: Secret) -> Self {
-        Self { method: AuthMethod::Token, who: None, proof: Proof::Given(token) }
+        Self { method: AuthMethod::Token, principal: None, source: CredentialSource::Given(token) }
     }
 
-    /// As a machine identity that somebody else vouches for.
-    pub fn identity(method: AuthMethod, identity_id: impl Into<String>, proof: Proof) -> Self {
-        Self { method, who: Some(identity_id.into()), proof }
+    /// A machine identity with the credentials of a third party.
+    pub fn identity(method: AuthMethod, identity_id: impl Into<String>, source: CredentialSource) -> Self {
+        Self { method, principal: Some(identity_id.into()), source }
     }
 
-    /// The way it is made.
+    /// Returns the method.
     pub fn method(&self) -> AuthMethod {
         self.method
     }
 
-    /// Who logs in: a client or an identity. Nobody knows whose a ready token is.
-    pub fn who(&self) -> Option<&str> {
-        self.who.as_deref()
+    /// Returns the id of the client or the identity. A ready token shows none.
+    pub fn principal(&self) -> Option<&str> {
+        self.principal.as_deref()
     }
 
-    /// What proves it.
-    pub fn proof(&self) -> &Proof {
-        &self.proof
+    /// Returns the source of the credentials.
+    pub fn source(&self) -> &CredentialSource {
+        &self.source
     }
 
-    /// The access token, where it is ready.
+    /// Returns the access token, where it is given ready.
     pub(super) fn ready_token(&self) -> Option<Secret> {
-        match (&self.method.row().route, &self.proof) {
-            (None, Proof::Given(token)) => Some(token.trimmed()),
+        match (&self.method.row().route, &self.source) {
+            (None, CredentialSource::Given(token)) => Some(token.trimmed()),
             _ => None,
         }
     }
 
-    /// What is known to be secret without logging in.
+    /// Returns the secret that is known before the first authentication.
     pub(in crate::kms) fn secret(&self) -> Option<&Secret> {
-        match &self.proof {
-            Proof::Given(secret) => Some(secret),
+        match &self.source {
+            CredentialSource::Given(secret) => Some(secret),
             _ => None,
         }
     }
 
-    /// The request that logs in. Gets its proof now: files and metadata servers give another one from time to time.
+    /// Returns the request that authenticates. Resolves the credentials now: files and metadata servers change them from
+    /// time to time.
     pub(super) async fn request(
         &self,
         organization_slug: Option<&str>,
         state: &SourceState,
     ) -> Result<Request, SourceError> {
         let row = self.method.row();
-        let evidence = self.proof.gather(self.who().unwrap_or_default(), row.proof, state).await?;
-        state.answered();
-        let text = |text: &str| Value::from(text);
-        let mut body = Map::new();
-        body.insert(row.who.0.to_owned(), text(self.who().unwrap_or_default()));
-        body.extend(evidence.fields.iter().map(|(name, value)| ((*name).to_owned(), text(value.expose()))));
-        if let Some(slug) = organization_slug {
-            body.insert("organizationSlug".to_owned(), text(slug));
-        }
-        let request = Request::login(["auth", row.route.unwrap_or_default(), "login"]).json(&body);
-        let fields = evidence.fields.iter().map(|(_, value)| value);
-        Ok(fields.chain(&evidence.secrets).fold(request, |request, secret| request.with_secret(Some(secret))))
+        let principal = self.principal().unwrap_or_default();
+        let AuthFields { fields, secrets } = self.source.resolve(principal, row.credential, state).await?;
+        state.note_response();
+        let mut body = BTreeMap::from([(row.principal.0, principal)]);
+        body.extend(fields.iter().map(|(name, value)| (*name, value.expose())));
+        body.extend(organization_slug.map(|slug| ("organizationSlug", slug)));
+        let request = Request::auth(["auth", row.route.unwrap_or_default(), "login"]).json(&body);
+        let all = fields.iter().map(|(_, value)| value).chain(&secrets);
+        Ok(all.fold(request, |request, secret| request.with_secret(Some(secret))))
     }
 
-    /// Who logs in how, for a message.
+    /// Returns method and principal, for a message.
     pub(super) fn described(&self) -> String {
-        let of = self.who().map(|who| format!(" of {} `{who}`", self.method.row().who.1));
-        format!("`{}` login{}", self.method, of.unwrap_or_default())
+        let of = self.principal().map(|id| format!(" of {} `{id}`", self.method.row().principal.1));
+        format!("`{}` authentication{}", self.method, of.unwrap_or_default())
     }
 }
 
@@ -169,27 +167,27 @@ impl AuthRequest {
 mod tests {
     use super::*;
 
-    async fn sent(login: &AuthRequest, slug: Option<&str>) -> String {
-        login.request(slug, &SourceState::default()).await.unwrap().body_text().to_owned()
+    async fn sent(auth: &AuthRequest, slug: Option<&str>) -> String {
+        auth.request(slug, &SourceState::default()).await.unwrap().body_text().to_owned()
     }
 
     #[tokio::test]
-    async fn a_login_sends_what_is_set() {
-        let login = AuthRequest::universal("me", Secret::new("s\"s"));
-        assert_eq!(sent(&login, None).await, r#"{"clientId":"me","clientSecret":"s\"s"}"#);
+    async fn sends_the_fields_that_are_set() {
+        let auth = AuthRequest::universal("me", Secret::new("s\"s"));
+        assert_eq!(sent(&auth, None).await, r#"{"clientId":"me","clientSecret":"s\"s"}"#);
         let with_slug = r#"{"clientId":"me","clientSecret":"s\"s","organizationSlug":"team"}"#;
-        assert_eq!(sent(&login, Some("team")).await, with_slug);
-        assert!(!format!("{login:?}").contains("s\\\"s"));
+        assert_eq!(sent(&auth, Some("team")).await, with_slug);
+        assert!(!format!("{auth:?}").contains("s\\\"s"));
         for method in [AuthMethod::Oidc, AuthMethod::Kubernetes, AuthMethod::Jwt, AuthMethod::Azure, AuthMethod::Gcp] {
-            let login = AuthRequest::identity(method, "id", Proof::Given(Secret::new("a.b.c")));
-            assert_eq!(sent(&login, None).await, r#"{"identityId":"id","jwt":"a.b.c"}"#, "{method}");
-            assert!(login.ready_token().is_none());
+            let auth = AuthRequest::identity(method, "id", CredentialSource::Given(Secret::new("a.b.c")));
+            assert_eq!(sent(&auth, None).await, r#"{"identityId":"id","jwt":"a.b.c"}"#, "{method}");
+            assert!(auth.ready_token().is_none());
         }
         assert_eq!(AuthRequest::token(Secret::new(" t ")).ready_token().unwrap().expose(), "t");
     }
 
     #[test]
-    fn names_are_told_apart() {
+    fn has_one_name_per_method() {
         let mut names: Vec<_> = AuthMethod::ALL.iter().map(|method| method.name()).collect();
         names.sort_unstable();
         names.dedup();

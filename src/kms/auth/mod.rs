@@ -1,14 +1,15 @@
-//! Logging in: lazily, once for all concurrent callers, again shortly before the token expires, and never again after a
-//! refusal. Knows nothing of connections.
+//! Authentication: at the first request, once for all concurrent callers, again shortly before the token expires, and never
+//! again after a refusal. Does not depend on connections.
 //!
-//! [`method`] has the ways to log in, a row for each; [`credential_source`] gets what proves who logs in, which may be a question to a
-//! metadata server ([`metadata_http`]), or a signature with a key of [`aws`].
+//! [`method`] has a row for each authentication method. [`credential_source`] resolves its credentials, for example with a
+//! request to a metadata server ([`metadata_http`]) or a signature with a key of [`aws`]; [`source`] has the errors of that.
 
 mod aws;
 mod credential_source;
 mod metadata_http;
 mod method;
 mod source;
+mod token;
 
 use std::{
     sync::{
@@ -21,19 +22,19 @@ use std::{
 use serde::Deserialize;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Error, LoginFailure, Settings};
+use super::{AuthFailure, Error, ErrorKind, Settings};
 use crate::kms::response::ApiResponse;
 use crate::kms::transport::Transport;
 use crate::secret::Secret;
 
-pub use aws::Aws;
-pub use credential_source::{AZURE_METADATA, GOOGLE_METADATA, Proof};
+pub use aws::{Aws, AwsError};
+pub use credential_source::{AZURE_METADATA, CredentialSource, GOOGLE_METADATA};
 pub use method::{AuthMethod, AuthRequest};
 pub use source::{ServerProblem, SourceError};
 
 use metadata_http::SourceState;
 
-/// A token and which login it came from.
+/// An access token, and the authentication that issued it.
 #[derive(Clone)]
 pub(super) struct Token {
     pub(super) secret: Secret,
@@ -47,26 +48,26 @@ impl Token {
     }
 }
 
-/// The one login that all calls of a client share.
+/// The authentication that all calls of a client share.
 pub(super) struct AuthSession {
-    login: AuthRequest,
+    auth: AuthRequest,
     organization_slug: Option<String>,
-    /// Shared by all errors, so that one message tells it in full.
-    failure: Arc<LoginFailure>,
-    /// Held during a login: whoever comes meanwhile waits for its outcome.
+    /// Shared by all errors, so that one message explains it in full.
+    failure: Arc<AuthFailure>,
+    /// Locked while the client authenticates: other callers wait for the outcome.
     state: Mutex<State>,
     attempts: AtomicU64,
     source: SourceState,
-    /// How long an identity source that failed is left alone.
+    /// How long a source that failed is not called again.
     source_pause: Duration,
 }
 
 enum State {
     New,
     Open(Token),
-    /// Final: refused, or there is nothing to log in with.
+    /// Final: refused, or there are no credentials.
     Over(Error),
-    /// The outcome for those who waited for this attempt; who comes later than `until` tries anew.
+    /// The outcome for the callers that waited for this attempt. A caller after `until` tries again.
     Failed {
         attempt: u64,
         until: Instant,
@@ -76,14 +77,14 @@ enum State {
 
 impl AuthSession {
     pub(super) fn new(settings: &Settings) -> Self {
-        let (login, organization_slug) = (settings.login.clone(), settings.organization_slug.clone());
+        let (auth, organization_slug) = (settings.auth.clone(), settings.organization_slug.clone());
         let host = settings.base.host();
-        let failure = Arc::new(LoginFailure::new(login.method(), login.described(), host.to_owned()));
-        let state = login
+        let failure = Arc::new(AuthFailure::new(auth.method(), auth.described(), host.to_owned()));
+        let state = auth
             .ready_token()
             .map_or(State::New, |secret| State::Open(Token { secret, attempt: READY, renew_at: None }));
         Self {
-            login,
+            auth,
             organization_slug,
             failure,
             state: Mutex::new(state),
@@ -93,22 +94,22 @@ impl AuthSession {
         }
     }
 
-    /// A token that should be good; logs in if there is none.
+    /// Returns a token that should be valid; authenticates if there is none.
     pub(super) async fn token(&self, transport: &Transport) -> Result<Token, Error> {
         self.token_other_than(None, transport).await
     }
 
-    /// A token in the place of one that an answer refuses.
+    /// Returns a token in the place of one that was refused.
     ///
     /// # Errors
-    /// When this login can get no other.
+    /// When there can be no other token.
     pub(super) async fn replacement(
         &self,
         stale: &Token,
         refused: &ApiResponse,
         transport: &Transport,
     ) -> Result<Token, Error> {
-        if self.login.ready_token().is_none() {
+        if self.auth.ready_token().is_none() {
             return self.token_other_than(Some(stale.attempt), transport).await;
         }
         let mut state = self.state.lock().await;
@@ -120,15 +121,14 @@ impl AuthSession {
         Err(error)
     }
 
-    /// The error for an answer that refuses the login, or a token that is as good as this login can get.
-    pub(super) fn refusal(&self, answer: &ApiResponse) -> Error {
-        Error::LoginRefused { login: Arc::clone(&self.failure), reply: Box::new(answer.reply()) }
+    fn refusal(&self, response: &ApiResponse) -> Error {
+        response.auth_refused(Arc::clone(&self.failure))
     }
 
-    /// The error for an answer that refuses a token which replaced another one. No other is to be had, so the login is over
-    /// for all who would get the same token.
-    pub(super) async fn refused(&self, token: &Token, answer: &ApiResponse) -> Error {
-        let error = self.refusal(answer);
+    /// Returns the error for a refused token that had just replaced another one. No further authentication is tried, for
+    /// none of the callers that would get the same token.
+    pub(super) async fn refused(&self, token: &Token, response: &ApiResponse) -> Error {
+        let error = self.refusal(response);
         let mut state = self.state.lock().await;
         if matches!(&*state, State::Open(current) if current.attempt == token.attempt) {
             *state = State::Over(error.clone());
@@ -147,7 +147,7 @@ impl AuthSession {
             }
             _ => {}
         }
-        let outcome = self.log_in(transport).await;
+        let outcome = self.authenticate(transport).await;
         let attempt = self.attempts.fetch_add(1, Ordering::AcqRel) + 1;
         let (next, result) = match outcome {
             Ok((secret, lifetime)) => {
@@ -156,11 +156,12 @@ impl AuthSession {
                 (State::Open(token.clone()), Ok(token))
             }
             // The next caller may wait longer.
-            Err(error) if error.is_impatience() => return Err(error),
-            Err(error) if error.is_login_over() => (State::Over(error.clone()), Err(error)),
+            Err(error) if error.is_give_up() => return Err(error),
+            Err(error) if error.ends_auth() => (State::Over(error.clone()), Err(error)),
             Err(error) => {
-                // The source has been asked several times already: a thousand connections must not each wait for it.
-                let pause = if matches!(error, Error::NoProof { .. }) { self.source_pause } else { Duration::ZERO };
+                // The source was called several times already: a thousand connections must not each wait for it.
+                let is_source = matches!(error.kind, ErrorKind::NoCredentials { .. });
+                let pause = if is_source { self.source_pause } else { Duration::ZERO };
                 (State::Failed { attempt, until: Instant::now() + pause, error: error.clone() }, Err(error))
             }
         };
@@ -168,32 +169,32 @@ impl AuthSession {
         result
     }
 
-    async fn log_in(&self, transport: &Transport) -> Result<(Secret, Option<Duration>), Error> {
-        let request = self.login.request(self.organization_slug.as_deref(), &self.source).await;
-        let no_proof = |reason| Error::NoProof { login: Arc::clone(&self.failure), reason: Box::new(reason) };
-        let request = request.map_err(no_proof)?;
-        let answer = transport.send(&request, None).await?.confidential();
-        if answer.refuses_login() {
-            return Err(self.refusal(&answer));
+    async fn authenticate(&self, transport: &Transport) -> Result<(Secret, Option<Duration>), Error> {
+        let request = self.auth.request(self.organization_slug.as_deref(), &self.source).await;
+        let request = request
+            .map_err(|reason| ErrorKind::NoCredentials { auth: Arc::clone(&self.failure), reason: Box::new(reason) })?;
+        let response = transport.send(&request, None).await?.confidential();
+        if response.refuses_auth() {
+            return Err(self.refusal(&response));
         }
-        let LoginAnswer { access_token, expires_in } = answer.decode()?;
+        let AuthResponse { access_token, expires_in } = response.decode()?;
         let lifetime = expires_in.filter(|seconds| *seconds > 0.0);
-        Ok((Secret::new(access_token), lifetime.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())))
+        Ok((access_token, lifetime.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())))
     }
 }
 
-/// The attempt that a token is from that nobody logged in for.
+/// The attempt of a token that was given ready.
 const READY: u64 = 0;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LoginAnswer {
-    access_token: String,
+struct AuthResponse {
+    access_token: Secret,
     /// Seconds; 0 is a token that never expires.
     expires_in: Option<f64>,
 }
 
-/// How long before its end a token is replaced.
+/// Returns how long before its expiry a token is replaced.
 fn margin(lifetime: Duration) -> Duration {
     (lifetime / 10).min(Duration::from_secs(60))
 }
@@ -203,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_margin_is_a_part_of_a_short_life() {
+    fn margin_is_a_tenth_of_a_short_lifetime() {
         for (lifetime, expected) in [(10, 1), (100, 10), (2_592_000, 60)] {
             assert_eq!(margin(Duration::from_secs(lifetime)), Duration::from_secs(expected));
         }

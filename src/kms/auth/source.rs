@@ -1,12 +1,12 @@
-//! Why an identity source gives nothing to log in with, and whether that may pass.
+//! The errors of a credential source: what failed, and whether it is lasting or passing.
 
 use std::path::PathBuf;
 
+use super::aws::AwsError;
 use crate::kms::{ProxyError, TransportFailure};
-use crate::os;
-use crate::os::FileError;
+use crate::os::{self, FileError};
 
-/// Why there is nothing to log in with. Holds no secret.
+/// Why a source gives no credentials. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
@@ -16,69 +16,63 @@ pub enum SourceError {
     /// A file with something else in it.
     #[error("the file {} does not hold one token and nothing else", os::shown(.0))]
     NotOneToken(PathBuf),
-    /// A server that did not give what it was asked for.
+    /// A server that did not return what was requested.
     #[error("{server} {problem}")]
     Server {
         /// Which server: its role, and its host.
         server: String,
         /// What was wrong.
         problem: ServerProblem,
-        /// Whether another try, some time later, may succeed.
+        /// Whether a later attempt may succeed.
         passing: bool,
     },
-    /// The proxy on the way is none.
+    /// A variable that names a proxy holds something else.
     #[error("the environment variable `{}`: {}", .0.variable, .0)]
     Proxy(ProxyError),
-    /// What is set leads to no credentials.
-    #[error("{0}")]
-    Settings(String),
-    /// The last place where a key of AWS is looked for has none either.
-    #[error("no key of AWS was found in the environment, in a profile, as a web identity or in a container; and {0}")]
+    /// The settings of AWS lead to no key.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// None of the places of AWS has a key; the error is that of the last place.
+    #[error("no AWS key was found in the environment, in a profile, as a web identity or in a container; and {0}")]
     NoKey(Box<Self>),
 }
 
-/// What was wrong with the answer of a server.
+/// What was wrong with a server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerProblem {
-    /// The request cannot be made.
-    #[error("cannot be asked: what is to be shown there holds a line break")]
+    /// A header cannot be sent.
+    #[error("cannot be called: the token to present there holds a line break")]
     Header,
     /// No HTTP client.
-    #[error("cannot be asked: no HTTP client can be made on this machine")]
+    #[error("cannot be called: no HTTP client can be made on this machine")]
     NoClient,
-    /// No whole answer.
-    #[error("gave no answer: {0}")]
-    NoAnswer(TransportFailure),
-    /// An answer other than success.
-    #[error("answered {status}{}{text}", if text.is_empty() { "" } else { ": " })]
+    /// No complete response.
+    #[error("did not respond: {0}")]
+    NoResponse(TransportFailure),
+    /// A status other than success.
+    #[error("returned {status}{}{text}", if text.is_empty() { "" } else { ": " })]
     Status {
         /// The status.
         status: u16,
-        /// The beginning of the answer.
+        /// The beginning of the response.
         text: String,
     },
-    /// More than any answer with a token has.
-    #[error("gave an answer that is far too long")]
+    /// More than any response with a token has.
+    #[error("returned a response that is too long")]
     TooLong,
-    /// Says nothing of the answer: there may be half a token in it.
-    #[error("gave an answer that holds no token")]
+    /// Nothing of the response is shown: there may be half a token in it.
+    #[error("returned a response without a token")]
     NoToken,
 }
 
 impl SourceError {
-    /// What is set leads to no credentials, for this reason.
-    pub(super) fn settings(reason: impl Into<String>) -> Self {
-        Self::Settings(reason.into())
-    }
-
-    /// Whether another try, some time later, may succeed. What is wrong with files and settings stays until somebody
-    /// changes them.
+    /// Returns whether a later attempt may succeed. Files and settings stay as they are until the user changes them.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Server { passing, .. } => *passing,
             Self::NoKey(last) => last.is_passing(),
-            Self::File(_) | Self::NotOneToken(_) | Self::Proxy(_) | Self::Settings(_) => false,
+            Self::File(_) | Self::NotOneToken(_) | Self::Proxy(_) | Self::Aws(_) => false,
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use crate::env;
-use crate::kms::{AZURE_METADATA, AuthMethod, AuthRequest, Aws, GOOGLE_METADATA, Proof};
+use crate::kms::{AZURE_METADATA, AuthMethod, AuthRequest, Aws, CredentialSource, GOOGLE_METADATA};
 use crate::secret::Secret;
 
 use super::auth_inputs::{IdentitySource, Input, InputRow, InputValue, Inputs, METHODS};
@@ -123,8 +123,10 @@ fn complete(
         (Some(_), None) => Err(MissingInput::Inputs(&[Input::IdentityId])),
     };
     match (row.method, id, credential) {
-        (AuthMethod::Universal, Ok(Some(id)), Ok(Proof::Given(secret))) => Ok(AuthRequest::universal(id, secret)),
-        (AuthMethod::Token, Ok(None), Ok(Proof::Given(token))) => Ok(AuthRequest::token(token)),
+        (AuthMethod::Universal, Ok(Some(id)), Ok(CredentialSource::Given(secret))) => {
+            Ok(AuthRequest::universal(id, secret))
+        }
+        (AuthMethod::Token, Ok(None), Ok(CredentialSource::Given(token))) => Ok(AuthRequest::token(token)),
         (method, Ok(Some(id)), Ok(proof)) => Ok(AuthRequest::identity(method, id, proof)),
         (method, id, credential) => {
             let set = inputs.block.iter().chain(&inputs.environment).filter(|set| row.uses(set.input));
@@ -157,20 +159,20 @@ impl InputValue {
         &self,
         method: AuthMethod,
         variable: env::Lookup<'_>,
-    ) -> Result<Result<Proof, MissingInput>, ConfigError> {
+    ) -> Result<Result<CredentialSource, MissingInput>, ConfigError> {
         let token = match self.input {
             Input::NamedVariable => match named_variable(self, variable) {
                 Ok(token) => token,
                 Err(missing) => return Ok(Err(missing)),
             },
-            input if input.is_file() => return Ok(Ok(Proof::File(PathBuf::from(self.value.expose())))),
-            _ if method == AuthMethod::Universal => return Ok(Ok(Proof::Given(self.value.clone()))),
+            input if input.is_file() => return Ok(Ok(CredentialSource::File(PathBuf::from(self.value.expose())))),
+            _ if method == AuthMethod::Universal => return Ok(Ok(CredentialSource::Given(self.value.clone()))),
             _ => self.value.clone(),
         };
         if token.expose().starts_with(['/', '~', '.']) {
             return Err(self.error(InvalidValue::PathAsToken));
         }
-        Proof::token(token.expose()).map(Ok).ok_or_else(|| self.error(InvalidValue::Token))
+        CredentialSource::token(token.expose()).map(Ok).ok_or_else(|| self.error(InvalidValue::Token))
     }
 }
 
@@ -188,22 +190,22 @@ fn named_variable(set: &InputValue, variable: env::Lookup<'_>) -> Result<Secret,
 }
 
 /// Returns the identity source of this machine.
-fn from_machine(row: &InputRow, variable: env::Lookup<'_>) -> Result<Proof, MissingInput> {
+fn from_machine(row: &InputRow, variable: env::Lookup<'_>) -> Result<CredentialSource, MissingInput> {
     Ok(match row.otherwise.ok_or(MissingInput::Inputs(row.credential))? {
         IdentitySource::GitHubActions => {
             let set = |name| variable(name).filter(|value| !value.trim().is_empty());
             let request = set(env::ACTIONS_ID_TOKEN_REQUEST_URL).zip(set(env::ACTIONS_ID_TOKEN_REQUEST_TOKEN));
             let (url, token) = request.ok_or(MissingInput::InputsOrGitHubActions(row.credential))?;
-            Proof::GitHubActions { url, token: Secret::new(token) }
+            CredentialSource::GitHubActions { url, token: Secret::new(token) }
         }
-        IdentitySource::ServiceAccount => Proof::File(PathBuf::from(SERVICE_ACCOUNT_TOKEN)),
-        IdentitySource::Azure => Proof::Azure {
+        IdentitySource::ServiceAccount => CredentialSource::File(PathBuf::from(SERVICE_ACCOUNT_TOKEN)),
+        IdentitySource::Azure => CredentialSource::Azure {
             address: variable(env::AZURE_POD_IDENTITY_AUTHORITY_HOST).unwrap_or(AZURE_METADATA.to_owned()),
         },
         IdentitySource::Google => {
-            Proof::Google { host: variable(env::GCE_METADATA_HOST).unwrap_or(GOOGLE_METADATA.to_owned()) }
+            CredentialSource::Google { host: variable(env::GCE_METADATA_HOST).unwrap_or(GOOGLE_METADATA.to_owned()) }
         }
-        IdentitySource::Aws => Proof::Aws(Aws::new(variable)),
+        IdentitySource::Aws => CredentialSource::Aws(Aws::new(variable)),
     })
 }
 

@@ -374,8 +374,8 @@ fn reports_all_mistakes_at_once() {
 #[test]
 fn accepts_pasted_values() {
     let client = |arguments: Pairs<'_>, variables: Pairs<'_>| client(arguments, variables);
-    let token = |arguments: Pairs<'_>, variables: Pairs<'_>| match client(arguments, variables).login.proof() {
-        crate::kms::Proof::Given(token) => token.expose().to_owned(),
+    let token = |arguments: Pairs<'_>, variables: Pairs<'_>| match client(arguments, variables).auth.source() {
+        crate::kms::CredentialSource::Given(token) => token.expose().to_owned(),
         other => panic!("{other:?}"),
     };
     assert_eq!(token(&[("token", "Bearer s3cr3t.x")], &[]), "s3cr3t.x");

@@ -78,7 +78,7 @@ impl Scopes {
         let listed = asked.list.get_or_try_init(|| async {
             match client.list(project).await {
                 // That was about the one who asked: the next one may have more time.
-                Err(error) if error.is_impatience() => Err(error),
+                Err(error) if error.is_give_up() => Err(error),
                 listed => Ok(listed.map(|list| Listing {
                     project: project.map(ToOwned::to_owned),
                     connections: Arc::new(list.connections),
@@ -196,7 +196,7 @@ mod tests {
         let hasty = client.within(Deadline::new(soon, CancellationToken::new()));
         let scopes = Scopes::default();
         let error = scopes.list(&hasty, None, THIS_WALK).await.err().unwrap();
-        assert!(error.is_impatience(), "{error:?}");
+        assert!(error.is_give_up(), "{error:?}");
         let listing = scopes.list(&client, None, THIS_WALK).await;
         assert!(listing.is_ok_and(|listing| listing.all().is_empty()));
         serving.abort();

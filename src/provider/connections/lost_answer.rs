@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::cache::Scopes;
-use crate::kms::{AppConnection, Client, ConnectionUpdate, Error, NewConnection, NewCredentials, Patch};
+use crate::kms::{
+    AppConnection, Client, ConnectionUpdate, Error, ErrorKind, Lookup, NewConnection, NewCredentials, Patch,
+};
 
 /// How long the service is given to finish a request whose response was lost.
 const LOST: Duration = Duration::from_secs(5);
@@ -19,19 +21,8 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Returns whether no response to the request came. Only then may an object that appears be adopted: the service's own 5xx,
-/// and a response that cannot be read, are responses.
-pub(crate) fn is_lost(error: &Error) -> bool {
-    match error {
-        Error::NoAnswer { sent, .. } => *sent,
-        Error::Gateway { foreign } => (502..=504).contains(&foreign.status),
-        Error::Cancelled => true,
-        _ => false,
-    }
-}
-
-/// What the KMS has of the name of a failed create. `None` when the failure leaves nothing to look for.
-pub(crate) type LookupResult = Option<Result<Option<AppConnection>, Error>>;
+/// The result of the lookup after a failed create. `None` when the failure leaves nothing to look for.
+pub(crate) type LookupResult = Option<Lookup>;
 
 /// Settles a create that failed: with the connection that it made, or else with what the message is to tell.
 ///
@@ -45,7 +36,7 @@ pub(crate) async fn created(
     was_free: bool,
 ) -> Result<AppConnection, LookupResult> {
     if was_free
-        && is_lost(error)
+        && error.is_lost()
         && let Some(ours) = lost(scopes, client, request).await
     {
         return Ok(ours);
@@ -62,16 +53,16 @@ async fn lost(scopes: &Scopes, client: &Client, request: &NewConnection) -> Opti
 
 /// Looks for the connection that a failed create may have made, or that has its name, for the message.
 async fn after_create(client: &Client, request: &NewConnection, error: &Error) -> LookupResult {
-    if !matches!(error, Error::NameTaken { .. }) && !error.may_have_run() {
+    if !matches!(error.kind, ErrorKind::NameTaken { .. }) && !error.may_have_run() {
         return None;
     }
-    let patience = if error.may_have_run() && !is_lost(error) { ANSWERED } else { Duration::ZERO };
+    let patience = if error.may_have_run() && !error.is_lost() { ANSWERED } else { Duration::ZERO };
     let end = Instant::now() + patience;
     loop {
         let looking = client.find_by_name(&request.name, request.project_id.as_deref());
-        let found = tokio::time::timeout(LOOK, looking).await.unwrap_or(Err(Error::Cancelled));
+        let found = tokio::time::timeout(LOOK, looking).await.map_or(Lookup::Unfinished, Lookup::from);
         // A replica that lags behind does not know it yet.
-        if !matches!(found, Ok(None)) || Instant::now() + PAUSE > end {
+        if !matches!(found, Lookup::NotFound) || Instant::now() + PAUSE > end {
             return Some(found);
         }
         sleep(PAUSE).await;
@@ -151,7 +142,7 @@ fn shows_change(found: &AppConnection, change: &ConnectionUpdate, hash_before: O
 }
 
 fn patience(error: &Error) -> Duration {
-    if is_lost(error) { LOST } else { ANSWERED }
+    if error.is_lost() { LOST } else { ANSWERED }
 }
 
 /// Looks until there is something to see, for that long at most.
@@ -164,7 +155,8 @@ where
         let left = end.saturating_duration_since(Instant::now());
         match tokio::time::timeout(left, question()).await {
             Ok(Ok(Some(seen))) => return Some(seen),
-            Ok(Ok(None) | Err(Error::NoAnswer { .. } | Error::Gateway { .. } | Error::Unavailable { .. })) => {}
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) if error.is_outage() => {}
             _ => return None,
         }
         if Instant::now() + PAUSE >= end {

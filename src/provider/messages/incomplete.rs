@@ -1,31 +1,29 @@
-//! Messages about changes that lack a value.
+//! Changes that lack a value.
 
 use crate::terraform::diagnostic::Diagnostic;
 
-/// Neither password argument is set, and the change sends credentials. `exists` is whether the connection does already.
+use super::DESTROY;
+use super::detail::Detail;
+
+/// Returns the error about a change that sends credentials without a password. `exists` is whether the connection exists.
 pub(crate) fn password_missing(role: Option<&String>, exists: bool) -> Diagnostic {
     let why = if exists {
-        "A credential of this connection changes. The KMS takes credentials only as a whole, and it never returns the password \
-         that it has"
+        "A credential of this connection changes. The KMS takes credentials only as a whole and never returns the stored password"
     } else {
-        "The KMS checks the credentials of a new connection by logging in"
+        "The KMS checks the credentials of a new connection with a login"
     };
-    Diagnostic::error(
-        "Password missing",
-        format!(
-            "{why}, so the password of the role{} is needed: set `password_wo`, which is never stored, or `password`. Nothing \
-             was sent to the KMS. To destroy this configuration as it is: `terraform destroy -refresh=false`.",
-            role.map_or_else(String::new, |role| format!(" `{}`", role.trim()))
-        ),
-    )
-    .at("password")
+    let detail = Detail::new(why)
+        .fact_if("Role", role.map(|role| format!("`{}`", role.trim())))
+        .changed("Nothing was sent to the KMS.")
+        .next("Set the password of the role in `password_wo`, which is never stored, or in `password`.")
+        .next(DESTROY);
+    Diagnostic::error("Password missing", detail.to_string()).at("password")
 }
 
-/// A value is unknown in an apply. A core applies only what is wholly known, so only another tool can cause it.
+/// Returns the error about an unknown value in an apply. Cores apply known values only, so another tool causes this.
 pub(crate) fn still_unknown() -> Diagnostic {
-    Diagnostic::error(
-        "A value is still unknown",
-        "An argument of the connection is still unknown although the change is to be made now. No credentials were sent to the KMS. \
-         This is a mistake in Terraform, OpenTofu or a tool that speaks their protocol.",
-    )
+    let detail = Detail::new("An argument of the connection is still unknown in the apply")
+        .changed("No credentials were sent to the KMS.")
+        .next("This is a bug in Terraform, in OpenTofu or in another tool that speaks their protocol.");
+    Diagnostic::error("Value still unknown", detail.to_string())
 }

@@ -1,6 +1,6 @@
 //! What a person reads about platform-managed credentials: what is about to happen, what cannot be done, and ways out.
 
-use crate::kms::{AppConnection, Client, Error};
+use crate::kms::{AppConnection, Client, ErrorKind, Lookup};
 use crate::postgres::{OwnPassword, Refusal};
 use crate::provider::connections::managed_registry::ManagedRole;
 use crate::terraform::diagnostic::Diagnostic;
@@ -291,19 +291,11 @@ pub(crate) fn destroyed(title: &str, role: &str) -> Diagnostic {
 }
 
 /// The name is not free, or nobody can tell. Found before the role was touched.
-pub(crate) fn name_not_free(name: &str, found: &Result<Option<AppConnection>, Error>, client: &Client) -> Diagnostic {
+pub(crate) fn name_not_free(name: &str, found: &Lookup, client: &Client) -> Diagnostic {
     let name = shown(name);
     let untouched = "Nothing was created, and the password of the role is as it was.";
     match found {
-        Ok(_) | Err(Error::OtherApp { .. }) => Diagnostic::error(
-            "The name is taken",
-            format!(
-                "`{name}` could not be created: the scope has an app connection of that name. {untouched}\n\n{}",
-                outcome(true, &name, found)
-            ),
-        )
-        .at("name"),
-        Err(error) => Diagnostic::error(
+        Lookup::Failed(error) if !matches!(error.kind, ErrorKind::OtherApp) => Diagnostic::error(
             "Whether the name is free could not be found out",
             format!(
                 "`{name}` was not created: the KMS at `{}` would change the password of the role for good, which is only asked of \
@@ -312,6 +304,14 @@ pub(crate) fn name_not_free(name: &str, found: &Result<Option<AppConnection>, Er
                 sentence(&error.to_string())
             ),
         ),
+        _ => Diagnostic::error(
+            "Connection name already exists",
+            format!(
+                "`{name}` could not be created: the scope has an app connection of that name. {untouched}\n\n{}",
+                outcome(true, &name, found)
+            ),
+        )
+        .at("name"),
     }
 }
 

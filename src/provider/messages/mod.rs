@@ -3,12 +3,12 @@
 //! A detail says what happened, why, and what to do next, and is written for somebody whose deployment is blocked at
 //! night. No text here holds a secret: the types that it is made of have none.
 
+mod detail;
 pub(crate) mod drift;
 mod existing_connection;
 pub(crate) mod functions;
 mod incomplete;
-mod kms;
-mod kms_auth;
+pub(crate) mod kms;
 mod login_refused;
 pub(crate) mod managed;
 mod missing_privileges;
@@ -21,8 +21,7 @@ pub(crate) use existing_connection::{
 };
 pub(crate) use incomplete::{password_missing, still_unknown};
 pub(crate) use kms::{
-    RequestContext, adopted, create, delete, gone, name_exists, not_asked, service, stops_a_plan, unreadable_rows,
-    update,
+    RequestContext, Verb, adopted, create, gone, name_exists, not_asked, service, stops_a_plan, unreadable_rows,
 };
 pub(crate) use login_refused::{LoginContext, MovedCredentials, refusal};
 pub(crate) use missing_privileges::{missing_privileges, privileges_not_checked};

@@ -10,7 +10,7 @@ mod elsewhere;
 mod existing;
 mod first_lines;
 mod foreign;
-mod kms_login;
+mod kms_auth;
 mod privileges;
 mod service;
 mod shared;

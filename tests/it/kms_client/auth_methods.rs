@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
-use terraform_provider_kms::kms::{AuthMethod, AuthRequest, Aws, Client, Error, Proof};
+use terraform_provider_kms::kms::{AuthMethod, AuthRequest, Aws, Client, CredentialSource, Error, ErrorKind};
 use terraform_provider_kms::secret::Secret;
 
 use super::server::{Act, Server, json};
@@ -20,12 +20,12 @@ fn kms() -> Kms {
     Kms::start(Options { log_in: false, ..Options::default() })
 }
 
-fn client(kms: &Kms, method: AuthMethod, proof: Proof) -> Client {
+fn client(kms: &Kms, method: AuthMethod, proof: CredentialSource) -> Client {
     Client::new(settings(&kms.url(), AuthRequest::identity(method, kms.identity_id(), proof)))
 }
 
-fn given(token: &str) -> Proof {
-    Proof::Given(Secret::new(token))
+fn given(token: &str) -> CredentialSource {
+    CredentialSource::Given(Secret::new(token))
 }
 
 /// The logins that the KMS was asked for.
@@ -42,9 +42,9 @@ fn is_in(result: Result<Option<terraform_provider_kms::kms::AppConnection>, Erro
 
 /// Why nothing was sent to log in with. Holds no secret.
 #[track_caller]
-fn no_proof(result: Result<Option<terraform_provider_kms::kms::AppConnection>, Error>) -> String {
+fn missing_credentials(result: Result<Option<terraform_provider_kms::kms::AppConnection>, Error>) -> String {
     let error = result.unwrap_err();
-    let Error::NoProof { reason, .. } = &error else { panic!("{error:?}") };
+    let ErrorKind::NoCredentials { reason, .. } = &error.kind else { panic!("{error:?}") };
     assert!(!format!("{error} {error:?}").contains(MARK), "{error:?}");
     reason.to_string()
 }
@@ -71,10 +71,10 @@ async fn each_auth_method_sends_its_own_request() {
         results.push(wrong.read(ID).await);
         for result in results {
             let error = result.unwrap_err();
-            let Error::LoginRefused { login, reply } = &error else { panic!("{method}: {error:?}") };
-            assert_eq!((login.method, reply.message.as_str()), (method, refusal));
+            let ErrorKind::AuthRefused { auth, .. } = &error.kind else { panic!("{method}: {error:?}") };
+            assert_eq!((auth.method, error.reply.as_ref().unwrap().message.as_str()), (method, refusal));
             let said = error.to_string();
-            assert!(said.contains(&format!("`{method}` login of identity `{}`", kms.identity_id())), "{said}");
+            assert!(said.contains(&format!("`{method}` authentication of identity `{}`", kms.identity_id())), "{said}");
             assert!(!format!("{said} {error:?}").contains(MARK), "{error:?}");
         }
         assert_eq!(logins(&kms).len(), 1, "a refused login is not repeated");
@@ -85,7 +85,7 @@ async fn each_auth_method_sends_its_own_request() {
 async fn reads_token_file_again_for_each_authentication() {
     let kms = kms();
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    let client = client(&kms, AuthMethod::Kubernetes, Proof::File(file.path().to_owned()));
+    let client = client(&kms, AuthMethod::Kubernetes, CredentialSource::File(file.path().to_owned()));
     // Written after the client was made, as by a sidecar.
     file.write_all(b"s3cr3t.one\n").unwrap();
     kms.trust_jwt("kubernetes-auth", "s3cr3t.one");
@@ -107,7 +107,8 @@ async fn messages_do_not_contain_fetched_tokens() {
     let metadata = Server::start(|_, _| json(200, KEY_OF_METADATA)).await;
     let container = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", metadata.base())];
     let container: Vec<_> = container.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let proofs = [(AuthMethod::Jwt, Proof::File(file.path().to_owned())), (AuthMethod::AwsIam, aws(&container))];
+    let proofs =
+        [(AuthMethod::Jwt, CredentialSource::File(file.path().to_owned())), (AuthMethod::AwsIam, aws(&container))];
     for (method, proof) in proofs {
         let server = Server::start(move |request, _| {
             let body: serde_json::Value = serde_json::from_str(request.split("\r\n\r\n").nth(1).unwrap()).unwrap();
@@ -119,17 +120,17 @@ async fn messages_do_not_contain_fetched_tokens() {
             .read(ID)
             .await
             .unwrap_err();
-        let Error::LoginRefused { reply, .. } = &error else { panic!("{error:?}") };
+        assert!(matches!(error.kind, ErrorKind::AuthRefused { .. }), "{error:?}");
         let masked = if method == AuthMethod::AwsIam { "******** and ********" } else { "******** and s3cr3t-session" };
-        assert_eq!(reply.message, masked);
+        assert_eq!(error.reply.unwrap().message, masked);
     }
 }
 
 #[tokio::test]
 async fn sends_nothing_without_a_token() {
     let kms = kms();
-    let missing = client(&kms, AuthMethod::Kubernetes, Proof::File("/nonexistent/token".into()));
-    let reason = no_proof(missing.read(ID).await);
+    let missing = client(&kms, AuthMethod::Kubernetes, CredentialSource::File("/nonexistent/token".into()));
+    let reason = missing_credentials(missing.read(ID).await);
     assert!(reason.starts_with("the file `/nonexistent/token` cannot be read: "), "{reason}");
     assert!(kms.requests().is_empty());
 }
@@ -139,7 +140,7 @@ async fn reads_token_of_azure_machine() {
     let kms = kms();
     kms.trust_jwt("azure-auth", "s3cr3t.azure");
     let metadata = Server::start(|_, _| json(200, r#"{"access_token":"s3cr3t.azure","expires_in":"3599"}"#)).await;
-    let client = client(&kms, AuthMethod::Azure, Proof::Azure { address: format!("{}/", metadata.base()) });
+    let client = client(&kms, AuthMethod::Azure, CredentialSource::Azure { address: format!("{}/", metadata.base()) });
     is_in(client.read(ID).await);
     let [request] = metadata.requests().try_into().unwrap();
     let line =
@@ -154,7 +155,7 @@ async fn reads_token_of_google_machine() {
     kms.trust_jwt("gcp-auth", "s3cr3t.google");
     let metadata = Server::start(|_, _| json(200, "s3cr3t.google")).await;
     let host = metadata.base().replace("http://", "");
-    let client = client(&kms, AuthMethod::Gcp, Proof::Google { host });
+    let client = client(&kms, AuthMethod::Gcp, CredentialSource::Google { host });
     is_in(client.read(ID).await);
     let [request] = metadata.requests().try_into().unwrap();
     let path = "/computeMetadata/v1/instance/service-accounts/default/identity";
@@ -168,7 +169,7 @@ async fn reads_token_of_github_job() {
     kms.trust_jwt("oidc-auth", "s3cr3t.github");
     let github = Server::start(|_, _| json(200, r#"{"count":1,"value":"s3cr3t.github"}"#)).await;
     let url = format!("{}/token?api-version=2.0", github.base());
-    let proof = Proof::GitHubActions { url, token: Secret::new("s3cr3t-of-the-job") };
+    let proof = CredentialSource::GitHubActions { url, token: Secret::new("s3cr3t-of-the-job") };
     is_in(client(&kms, AuthMethod::Oidc, proof).read(ID).await);
     let [request] = github.requests().try_into().unwrap();
     assert!(request.starts_with("GET /token?api-version=2.0 "), "{request}");
@@ -180,29 +181,29 @@ async fn reports_failing_and_invalid_identity_sources() {
     type Script = fn(usize) -> Act;
     let long: Script = |_| json(200, &"s3cr3t".repeat(20_000));
     for (script, expected, asked) in [
-        ((|_| json(200, "{}")) as Script, "gave an answer that holds no token", 1),
-        (|_| json(200, "<html>s3cr3t"), "gave an answer that holds no token", 1),
-        (|_| json(200, r#"{"access_token":"s3cr3t two words"}"#), "gave an answer that holds no token", 1),
-        (|_| json(400, r#"{"error":"no identity"}"#), r#"answered 400: {"error":"no identity"}"#, 1),
-        (|_| json(404, ""), "answered 404", 1),
-        (|_| json(503, "soon"), "answered 503: soon", 3),
-        (long, "gave an answer that is far too long", 1),
-        (|_| Act::Endless(200), "gave an answer that is far too long", 1),
-        (|_| Act::Bytes(b"SSH-2.0-x\r\n".to_vec()), "gave no answer: the other side does not speak HTTP", 1),
+        ((|_| json(200, "{}")) as Script, "returned a response without a token", 1),
+        (|_| json(200, "<html>s3cr3t"), "returned a response without a token", 1),
+        (|_| json(200, r#"{"access_token":"s3cr3t two words"}"#), "returned a response without a token", 1),
+        (|_| json(400, r#"{"error":"no identity"}"#), r#"returned 400: {"error":"no identity"}"#, 1),
+        (|_| json(404, ""), "returned 404", 1),
+        (|_| json(503, "soon"), "returned 503: soon", 3),
+        (long, "returned a response that is too long", 1),
+        (|_| Act::Endless(200), "returned a response that is too long", 1),
+        (|_| Act::Bytes(b"SSH-2.0-x\r\n".to_vec()), "did not respond: the other side does not speak HTTP", 1),
         (
             |_| Act::Bytes(b"HTTP/1.1 302 X\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n".to_vec()),
-            "answered 302",
+            "returned 302",
             1,
         ),
     ] {
         let kms = kms();
         let metadata = Server::start(move |_, count| script(count)).await;
-        let client = client(&kms, AuthMethod::Azure, Proof::Azure { address: metadata.base() });
-        let reason = no_proof(client.read(ID).await);
+        let client = client(&kms, AuthMethod::Azure, CredentialSource::Azure { address: metadata.base() });
+        let reason = missing_credentials(client.read(ID).await);
         let host = metadata.base().replace("http://", "");
         assert_eq!(reason, format!("the metadata server of Azure (`{host}`) {expected}"));
         // It is remembered, so that a thousand connections do not wait a thousand times.
-        assert_eq!(no_proof(client.read(ID).await), reason);
+        assert_eq!(missing_credentials(client.read(ID).await), reason);
         assert_eq!(metadata.requests().len(), asked, "{expected}");
         assert!(kms.requests().is_empty());
     }
@@ -214,7 +215,7 @@ async fn reports_failing_and_invalid_identity_sources() {
         _ => json(200, r#"{"access_token":"s3cr3t.late"}"#),
     })
     .await;
-    is_in(client(&kms, AuthMethod::Azure, Proof::Azure { address: metadata.base() }).read(ID).await);
+    is_in(client(&kms, AuthMethod::Azure, CredentialSource::Azure { address: metadata.base() }).read(ID).await);
 }
 
 /// A source that has worked before is there, and will be again; one that has never answered is most often not there at all.
@@ -232,17 +233,19 @@ async fn temporary_source_failure_does_not_end_authentication() {
             _ => json(200, r#"{"value":"s3cr3t.github"}"#),
         })
         .await;
-        let proof =
-            Proof::GitHubActions { url: format!("{}/token", github.base()), token: Secret::new("s3cr3t-of-the-job") };
+        let proof = CredentialSource::GitHubActions {
+            url: format!("{}/token", github.base()),
+            token: Secret::new("s3cr3t-of-the-job"),
+        };
         let mut settings = settings(&kms.url(), AuthRequest::identity(AuthMethod::Oidc, kms.identity_id(), proof));
         settings.source_pause = std::time::Duration::ZERO;
         let client = Client::new(settings);
         is_in(client.read(ID).await);
         kms.revoke_tokens();
-        no_proof(client.read(ID).await);
+        missing_credentials(client.read(ID).await);
         assert_eq!(github.requests().len(), 1 + asked);
         match lasting {
-            true => _ = no_proof(client.read(ID).await),
+            true => _ = missing_credentials(client.read(ID).await),
             false => is_in(client.read(ID).await),
         }
     }
@@ -252,12 +255,12 @@ async fn temporary_source_failure_does_not_end_authentication() {
 async fn retries_missing_source_only_if_it_responded_before() {
     let kms = kms();
     kms.trust_jwt("azure-auth", "s3cr3t.azure");
-    let is_passing = |result: Result<_, Error>| match result.map(|_: Option<_>| ()).unwrap_err() {
-        Error::NoProof { reason, .. } => reason.is_passing(),
+    let is_passing = |result: Result<_, Error>| match result.map(|_: Option<_>| ()).unwrap_err().kind {
+        ErrorKind::NoCredentials { reason, .. } => reason.is_passing(),
         error => panic!("{error:?}"),
     };
     let metadata = Server::start(|_, _| json(200, r#"{"access_token":"s3cr3t.azure"}"#)).await;
-    let client_of = |address: String| client(&kms, AuthMethod::Azure, Proof::Azure { address });
+    let client_of = |address: String| client(&kms, AuthMethod::Azure, CredentialSource::Azure { address });
     let known = client_of(metadata.base());
     is_in(known.read(ID).await);
     drop(metadata);
@@ -268,9 +271,9 @@ async fn retries_missing_source_only_if_it_responded_before() {
 }
 
 /// The proof of somebody with these variables of AWS, and no files.
-fn aws(variables: &[(&str, &str)]) -> Proof {
+fn aws(variables: &[(&str, &str)]) -> CredentialSource {
     let look = |wanted: &str| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
-    Proof::Aws(Aws::new(look))
+    CredentialSource::Aws(Aws::new(look))
 }
 
 const XML: &str = "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>AKIDEXAMPLE</AccessKeyId>\
@@ -296,7 +299,7 @@ async fn aws_key_signs_the_request() {
         settings(&kms.url(), AuthRequest::identity(AuthMethod::AwsIam, kms.identity_id(), aws(&other)));
     without_repetitions.max_retries = 0;
     let error = Client::new(without_repetitions).read(ID).await.unwrap_err();
-    assert!(matches!(error.cause(), Error::Unavailable { .. }), "{error:?}");
+    assert!(matches!(&error.cause().kind, ErrorKind::AwsRefused), "{error:?}");
     assert!(!format!("{error:?}").contains(MARK));
 }
 
@@ -342,11 +345,11 @@ async fn reads_key_of_aws_container() {
         let proof = aws(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url), leave, off]);
         is_in(client(&kms, AuthMethod::AwsIam, proof).read(ID).await);
     }
-    let reason = no_proof(
+    let reason = missing_credentials(
         client(&kms, AuthMethod::AwsIam, aws(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url), off])).read(ID).await,
     );
     assert!(reason.starts_with("the credentials endpoint of the container (`"), "{reason}");
-    assert!(reason.ends_with(" answered 401"), "{reason}");
+    assert!(reason.ends_with(" returned 401"), "{reason}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json as value;
 use terraform_provider_kms::kms::{
-    Client, ConnectionUpdate, Deadline, Error, GiveUpReason, Mismatch, Settings, TransportFailure,
+    Client, ConnectionUpdate, Deadline, Error, ErrorKind, GiveUpReason, Mismatch, Settings, TransportFailure,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ fn limited() -> Act {
 }
 
 fn about_another(error: &Error) -> bool {
-    matches!(error, Error::NotTheService { foreign } if matches!(foreign.oddity, Mismatch::OtherObject(_)))
+    matches!(&error.kind, ErrorKind::Unexpected(response) if matches!(response.mismatch, Mismatch::OtherObject(_)))
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn lost_authentication_leaves_the_write_unsent() {
         let server = Server::start(move |_, _| act()).await;
         let error = client(&server, universal()).create(&new_connection()).await.unwrap_err();
         assert!(!error.may_have_run(), "{error:?}");
-        assert!(error.to_string().contains("was not sent, because the login before it failed"), "{error}");
+        assert!(error.to_string().contains("was not sent, because the authentication before it failed"), "{error}");
         assert!(server.requests().iter().all(|request| is_login(request)));
     }
     // The same for the login that replaces a token.
@@ -111,7 +111,7 @@ async fn lost_authentication_leaves_the_write_unsent() {
     })
     .await;
     let error = client(&server, universal()).create(&new_connection()).await.unwrap_err();
-    assert!(matches!(error, Error::LoginFailed { .. }) && !error.may_have_run(), "{error:?}");
+    assert!(matches!(&error.kind, ErrorKind::AuthFailed { .. }) && !error.may_have_run(), "{error:?}");
 }
 
 #[tokio::test]
@@ -122,13 +122,13 @@ async fn rejected_fresh_token_ends_authentication_for_all() {
     let server = Server::start(refuses).await;
     let client = client(&server, universal());
     for _ in 0..20 {
-        assert!(matches!(client.read(ID).await, Err(Error::LoginRefused { .. })));
+        assert!(matches!(client.read(ID).await, Err(Error { kind: ErrorKind::AuthRefused { .. }, .. })));
     }
     let requests = server.requests();
     let logins = requests.iter().filter(|request| is_login(request)).count();
     assert_eq!((logins, requests.len()), (2, 4));
     for result in join_all((0..20).map(|_| client.read(ID))).await {
-        assert!(matches!(result, Err(Error::LoginRefused { .. })));
+        assert!(matches!(result, Err(Error { kind: ErrorKind::AuthRefused { .. }, .. })));
     }
     assert_eq!(server.requests().len(), 4);
 }
@@ -147,12 +147,15 @@ async fn deadline_of_one_caller_does_not_fail_another() {
     let hasty = client.within(Deadline::new(end, CancellationToken::new()));
     let (hasty, patient) = tokio::join!(hasty.read(ID), client.read(ID));
     let error = hasty.unwrap_err();
-    assert!(error.is_impatience() && !error.may_have_run(), "{error:?}");
+    assert!(error.is_give_up() && !error.may_have_run(), "{error:?}");
     assert!(
-        matches!(error, Error::GaveUp { impatience: GiveUpReason::TooLong(_), .. } | Error::Unsent(_)),
+        matches!(&error.kind, ErrorKind::GaveUp { reason: GiveUpReason::TooLong(_), .. } | ErrorKind::NotSent(_)),
         "{error:?}"
     );
-    assert!(error.to_string().contains("Rate limit exceeded") || matches!(error, Error::Unsent(_)), "{error}");
+    assert!(
+        error.to_string().contains("Rate limit exceeded") || matches!(&error.kind, ErrorKind::NotSent(_)),
+        "{error}"
+    );
     assert_eq!(patient.unwrap().unwrap().id, ID);
 }
 
@@ -192,7 +195,7 @@ async fn http_2_tells_unprocessed_requests() {
         settings.ca_certificates = Some(terraform_provider_kms::kms::CaCertificates::parse(&server.ca).unwrap());
         let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
         assert!(
-            matches!(error, Error::NoAnswer { failure: TransportFailure::NotProcessed, sent: false, .. }),
+            matches!(&error.kind, ErrorKind::NoResponse { failure: TransportFailure::NotProcessed, sent: false, .. }),
             "{refuse:?}: {error:?}"
         );
     }
@@ -207,7 +210,7 @@ async fn other_http_2_requests_may_have_run() {
         settings.first_pause = Duration::from_millis(1);
         settings.ca_certificates = Some(terraform_provider_kms::kms::CaCertificates::parse(&server.ca).unwrap());
         let error = Client::new(settings).create(&new_connection()).await.unwrap_err();
-        assert!(matches!(error, Error::NoAnswer { sent: true, .. }), "{refuse:?}: {error:?}");
+        assert!(matches!(&error.kind, ErrorKind::NoResponse { sent: true, .. }), "{refuse:?}: {error:?}");
         assert_eq!(server.counts().0, 1, "{refuse:?}: not repeated");
     }
 }

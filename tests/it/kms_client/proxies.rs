@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use terraform_provider_kms::kms::{
-    AuthMethod, AuthRequest, BaseUrl, CaCertificates, Client, Error, Proof, Proxies, Settings, TransportFailure,
+    AuthMethod, AuthRequest, BaseUrl, CaCertificates, Client, CredentialSource, ErrorKind, Proxies, Settings,
+    TransportFailure,
 };
 use terraform_provider_kms::secret::Secret;
 
@@ -24,7 +25,7 @@ fn client(base: &str, ca: Option<&str>, variables: &[(&str, String)]) -> Client 
 /// What the error says after "got no answer: ". Nothing was sent, and no secret is in it.
 async fn failure(client: &Client) -> String {
     let error = client.create(&super::new_connection()).await.unwrap_err();
-    let Error::NoAnswer { failure, sent: false, .. } = &error else { panic!("{error:?}") };
+    let ErrorKind::NoResponse { failure, sent: false, .. } = &error.kind else { panic!("{error:?}") };
     assert!(!format!("{error} {error:?}").contains("s3cr3t"), "{error:?}");
     failure.to_string()
 }
@@ -51,7 +52,7 @@ async fn sends_requests_through_configured_proxies() {
     let variable = ("HTTPS_PROXY", format!("127.0.0.1:{}", proxy.port()));
     let around = ("NO_PROXY", format!("kms.test:{port}"));
     let said = failure(&client(&base, Some(&server.ca), &[variable, around])).await;
-    assert_eq!((said.as_str(), proxy.asked().len()), ("the host name was not found", 0));
+    assert_eq!((said.as_str(), proxy.asked().len()), ("host not found", 0));
 }
 
 #[tokio::test]
@@ -99,21 +100,24 @@ async fn does_not_name_proxy_for_kms_errors() {
     let variable = ("HTTPS_PROXY", format!("http://127.0.0.1:{}", proxy.port()));
     let client = client("https://kms.test", Some(&other.ca), &[variable]);
     let error = client.create(&super::new_connection()).await.unwrap_err();
-    assert!(matches!(error, Error::NoAnswer { failure: TransportFailure::UnknownAuthority, .. }), "{error:?}");
+    assert!(
+        matches!(&error.kind, ErrorKind::NoResponse { failure: TransportFailure::UnknownAuthority, .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
 async fn names_proxy_of_failing_identity_source() {
     let proxy = WebProxy::start(1, Conduct::Status(403));
     let url = "https://tokens.test/s3cr3t".to_owned();
-    let proof = Proof::GitHubActions { url, token: Secret::new("s3cr3t-of-the-job") };
+    let proof = CredentialSource::GitHubActions { url, token: Secret::new("s3cr3t-of-the-job") };
     let mut settings = settings("http://127.0.0.1:9", AuthRequest::identity(AuthMethod::Oidc, "id", proof));
     let named = format!("http://me:s3cr3t@127.0.0.1:{}", proxy.port());
     settings.proxies = Proxies::from_environment(&|name| (name == "HTTPS_PROXY").then(|| named.clone()));
     let error = Client::new(settings).read(ID).await.unwrap_err();
-    let Error::NoProof { reason, .. } = &error else { panic!("{error:?}") };
+    let ErrorKind::NoCredentials { reason, .. } = &error.kind else { panic!("{error:?}") };
     let expected = format!(
-        "GitHub (`tokens.test`) gave no answer: the proxy `127.0.0.1:{}` (from `HTTPS_PROXY`) refused the tunnel: 403 Forbidden",
+        "GitHub (`tokens.test`) did not respond: the proxy `127.0.0.1:{}` (from `HTTPS_PROXY`) refused the tunnel: 403 Forbidden",
         proxy.port()
     );
     assert_eq!(reason.to_string(), expected);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use terraform_provider_kms::kms::{
-    Client, ConnectionUpdate, Deadline, Error, GiveUpReason, Settings, TransportFailure,
+    Client, ConnectionUpdate, Deadline, ErrorKind, GiveUpReason, Settings, TransportFailure,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +60,7 @@ async fn retries_reads_and_only_writes_that_did_not_run() {
                 false => client.create(&new_connection()).await.unwrap_err(),
             };
             assert_eq!(server.requests().len(), expected, "row {row}, read: {is_read}: {error}");
-            let tried = format!("(tried {expected} times)");
+            let tried = format!("(attempt {expected})");
             assert_eq!(error.to_string().contains(&tried), expected > 1, "{error}");
         }
     }
@@ -76,7 +76,7 @@ async fn temporary_failures_stay_invisible() {
         (false, _) => one(),
     })
     .await;
-    let client = Client::new(Settings { login: universal(), ..eager(&server.base()) });
+    let client = Client::new(Settings { auth: universal(), ..eager(&server.base()) });
     assert_eq!(client.create(&new_connection()).await.unwrap().id, ID);
     let logins = server.requests().iter().filter(|request| is_login(request)).count();
     assert_eq!((logins, server.requests().len()), (3, 7));
@@ -98,14 +98,14 @@ async fn host_that_never_responded_gets_fewer_attempts() {
     client.read(ID).await.unwrap();
     drop(server);
     let error = client.create(&new_connection()).await.unwrap_err();
-    let Error::NoAnswer { call, failure: TransportFailure::ConnectRefused, sent: false } = &error else {
+    let ErrorKind::NoResponse { call, failure: TransportFailure::ConnectRefused, sent: false } = &error.kind else {
         panic!("{error:?}")
     };
     assert_eq!(call.attempt, 4, "it was there before");
 
     let client = Client::new(eager(&format!("http://127.0.0.1:{}", closed_port().await)));
     let error = client.create(&new_connection()).await.unwrap_err();
-    let Error::NoAnswer { call, failure: TransportFailure::ConnectRefused, sent: false } = &error else {
+    let ErrorKind::NoResponse { call, failure: TransportFailure::ConnectRefused, sent: false } = &error.kind else {
         panic!("{error:?}")
     };
     assert_eq!(call.attempt, 3);
@@ -137,15 +137,15 @@ async fn wait_ends_with_the_run_and_with_the_operation() {
     server.saw(1).await;
     stop.cancel();
     let error = create.await.unwrap();
-    assert!(matches!(error.cause(), Error::Limited { retry_after: Some(_), .. }), "{error:?}");
+    assert!(matches!(&error.cause().kind, ErrorKind::RateLimited { retry_after: Some(_), .. }), "{error:?}");
 
     // Whoever comes next has to wait for the same turn, and knows at once that it comes too late.
     let hurried = client.within(Deadline::new((begin + Duration::from_secs(60)).into(), CancellationToken::new()));
     let error = hurried.create(&new_connection()).await.unwrap_err();
-    assert!(matches!(error, Error::Unsent(GiveUpReason::TooLong(_))) && !error.may_have_run(), "{error:?}");
+    assert!(matches!(&error.kind, ErrorKind::NotSent(GiveUpReason::TooLong(_))) && !error.may_have_run(), "{error:?}");
     let stopped = client.within(Deadline::new(later(), stop));
     let error = stopped.create(&new_connection()).await.unwrap_err();
-    assert!(matches!(error, Error::Unsent(GiveUpReason::Stopped)) && !error.may_have_run(), "{error:?}");
+    assert!(matches!(&error.kind, ErrorKind::NotSent(GiveUpReason::Stopped)) && !error.may_have_run(), "{error:?}");
     assert!(hurried.read(ID).await.is_err(), "reads have a window of their own, and are refused in it");
     assert_eq!(server.requests().len(), 2);
     assert!(begin.elapsed() < Duration::from_secs(60));
@@ -161,7 +161,7 @@ async fn makes_no_retry_after_the_deadline() {
     let client = Client::new(eager(&server.base()));
     let hurried = client.within(Deadline::new((Instant::now() + Duration::from_secs(60)).into(), Default::default()));
     let error = hurried.read(ID).await.unwrap_err();
-    assert!(matches!(error.cause(), Error::Gateway { .. }), "{error:?}");
+    assert!(matches!(&error.cause().kind, ErrorKind::BadGateway(_)), "{error:?}");
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -243,7 +243,7 @@ async fn stays_below_the_configured_rate() {
     for error in
         [hurried.read(ID).await.unwrap_err(), hurried.update(ID, &ConnectionUpdate::default()).await.unwrap_err()]
     {
-        assert!(matches!(error, Error::Unsent(GiveUpReason::TooLong(_))), "{error:?}");
+        assert!(matches!(&error.kind, ErrorKind::NotSent(GiveUpReason::TooLong(_))), "{error:?}");
     }
     assert_eq!(server.requests().len(), 4);
 }

@@ -36,7 +36,7 @@ fn adopts_create_lost_after_its_effect() {
     for fault in [Fault::LostAfter, Fault::Cut, Fault::Gateway(502), Fault::Stall(Duration::from_secs(4))] {
         let scene = scene();
         scene.kms.fail("POST", PATH, 1, fault);
-        scene.workspace.apply().expect(0).says(&["The answer to the creation of orders-db was lost", "1 added"]);
+        scene.workspace.apply().expect(0).says(&["KMS response lost, connection created: orders-db", "1 added"]);
         assert_eq!(scene.workspace.object(ADDRESS)["id"], scene.id());
         assert_eq!(scene.bodies("POST", PATH).len(), 1);
         assert!(!takes(&scene, PASSWORD));
@@ -107,9 +107,9 @@ fn name_conflict_leaves_role_unchanged_and_reports_it() {
         let said = scene.workspace.apply().expect(1);
         said.says(&[UNTOUCHED, "import {", &format!("id = \"{id}\"")]);
         said.says(&[if lost {
-            "Whether it is the one that this run asked for cannot be told"
+            "cannot determine whether this run created it"
         } else {
-            "The name is taken"
+            "Connection name already exists"
         }]);
         assert_eq!(scene.bodies("POST", PATH).len(), 1);
         assert_eq!(scene.id(), id);
@@ -163,7 +163,7 @@ fn reads_back_lost_update_that_transfers_the_password() {
     scene.workspace.apply().expect(0);
     scene.configure(&[MANAGED]);
     scene.kms.fail("PATCH", PATH, 1, Fault::LostBefore);
-    scene.workspace.apply().expect(1).says(&[UNTOUCHED, "may have taken effect all the same"]);
+    scene.workspace.apply().expect(1).says(&[UNTOUCHED, "The update may have taken effect"]);
     scene.workspace.apply().expect(0).says(&["1 changed"]);
     scene.is_settled();
 }

@@ -56,7 +56,7 @@ fn each_way(lines: &str, replaceable: bool) {
             scene.is_settled();
         } else {
             assert_eq!(applied.code, Some(1), "{way}\n{}", applied.text);
-            applied.says(&["The name is taken", "create_before_destroy"]);
+            applied.says(&["Connection name already exists", "create_before_destroy"]);
             assert_eq!(scene.id(), id, "{way}");
             assert!(takes(&scene, PASSWORD), "{way}");
         }

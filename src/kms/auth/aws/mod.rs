@@ -1,8 +1,9 @@
-//! Who this machine is at AWS: finds a key where AWS's own tools find one, in their order, and signs with it the question
-//! "who am I?", which the KMS then asks in our name.
+//! The AWS identity of this machine: finds a key where AWS's own tools find one, in their order, and signs a
+//! `GetCallerIdentity` request with it, which the KMS then sends to AWS.
 //!
 //! Not with AWS's `aws-config`, which does the same and makes the provider 1.7 MB larger (6.46 MB to 8.18 MB).
 
+mod error;
 mod metadata;
 mod profile;
 mod sign;
@@ -16,16 +17,18 @@ use std::time::SystemTime;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use self::profile::Profiles;
-use super::credential_source::LoginFields;
+use super::credential_source::AuthFields;
 use super::metadata_http::SourceState;
 use super::source::SourceError;
 use crate::env::aws as names;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBytes};
 
-/// Where everybody is known when no region is set.
+pub use error::AwsError;
+
+/// The region when none is set.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// The variables of AWS that are set. Everything else (files, metadata servers) is looked at only for a login.
+/// The variables of AWS that are set. Everything else (files, metadata servers) is read only when the provider authenticates.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Aws(BTreeMap<&'static str, Secret>);
 
@@ -38,7 +41,7 @@ struct AwsKey {
 }
 
 impl Aws {
-    /// Looks the variables up.
+    /// Looks up the variables.
     pub fn new(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = names::ALL.iter().filter_map(|name| {
             let value = variable(name)?.trim().to_owned();
@@ -55,35 +58,36 @@ impl Aws {
         self.get(name).map(PathBuf::from)
     }
 
-    /// The signed question, as the fields of a login.
+    /// Returns the signed request, as the fields of an authentication.
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) async fn evidence(&self, state: &SourceState) -> Result<LoginFields, SourceError> {
+    pub(super) async fn auth_fields(&self, state: &SourceState) -> Result<AuthFields, SourceError> {
         let profiles = Profiles::read(self).await?;
         let region = self.region(&profiles, state).await?;
         let key = self.key(&profiles, &region, state).await?;
-        let body = sts::WHO_AM_I;
+        let body = sts::GET_CALLER_IDENTITY.as_bytes();
         let url = format!("https://sts.{region}.amazonaws.com/");
         let headers = sign::headers(&url, body, &region, &key, SystemTime::now())?;
-        let mut secrets: Vec<Secret> = headers.get("authorization").map(Secret::new).into_iter().collect();
-        secrets.extend(key.session_token);
-        let headers = serde_json::to_string(&headers).unwrap_or_default();
-        let encoded = |text: &str| Secret::new(BASE64_STANDARD.encode(text));
+        let exposed: BTreeMap<_, _> = headers.iter().map(|(name, value)| (name, value.expose())).collect();
+        let mut json = SecretBytes::default();
+        // Texts in memory always have a JSON form.
+        let _ = serde_json::to_writer(&mut json, &exposed);
+        let secrets = headers.get("authorization").cloned().into_iter().chain(key.session_token).collect();
         let fields = vec![
             ("iamHttpRequestMethod", Secret::new("POST")),
-            ("iamRequestBody", encoded(body)),
-            ("iamRequestHeaders", encoded(&headers)),
+            ("iamRequestBody", Secret::new(BASE64_STANDARD.encode(body))),
+            ("iamRequestHeaders", Secret::new(BASE64_STANDARD.encode(&json))),
         ];
-        Ok(LoginFields { fields, secrets })
+        Ok(AuthFields { fields, secrets })
     }
 
-    /// The region, which names the service that the KMS asks.
+    /// Returns the region. The KMS sends the signed request to the service of this region.
     async fn region(&self, profiles: &Profiles, state: &SourceState) -> Result<String, SourceError> {
         let set = self.get(names::REGION).or_else(|| self.get(names::DEFAULT_REGION));
         let region = match set.or_else(|| profiles.region()) {
             Some(region) => region.to_owned(),
-            // What has a key in its surroundings has a region there, too.
+            // A key in the environment is not that of the machine, and neither is the machine's region.
             None if self.has_key() => DEFAULT_REGION.to_owned(),
             None => metadata::region(self, state).await.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
         };
@@ -92,19 +96,15 @@ impl Aws {
                 && text.len() <= 20
                 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         };
-        if is_region(&region) {
-            Ok(region)
-        } else {
-            Err(SourceError::settings("the region of AWS that is set is not the name of one"))
-        }
+        if is_region(&region) { Ok(region) } else { Err(AwsError::Region.into()) }
     }
 
     fn has_key(&self) -> bool {
         self.get(names::ACCESS_KEY_ID).is_some()
     }
 
-    /// A key: from the variables, a profile, a token for a role, the container, or the machine. The first that is set up
-    /// counts, and must work.
+    /// Returns a key: from the variables, a profile, a token for a role, the container, or the machine. The first of them
+    /// that is set up is used, and must work.
     async fn key(&self, profiles: &Profiles, region: &str, state: &SourceState) -> Result<AwsKey, SourceError> {
         if let Some(key) = self.key_of_variables()? {
             return Ok(key);
@@ -122,13 +122,10 @@ impl Aws {
         metadata::instance(self, state).await.map_err(|last| SourceError::NoKey(Box::new(last)))
     }
 
-    fn key_of_variables(&self) -> Result<Option<AwsKey>, SourceError> {
+    fn key_of_variables(&self) -> Result<Option<AwsKey>, AwsError> {
         match (self.get(names::ACCESS_KEY_ID), self.0.get(names::SECRET_ACCESS_KEY)) {
             (None, _) => Ok(None),
-            (Some(_), None) => {
-                let (id, secret) = (names::ACCESS_KEY_ID, names::SECRET_ACCESS_KEY);
-                Err(SourceError::settings(format!("`{id}` is set, but `{secret}` is not")))
-            }
+            (Some(_), None) => Err(AwsError::NoSecretKey),
             (Some(id), Some(secret)) => {
                 let session_token = self.0.get(names::SESSION_TOKEN).cloned();
                 Ok(Some(AwsKey { id: id.to_owned(), secret: secret.clone(), session_token }))

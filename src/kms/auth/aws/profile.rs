@@ -1,28 +1,28 @@
-//! The two files of AWS's tools, and the profile in them that counts.
+//! The two files of AWS's tools, and the key of the selected profile in them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Aws, AwsKey, metadata, sts};
+use super::{Aws, AwsError, AwsKey, metadata, sts};
 use crate::env::aws as names;
 use crate::kms::auth::metadata_http::SourceState;
 use crate::kms::auth::source::SourceError;
-use crate::os;
-use crate::os::{FileError, FileProblem};
+use crate::os::{self, FileError, FileProblem};
 use crate::secret::Secret;
+use zeroize::Zeroizing;
 
 /// How many profiles may lead to one another.
 const MAX_CHAIN_LENGTH: usize = 5;
 /// Thousands of profiles.
 const MAX_FILE_SIZE: u64 = 4 * 1024 * 1024;
 
-/// The profiles of both files, and which of them is meant.
+/// The profiles of both files, and the selected one.
 pub(super) struct Profiles {
     all: HashMap<String, Profile>,
     name: String,
-    /// Whether somebody named it.
-    named: bool,
+    /// Whether a variable selects it.
+    is_named: bool,
 }
 
 type Profile = HashMap<String, Secret>;
@@ -35,42 +35,46 @@ impl Profiles {
         };
         let mut all = HashMap::new();
         add(&mut all, file(names::CONFIG_FILE, "config"), Titles::OfSettings).await?;
-        // Where both say something, the file with keys counts.
+        // Where both have a setting, the file with keys wins.
         add(&mut all, file(names::SHARED_CREDENTIALS_FILE, "credentials"), Titles::OfKeys).await?;
         let named = aws.get(names::PROFILE);
-        Ok(Self { all, name: named.unwrap_or("default").to_owned(), named: named.is_some() })
+        Ok(Self { all, name: named.unwrap_or("default").to_owned(), is_named: named.is_some() })
     }
 
-    /// The region of the profile.
+    /// Returns the region of the profile.
     pub(super) fn region(&self) -> Option<&str> {
         self.all.get(&self.name)?.get("region").map(Secret::expose)
     }
 
-    /// The key that the profile has or leads to; none if it is there for other things only.
+    /// Returns the key that the profile has or leads to; none if it has other settings only.
     pub(super) async fn key(
         &self,
         aws: &Aws,
         region: &str,
         state: &SourceState,
     ) -> Result<Option<AwsKey>, SourceError> {
-        let settings = SourceError::settings;
-        if self.named && !self.all.contains_key(&self.name) {
-            return Err(settings(format!("there is no profile `{}` of AWS (`{}`)", self.name, names::PROFILE)));
+        if self.is_named && !self.all.contains_key(&self.name) {
+            return Err(AwsError::NoProfile(self.name.clone()).into());
         }
         // From the profile down to one that has a key, then back up from role to role.
         let mut roles: Vec<&Profile> = Vec::new();
+        let mut visited = HashSet::new();
         let mut name = self.name.as_str();
         let start = loop {
             let Some(profile) = self.all.get(name) else {
-                let missing = || settings(format!("there is no profile `{name}` of AWS"));
-                return if roles.is_empty() { Ok(None) } else { Err(missing()) };
+                return if roles.is_empty() {
+                    Ok(None)
+                } else {
+                    Err(AwsError::NoSourceProfile(name.to_owned()).into())
+                };
             };
             let get = |setting: &str| profile.get(setting).map(Secret::expose);
-            let Some(role) = get("role_arn").filter(|_| !roles.iter().any(|seen| std::ptr::eq(*seen, profile))) else {
+            // A profile may name itself as the source: then its own key assumes its role.
+            let Some(role) = get("role_arn").filter(|_| visited.insert(name)) else {
                 break own_key(name, profile)?;
             };
             if roles.len() == MAX_CHAIN_LENGTH {
-                return Err(settings(format!("more than {MAX_CHAIN_LENGTH} profiles of AWS lead to one another")));
+                return Err(AwsError::TooManyProfiles(MAX_CHAIN_LENGTH).into());
             }
             if let Some(file) = get("web_identity_token_file") {
                 let session = get("role_session_name");
@@ -82,17 +86,14 @@ impl Profiles {
                 (None, Some("Environment")) => break aws.key_of_variables()?,
                 (None, Some("EcsContainer")) => break metadata::container(aws, state).await?,
                 (None, Some("Ec2InstanceMetadata")) => break Some(metadata::instance(aws, state).await?),
-                (None, _) => {
-                    let reason = format!("the profile `{name}` of AWS has a `role_arn`, but nothing to get it with");
-                    return Err(settings(reason));
-                }
+                (None, _) => return Err(AwsError::RoleWithoutSource(name.to_owned()).into()),
             }
         };
         let Some(mut key) = start else {
             return if roles.is_empty() {
                 Ok(None)
             } else {
-                Err(settings(format!("the profile `{}` of AWS leads to no key", self.name)))
+                Err(AwsError::ProfileWithoutKey(self.name.clone()).into())
             };
         };
         for profile in roles.into_iter().rev() {
@@ -105,8 +106,8 @@ impl Profiles {
     }
 }
 
-/// The key that stands in the profile itself.
-fn own_key(name: &str, profile: &Profile) -> Result<Option<AwsKey>, SourceError> {
+/// Returns the key that stands in the profile itself.
+fn own_key(name: &str, profile: &Profile) -> Result<Option<AwsKey>, AwsError> {
     let get = |setting: &str| profile.get(setting);
     if let (Some(id), Some(secret)) = (get("aws_access_key_id"), get("aws_secret_access_key")) {
         let session_token = get("aws_session_token").cloned();
@@ -114,15 +115,12 @@ fn own_key(name: &str, profile: &Profile) -> Result<Option<AwsKey>, SourceError>
     }
     let foreign = ["sso_session", "sso_start_url", "credential_process", "mfa_serial"];
     match foreign.into_iter().find(|setting| profile.contains_key(*setting)) {
-        Some(setting) => Err(SourceError::settings(format!(
-            "the profile `{name}` of AWS gets its key by `{setting}`, which this provider does not do; `aws configure \
-             export-credentials --profile {name} --format env` prints variables to set instead"
-        ))),
+        Some(setting) => Err(AwsError::Unsupported { name: name.to_owned(), setting }),
         None => Ok(None),
     }
 }
 
-/// How a file names its profiles.
+/// How the titles of a file name its profiles.
 #[derive(Clone, Copy)]
 enum Titles {
     /// `[default]`, `[profile x]`, and other things that are no profiles.
@@ -145,7 +143,7 @@ async fn add(all: &mut HashMap<String, Profile>, file: Option<PathBuf>, titles: 
     let Some(file) = file else { return Ok(()) };
     let text = match os::read_text_async(&file, MAX_FILE_SIZE).await {
         Err(FileError { problem: FileProblem::Io { kind: io::ErrorKind::NotFound, .. }, .. }) => return Ok(()),
-        read => read?,
+        read => Zeroizing::new(read?),
     };
     let mut profile = None;
     for line in text.lines() {

@@ -1,22 +1,22 @@
-//! AWS's security token service: keys for roles.
+//! The security token service of AWS: keys for roles.
 
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::{Aws, AwsKey, sign};
 use crate::env::aws as names;
-use crate::kms::auth::credential_source::{from_file, urlencoded};
 use crate::kms::auth::metadata_http::{Fetch, Fetched, ProxyUse, SourceState};
 use crate::kms::auth::source::SourceError;
+use crate::kms::auth::token::{form, from_file};
 use crate::secret::Secret;
 
-/// The form that asks who somebody is.
-pub(super) const WHO_AM_I: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+/// The form that returns the identity of its signer.
+pub(super) const GET_CALLER_IDENTITY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 const VERSION: &str = "2011-06-15";
-const WHO: &str = "the security token service of AWS";
+const SERVER: &str = "the security token service of AWS";
 const SESSION: &str = "terraform-provider-kms";
 
-/// A key for a role, for a token of somebody whom the role trusts.
+/// Returns a key for a role that trusts the issuer of a token.
 pub(super) async fn with_web_identity(
     aws: &Aws,
     region: &str,
@@ -33,11 +33,11 @@ pub(super) async fn with_web_identity(
         ("RoleSessionName", session.unwrap_or(SESSION)),
         ("WebIdentityToken", token.expose()),
     ]);
-    let answer = Fetch::post(WHO, &url(aws, region), ProxyUse::Internet, body).secret(&token).send(state).await?;
-    key(&answer)
+    let response = Fetch::post(SERVER, &url(aws, region), ProxyUse::Internet, body).secret(&token).send(state).await?;
+    key(&response)
 }
 
-/// A key for a role that another key may have.
+/// Returns a key for a role that another key may assume.
 pub(super) async fn with_key(
     aws: &Aws,
     region: &str,
@@ -56,10 +56,10 @@ pub(super) async fn with_key(
     fields.extend(external_id.map(|id| ("ExternalId", id)));
     let (url, body) = (url(aws, region), form(&fields));
     let headers = sign::headers(&url, &body, region, own, SystemTime::now())?;
-    let mut fetch = Fetch::post(WHO, &url, ProxyUse::Internet, body).secret(&own.secret);
+    let mut fetch = Fetch::post(SERVER, &url, ProxyUse::Internet, body).secret(&own.secret);
     for name in ["x-amz-date", "x-amz-security-token", "authorization"] {
         if let Some(value) = headers.get(name) {
-            fetch = fetch.secret_header(name, "", &Secret::new(value));
+            fetch = fetch.secret_header(name, "", value);
         }
     }
     key(&fetch.send(state).await?)
@@ -70,20 +70,15 @@ fn url(aws: &Aws, region: &str) -> String {
     set.unwrap_or_else(|| format!("https://sts.{region}.amazonaws.com/"))
 }
 
-fn form(fields: &[(&str, &str)]) -> String {
-    let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", urlencoded(value))).collect();
-    fields.join("&")
-}
-
-/// The key in an answer, which is XML with one text per element.
-fn key(answer: &Fetched) -> Result<AwsKey, SourceError> {
+/// Parses the key in a response, which is XML with one text per element.
+fn key(response: &Fetched) -> Result<AwsKey, SourceError> {
     let text = |name: &str| {
-        let (_, rest) = answer.text().split_once(&format!("<{name}>"))?;
-        rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim().to_owned())
+        let (_, rest) = response.text().split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>")).map(|(text, _)| Secret::new(text.trim()))
     };
     let key = || {
-        let (id, secret) = (text("AccessKeyId")?, Secret::new(text("SecretAccessKey")?));
-        Some(AwsKey { id, secret, session_token: text("SessionToken").map(Secret::new) })
+        let (id, secret) = (text("AccessKeyId")?.expose().to_owned(), text("SecretAccessKey")?);
+        Some(AwsKey { id, secret, session_token: text("SessionToken") })
     };
-    key().ok_or_else(|| answer.not_understood())
+    key().ok_or_else(|| response.without_token())
 }

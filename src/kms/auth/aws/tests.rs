@@ -83,7 +83,7 @@ const KEYS: &str =
 #[tokio::test]
 async fn keys_are_found_where_aws_finds_them() {
     let key: [(&'static str, &str); 2] = [(names::ACCESS_KEY_ID, "AKENV"), (names::SECRET_ACCESS_KEY, "s3cr3t-env")];
-    let none = "no key of AWS was found in the environment, in a profile, as a web identity or in a container; and the \
+    let none = "no AWS key was found in the environment, in a profile, as a web identity or in a container; and the \
                 metadata server of AWS is switched off by `AWS_EC2_METADATA_DISABLED`";
     for (variables, expected) in [
         (&key[..], "AKENV s3cr3t-env in eu-west-1"),
@@ -95,7 +95,7 @@ async fn keys_are_found_where_aws_finds_them() {
         (&[key[0], key[1], (names::PROFILE, "keys")], "AKENV s3cr3t-env in eu-north-1"),
         (&[key[0], key[1], (names::CONFIG_FILE, "/nonexistent")], "AKENV s3cr3t-env in us-east-1"),
         (&key[..1], "`AWS_ACCESS_KEY_ID` is set, but `AWS_SECRET_ACCESS_KEY` is not"),
-        (&[key[0], key[1], (names::REGION, "eu west/1")], "the region of AWS that is set is not the name of one"),
+        (&[key[0], key[1], (names::REGION, "eu west/1")], "the AWS region that is set is not the name of a region"),
         (&[(names::PROFILE, "keys")], "AKCONFIG s3cr3t-config in eu-north-1"),
         (
             &[(names::PROFILE, "both"), (names::REGION, "eu-south-1")],
@@ -103,29 +103,32 @@ async fn keys_are_found_where_aws_finds_them() {
         ),
         (&[(names::PROFILE, "plain")], none),
         (&[], none),
-        (&[(names::PROFILE, "none")], "there is no profile `none` of AWS (`AWS_PROFILE`)"),
-        (&[(names::PROFILE, "sso-session work")], "there is no profile `sso-session work` of AWS (`AWS_PROFILE`)"),
+        (&[(names::PROFILE, "none")], "there is no AWS profile `none` (`AWS_PROFILE`)"),
+        (&[(names::PROFILE, "sso-session work")], "there is no AWS profile `sso-session work` (`AWS_PROFILE`)"),
         (
             &[(names::PROFILE, "sso")],
-            "the profile `sso` of AWS gets its key by `sso_session`, which this provider does not do; `aws configure \
+            "the AWS profile `sso` gets its key by `sso_session`, which this provider does not support; `aws configure \
              export-credentials --profile sso --format env` prints variables to set instead",
         ),
         (
             &[(names::PROFILE, "process")],
-            "the profile `process` of AWS gets its key by `credential_process`, which this provider does not do; `aws \
+            "the AWS profile `process` gets its key by `credential_process`, which this provider does not support; `aws \
              configure export-credentials --profile process --format env` prints variables to set instead",
         ),
-        (&[(names::PROFILE, "hopeless")], "the profile `hopeless` of AWS has a `role_arn`, but nothing to get it with"),
-        (&[(names::PROFILE, "lost")], "there is no profile `nowhere` of AWS"),
-        (&[(names::PROFILE, "circle")], "the profile `circle` of AWS leads to no key"),
+        (
+            &[(names::PROFILE, "hopeless")],
+            "the AWS profile `hopeless` has a `role_arn`, but no credentials to assume the role with",
+        ),
+        (&[(names::PROFILE, "lost")], "there is no AWS profile `nowhere`"),
+        (&[(names::PROFILE, "circle")], "the AWS profile `circle` leads to no key"),
         (
             &[(names::WEB_IDENTITY_TOKEN_FILE, "/nonexistent"), (names::ROLE_ARN, "arn:x")],
             "the file `/nonexistent` cannot be read: No such file or directory",
         ),
         (
             &[(names::CONTAINER_CREDENTIALS_FULL_URI, "http://keys.example.com/")],
-            "`AWS_CONTAINER_CREDENTIALS_FULL_URI` leads over the network in clear text, which would give the key to \
-             everybody there",
+            "`AWS_CONTAINER_CREDENTIALS_FULL_URI` leads over the network in clear text, where others could read \
+             the key",
         ),
     ] {
         let home = variables.iter().fold(Home::new(CONFIG, KEYS), |home, (name, value)| home.set(name, value));
@@ -140,9 +143,9 @@ async fn no_key_is_printed() {
         .set(names::SECRET_ACCESS_KEY, "s3cr3t")
         .set(names::SESSION_TOKEN, "s3cr3t-session");
     assert!(!format!("{:?}", home.aws()).contains("s3cr3t"));
-    let evidence = home.aws().evidence(&SourceState::default()).await.unwrap();
-    assert!(evidence.secrets.iter().any(|secret| secret.expose() == "s3cr3t-session"));
-    assert!(evidence.secrets.iter().any(|secret| secret.expose().starts_with("AWS4-HMAC-SHA256 ")));
+    let resolved = home.aws().auth_fields(&SourceState::default()).await.unwrap();
+    assert!(resolved.secrets.iter().any(|secret| secret.expose() == "s3cr3t-session"));
+    assert!(resolved.secrets.iter().any(|secret| secret.expose().starts_with("AWS4-HMAC-SHA256 ")));
 }
 
 #[test]
@@ -153,14 +156,21 @@ fn the_signature_covers_host_form_time_and_session() {
         session_token: Some(Secret::new("session")),
     };
     let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_440_938_160);
-    let headers = sign::headers("https://sts.eu-west-1.amazonaws.com/", sts::WHO_AM_I, "eu-west-1", &key, now).unwrap();
+    let headers = sign::headers(
+        "https://sts.eu-west-1.amazonaws.com/",
+        sts::GET_CALLER_IDENTITY.as_bytes(),
+        "eu-west-1",
+        &key,
+        now,
+    )
+    .unwrap();
     let names: Vec<_> = headers.keys().map(String::as_str).collect();
     assert_eq!(
         names,
         ["authorization", "content-length", "content-type", "host", "x-amz-date", "x-amz-security-token"]
     );
-    assert_eq!((headers["x-amz-date"].as_str(), headers["content-length"].as_str()), ("20150830T123600Z", "43"));
-    assert!(headers["authorization"].starts_with(
+    assert_eq!((headers["x-amz-date"].expose(), headers["content-length"].expose()), ("20150830T123600Z", "43"));
+    assert!(headers["authorization"].expose().starts_with(
         "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-west-1/sts/aws4_request, \
          SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, Signature="
     ));

@@ -11,11 +11,13 @@ fn resolved(arguments: Pairs<'_>, variables: Pairs<'_>) -> String {
         Ok(ResolvedConfig { client: Err(NoClient::NoCredentials), .. }) => "none".to_owned(),
         Ok(ResolvedConfig { client: Err(NoClient::Unknown(names)), .. }) => format!("unknown: {}", names.join(", ")),
         Ok(ResolvedConfig { client: Ok(settings), .. }) => {
-            let login = settings.login;
-            match (login.method(), login.who(), login.proof()) {
-                (AuthMethod::Universal, Some(id), Proof::Given(secret)) => format!("{id} with {}", secret.expose()),
-                (AuthMethod::Token, None, Proof::Given(token)) => token.expose().to_owned(),
-                (method, Some(id), Proof::Given(jwt)) => format!("{method}: {id} with {}", jwt.expose()),
+            let login = settings.auth;
+            match (login.method(), login.principal(), login.source()) {
+                (AuthMethod::Universal, Some(id), CredentialSource::Given(secret)) => {
+                    format!("{id} with {}", secret.expose())
+                }
+                (AuthMethod::Token, None, CredentialSource::Given(token)) => token.expose().to_owned(),
+                (method, Some(id), CredentialSource::Given(jwt)) => format!("{method}: {id} with {}", jwt.expose()),
                 (method, who, proof) => format!("{method}: {} with {proof:?}", who.unwrap_or_default()),
             }
         }

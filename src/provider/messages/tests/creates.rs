@@ -1,16 +1,14 @@
-//! Creates that failed: what is looked for, and what is said about what was found.
+//! Creates that failed: the findings of the lookup.
 
 use expect_test::expect;
 
 use super::assert_is_neat;
-use super::service::{ATTEMPT, all, no_answer, reply};
+use super::service::{CONTEXT, all, no_response, reported, unavailable};
 use super::values::credentials;
-use crate::kms::{AppConnection, Error, Method, NewConnection, TransportFailure};
-use crate::provider::messages::kms::{RequestContext, create, outcome};
+use crate::kms::{AppConnection, Error, ErrorKind, Lookup, Method, NewConnection, TransportFailure};
+use crate::provider::messages::kms::{RequestContext, Verb, adopted, create, outcome};
 
-/// What is found in the KMS after a create that failed.
-#[test]
-fn what_became_of_a_create() {
+fn found() -> Lookup {
     let connection: AppConnection = serde_json::from_value(serde_json::json!({
         "id": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "name": "orders-db", "app": "postgres", "method": "x",
         "credentials": {
@@ -19,47 +17,55 @@ fn what_became_of_a_create() {
         },
     }))
     .unwrap();
-    let other = || Error::OtherApp { reply: reply(400, "BadRequest", "App Connection is not for App \"postgres\"") };
-    let found = [
-        outcome(true, "orders-db", &Ok(Some(connection.clone()))),
-        outcome(false, "orders-db", &Ok(Some(connection))),
-        outcome(true, "orders-db", &Ok(None)),
-        outcome(false, "orders-db", &Ok(None)),
-        outcome(true, "orders-db", &Err(other())),
-        outcome(false, "orders-db", &Err(other())),
-        outcome(false, "orders-db", &Err(no_answer(TransportFailure::ConnectRefused, false))),
-    ];
-    found.iter().for_each(|text| assert_is_neat(text));
-    expect![[r#"
-        Connection 3c90c3cc-0d44-4b50-8888-8dd25736052a of the same scope already uses this name. The provider does not adopt it automatically. Either choose another `name`, or manage that connection here:
-
-        import {
-          to = kms_postgres_connection.<label>
-          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
-        }
-
-        If this run was to replace it, its name is free only once it is gone: `create_before_destroy` needs a new `name`.
-        ----
-        There is a connection `orders-db` now, with the id 3c90c3cc-0d44-4b50-8888-8dd25736052a. Whether it is the one that this run asked for cannot be told. Look at it in the KMS, and if it is, manage it here:
-
-        import {
-          to = kms_postgres_connection.<label>
-          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
-        }
-        ----
-        It is not a PostgreSQL connection that this identity can see: names are unique across all kinds of app connections of a scope. Choose another `name`.
-        ----
-        The KMS holds no connection of that name yet, so it was probably not created. Run `terraform apply` again: if it exists by then, the message names it and the way to import it. Nothing is created twice.
-        ----
-        It is the name of a connection of another app: names are unique across all kinds of app connections of a scope. Choose another `name`.
-        ----
-        It is the name of a connection of another app: names are unique across all kinds of app connections of a scope. Choose another `name`.
-        ----
-        Whether there is a connection of that name now could not be found out (`PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` got no answer: the connection was refused). Run `terraform apply` again: if it exists by then, the message names it and the way to import it. Nothing is created twice."#]].assert_eq(&found.join("\n----\n"));
+    Lookup::Found(Box::new(connection))
 }
 
 #[test]
-fn names_what_was_found_only_after_looking() {
+fn describes_what_a_lookup_found() {
+    let other = || Lookup::Failed(reported(ErrorKind::OtherApp, 400, "BadRequest", "not for App \"postgres\""));
+    let texts = [
+        outcome(true, "orders-db", &found()),
+        outcome(false, "orders-db", &found()),
+        outcome(true, "orders-db", &Lookup::NotFound),
+        outcome(false, "orders-db", &Lookup::NotFound),
+        outcome(true, "orders-db", &other()),
+        outcome(false, "orders-db", &other()),
+        outcome(false, "orders-db", &Lookup::Failed(no_response(TransportFailure::ConnectRefused, false))),
+        outcome(false, "orders-db", &Lookup::Unfinished),
+    ];
+    texts.iter().for_each(|text| assert_is_neat(text));
+    expect![[r#"
+        Connection 3c90c3cc-0d44-4b50-8888-8dd25736052a of the same scope already uses this name. The provider does not adopt it automatically. Set another `name`, or import that connection:
+
+        import {
+          to = kms_postgres_connection.<label>
+          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+        }
+
+        If this run was to replace that connection: its name is free only after its deletion, so `create_before_destroy` needs another `name`.
+        ----
+        A connection `orders-db` exists now, with the id 3c90c3cc-0d44-4b50-8888-8dd25736052a. The provider cannot determine whether this run created it. Check the connection in the KMS. To import it:
+
+        import {
+          to = kms_postgres_connection.<label>
+          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+        }
+        ----
+        The existing connection is not a PostgreSQL connection that the machine identity can see. Set another `name`: names are unique across all kinds of app connections of a project (or of the organization).
+        ----
+        The KMS has no connection of that name yet, so it was probably not created. Run `terraform apply` again: if the connection exists by then, the message has its id and an import block. The provider never creates a second connection of that name.
+        ----
+        The existing connection is one of another app. Set another `name`: names are unique across all kinds of app connections of a project (or of the organization).
+        ----
+        The existing connection is one of another app. Set another `name`: names are unique across all kinds of app connections of a project (or of the organization).
+        ----
+        The provider could not determine whether the connection was created (no response to `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai`: connection refused). Run `terraform apply` again: if the connection exists by then, the message has its id and an import block. The provider never creates a second connection of that name.
+        ----
+        The provider could not determine whether the connection was created. Run `terraform apply` again: if the connection exists by then, the message has its id and an import block. The provider never creates a second connection of that name."#]].assert_eq(&texts.join("\n----\n"));
+}
+
+#[test]
+fn describes_a_create_and_its_lookup_together() {
     let request = NewConnection {
         name: "orders-db".to_owned(),
         description: None,
@@ -69,12 +75,72 @@ fn names_what_was_found_only_after_looking() {
         gateway_id: None,
         credentials: credentials(),
     };
-    let attempt = RequestContext { verb: "create", ..ATTEMPT };
-    let failed = Error::Unavailable { reply: reply(500, "InternalServerError", "Something went wrong") };
-    let text = all(&create(attempt, &request, &failed, None));
-    assert!(!text.contains("apply` again"), "{text}");
-    let text = all(&create(attempt, &request, &failed, Some(&Ok(None))));
-    assert!(text.contains("probably not created") && text.contains("Nothing is created twice."), "{text}");
-    let text = all(&create(attempt, &request, &failed, Some(&Err(Error::Cancelled))));
-    assert!(text.contains("is not known") && text.contains("Nothing is created twice."), "{text}");
+    let context = RequestContext { verb: Verb::Create, ..CONTEXT };
+    let text = |error: &Error, found: Option<&Lookup>| all(&create(context, &request, error, found));
+    let failed = unavailable();
+    assert!(!text(&failed, None).contains("apply` again"));
+    let taken = ErrorKind::NameTaken { name: "orders-db".to_owned() };
+    let taken = reported(taken, 400, "BadRequest", "An App Connection with the name \"orders-db\" already exists");
+    let texts = [text(&failed, Some(&found())), text(&failed, Some(&Lookup::NotFound)), text(&taken, Some(&found()))];
+    expect![[r#"
+        Error: KMS request failed: internal server error
+        at the whole block
+
+        Creating `orders-db` failed: the KMS reported an error of its own.
+        Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai`
+        Response: 500 `InternalServerError`
+        KMS message: Something went wrong
+        Request id: `req-1`
+
+        Run the command again. If the error persists, the operator of the KMS finds the reason in its log by the request id.
+
+        A connection `orders-db` exists now, with the id 3c90c3cc-0d44-4b50-8888-8dd25736052a. The provider cannot determine whether this run created it. Check the connection in the KMS. To import it:
+
+        import {
+          to = kms_postgres_connection.<label>
+          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+        }
+        ----
+        Error: KMS request failed: internal server error
+        at the whole block
+
+        Creating `orders-db` failed: the KMS reported an error of its own.
+        Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai`
+        Response: 500 `InternalServerError`
+        KMS message: Something went wrong
+        Request id: `req-1`
+
+        Run the command again. If the error persists, the operator of the KMS finds the reason in its log by the request id.
+
+        The KMS has no connection of that name yet, so it was probably not created. Run `terraform apply` again: if the connection exists by then, the message has its id and an import block. The provider never creates a second connection of that name.
+        ----
+        Error: Connection name already exists
+        at name
+
+        Creating `orders-db` failed: a connection with the name `orders-db` already exists.
+        Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai`
+        Response: 400 `BadRequest`
+        KMS message: An App Connection with the name "orders-db" already exists
+        Request id: `req-1`
+        Nothing was changed in the KMS.
+
+        Connection 3c90c3cc-0d44-4b50-8888-8dd25736052a of the same scope already uses this name. The provider does not adopt it automatically. Set another `name`, or import that connection:
+
+        import {
+          to = kms_postgres_connection.<label>
+          id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+        }
+
+        If this run was to replace that connection: its name is free only after its deletion, so `create_before_destroy` needs another `name`.
+    "#]].assert_eq(&texts.join("----\n"));
+    let lost = adopted("orders-db", &no_response(TransportFailure::Reset, true));
+    expect![[r#"
+        Warning: KMS response lost, connection created: orders-db
+        at the whole block
+
+        The KMS created `orders-db`, and its response was lost: no response to `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai`: connection reset.
+        The connection is in the state. You need not do anything.
+
+        The name was free just before, and everything that the KMS returns of the connection is what this run requested.
+    "#]].assert_eq(&super::shown(&lost));
 }

@@ -1,4 +1,4 @@
-//! Texts about connections that cannot be brought under management.
+//! Imports and moves that find no connection.
 
 use expect_test::expect;
 
@@ -11,9 +11,9 @@ use crate::secret::Secret;
 use crate::terraform::move_state::MoveSource;
 
 #[test]
-fn what_cannot_be_imported() {
-    let login = AuthRequest::token(Secret::new("token"));
-    let client = Client::new(Settings::new(BaseUrl::parse("https://kms.example.com", false).unwrap(), login));
+fn describes_imports_that_find_no_connection() {
+    let auth = AuthRequest::token(Secret::new("token"));
+    let client = Client::new(Settings::new(BaseUrl::parse("https://kms.example.com", false).unwrap(), auth));
     let (id, other) = ("3c90c3cc-0d44-4b50-8888-8dd25736052a", "7ffbb072-2575-495a-b5b0-127f88caef78");
     let found = [
         import_form("orders\n-db"),
@@ -24,60 +24,74 @@ fn what_cannot_be_imported() {
     ];
     let texts: Vec<String> = found.iter().map(shown).collect();
     expect![[r#"
-        Error: This does not name a connection
+        Error: Import id not valid
         at the whole block
 
-        What was given cannot be imported: it is neither a UUID nor a name. Names have lower-case letters, digits and single hyphens.
+        The import id is neither a UUID nor a name: names have lower-case letters, digits and single hyphens.
 
-        An import takes one of three forms:
-        - the UUID of a connection, which the KMS shows in the address bar of its page: `3c90c3cc-0d44-4b50-8888-8dd25736052a`
-        - the name of a connection of the organisation: `orders-db`
-        - project and name of a connection of a project: `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db`
+        An import id has one of three forms:
+          - the UUID of a connection, which the KMS shows in the address bar of its page: `3c90c3cc-0d44-4b50-8888-8dd25736052a`
+          - the name of a connection of the organization: `orders-db`
+          - project and name of a connection of a project: `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db`
         ----
-        Error: There is no such connection
+        Error: Import failed: connection not found
         at the whole block
 
-        The KMS at `kms.example.com` shows this machine identity no PostgreSQL connection with the id `3c90c3cc-0d44-4b50-8888-8dd25736052a`. Check what was given, the `host` of the provider, and that the identity may read the connection.
+        The KMS at `kms.example.com` shows this machine identity no PostgreSQL connection with the id `3c90c3cc-0d44-4b50-8888-8dd25736052a`.
 
-        An import takes one of three forms:
-        - the UUID of a connection, which the KMS shows in the address bar of its page: `3c90c3cc-0d44-4b50-8888-8dd25736052a`
-        - the name of a connection of the organisation: `orders-db`
-        - project and name of a connection of a project: `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db`
+        Possible causes, most likely first:
+          - The import id is wrong.
+          - `host` of the provider is the address of another KMS.
+          - The machine identity may not read the connection.
+
+        An import id has one of three forms:
+          - the UUID of a connection, which the KMS shows in the address bar of its page: `3c90c3cc-0d44-4b50-8888-8dd25736052a`
+          - the name of a connection of the organization: `orders-db`
+          - project and name of a connection of a project: `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db`
         ----
-        Error: There is no such connection
+        Error: Import failed: connection not found
         at the whole block
 
-        The KMS at `kms.example.com` shows this machine identity no PostgreSQL connection `orders-db` in the project `7ffbb072-2575-495a-b5b0-127f88caef78`. Check what was given, the `host` of the provider, and that the identity may read the connection.
+        The KMS at `kms.example.com` shows this machine identity no PostgreSQL connection `orders-db` in the project `7ffbb072-2575-495a-b5b0-127f88caef78`.
 
-        An import takes one of three forms:
-        - the UUID of a connection, which the KMS shows in the address bar of its page: `3c90c3cc-0d44-4b50-8888-8dd25736052a`
-        - the name of a connection of the organisation: `orders-db`
-        - project and name of a connection of a project: `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db`
+        Possible causes, most likely first:
+          - The import id is wrong.
+          - `host` of the provider is the address of another KMS.
+          - The machine identity may not read the connection.
+
+        An import id has one of three forms:
+          - the UUID of a connection, which the KMS shows in the address bar of its page: `3c90c3cc-0d44-4b50-8888-8dd25736052a`
+          - the name of a connection of the organization: `orders-db`
+          - project and name of a connection of a project: `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db`
         ----
-        Error: There is no such connection
+        Error: Import failed: connection not found
         at the whole block
 
-        The KMS at `kms.example.com` shows this machine identity no PostgreSQL connection `orders-db` of the organisation. There is one of that name elsewhere: import `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db` or `orders-db` or `3c90c3cc-0d44-4b50-8888-8dd25736052a/orders-db`. Check what was given, the `host` of the provider, and that the identity may read the connection.
+        The KMS at `kms.example.com` shows this machine identity no PostgreSQL connection `orders-db` of the organization.
+        Connections of that name in other scopes: `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db`, `orders-db`, `3c90c3cc-0d44-4b50-8888-8dd25736052a/orders-db`
 
-        An import takes one of three forms:
-        - the UUID of a connection, which the KMS shows in the address bar of its page: `3c90c3cc-0d44-4b50-8888-8dd25736052a`
-        - the name of a connection of the organisation: `orders-db`
-        - project and name of a connection of a project: `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db`
+        Possible causes, most likely first:
+          - The import id is wrong.
+          - `host` of the provider is the address of another KMS.
+          - The machine identity may not read the connection.
+
+        An import id has one of three forms:
+          - the UUID of a connection, which the KMS shows in the address bar of its page: `3c90c3cc-0d44-4b50-8888-8dd25736052a`
+          - the name of a connection of the organization: `orders-db`
+          - project and name of a connection of a project: `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db`
         ----
-        Error: There are several such connections
+        Error: Import failed: connection name is ambiguous
         at the whole block
 
-        The KMS at `kms.example.com` holds 2 connections `orders-db` in the same scope. Import one of them by its UUID: 3c90c3cc-0d44-4b50-8888-8dd25736052a, 7ffbb072-2575-495a-b5b0-127f88caef78.
+        The KMS at `kms.example.com` has 2 connections `orders-db` in the same scope.
+        Ids: 3c90c3cc-0d44-4b50-8888-8dd25736052a, 7ffbb072-2575-495a-b5b0-127f88caef78
 
-        An import takes one of three forms:
-        - the UUID of a connection, which the KMS shows in the address bar of its page: `3c90c3cc-0d44-4b50-8888-8dd25736052a`
-        - the name of a connection of the organisation: `orders-db`
-        - project and name of a connection of a project: `7ffbb072-2575-495a-b5b0-127f88caef78/orders-db`
+        Import one of them by its UUID.
     "#]].assert_eq(&texts.join("----\n"));
 }
 
 #[test]
-fn what_cannot_be_moved() {
+fn describes_objects_that_cannot_be_moved() {
     let source = MoveSource {
         provider: "registry.terraform.io/hashicorp/random".to_owned(),
         type_name: "random_password".to_owned(),
@@ -88,19 +102,25 @@ fn what_cannot_be_moved() {
     };
     let accepted = [("hanzokms/kms", "kms_app_connection_postgres"), ("a/b", "b_c")];
     expect![[r#"
-        Error: This object cannot be moved
+        Error: Move not supported for this object
         at the whole block
 
-        A `random_password` of the provider `registry.terraform.io/hashicorp/random` cannot become a `kms_postgres_connection`. Nothing was changed. These can:
-        - `kms_app_connection_postgres` of the provider `hanzokms/kms`
-        - `b_c` of the provider `a/b`
+        The `random_password` of the provider `registry.terraform.io/hashicorp/random` cannot become a `kms_postgres_connection`.
+        Nothing was changed.
 
-        For anything else leave the old object with a `removed` block and import the connection.
+        Objects that can be moved:
+          - `kms_app_connection_postgres` of the provider `hanzokms/kms`
+          - `b_c` of the provider `a/b`
+
+        For any other object, remove the old object from the state with a `removed` block, and import the connection by its UUID.
     "#]].assert_eq(&shown(&not_movable(&source, &accepted)));
     expect![[r#"
-        Error: The object to be moved is incomplete
+        Error: Move failed: object is incomplete
         at the whole block
 
-        The state holds a `random_password` of the provider `registry.terraform.io/hashicorp/random` without `credentials`. Nothing was changed. Leave the old object with a `removed` block and import the connection by its UUID instead.
+        The `random_password` of the provider `registry.terraform.io/hashicorp/random` has no `credentials` in the state.
+        Nothing was changed.
+
+        Instead of moving the object, remove the old object from the state with a `removed` block, and import the connection by its UUID.
     "#]].assert_eq(&shown(&moved_incomplete(&source, "credentials")));
 }

@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use time::macros::datetime;
 
 use super::database::{in_plan, refused};
-use super::service::{ATTEMPT, no_answer, reply};
+use super::service::{CONTEXT, no_response, reply, reported, unexpected};
 use super::values::credentials;
 use crate::kms::{
-    AppConnection, AuthRequest as KmsLogin, BaseUrl, Client, DatabaseStep, Error, NewCredentials, Settings,
-    TransportFailure,
+    AppConnection, AuthRequest as KmsLogin, BaseUrl, Client, DatabaseStep, ErrorKind, Lookup, Mismatch, NewCredentials,
+    Settings, TransportFailure,
 };
 use crate::postgres::{
     Accepted, Address, CatalogRole as Rotated, Certainty, Endpoint, Facts, LoginSession, OwnPassword, Questions,
@@ -20,7 +20,7 @@ use crate::provider::login_check::NotChecked;
 use crate::provider::login_check::kms_location::NotAllowed;
 use crate::provider::messages;
 use crate::provider::messages::kms::database_refused;
-use crate::provider::messages::kms::{RequestContext, adopted, gone, name_exists, outcome, service, update};
+use crate::provider::messages::kms::{RequestContext, Verb, adopted, gone, name_exists, outcome, service};
 use crate::provider::messages::managed;
 use crate::provider::messages::managed::{Replacement, RoleState};
 use crate::provider::messages::{LoginContext, MovedCredentials, Wanted, drift, existing_connection};
@@ -103,8 +103,8 @@ fn managed(value: &str) -> Vec<Diagnostic> {
         managed::replacement_refused(&replacement(true), "no"),
         managed::replacement_refused(&replacement(false), "no"),
         managed::destroyed(value, value),
-        managed::name_not_free(value, &Ok(Some(connection(value))), &client()),
-        managed::name_not_free(value, &Err(no_answer(TransportFailure::Timeout, true)), &client()),
+        managed::name_not_free(value, &Lookup::Found(Box::new(connection(value))), &client()),
+        managed::name_not_free(value, &Lookup::Failed(no_response(TransportFailure::Timeout, true)), &client()),
     ];
     found.extend(fates.iter().map(|fate| Diagnostic::error("fate", managed::fate(value, fate))));
     found
@@ -227,7 +227,7 @@ fn from_the_kms(value: &str) -> Vec<Diagnostic> {
         username: value.to_owned(),
         ..credentials()
     };
-    let attempt = RequestContext { title: value, project: Some(value), credentials: Some(&sent), ..ATTEMPT };
+    let attempt = RequestContext { title: value, project: Some(value), credentials: Some(&sent), ..CONTEXT };
     let refused = |message: &str| {
         database_refused::refusal(
             attempt,
@@ -237,13 +237,12 @@ fn from_the_kms(value: &str) -> Vec<Diagnostic> {
             datetime!(2026-01-02 03:04:05 UTC),
         )
     };
-    let denied = Error::DatabaseRefused {
-        step: DatabaseStep::ChangePassword,
-        message: "no".to_owned(),
-        reply: reply(400, "BadRequest", "no"),
-    };
+    let step = DatabaseStep::ChangePassword;
+    let denied = ErrorKind::DatabaseRefused { step, message: "no".to_owned() };
+    let denied = reported(denied, 400, "BadRequest", "no");
+    let page = ErrorKind::Unexpected(unexpected(200, Mismatch::Status)).into();
     let mut found = vec![
-        adopted(value, &no_answer(TransportFailure::Timeout, true)),
+        adopted(value, &no_response(TransportFailure::Timeout, true)),
         gone(value, value, &client()),
         name_exists(value, value),
     ];
@@ -260,13 +259,11 @@ fn from_the_kms(value: &str) -> Vec<Diagnostic> {
     ] {
         found.push(refused(message));
     }
-    for error in
-        [denied, no_answer(TransportFailure::Timeout, true), Error::NotTheService { foreign: super::service::page() }]
-    {
+    for error in [denied, no_response(TransportFailure::Timeout, true), page] {
         found.extend(service(attempt, &error));
-        found.extend(update(attempt, &error));
+        found.extend(service(RequestContext { verb: Verb::Delete, ..attempt }, &error));
     }
-    for looked_up in [Ok(Some(connection(value))), Ok(None)] {
+    for looked_up in [Lookup::Found(Box::new(connection(value))), Lookup::NotFound] {
         found.push(Diagnostic::error("found", outcome(true, value, &looked_up)));
         found.push(Diagnostic::error("found", outcome(false, value, &looked_up)));
     }

@@ -3,9 +3,9 @@
 use expect_test::{Expect, expect};
 use time::macros::datetime;
 
-use super::service::{ATTEMPT, check, reply};
+use super::service::{CONTEXT, reply, reported};
 use super::shown;
-use crate::kms::{DatabaseStep, Error, Issue, NewCredentials};
+use crate::kms::{DatabaseStep, Error, ErrorKind, Issue, NewCredentials};
 use crate::provider::messages::kms::database_refused;
 use crate::provider::messages::kms::{RequestContext, service};
 use crate::secret::Secret;
@@ -25,7 +25,7 @@ pub(super) fn credentials() -> NewCredentials {
 }
 
 fn sending(credentials: &NewCredentials) -> RequestContext<'_> {
-    RequestContext { credentials: Some(credentials), ..ATTEMPT }
+    RequestContext { credentials: Some(credentials), ..CONTEXT }
 }
 
 fn told(message: &str, expected: Expect) {
@@ -53,55 +53,8 @@ fn a_password_that_drivers_send_in_two_forms() {
 }
 
 fn database_refused(message: &str) -> Error {
-    let reply = reply(400, "BadRequest", &format!("Unable to validate connection: {message}"));
-    Error::DatabaseRefused { step: DatabaseStep::Login, message: message.to_owned(), reply }
-}
-
-#[test]
-fn what_the_service_does_not_accept() {
-    let issue = |path: &[&str], message: &str| Issue {
-        path: path.iter().map(|part| (*part).to_owned()).collect(),
-        message: message.to_owned(),
-    };
-    let issues = vec![
-        issue(&["credentials", "host"], "Host required"),
-        issue(&["gatewayId"], "Invalid uuid."),
-        issue(&[], "Unrecognized key"),
-    ];
-    check(
-        &Error::Invalid { issues, reply: reply(422, "ValidationFailure", "") },
-        expect![[r#"
-        Error: The KMS does not accept a value
-        at host
-
-        `orders-db` could not be updated: the KMS does not accept this value: Host required.
-        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
-        ----
-        Error: The KMS does not accept a value
-        at gateway_id
-
-        `orders-db` could not be updated: the KMS does not accept this value: Invalid uuid.
-        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
-        ----
-        Error: The KMS does not accept a value
-        at the whole block
-
-        `orders-db` could not be updated: the KMS does not accept the request: Unrecognized key.
-        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
-    "#]],
-    );
-    check(
-        &Error::Invalid { issues: Vec::new(), reply: reply(422, "ValidationFailure", "") },
-        expect![[r#"
-        Error: The KMS does not accept a value
-        at the whole block
-
-        `orders-db` could not be updated: the KMS does not accept the request.
-        `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 422 `ValidationFailure` (request id `req-1`).
-
-        It does not say which. The request id leads to its log.
-    "#]],
-    );
+    let kind = ErrorKind::DatabaseRefused { step: DatabaseStep::Login, message: message.to_owned() };
+    reported(kind, 400, "BadRequest", &format!("Unable to validate connection: {message}"))
 }
 
 #[test]
@@ -126,8 +79,8 @@ fn each_field_of_the_service_is_an_argument() {
     ] {
         let issue =
             Issue { path: path.iter().map(|part| (*part).to_owned()).collect(), message: "Required".to_owned() };
-        let error = Error::Invalid { issues: vec![issue], reply: reply(422, "ValidationFailure", "") };
-        let paths: Vec<_> = service(ATTEMPT, &error).into_iter().map(|diagnostic| diagnostic.path).collect();
+        let error = reported(ErrorKind::Invalid { issues: vec![issue] }, 422, "ValidationFailure", "");
+        let paths: Vec<_> = service(CONTEXT, &error).into_iter().map(|diagnostic| diagnostic.path).collect();
         assert_eq!(paths, [expected.map(Path::from)], "{path:?}");
     }
 }
@@ -137,85 +90,75 @@ fn what_the_database_said_to_the_service() {
     told(
         "password authentication failed for user \"kms_role\"",
         expect![[r#"
-        Error: The KMS could not log in to the database
-        at password_wo
+            Error: KMS login to PostgreSQL failed
+            at password_wo
 
-        `db.example.com:5432` refused the password of role `kms_role`.
-        The KMS said: password authentication failed for user "kms_role".
-        Asked: `db.example.com:5432` as role `kms_role` for database `orders`.
-        When: 2026-01-02 03:04:05 UTC, from the KMS at `app.kms.hanzo.ai`.
-        Connection: `orders-db`, with the password from `password_wo`.
-        Nothing was stored: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
+            `db.example.com:5432` refused the password of role `kms_role`.
+            Server message: password authentication failed for user "kms_role"
+            Server: `db.example.com:5432`, role `kms_role`, database `orders`
+            Login: by the KMS at `app.kms.hanzo.ai`, 2026-01-02 03:04:05 UTC
+            Connection: `orders-db`, with the password from `password_wo`
+            Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` returned 400 `BadRequest` (request id `req-1`)
+            The KMS stored nothing.
 
-        Check, likeliest first:
-          - The password.
-          - Whether role `kms_role` exists: the answer is the same when it does not.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-          - When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, another network.
+            Possible causes, most likely first:
+              - The password.
+              - Whether role `kms_role` exists: the answer is the same when it does not.
+              - Upper and lower case of the role's name: they matter once it was created in quotes.
+              - Whether the password has expired (`VALID UNTIL`) or was never set.
+              - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
+              - If a login from this machine succeeds, the KMS takes another network path: a firewall, another DNS view, another network.
 
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
-        If this same run creates the role or the database, or changes this password, it has to come first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
-    "#]],
+            If this run also creates the role or the database, or changes the password, that resource must come first: refer to it (`username = postgresql_role.x.name`), or add it to `depends_on`.
+        "#]],
     );
     told(
         "Private IP addresses (db.example.com) are not allowed. If you are self-hosting, you can allow private IP addresses by \
          setting the ''ALLOW_INTERNAL_IP_CONNECTIONS'' environment variable to 'true' on your instance.",
         expect![[r#"
-            Error: The KMS could not log in to the database
+            Error: KMS login to PostgreSQL failed
             at host
 
             The KMS does not connect to the internal address of `db.example.com`.
-            The KMS said: Private IP addresses (db.example.com) are not allowed. If you are self-hosting, you can allow private IP addresses by setting the ''ALLOW_INTERNAL_IP_CONNECTIONS'' environment variable to 'true' on your instance.
-            Asked: `db.example.com:5432` as role `kms_role` for database `orders`.
-            When: 2026-01-02 03:04:05 UTC, from the KMS at `app.kms.hanzo.ai`.
-            Connection: `orders-db`, with the password from `password_wo`.
-            Nothing was stored: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
+            Server message: Private IP addresses (db.example.com) are not allowed. If you are self-hosting, you can allow private IP addresses by setting the ''ALLOW_INTERNAL_IP_CONNECTIONS'' environment variable to 'true' on your instance.
+            Server: `db.example.com:5432`, role `kms_role`, database `orders`
+            Login: by the KMS at `app.kms.hanzo.ai`, 2026-01-02 03:04:05 UTC
+            Connection: `orders-db`, with the password from `password_wo`
+            Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` returned 400 `BadRequest` (request id `req-1`)
+            The KMS stored nothing.
 
-            Check, likeliest first:
-              - Use a public name or address of the database, or a gateway (`gateway_id`).
-              - A KMS of your own can be told to allow them: `ALLOW_INTERNAL_IP_CONNECTIONS=true` in its environment.
-              - When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, another network.
+            Possible causes, most likely first:
+              - The KMS needs a public name or address of the database, or a gateway (`gateway_id`), to reach it.
+              - A self-hosted KMS connects to internal addresses only with `ALLOW_INTERNAL_IP_CONNECTIONS=true` in its environment.
+              - If a login from this machine succeeds, the KMS takes another network path: a firewall, another DNS view, another network.
         "#]],
     );
     told(
         "something new",
         expect![[r#"
-        Error: The KMS could not log in to the database
-        at host
+            Error: KMS login to PostgreSQL failed
+            at host
 
-        The KMS could not log in to `db.example.com:5432`.
-        The KMS said: something new.
-        Asked: `db.example.com:5432` as role `kms_role` for database `orders`.
-        When: 2026-01-02 03:04:05 UTC, from the KMS at `app.kms.hanzo.ai`.
-        Connection: `orders-db`, with the password from `password_wo`.
-        Nothing was stored: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
+            The KMS could not log in to `db.example.com:5432`.
+            Server message: something new
+            Server: `db.example.com:5432`, role `kms_role`, database `orders`
+            Login: by the KMS at `app.kms.hanzo.ai`, 2026-01-02 03:04:05 UTC
+            Connection: `orders-db`, with the password from `password_wo`
+            Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` returned 400 `BadRequest` (request id `req-1`)
+            The KMS stored nothing.
 
-        Check, likeliest first:
-          - What the KMS said, and the log of the database.
-          - When the login from this machine succeeds, the difference is the way: a firewall, another DNS view, another network.
-    "#]],
-    );
-    let error = Error::DatabaseRefused {
-        step: DatabaseStep::ChangePassword,
-        message: "ALTER USER failed".to_owned(),
-        reply: reply(400, "BadRequest", "ALTER USER failed"),
-    };
-    check(
-        &error,
-        expect![[r#"
-            Error: The KMS could not change the password of the role
-            at the whole block
-
-            `orders-db` could not be updated: the KMS could not change the password of the role: ALTER USER failed.
-            `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` answered 400 `BadRequest` (request id `req-1`).
-
-            The login succeeded, but this role may not change its own password, or the database refuses to. Look at the database's log, and at the connection in the KMS.
+            Possible causes, most likely first:
+              - See the server message above, and the log of the database.
+              - If a login from this machine succeeds, the KMS takes another network path: a firewall, another DNS view, another network.
         "#]],
     );
+}
+
+#[test]
+fn each_failure_of_the_kms_login_is_at_its_argument() {
     for (message, expected) in [
         ("password authentication failed for user \"x\"", "password_wo"),
         ("SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string", "password_wo"),

@@ -46,7 +46,7 @@ pub(super) async fn create(call: &RpcContext<Session>, change: &mut AppliedChang
         Ok(remote) => Ok(remote),
         Err(error) => {
             let settling = lost_answer::created(&call.session().scopes, client, &request, &error, was_free);
-            let cancelled = Err(Some(Err(kms::Error::Cancelled)));
+            let cancelled = Err(Some(kms::Lookup::Unfinished));
             match deadline::looking(call, settling).await.unwrap_or(cancelled) {
                 Ok(ours) => {
                     call.warn(messages::adopted(planned.title(), &error));
@@ -64,8 +64,10 @@ pub(super) async fn create(call: &RpcContext<Session>, change: &mut AppliedChang
             Ok(ConnectionModel::read(remote, planned).into_object())
         }
         Err((error, found)) => {
-            let attempt =
-                messages::RequestContext { credentials: Some(&request.credentials), ..planned.attempt("create") };
+            let attempt = messages::RequestContext {
+                credentials: Some(&request.credentials),
+                ..planned.attempt(messages::Verb::Create)
+            };
             let messages = messages::create(attempt, &request, &error, found.as_ref());
             if !request.is_platform_managed {
                 return Err(messages);
@@ -122,8 +124,9 @@ pub(super) async fn update(call: &RpcContext<Session>, change: &mut AppliedChang
         Err(error) => {
             let credentials = request.credentials.as_ref();
             let password_argument = planned.password_argument(&config);
-            let attempt = messages::RequestContext { credentials, password_argument, ..planned.attempt("update") };
-            let messages = messages::update(attempt, &error);
+            let attempt =
+                messages::RequestContext { credentials, password_argument, ..planned.attempt(messages::Verb::Update) };
+            let messages = messages::service(attempt, &error);
             if !request.is_platform_managed {
                 return Err(messages);
             }
@@ -147,7 +150,7 @@ pub(super) async fn delete(call: &RpcContext<Session>, state: &Object) -> Result
         Err(error)
             if error.may_have_run()
                 && deadline::looking(call, lost_answer::deleted(client, id, &error)).await.unwrap_or(false) => {}
-        Err(error) => return Err(messages::delete(known.attempt("delete"), &error)),
+        Err(error) => return Err(messages::service(known.attempt(messages::Verb::Delete), &error)),
         Ok(_) => {}
     }
     call.session().managed.record_destroyed(id);

@@ -123,7 +123,7 @@ impl Search<'_> {
 }
 
 fn attempt<'a>(title: &'a str, project: Option<&'a str>) -> RequestContext<'a> {
-    RequestContext { verb: "import", title, project, password_argument: "password", credentials: None }
+    RequestContext { verb: messages::Verb::Import, title, project, password_argument: "password", credentials: None }
 }
 
 #[cfg(test)]

@@ -50,7 +50,9 @@ pub(super) async fn check(call: &RpcContext<Session>, planned: &ConnectionModel)
             }
             Ok(())
         }
-        Err(error) if messages::stops_a_plan(&error) => Err(messages::service(planned.attempt("plan"), &error)),
+        Err(error) if messages::stops_a_plan(&error) => {
+            Err(messages::service(planned.attempt(messages::Verb::Plan), &error))
+        }
         Err(error) => {
             call.warn(messages::not_asked(&format!("{error}.")));
             Ok(())

@@ -39,7 +39,7 @@ pub(super) async fn list(call: &RpcContext<Session>, config: &Object) -> Result<
     let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
     let client = deadline::client(call, limit)?;
     let attempt = RequestContext {
-        verb: "list",
+        verb: messages::Verb::List,
         title: "kms_postgres_connection",
         project,
         password_argument: "password",

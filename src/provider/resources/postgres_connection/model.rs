@@ -148,7 +148,7 @@ impl ConnectionModel {
     }
 
     /// What is being done to it, for a message.
-    pub(crate) fn attempt(&self, verb: &'static str) -> messages::RequestContext<'_> {
+    pub(crate) fn attempt(&self, verb: messages::Verb) -> messages::RequestContext<'_> {
         let (title, password_argument) = (self.title(), self.password_argument(&Self::default()));
         messages::RequestContext { verb, title, project: self.project(), password_argument, credentials: None }
     }

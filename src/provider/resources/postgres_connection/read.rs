@@ -27,7 +27,7 @@ pub(super) async fn read(
     let Some(id) = known.id.known().cloned() else { return Ok(None) };
     let reading = lost_answer::read(&call.session().scopes, client, known.project(), &id);
     let found = deadline::reading(call, limit, reading).await?;
-    match found.map_err(|error| messages::service(known.attempt("read"), &error))? {
+    match found.map_err(|error| messages::service(known.attempt(messages::Verb::Read), &error))? {
         Some(remote) => {
             let was_ours = known.is_platform_managed_credentials.known() == Some(&false);
             let found = ConnectionModel::read(remote, known);

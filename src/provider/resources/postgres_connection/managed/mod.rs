@@ -7,7 +7,7 @@ pub(crate) mod replacement;
 
 use std::time::Duration;
 
-use crate::kms::{AppConnection as Remote, Client, DatabaseStep, Error, NewConnection};
+use crate::kms::{AppConnection as Remote, Client, DatabaseStep, Error, ErrorKind, NewConnection};
 use crate::provider::config::validation::Mode;
 use crate::provider::connections::cache::THIS_WALK;
 use crate::provider::connections::managed_registry::{ManagedConnection, ManagedRole};
@@ -163,7 +163,7 @@ pub(super) async fn name_is_free(client: &Client, request: &NewConnection) -> Re
     }
     match found {
         Ok(None) => Ok(()),
-        found => Err(messages::managed::name_not_free(&request.name, &found, client).into()),
+        found => Err(messages::managed::name_not_free(&request.name, &found.into(), client).into()),
     }
 }
 
@@ -177,8 +177,10 @@ pub(super) async fn explain(
     messages: Diagnostics,
 ) -> Diagnostics {
     // The service changes the role before it finds these out, and takes it back: whether it did is looked up.
-    let has_gone_far =
-        matches!(error, Error::NameTaken { .. } | Error::DatabaseRefused { step: DatabaseStep::ChangePassword, .. });
+    let has_gone_far = matches!(
+        error.kind,
+        ErrorKind::NameTaken { .. } | ErrorKind::DatabaseRefused { step: DatabaseStep::ChangePassword, .. }
+    );
     if !error.may_have_run() && !has_gone_far {
         return messages;
     }

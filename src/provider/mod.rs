@@ -18,6 +18,7 @@ mod connections;
 mod resources;
 pub(crate) mod timeouts;
 
+mod attribute;
 mod config;
 mod deadline;
 mod fingerprint;

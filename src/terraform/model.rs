@@ -19,11 +19,13 @@
 //! assert!(matches!(toy.size, Field::Null));
 //! ```
 
+use std::num::NonZeroU16;
+
 use crate::terraform::number::Number;
 use crate::terraform::value::{Object, Value};
 
 /// The value of an attribute, which may be null or unknown.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq)]
 pub enum Field<T> {
     /// Not set.
     #[default]
@@ -32,6 +34,8 @@ pub enum Field<T> {
     Unknown,
     /// A value.
     Known(T),
+    /// A value that the type cannot hold, such as `1e30` for an integer. It is neither "not set" nor usable.
+    Invalid(Value),
 }
 
 impl<T> Field<T> {
@@ -39,7 +43,7 @@ impl<T> Field<T> {
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),
-            Self::Null | Self::Unknown => None,
+            Self::Null | Self::Unknown | Self::Invalid(_) => None,
         }
     }
 
@@ -47,13 +51,18 @@ impl<T> Field<T> {
     pub fn into_known(self) -> Option<T> {
         match self {
             Self::Known(value) => Some(value),
-            Self::Null | Self::Unknown => None,
+            Self::Null | Self::Unknown | Self::Invalid(_) => None,
         }
     }
 
     /// Returns whether it is null.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
+    }
+
+    /// Returns whether it is a value that the type cannot hold.
+    pub fn is_invalid(&self) -> bool {
+        matches!(self, Self::Invalid(_))
     }
 
     /// Returns whether it is known only after an apply.
@@ -70,7 +79,7 @@ impl<T> From<Option<T>> for Field<T> {
 
 /// A Rust type that the value of an attribute converts to.
 pub trait FromValue: Sized {
-    /// The value, or `None` where it is null, unknown or of another type. (The codec has checked the type.)
+    /// Converts a value that is neither null nor unknown. `None` when the type cannot hold it.
     fn from_value(value: &Value) -> Option<Self>;
 }
 
@@ -84,6 +93,10 @@ pub trait Model: Sized {
 
     /// Writes an object.
     fn into_object(self) -> Object;
+
+    /// Writes the fields that differ from the object into it. All other values stay exactly as they are: an unknown value
+    /// has a refinement that a field does not hold, and a core requires it unchanged.
+    fn write_into(self, object: &mut Object);
 }
 
 /// Reads a value as a field.
@@ -91,7 +104,7 @@ pub fn field<T: FromValue>(value: &Value) -> Field<T> {
     match value {
         Value::Null => Field::Null,
         Value::Unknown(_) => Field::Unknown,
-        known => T::from_value(known).map_or(Field::Null, Field::Known),
+        known => T::from_value(known).map_or_else(|| Field::Invalid(known.clone()), Field::Known),
     }
 }
 
@@ -101,6 +114,7 @@ pub fn value<T: Into<Value>>(field: Field<T>) -> Value {
         Field::Null => Value::Null,
         Field::Unknown => Value::unknown(),
         Field::Known(known) => known.into(),
+        Field::Invalid(value) => value,
     }
 }
 
@@ -125,6 +139,18 @@ impl FromValue for i64 {
             Value::Number(number) => number.as_i64(),
             _ => None,
         }
+    }
+}
+
+impl FromValue for NonZeroU16 {
+    fn from_value(value: &Value) -> Option<Self> {
+        u16::try_from(i64::from_value(value)?).ok()?.try_into().ok()
+    }
+}
+
+impl From<NonZeroU16> for Value {
+    fn from(number: NonZeroU16) -> Self {
+        i64::from(number.get()).into()
     }
 }
 
@@ -154,7 +180,7 @@ macro_rules! model {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Default)]
+        #[derive(Clone, Default, PartialEq)]
         $visibility struct $name {
             $( $(#[$field_meta])* pub(crate) $field: $crate::terraform::model::Field<$type>, )*
         }
@@ -171,7 +197,47 @@ macro_rules! model {
                 $( object.set(stringify!($field), $crate::terraform::model::value(self.$field)); )*
                 object
             }
+
+            fn write_into(self, object: &mut $crate::terraform::value::Object) {
+                $(
+                    if $crate::terraform::model::field::<$type>(object.get(stringify!($field))) != self.$field {
+                        object.set(stringify!($field), $crate::terraform::model::value(self.$field));
+                    }
+                )*
+            }
         }
     };
 }
 pub use crate::model;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    model! {
+        /// A toy.
+        struct Toy {
+            name: String,
+            size: i64,
+        }
+    }
+
+    #[test]
+    fn keeps_a_value_that_does_not_convert() {
+        let huge = || Value::from("1e30".parse::<Number>().unwrap());
+        let object: Object = [("size".to_owned(), huge())].into_iter().collect();
+        let toy = Toy::from_object(&object);
+        assert!(toy.size == Field::Invalid(huge()) && !toy.size.is_null() && toy.size.known().is_none());
+        assert!(toy.into_object().get("size") == &huge());
+    }
+
+    #[test]
+    fn writes_only_what_differs() {
+        use crate::terraform::value::Unknown;
+        let refined = || Value::Unknown(Unknown { refinement: Some(vec![1, 2]) });
+        let mut object: Object = [("name".to_owned(), refined()), ("size".to_owned(), 1.into())].into_iter().collect();
+        let toy = Toy { size: Field::Known(2), ..Toy::from_object(&object) };
+        toy.write_into(&mut object);
+        assert!(object.get("name") == &refined() && object.get("size") == &Value::from(2));
+    }
+}

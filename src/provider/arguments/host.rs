@@ -86,7 +86,7 @@ fn url(scheme: &str, rest: &str) -> String {
 fn arguments(rest: &str) -> Option<String> {
     let (login, server) = rest.rsplit_once('@')?;
     let (user, password) = login.split_once(':')?;
-    if !is_quotable(user) || password.contains(['/', '?', '#', '@']) {
+    if !is_quotable(user) || password.is_empty() || password.contains(['/', '?', '#', '@']) {
         return None;
     }
     let server = server.split(['?', '#']).next().unwrap_or(server);

@@ -150,16 +150,18 @@ impl<'a> BlockParser<'a> {
         let block = match block {
             Field::Null => Field::Null,
             Field::Unknown => Field::Unknown,
-            Field::Known(value) => value.as_object().into(),
+            Field::Known(value) => value.as_object().map_or_else(|| Field::Invalid(value.clone()), Field::Known),
+            Field::Invalid(value) => Field::Invalid(value.clone()),
         };
         Self { block, invalid: Vec::new() }
     }
 
     /// Returns the value of an argument.
     pub(crate) fn get(&self, name: &str) -> Field<&'a Value> {
-        match self.block {
+        match &self.block {
             Field::Null => Field::Null,
             Field::Unknown => Field::Unknown,
+            Field::Invalid(value) => Field::Invalid(value.clone()),
             Field::Known(object) => match object.get(name) {
                 Value::Null => Field::Null,
                 Value::Unknown(_) => Field::Unknown,
@@ -184,6 +186,10 @@ impl<'a> BlockParser<'a> {
                     self.invalid.push(InvalidSetting { name, valid });
                 }
                 parsed.into()
+            }
+            Field::Invalid(value) => {
+                self.invalid.push(InvalidSetting { name, valid });
+                Field::Invalid(value)
             }
         }
     }
@@ -223,11 +229,11 @@ impl Defaults {
     /// the others have no effect and may be unknown.
     pub(crate) fn with(&self, own: &ValidationSettings) -> Option<EffectiveSettings> {
         let defaults = &self.settings;
-        let configured = first_set(own.mode, defaults.mode, Mode::Plan)?;
+        let configured = first_set(&own.mode, &defaults.mode, Mode::Plan)?;
         let mode = self.bound.map_or(configured, |bound| bound.min(configured));
         let is_off = mode == Mode::Off;
-        let unreachable = first_set(own.unreachable, defaults.unreachable, Unreachable::Warning);
-        let timeout = first_set(own.timeout, defaults.timeout, DEFAULT_TIMEOUT);
+        let unreachable = first_set(&own.unreachable, &defaults.unreachable, Unreachable::Warning);
+        let timeout = first_set(&own.timeout, &defaults.timeout, DEFAULT_TIMEOUT);
         Some(EffectiveSettings {
             mode,
             lowered_from: (mode < configured).then_some(configured),
@@ -238,11 +244,11 @@ impl Defaults {
 }
 
 /// Returns the first value that is set, or `None` if it is unknown.
-fn first_set<T>(own: Field<T>, default: Field<T>, otherwise: T) -> Option<T> {
+fn first_set<T: Copy>(own: &Field<T>, default: &Field<T>, otherwise: T) -> Option<T> {
     match (own, default) {
-        (Field::Known(value), _) | (Field::Null, Field::Known(value)) => Some(value),
+        (Field::Known(value), _) | (Field::Null, Field::Known(value)) => Some(*value),
         (Field::Null, Field::Null) => Some(otherwise),
-        (Field::Unknown, _) | (Field::Null, Field::Unknown) => None,
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::DESTROY;
 use super::detail::Detail;
 
 /// Returns the error about a change that sends credentials without a password. `exists` is whether the connection exists.
-pub(crate) fn password_missing(role: Option<&String>, exists: bool) -> Diagnostic {
+pub(crate) fn password_missing(role: Option<&str>, exists: bool) -> Diagnostic {
     let why = if exists {
         "A credential of this connection changes. The KMS takes credentials only as a whole and never returns the stored password"
     } else {

@@ -1,158 +1,220 @@
-//! Create, update and delete: the login check, the request, and what became of it.
+//! Create, update and delete: the login check, the request, and the outcome of a request without a response.
 
 use crate::kms;
 use crate::provider::connections::lost_answer;
-use crate::provider::deadline;
-use crate::provider::deadline::Limit;
-use crate::provider::messages;
+use crate::provider::deadline::{self, Limit};
+use crate::provider::messages::{self, Verb};
 use crate::provider::session::Session;
-use crate::provider::timeouts;
 use crate::provider::timeouts::Operation;
+use crate::secret::Secret;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::model::Model as _;
+use crate::terraform::private::Private;
 use crate::terraform::resource::{AppliedChange, RpcContext};
-use crate::terraform::value::Object;
 
-use super::credential_check::Purpose;
-use super::managed::replacement;
+use super::credential_check::{self, Phase, Purpose, Subject};
+use super::managed::{self, replacement};
 use super::model::ConnectionModel;
-use super::password::SentRecord;
-use super::{credential_check, kms_check, managed, password, request};
+use super::password::{self, SentRecord};
+use super::{kms_check, request};
 
-pub(super) async fn create(call: &RpcContext<Session>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
-    let config = ConnectionModel::from_object(&change.config);
-    let planned = ConnectionModel::from_object(&change.planned);
-    let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Create));
-    let client = &deadline::client(call, limit)?;
-    let password =
-        planned.password(&config).ok_or_else(|| messages::password_missing(planned.username.known(), false))?;
-    let request = request::create(&planned, password).ok_or_else(messages::still_unknown)?;
-    let subject =
-        credential_check::Subject { prior: None, planned: &planned, config: &config, purpose: Purpose::Credentials };
-    if let Some(replaced) = replacement::noted(&change.private) {
-        replacement::judge(call, &replaced, subject, credential_check::Phase::Apply(limit)).await?;
-    } else {
-        credential_check::check(call, subject, credential_check::Phase::Apply(limit)).await?;
-    }
-    let was_free = if request.is_platform_managed {
-        deadline::reading(call, limit, managed::name_is_free(client, &request)).await??;
-        true
-    } else {
-        kms_check::was_free(call, limit, client, &planned).await?
-    };
-    call.session().scopes.creates(planned.project(), planned.title());
-    let answered = deadline::writing_twice_if_crowded(call, limit, client, || client.create(&request)).await?;
-    let settled = match answered {
-        Ok(remote) => Ok(remote),
-        Err(error) => {
-            let settling = lost_answer::created(&call.session().scopes, client, &request, &error, was_free);
-            let cancelled = Err(Some(kms::Lookup::Unfinished));
-            match deadline::looking(call, settling).await.unwrap_or(cancelled) {
-                Ok(ours) => {
-                    call.warn(messages::adopted(planned.title(), &error));
-                    Ok(ours)
-                }
-                Err(found) => Err((error, found)),
-            }
-        }
-    };
-    match settled {
-        Ok(remote) => {
-            let hash = remote.credentials_hash.as_deref();
-            let written = SentRecord { config: &config, planned: &planned, hash, sent: true };
-            written.note(&mut change.private, &call.session().fingerprints).await;
-            Ok(ConnectionModel::read(remote, planned).into_object())
-        }
-        Err((error, found)) => {
-            let attempt = messages::RequestContext {
-                credentials: Some(&request.credentials),
-                ..planned.attempt(messages::Verb::Create)
-            };
-            let messages = messages::create(attempt, &request, &error, found.as_ref());
-            if !request.is_platform_managed {
-                return Err(messages);
-            }
-            Err(managed::explain(call, &planned, &config, limit, &error, messages).await)
-        }
-    }
+/// A planned change that is applied.
+struct ConnectionChange {
+    /// The connection before; `None` for a create.
+    prior: Option<ConnectionModel>,
+    /// The configuration, which holds the write-only password.
+    config: ConnectionModel,
+    /// The planned connection.
+    planned: ConnectionModel,
+    limit: Limit,
 }
 
-pub(super) async fn update(call: &RpcContext<Session>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
-    let config = ConnectionModel::from_object(&change.config);
-    let planned = ConnectionModel::from_object(&change.planned);
+/// Creates a connection and returns it as the KMS has it.
+///
+/// # Errors
+/// Only while no connection exists.
+pub(super) async fn create(
+    call: &RpcContext<Session>,
+    change: &mut AppliedChange,
+) -> Result<ConnectionModel, Diagnostics> {
+    let this = ConnectionChange::read(change, Operation::Create);
+    let client = &deadline::client(call, this.limit)?;
+    let request = request::create(&this.planned, this.password()?).ok_or_else(messages::still_unknown)?;
+    match replacement::noted(&change.private) {
+        Some(replaced) => {
+            replacement::judge(call, &replaced, this.subject(Purpose::Credentials), Phase::Apply(this.limit)).await?;
+        }
+        None => this.check_credentials(call).await?,
+    }
+    let was_free = this.check_name(call, client, &request).await?;
+    let created = this.send_create(call, client, &request, was_free).await?;
+    this.record(call, &mut change.private, created.credentials_hash.as_deref(), true).await;
+    Ok(ConnectionModel::read(created, this.planned))
+}
+
+/// Updates a connection and returns it as the KMS has it.
+///
+/// # Errors
+/// Only while nothing has changed.
+pub(super) async fn update(
+    call: &RpcContext<Session>,
+    change: &mut AppliedChange,
+) -> Result<ConnectionModel, Diagnostics> {
+    let this = ConnectionChange::read(change, Operation::Update);
     let prior = ConnectionModel::from_object(&change.prior);
-    let limit = Limit::new(timeouts::limit(change.planned.get("timeouts"), Operation::Update));
-    let credentials = if password::credentials_are_planned(&change.planned, &change.private) {
-        let password =
-            planned.password(&config).ok_or_else(|| messages::password_missing(planned.username.known(), true))?;
-        let subject = credential_check::Subject {
-            prior: Some(&prior),
-            planned: &planned,
-            config: &config,
-            purpose: Purpose::Credentials,
-        };
-        credential_check::check(call, subject, credential_check::Phase::Apply(limit)).await?;
-        Some(planned.credentials(password).ok_or_else(messages::still_unknown)?)
+    let this = ConnectionChange { prior: Some(prior.clone()), ..this };
+    let credentials = if password::credentials_are_planned(&this.planned, &change.private) {
+        let password = this.password()?;
+        this.check_credentials(call).await?;
+        Some(this.planned.credentials(password).ok_or_else(messages::still_unknown)?)
     } else {
-        let purpose = Purpose::Privileges;
-        let subject = credential_check::Subject { prior: Some(&prior), planned: &planned, config: &config, purpose };
-        credential_check::check_if_more_roles(call, subject, credential_check::Phase::Apply(limit)).await?;
+        let subject = this.subject(Purpose::Privileges);
+        credential_check::check_if_more_roles(call, subject, Phase::Apply(this.limit)).await?;
         None
     };
-    let sends_credentials = credentials.is_some();
-    let Some(request) = request::update(&prior, &planned, credentials) else {
-        let written = SentRecord { config: &config, planned: &planned, hash: None, sent: false };
-        written.note(&mut change.private, &call.session().fingerprints).await;
-        let mut state = change.planned.clone();
-        state.set("credentials_hash", change.prior.get("credentials_hash").clone());
-        return Ok(state);
+    let is_sent = credentials.is_some();
+    let Some(request) = request::update(&prior, &this.planned, credentials) else {
+        this.record(call, &mut change.private, None, false).await;
+        return Ok(ConnectionModel { credentials_hash: prior.credentials_hash, ..this.planned });
     };
-    let client = &deadline::client(call, limit)?;
-    let id = prior.id.known().cloned().ok_or_else(messages::still_unknown)?;
-    call.session().scopes.changes(&id);
-    let answered = deadline::writing_twice_if_crowded(call, limit, client, || client.update(&id, &request)).await?;
-    let settled = match answered {
-        Err(error) if error.may_have_run() => {
-            let before = prior.credentials_hash.known().map(String::as_str);
-            let looking = lost_answer::updated(client, &id, &request, before, &error);
-            deadline::looking(call, looking).await.flatten().ok_or(error)
-        }
-        answered => answered,
-    };
-    let remote = match settled {
-        Ok(remote) => remote,
-        Err(error) => {
-            let credentials = request.credentials.as_ref();
-            let password_argument = planned.password_argument(&config);
-            let attempt =
-                messages::RequestContext { credentials, password_argument, ..planned.attempt(messages::Verb::Update) };
-            let messages = messages::service(attempt, &error);
-            if !request.is_platform_managed {
-                return Err(messages);
-            }
-            return Err(managed::explain(call, &planned, &config, limit, &error, messages).await);
-        }
-    };
-    let hash = remote.credentials_hash.as_deref().filter(|_| sends_credentials);
-    let written = SentRecord { config: &config, planned: &planned, hash, sent: sends_credentials };
-    written.note(&mut change.private, &call.session().fingerprints).await;
-    Ok(ConnectionModel::read(remote, planned).into_object())
+    let updated = this.send_update(call, &prior, &request).await?;
+    let hash = updated.credentials_hash.as_deref().filter(|_| is_sent);
+    this.record(call, &mut change.private, hash, is_sent).await;
+    Ok(ConnectionModel::read(updated, this.planned))
 }
 
-pub(super) async fn delete(call: &RpcContext<Session>, state: &Object) -> Result<(), Diagnostics> {
-    let known = ConnectionModel::from_object(state);
-    let limit = Limit::new(timeouts::limit(state.get("timeouts"), Operation::Delete));
+/// Deletes a connection. One that does not exist counts as deleted.
+///
+/// # Errors
+/// When the connection may still exist.
+pub(super) async fn delete(call: &RpcContext<Session>, connection: &ConnectionModel) -> Result<(), Diagnostics> {
+    let limit = connection.limit(Operation::Delete);
     let client = &deadline::client(call, limit)?;
-    let Some(id) = known.id.known() else { return Ok(()) };
+    let Some(id) = connection.id.known() else { return Ok(()) };
     call.session().scopes.changes(id);
-    let deleted = deadline::writing(call, limit, client, client.delete(id)).await?;
-    match deleted {
-        Err(error)
-            if error.may_have_run()
-                && deadline::looking(call, lost_answer::deleted(client, id, &error)).await.unwrap_or(false) => {}
-        Err(error) => return Err(messages::service(known.attempt(messages::Verb::Delete), &error)),
-        Ok(_) => {}
+    if let Err(error) = deadline::writing(call, limit, client, client.delete(id)).await? {
+        let is_gone = error.may_have_run()
+            && deadline::looking(call, lost_answer::deleted(client, id, &error)).await.unwrap_or(false);
+        if !is_gone {
+            return Err(messages::service(connection.attempt(Verb::Delete), &error));
+        }
     }
     call.session().managed.record_destroyed(id);
     Ok(())
+}
+
+impl ConnectionChange {
+    fn read(change: &AppliedChange, operation: Operation) -> Self {
+        let planned = ConnectionModel::from_object(&change.planned);
+        let limit = planned.limit(operation);
+        Self { prior: None, config: ConnectionModel::from_object(&change.config), planned, limit }
+    }
+
+    fn subject(&self, purpose: Purpose) -> Subject<'_> {
+        Subject { prior: self.prior.as_ref(), planned: &self.planned, config: &self.config, purpose }
+    }
+
+    /// Returns the password to send.
+    fn password(&self) -> Result<Secret, Diagnostics> {
+        let role = self.planned.username.known().map(|role| &**role);
+        let missing = || messages::password_missing(role, self.prior.is_some()).into();
+        self.planned.password(&self.config).ok_or_else(missing)
+    }
+
+    async fn check_credentials(&self, call: &RpcContext<Session>) -> Result<(), Diagnostics> {
+        credential_check::check(call, self.subject(Purpose::Credentials), Phase::Apply(self.limit)).await
+    }
+
+    /// Returns whether the name was free just before the request. A platform-managed connection needs a free name: the KMS
+    /// detects a taken one only after it changed the role's password.
+    async fn check_name(
+        &self,
+        call: &RpcContext<Session>,
+        client: &kms::Client,
+        request: &kms::NewConnection,
+    ) -> Result<bool, Diagnostics> {
+        if !request.is_platform_managed {
+            return kms_check::was_free(call, self.limit, client, &self.planned).await;
+        }
+        deadline::reading(call, self.limit, managed::name_is_free(client, request)).await??;
+        Ok(true)
+    }
+
+    /// Sends a create. After a request without a response, looks for the connection that it may have created.
+    async fn send_create(
+        &self,
+        call: &RpcContext<Session>,
+        client: &kms::Client,
+        request: &kms::NewConnection,
+        was_free: bool,
+    ) -> Result<kms::AppConnection, Diagnostics> {
+        let Self { planned, limit, .. } = self;
+        call.session().scopes.creates(planned.project(), planned.title());
+        let response = deadline::writing_twice_if_crowded(call, *limit, client, || client.create(request)).await?;
+        let Err(error) = response else { return response.map_err(|_| Diagnostics::new()) };
+        let looking = lost_answer::created(&call.session().scopes, client, request, &error, was_free);
+        let found = match deadline::looking(call, looking).await {
+            Some(Ok(ours)) => {
+                call.warn(messages::adopted(planned.title(), &error));
+                return Ok(ours);
+            }
+            Some(Err(found)) => found,
+            None => Some(kms::Lookup::Unfinished),
+        };
+        let context =
+            messages::RequestContext { credentials: Some(&request.credentials), ..planned.attempt(Verb::Create) };
+        let messages = messages::create(context, request, &error, found.as_ref());
+        Err(self.explain(call, request.is_platform_managed, &error, messages).await)
+    }
+
+    /// Sends an update. After a request without a response, looks whether it took effect.
+    async fn send_update(
+        &self,
+        call: &RpcContext<Session>,
+        prior: &ConnectionModel,
+        request: &kms::ConnectionUpdate,
+    ) -> Result<kms::AppConnection, Diagnostics> {
+        let client = &deadline::client(call, self.limit)?;
+        let id = prior.id.known().ok_or_else(messages::still_unknown)?;
+        call.session().scopes.changes(id);
+        let error =
+            match deadline::writing_twice_if_crowded(call, self.limit, client, || client.update(id, request)).await? {
+                Ok(updated) => return Ok(updated),
+                Err(error) => error,
+            };
+        if error.may_have_run() {
+            let hash = prior.credentials_hash.known().map(String::as_str);
+            let looking = lost_answer::updated(client, id, request, hash, &error);
+            if let Some(updated) = deadline::looking(call, looking).await.flatten() {
+                return Ok(updated);
+            }
+        }
+        let context = messages::RequestContext {
+            credentials: request.credentials.as_ref(),
+            password_argument: self.planned.password_argument(&self.config),
+            ..self.planned.attempt(Verb::Update)
+        };
+        let messages = messages::service(context, &error);
+        Err(self.explain(call, request.is_platform_managed, &error, messages).await)
+    }
+
+    /// Adds the state of the role to the messages of a failed transfer of the password.
+    async fn explain(
+        &self,
+        call: &RpcContext<Session>,
+        is_platform_managed: bool,
+        error: &kms::Error,
+        messages: Diagnostics,
+    ) -> Diagnostics {
+        if !is_platform_managed {
+            return messages;
+        }
+        managed::explain(call, &self.planned, &self.config, self.limit, error, messages).await
+    }
+
+    /// Records what was sent, for the plans to come.
+    async fn record(&self, call: &RpcContext<Session>, private: &mut Private, hash: Option<&str>, sent: bool) {
+        let record = SentRecord { config: &self.config, planned: &self.planned, hash, sent };
+        record.note(private, &call.session().fingerprints).await;
+    }
 }

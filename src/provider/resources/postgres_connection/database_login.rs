@@ -121,13 +121,14 @@ impl Subject<'_> {
         }
         let password = planned.password(config).ok_or(Skipped::Unknown)?;
         let credentials = planned.credentials(password).ok_or(Skipped::Unknown)?;
-        let tls = match (credentials.ssl_enabled, credentials.ssl_reject_unauthorized, credentials.ssl_certificate) {
+        let tls = match (credentials.ssl_enabled, credentials.ssl_reject_unauthorized, &credentials.ssl_certificate) {
             (false, ..) => postgres::Tls::Off,
             (true, false, _) => postgres::Tls::Unverified,
             (true, true, None) => postgres::Tls::Verified { ca: None },
-            (true, true, Some(pem)) => {
-                let ca = postgres::Certificates::parse(&pem).map_err(|_| Skipped::Unknown)?;
-                postgres::Tls::Verified { ca: Some(ca) }
+            (true, true, Some(_)) => {
+                let bundle = planned.ssl_certificate.known().ok_or(Skipped::Unknown)?;
+                let ca = bundle.certificates().map_err(|_| Skipped::Unknown)?;
+                postgres::Tls::Verified { ca: Some(ca.clone()) }
             }
         };
         Ok(postgres::Target {

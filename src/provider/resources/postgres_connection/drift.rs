@@ -1,20 +1,18 @@
-//! Credentials that were written outside of this configuration. Only the service's fingerprint shows it, and the fingerprint
-//! says nothing about the password: a login with the configured one decides.
+//! Credentials that were written outside of this configuration. Only the KMS's fingerprint shows it, and the fingerprint
+//! reveals nothing about the password: a login with the configured one decides.
 
 use crate::provider::messages;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
-use crate::terraform::model::Model as _;
+use crate::terraform::model::Field;
 use crate::terraform::private::Private;
-use crate::terraform::resource::{PlannedChange, RpcContext};
-use crate::terraform::value::Object;
+use crate::terraform::resource::RpcContext;
 
-use super::credential_check;
-use super::credential_check::{CredentialState, Purpose, Subject};
-use super::model::{CREDENTIALS, ConnectionModel};
-use super::password;
-use super::password::CredentialsPlan;
-use super::plan;
+use super::attributes::{self, Row};
+use super::credential_check::{self, CredentialState, Purpose, Subject};
+use super::model::ConnectionModel;
+use super::password::{self, CredentialsPlan};
+use super::plan::{self, ConnectionPlan};
 
 /// What a plan does about credentials that only an outside change makes different.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +30,12 @@ pub(super) enum Drift {
 /// When the run was interrupted.
 pub(super) async fn decide(
     call: &RpcContext<Session>,
-    prior: &Object,
+    prior: &ConnectionModel,
     private: &Private,
     subject: Subject<'_>,
 ) -> Result<Option<Drift>, Diagnostics> {
     let has_password = !subject.planned.password.is_null() || !subject.config.password_wo.is_null();
-    if !has_password || !is_foreign(prior.get("credentials_hash").as_str(), private) {
+    if !has_password || !is_foreign(&prior.credentials_hash, private) {
         return Ok(None);
     }
     let title = subject.planned.title();
@@ -51,43 +49,35 @@ pub(super) async fn decide(
     Ok(Some(drift))
 }
 
-/// Plans nothing for values that differ by an outside change alone, if the configured ones are refused: the configuration did not
-/// change, so it is a warning. Whatever else changes makes it an ordinary update.
+/// Plans nothing for values that differ by an outside change alone, if the configured ones are refused: the configuration did
+/// not change, so it is a warning. Any other change makes it an ordinary update.
 ///
 /// # Errors
 /// When the run was interrupted.
-pub(super) async fn leaves_alone(
-    call: &RpcContext<Session>,
-    change: &mut PlannedChange,
-    config: &ConnectionModel,
-) -> Result<bool, Diagnostics> {
-    let Some(prior) = change.prior.as_ref().filter(|_| change.replace.is_empty()) else { return Ok(false) };
-    let planned = ConnectionModel::from_object(&change.planned);
-    if !is_foreign(prior.get("credentials_hash").as_str(), &change.private)
-        || !password::are_written_values(&planned, &change.private)
-    {
+pub(super) async fn leaves_alone(call: &RpcContext<Session>, plan: &mut ConnectionPlan) -> Result<bool, Diagnostics> {
+    let Some(prior) = plan.updated() else { return Ok(false) };
+    let planned = &plan.planned;
+    if !is_foreign(&prior.credentials_hash, &plan.private) || !password::are_written_values(planned, &plan.private) {
         return Ok(false);
     }
-    let differing: Vec<_> =
-        CREDENTIALS.into_iter().filter(|name| prior.get(name) != change.planned.get(name)).collect();
-    // A core takes the prior value for a configured one, but not for none, and not none for a configured one.
-    let can_be_kept = |name: &&str| !prior.get(name).is_null() && !change.planned.get(name).is_null();
-    let mut kept = change.planned.clone();
-    for name in differing.iter().chain(&["credentials_hash"]) {
-        kept.set(*name, prior.get(name).clone());
-    }
+    let differing: Vec<&Row> = attributes::credentials().filter(|row| !(row.equal)(prior, planned)).collect();
+    let mut kept = planned.clone();
+    differing.iter().for_each(|row| (row.copy)(&mut kept, prior));
+    kept.credentials_hash = prior.credentials_hash.clone();
+    // A core accepts the prior value in place of a configured one, but not where one of both is null.
+    let can_be_kept = |row: &&Row| !(row.value)(prior).is_null() && !(row.value)(planned).is_null();
     if kept != *prior
         || !differing.iter().all(can_be_kept)
-        || plan::decide(call, prior, &kept, config, &change.private).await != CredentialsPlan::Keep
+        || plan::decide(call, plan, prior, &kept).await != CredentialsPlan::Keep
     {
         return Ok(false);
     }
-    let before = ConnectionModel::from_object(prior);
-    let subject = Subject { prior: Some(&before), planned: &planned, config, purpose: Purpose::Credentials };
-    let CredentialState::Bad(reason) = credential_check::standing(call, subject).await? else { return Ok(false) };
-    let argument = planned.password_argument(config);
-    call.warn(messages::drift::refused(planned.title(), argument, &differing, &reason));
-    change.planned = kept;
+    let state = credential_check::standing(call, plan.subject(Purpose::Credentials)).await?;
+    let CredentialState::Bad(reason) = state else { return Ok(false) };
+    let arguments: Vec<&str> = differing.iter().map(|row| row.name()).collect();
+    let argument = planned.password_argument(&plan.config);
+    call.warn(messages::drift::refused(planned.title(), argument, &arguments, &reason));
+    plan.planned = kept;
     Ok(true)
 }
 
@@ -100,7 +90,7 @@ pub(super) fn warn_of_replacing(
     private: &Private,
 ) {
     let password_stays = prior.password == planned.password && prior.password_wo_version == planned.password_wo_version;
-    if password_stays && is_foreign(prior.credentials_hash.known().map(String::as_str), private) {
+    if password_stays && is_foreign(&prior.credentials_hash, private) {
         call.warn(messages::drift::replaced(planned.title()));
     }
 }
@@ -109,18 +99,18 @@ pub(super) fn warn_of_replacing(
 /// until an apply or a refresh-only run has stored the new fingerprint.
 pub(super) fn warn_without_password(
     call: &RpcContext<Session>,
-    known: &Object,
+    known: &ConnectionModel,
     found: &ConnectionModel,
     private: &Private,
 ) {
-    let now = found.credentials_hash.known().map(String::as_str);
-    let is_news = now != known.get("credentials_hash").as_str();
-    if is_news && is_foreign(now, private) && !password::had_password(private) {
+    let is_new = found.credentials_hash != known.credentials_hash;
+    if is_new && is_foreign(&found.credentials_hash, private) && !password::had_password(private) {
         call.warn(messages::drift::without_password(found.title()));
     }
 }
 
-/// Whether a fingerprint is not that of our own last write. Without a record of one (after an import) nothing is.
-fn is_foreign(hash: Option<&str>, private: &Private) -> bool {
-    matches!((hash, password::written_hash(private)), (Some(now), Some(ours)) if now != ours)
+/// Returns whether a fingerprint is not that of the provider's own last write. Without a record of one (after an import) it
+/// never is.
+fn is_foreign(hash: &Field<String>, private: &Private) -> bool {
+    matches!((hash.known(), password::written_hash(private)), (Some(now), Some(ours)) if now != ours)
 }

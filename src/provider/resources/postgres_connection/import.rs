@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::kms;
+use crate::provider::attribute;
 use crate::provider::connections::cache::{Listing, THIS_WALK};
 use crate::provider::deadline;
 use crate::provider::deadline::Limit;
@@ -11,10 +12,9 @@ use crate::provider::messages::{RequestContext, Wanted};
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::{ImportTarget, RpcContext};
-use crate::terraform::value::Value;
 
+use super::model::ConnectionModel;
 use super::validate;
-use crate::provider::timeouts;
 use crate::provider::timeouts::Operation;
 
 /// Finds exactly one connection. (A core hides the reason when only the refresh after the import finds nothing.)
@@ -22,11 +22,11 @@ pub(super) async fn find(
     call: &RpcContext<Session>,
     target: ImportTarget<'_>,
 ) -> Result<kms::AppConnection, Diagnostics> {
-    let limit = Limit::new(timeouts::limit(&Value::Null, Operation::Read));
+    let limit = ConnectionModel::default().limit(Operation::Read);
     let client = deadline::client(call, limit)?;
     let search = Search { call, client: &client, limit };
     let wanted = match target {
-        ImportTarget::Identity(identity) => Wanted::Id(identity.get("id").as_str().unwrap_or_default()),
+        ImportTarget::Identity(identity) => Wanted::Id(identity.get(attribute::ID).as_str().unwrap_or_default()),
         ImportTarget::Id(text) => form(text.trim()).ok_or_else(|| messages::import_form(text))?,
     };
     match wanted {
@@ -123,7 +123,8 @@ impl Search<'_> {
 }
 
 fn attempt<'a>(title: &'a str, project: Option<&'a str>) -> RequestContext<'a> {
-    RequestContext { verb: messages::Verb::Import, title, project, password_argument: "password", credentials: None }
+    let password_argument = attribute::PASSWORD;
+    RequestContext { verb: messages::Verb::Import, title, project, password_argument, credentials: None }
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`attributes`] | the schema |
+//! | [`attributes`] | the attribute table: the struct, the schema and all that follows from them |
+//! | [`values`] | the types of the attributes, and when two values are equal |
 //! | [`validate`] | offline rules |
-//! | [`model`] | the connection as a struct, and semantic equality of its attributes |
+//! | [`model`] | what a connection means to the provider and the KMS |
 //! | [`plan`] | the plan, step by step |
 //! | [`apply`], [`read`] | create, update, delete; the refresh |
 //! | [`request`] | the bodies of the requests that create and update |
@@ -19,11 +20,12 @@
 
 use async_trait::async_trait;
 
+use crate::provider::attribute;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::generate;
 use crate::terraform::identity::IdentitySchema;
-use crate::terraform::model::Model as _;
+use crate::terraform::model::{Field, Model as _};
 use crate::terraform::move_state::{MoveSource, Moved};
 use crate::terraform::private::Private;
 use crate::terraform::resource::{AppliedChange, ImportTarget, Listed, PlannedChange, Resource, RpcContext};
@@ -49,6 +51,7 @@ mod read;
 mod request;
 mod validate;
 mod validation_block;
+mod values;
 
 /// The resource.
 pub(crate) struct PostgresConnection;
@@ -64,17 +67,11 @@ impl Resource<Session> for PostgresConnection {
     }
 
     fn same(&self, attribute: &str, a: &Value, b: &Value) -> bool {
-        model::same(attribute, a, b)
+        attributes::semantically_equal(attribute, a, b)
     }
 
     fn state_loaded(&self, session: &Session, state: &Object) {
-        let connection = ConnectionModel::from_object(state);
-        if let Some(id) = connection.id.known() {
-            session.managed.record_id(id);
-        }
-        if let Some(seen) = connection.seen() {
-            session.managed.record(seen);
-        }
+        managed::record(session, &ConnectionModel::from_object(state));
     }
 
     fn validate(&self, config: &Object) -> Diagnostics {
@@ -86,12 +83,12 @@ impl Resource<Session> for PostgresConnection {
     }
 
     async fn plan_destroy(&self, call: &RpcContext<Session>, state: &Object, _: &Private) -> Result<(), Diagnostics> {
-        plan::plan_destroy(call, state);
+        plan::plan_destroy(call, &ConnectionModel::from_object(state));
         Ok(())
     }
 
     async fn create(&self, call: &RpcContext<Session>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
-        apply::create(call, change).await
+        Ok(apply::create(call, change).await?.into_object())
     }
 
     async fn read(
@@ -100,23 +97,23 @@ impl Resource<Session> for PostgresConnection {
         state: &Object,
         private: &Private,
     ) -> Result<Option<Object>, Diagnostics> {
-        let found = read::read(call, state, private).await?;
-        if let Some(found) = &found {
-            self.state_loaded(call.session(), found);
-        }
-        Ok(found)
+        let Some(found) = read::read(call, ConnectionModel::from_object(state), private).await? else {
+            return Ok(None);
+        };
+        managed::record(call.session(), &found);
+        Ok(Some(found.into_object()))
     }
 
     async fn update(&self, call: &RpcContext<Session>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
-        apply::update(call, change).await
+        Ok(apply::update(call, change).await?.into_object())
     }
 
     async fn delete(&self, call: &RpcContext<Session>, state: &Object, _: &Private) -> Result<(), Diagnostics> {
-        apply::delete(call, state).await
+        apply::delete(call, &ConnectionModel::from_object(state)).await
     }
 
     fn identity(&self) -> Option<IdentitySchema> {
-        Some(IdentitySchema::new().attribute("id", "UUID of the connection."))
+        Some(IdentitySchema::new().attribute(attribute::ID, "UUID of the connection."))
     }
 
     async fn import(&self, call: &RpcContext<Session>, target: ImportTarget<'_>) -> Result<Object, Diagnostics> {
@@ -130,10 +127,14 @@ impl Resource<Session> for PostgresConnection {
 
     fn generate(&self, state: &Object) -> Object {
         let mut config = generate::config(&attributes::schema().block, state);
-        // It is valid only together with a password, which is left for a person to fill in.
-        config.set("password_wo_version", Value::Null);
-        // Not said, it stays what it is; and nobody should find the one-way switch among the things to fill in.
-        config.set("is_platform_managed_credentials", Value::Null);
+        let written = ConnectionModel {
+            // Valid only together with a password, which the user fills in.
+            password_wo_version: Field::Null,
+            // Left out, it keeps its value; set to `true`, it cannot be undone.
+            is_platform_managed_credentials: Field::Null,
+            ..ConnectionModel::from_object(&config)
+        };
+        written.write_into(&mut config);
         config
     }
 

@@ -3,13 +3,15 @@
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
+use crate::provider::attribute;
 use crate::provider::fingerprint::Fingerprints;
 use crate::secret::Secret;
 use crate::terraform::model::Field;
 use crate::terraform::private::Private;
-use crate::terraform::value::{Object, Value};
 
-use super::model::{CREDENTIALS, ConnectionModel};
+use super::attributes;
+use super::model::ConnectionModel;
+use super::values::PasswordVersion;
 
 /// The private note of which argument gave the password that was last sent.
 const PASSWORD_SOURCE: &str = "password_source";
@@ -47,10 +49,14 @@ pub(super) enum CredentialsPlan {
 }
 
 /// Decides about a planned update. (A create always sends.)
-pub(super) fn decide(prior: &Object, planned: &Object, config: &ConnectionModel, private: &Private) -> CredentialsPlan {
-    let changed = |name: &str| prior.get(name) != planned.get(name);
+pub(super) fn decide(
+    prior: &ConnectionModel,
+    planned: &ConnectionModel,
+    config: &ConnectionModel,
+    private: &Private,
+) -> CredentialsPlan {
     let send_if = |sends: bool| if sends { CredentialsPlan::Send } else { CredentialsPlan::Keep };
-    if CREDENTIALS.iter().any(|name| changed(name)) || hands_over(prior, planned) {
+    if !has_equal_credentials(prior, planned) || (may_be_managed(planned) && !may_be_managed(prior)) {
         return CredentialsPlan::Send;
     }
     let sent_last = private.kept(FINGERPRINT).and_then(Json::as_str);
@@ -61,31 +67,33 @@ pub(super) fn decide(prior: &Object, planned: &Object, config: &ConnectionModel,
         None => otherwise,
     };
     // Both are given only where `ignore_changes` retains a `password` that the configuration replaces with `password_wo`.
-    if !planned.get("password").is_null() && config.password_wo.is_null() {
-        // Out of the write-only argument into the state: what was sent last is known by its fingerprint alone.
-        let moved = prior.get("password").is_null() && !planned.get("password").is_unknown();
-        return if moved { compare(CredentialsPlan::Send) } else { send_if(changed("password")) };
+    if !planned.password.is_null() && config.password_wo.is_null() {
+        // From the write-only argument to the stored one: only the fingerprint of the last password is known.
+        let moved = prior.password.is_null() && !planned.password.is_unknown();
+        return if moved { compare(CredentialsPlan::Send) } else { send_if(prior.password != planned.password) };
     }
     match (&config.password_wo, &config.password_wo_version) {
         (Field::Null, _) => CredentialsPlan::Keep,
-        (_, Field::Known(_) | Field::Unknown) => send_if(changed("password_wo_version")),
-        (Field::Unknown, Field::Null) => CredentialsPlan::Unknown,
-        // What a newer version of the provider noted cannot be read, and what is noted now would be lost.
-        (Field::Known(_), Field::Null) if private.is_newer() => CredentialsPlan::Keep,
-        (Field::Known(new), Field::Null) => match prior.get("password").as_str() {
-            Some(old) if sent_last.is_none() && old.trim() == new.trim() => CredentialsPlan::Keep,
+        (Field::Known(_), Field::Null) if private.is_newer() => {
+            // The entries of a newer version of the provider cannot be read, and new entries would be lost.
+            CredentialsPlan::Keep
+        }
+        (Field::Known(new), Field::Null) => match &prior.password {
+            Field::Known(old) if sent_last.is_none() && old == new => CredentialsPlan::Keep,
             _ => compare(CredentialsPlan::Raise),
         },
+        (_, Field::Null) => CredentialsPlan::Unknown,
+        _ => send_if(prior.password_wo_version != planned.password_wo_version),
     }
 }
 
-/// Whether a change may hand the password over to the service, which takes all credentials.
-fn hands_over(prior: &Object, planned: &Object) -> bool {
-    let may_be_on = |object: &Object| {
-        let flag = object.get("is_platform_managed_credentials");
-        flag.is_unknown() || *flag == Value::from(true)
-    };
-    may_be_on(planned) && !may_be_on(prior)
+fn has_equal_credentials(prior: &ConnectionModel, planned: &ConnectionModel) -> bool {
+    attributes::credentials().all(|row| (row.equal)(prior, planned))
+}
+
+/// Returns whether the credentials are, or may become, platform-managed. Turning that on takes all credentials.
+fn may_be_managed(connection: &ConnectionModel) -> bool {
+    connection.is_managed() || connection.is_platform_managed_credentials.is_unknown()
 }
 
 /// Decides about a create: it always sends, and counts from 1 where the configuration gives no number.
@@ -97,24 +105,22 @@ pub(super) fn decide_create(config: &ConnectionModel) -> CredentialsPlan {
     }
 }
 
-/// The version that follows the one in the state.
-pub(super) fn raised(prior: Option<&Object>) -> Value {
-    match prior.map(|prior| prior.get("password_wo_version")) {
-        Some(Value::Number(version)) => Value::from(version.as_i64().unwrap_or(0).saturating_add(1)),
-        _ => Value::from(1),
-    }
+/// Returns the version that follows the one in the state.
+pub(super) fn raised(prior: Option<&ConnectionModel>) -> Field<PasswordVersion> {
+    let version = prior.and_then(|prior| prior.password_wo_version.known());
+    Field::Known(version.map_or_else(PasswordVersion::first, |version| version.next()))
 }
 
 /// Plans an update that sends no credentials now. The plan of the apply may decide otherwise, which a core accepts only for
 /// values that were unknown before.
-pub(super) fn leave_open(planned: &mut Object, private: &mut Private) {
-    planned.set("credentials_hash", Value::unknown());
+pub(super) fn leave_open(planned: &mut ConnectionModel, private: &mut Private) {
+    planned.credentials_hash = Field::Unknown;
     private.plan(KEEPS_CREDENTIALS, Json::from(true));
 }
 
-/// Whether an apply sends credentials: the plan made the fingerprint unknown, and not only to leave it open.
-pub(super) fn credentials_are_planned(planned: &Object, private: &Private) -> bool {
-    planned.get("credentials_hash").is_unknown() && private.planned(KEEPS_CREDENTIALS).is_none()
+/// Returns whether an apply sends credentials: the plan made the fingerprint unknown, and not only to leave it open.
+pub(super) fn credentials_are_planned(planned: &ConnectionModel, private: &Private) -> bool {
+    planned.credentials_hash.is_unknown() && private.planned(KEEPS_CREDENTIALS).is_none()
 }
 
 /// The fingerprint that the service answered to our last write of credentials.
@@ -139,17 +145,17 @@ pub(super) fn had_password(private: &Private) -> bool {
     private.kept(PASSWORD_SOURCE).is_some()
 }
 
-/// Whether a planned update sends nothing but the first password that the configuration gives since an import.
-pub(super) fn is_first_password(prior: &Object, planned: &Object, private: &Private) -> bool {
-    let unchanged = CREDENTIALS.iter().all(|name| prior.get(name) == planned.get(name));
-    unchanged && prior.get("password").is_null() && !had_password(private) && written_hash(private).is_none()
+/// Returns whether a planned update sends only the first password that the configuration gives since an import.
+pub(super) fn is_first_password(prior: &ConnectionModel, planned: &ConnectionModel, private: &Private) -> bool {
+    let is_recorded = had_password(private) || written_hash(private).is_some();
+    has_equal_credentials(prior, planned) && prior.password.is_null() && !is_recorded
 }
 
 /// Notes what another provider had sent: the password of its state, under that fingerprint of the service.
-pub(super) fn note_moved(private: &mut Private, state: &ConnectionModel, hash: Option<&str>) {
-    private.keep(PASSWORD_SOURCE, Json::from("password"));
+pub(super) fn note_moved(private: &mut Private, state: &ConnectionModel) {
+    private.keep(PASSWORD_SOURCE, Json::from(attribute::PASSWORD));
     private.keep(WRITTEN_VALUES, Json::from(digest(state)));
-    private.keep(WRITTEN_HASH, Json::from(hash));
+    private.keep(WRITTEN_HASH, Json::from(state.credentials_hash.known().map(String::as_str)));
 }
 
 /// What is to be noted of a change, for the plans to come.
@@ -169,14 +175,14 @@ impl SentRecord<'_> {
     pub(super) async fn note(self, private: &mut Private, fingerprints: &Fingerprints) {
         let write_only = self.config.password_wo.known();
         let source = match (write_only, self.planned.password.known()) {
-            (Some(_), _) => Json::from("password_wo"),
-            (None, Some(_)) => Json::from("password"),
+            (Some(_), _) => Json::from(attribute::PASSWORD_WO),
+            (None, Some(_)) => Json::from(attribute::PASSWORD),
             (None, None) => Json::Null,
         };
         match write_only {
             Some(password) if self.config.password_wo_version.is_null() && !self.planned.is_managed() => {
                 if self.sent || private.kept(FINGERPRINT).is_none() {
-                    let taken = fingerprints.take(&Secret::new(password)).await;
+                    let taken = fingerprints.take(&password.stored()).await;
                     private.keep(FINGERPRINT, taken.map_or(Json::Null, Json::from));
                 }
             }
@@ -188,11 +194,6 @@ impl SentRecord<'_> {
             private.keep(WRITTEN_VALUES, Json::from(digest(self.planned)));
         }
     }
-}
-
-/// The version that is planned when the configuration does not say: the one there was.
-pub(super) fn unset_version(prior: Option<&Object>) -> Value {
-    prior.map_or(Value::Null, |prior| prior.get("password_wo_version").clone())
 }
 
 #[cfg(test)]

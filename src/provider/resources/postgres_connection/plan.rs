@@ -1,17 +1,17 @@
-//! The plan of a connection: what changes, what is sent, and whether it can succeed.
+//! The plan of a connection, step by step: what changes, whether credentials are sent, and whether that can succeed.
 
 use time::OffsetDateTime;
 
+use crate::provider::connections::managed_registry::ManagedConnection;
 use crate::provider::messages;
 use crate::provider::session::Session;
 use crate::secret::Secret;
 use crate::terraform::diagnostic::Diagnostics;
-use crate::terraform::model::Model as _;
+use crate::terraform::model::{Field, Model as _};
 use crate::terraform::private::Private;
 use crate::terraform::resource::{PlannedChange, RpcContext};
-use crate::terraform::value::{Object, Value};
 
-use super::credential_check::Purpose;
+use super::credential_check::{Phase, Purpose, Subject};
 use super::drift::Drift;
 use super::managed::replacement;
 use super::model::ConnectionModel;
@@ -19,128 +19,179 @@ use super::password::CredentialsPlan;
 use super::validate::certificate;
 use super::{credential_check, drift, kms_check, managed, password};
 
+/// A planned create or update.
+pub(super) struct ConnectionPlan {
+    /// The connection before; `None` for a create.
+    pub(super) prior: Option<ConnectionModel>,
+    /// The configuration, write-only values included.
+    pub(super) config: ConnectionModel,
+    /// The connection afterwards.
+    pub(super) planned: ConnectionModel,
+    /// Whether a changed argument replaces the connection.
+    pub(super) is_replaced: bool,
+    /// The private data of the prior state, with the entries of this plan.
+    pub(super) private: Private,
+}
+
+/// Plans a create or an update.
+///
+/// # Errors
+/// When the planned change cannot succeed, or the run was interrupted.
 pub(super) async fn plan(call: &RpcContext<Session>, change: &mut PlannedChange) -> Result<(), Diagnostics> {
-    let config = ConnectionModel::from_object(&change.config);
-    if let Some(warning) = certificate::expires_soon(&config, OffsetDateTime::now_utc()) {
-        call.warn(warning);
+    let mut plan = ConnectionPlan {
+        prior: change.prior.as_ref().map(ConnectionModel::from_object),
+        config: ConnectionModel::from_object(&change.config),
+        planned: ConnectionModel::from_object(&change.planned),
+        is_replaced: !change.replace.is_empty(),
+        private: std::mem::take(&mut change.private),
+    };
+    plan.make(call).await?;
+    plan.planned.write_into(&mut change.planned);
+    change.private = plan.private;
+    Ok(())
+}
+
+/// Warns about the consequences of destroying a platform-managed connection.
+pub(super) fn plan_destroy(call: &RpcContext<Session>, connection: &ConnectionModel) {
+    if let Some(role) = connection.username.known().filter(|_| connection.is_managed()) {
+        call.warn(messages::managed::destroyed(connection.title(), role));
     }
-    if config.password_wo_version.is_null() {
-        change.planned.set("password_wo_version", password::unset_version(change.prior.as_ref()));
+}
+
+impl ConnectionPlan {
+    async fn make(&mut self, call: &RpcContext<Session>) -> Result<(), Diagnostics> {
+        if let Some(warning) = certificate::expires_soon(&self.planned, OffsetDateTime::now_utc()) {
+            call.warn(warning);
+        }
+        self.plan_unset_arguments();
+        let replaced = replacement::planned(call, self);
+        if replaced.is_none() && self.prior.as_ref().is_some_and(ConnectionModel::is_managed) {
+            managed::keep(self)?;
+            return credential_check::check_if_more_roles(call, self.subject(Purpose::Privileges), Phase::Plan).await;
+        }
+        if !self.plan_credentials(call).await {
+            return self.without_credentials(call).await;
+        }
+        match replaced {
+            Some(replaced) => self.replace_managed(call, &replaced).await,
+            None if drift::leaves_alone(call, self).await? => Ok(()),
+            None => self.send_credentials(call).await,
+        }
     }
-    managed::plan_flag(change, &config);
-    let prior = change.prior.as_ref().map(ConnectionModel::from_object);
-    let planned = ConnectionModel::from_object(&change.planned);
-    let replaced = replacement::planned(call, change, prior.as_ref(), &planned);
-    if let Some(prior) = prior.as_ref().filter(|prior| prior.is_managed() && replaced.is_none()) {
-        let purpose = Purpose::Privileges;
-        let subject = credential_check::Subject { prior: Some(prior), planned: &planned, config: &config, purpose };
-        managed::keep(change, prior)?;
-        return credential_check::check_if_more_roles(call, subject, credential_check::Phase::Plan).await;
+
+    /// Plans the computed arguments that the configuration does not set.
+    pub(super) fn plan_unset_arguments(&mut self) {
+        if self.config.password_wo_version.is_null() {
+            let version = self.prior.as_ref().map(|prior| prior.password_wo_version.clone());
+            self.planned.password_wo_version = version.unwrap_or_default();
+        }
+        // A state from before this argument existed does not set it either: such a connection is not managed.
+        let flag = &mut self.planned.is_platform_managed_credentials;
+        let is_new = self.prior.is_none() || self.is_replaced;
+        if self.config.is_platform_managed_credentials.is_null() && (is_new || flag.is_unknown()) {
+            *flag = Field::Known(false);
+        }
     }
-    if !sends_credentials(call, change, &config).await {
-        return plan_without_credentials(call, change, prior.as_ref(), &config).await;
+
+    /// Decides whether credentials are sent, and plans the password version that the provider counts.
+    async fn plan_credentials(&mut self, call: &RpcContext<Session>) -> bool {
+        let decision = match self.updated() {
+            Some(prior) => decide(call, self, prior, &self.planned).await,
+            None => password::decide_create(&self.config),
+        };
+        match decision {
+            CredentialsPlan::Keep => return false,
+            CredentialsPlan::Raise => self.planned.password_wo_version = password::raised(self.updated()),
+            CredentialsPlan::Unknown => self.planned.password_wo_version = Field::Unknown,
+            CredentialsPlan::Send | CredentialsPlan::Compare { .. } => {}
+        }
+        if let Some(prior) = self.updated()
+            && password::is_first_password(prior, &self.planned, &self.private)
+        {
+            call.warn(messages::drift::first_password(self.planned.title()));
+        }
+        true
     }
-    if replaced.is_none() && drift::leaves_alone(call, change, &config).await? {
-        return Ok(());
+
+    /// Plans a change that has no reason of its own to send credentials.
+    async fn without_credentials(&mut self, call: &RpcContext<Session>) -> Result<(), Diagnostics> {
+        let Some(prior) = &self.prior else { return Ok(()) };
+        // A KMS that returns no fingerprint leaves it null, which the schema alone makes unknown with any change.
+        self.planned.credentials_hash = prior.credentials_hash.clone();
+        let drift = drift::decide(call, prior, &self.private, self.subject(Purpose::Credentials)).await?;
+        match drift {
+            Some(Drift::SendAgain) => {
+                self.planned.credentials_hash = Field::Unknown;
+                return Ok(());
+            }
+            Some(Drift::Keep) if *prior != self.planned => {
+                password::leave_open(&mut self.planned, &mut self.private);
+            }
+            Some(Drift::Keep) | None => {}
+        }
+        credential_check::check_if_more_roles(call, self.subject(Purpose::Privileges), Phase::Plan).await
     }
-    change.planned.set("credentials_hash", Value::unknown());
-    let planned = ConnectionModel::from_object(&change.planned);
-    if replaced.is_none() && planned.password.is_null() && config.password_wo.is_null() {
-        return Err(messages::password_missing(planned.username.known(), change.prior.is_some()).into());
+
+    /// Plans a write of credentials, which the database accepts.
+    async fn send_credentials(&mut self, call: &RpcContext<Session>) -> Result<(), Diagnostics> {
+        self.planned.credentials_hash = Field::Unknown;
+        if self.planned.password.is_null() && self.config.password_wo.is_null() {
+            let role = self.planned.username.known().map(|role| &**role);
+            return Err(messages::password_missing(role, self.prior.is_some()).into());
+        }
+        if let Some(prior) = self.updated() {
+            drift::warn_of_replacing(call, prior, &self.planned, &self.private);
+        }
+        if self.prior.is_none() {
+            kms_check::check(call, &self.planned).await?;
+        }
+        let subject = self.subject(Purpose::Credentials);
+        managed::check_handover(call, subject, &self.known_ids(None)).await?;
+        credential_check::check(call, subject, Phase::Plan).await
     }
-    let kept = prior.as_ref().filter(|_| change.replace.is_empty());
-    if let Some(kept) = kept {
-        drift::warn_of_replacing(call, kept, &planned, &change.private);
-    }
-    let subject =
-        credential_check::Subject { prior: kept, planned: &planned, config: &config, purpose: Purpose::Credentials };
-    if let Some(replaced) = &replaced {
-        replacement::judge(call, replaced, subject, credential_check::Phase::Plan).await?;
-        if prior.is_some() && planned.role().is_some_and(|role| role != replaced.role) {
+
+    /// Plans the replacement of a platform-managed connection. Its own login decides, in place of the login check.
+    async fn replace_managed(
+        &mut self,
+        call: &RpcContext<Session>,
+        replaced: &ManagedConnection,
+    ) -> Result<(), Diagnostics> {
+        self.planned.credentials_hash = Field::Unknown;
+        let subject = self.subject(Purpose::Credentials);
+        replacement::judge(call, replaced, subject, Phase::Plan).await?;
+        if self.prior.is_some() && self.planned.role().is_some_and(|role| role != replaced.role) {
             call.warn(messages::managed::destroyed(&replaced.name, &replaced.role.name));
         }
-    } else if change.prior.is_none() {
-        kms_check::check(call, &planned).await?;
+        managed::check_handover(call, subject, &self.known_ids(Some(replaced))).await
     }
-    let replaced_id = replaced.as_ref().map(|seen| seen.id.as_str());
-    let own_id = prior.as_ref().and_then(|prior| prior.id.known()).map(String::as_str);
-    let known: Vec<_> = replaced_id.into_iter().chain(own_id).collect();
-    managed::check_handover(call, subject, &known).await?;
-    // The login has been made, if it is to be replaced.
-    if replaced.is_some() {
-        Ok(())
-    } else {
-        credential_check::check(call, subject, credential_check::Phase::Plan).await
+
+    /// The connection that is updated in place; `None` for a create and for a replacement.
+    pub(super) fn updated(&self) -> Option<&ConnectionModel> {
+        self.prior.as_ref().filter(|_| !self.is_replaced)
+    }
+
+    /// The subject of a login check.
+    pub(super) fn subject(&self, purpose: Purpose) -> Subject<'_> {
+        Subject { prior: self.updated(), planned: &self.planned, config: &self.config, purpose }
+    }
+
+    /// The ids of the connection itself and of the one that it replaces.
+    fn known_ids<'a>(&'a self, replaced: Option<&'a ManagedConnection>) -> Vec<&'a str> {
+        let own = self.prior.as_ref().and_then(|prior| prior.id.known());
+        replaced.map(|replaced| replaced.id.as_str()).into_iter().chain(own.map(String::as_str)).collect()
     }
 }
 
-pub(super) fn plan_destroy(call: &RpcContext<Session>, state: &Object) {
-    let known = ConnectionModel::from_object(state);
-    if let Some(role) = known.username.known().filter(|_| known.is_managed()) {
-        call.warn(messages::managed::destroyed(known.title(), role.trim()));
-    }
-}
-
-/// The plan of a change that has no reason of its own to send credentials.
-async fn plan_without_credentials(
-    call: &RpcContext<Session>,
-    change: &mut PlannedChange,
-    prior: Option<&ConnectionModel>,
-    config: &ConnectionModel,
-) -> Result<(), Diagnostics> {
-    let Some(before) = &change.prior else { return Ok(()) };
-    // A service that tells no fingerprint leaves it null, which any change would make unknown.
-    change.planned.set("credentials_hash", before.get("credentials_hash").clone());
-    let planned = ConnectionModel::from_object(&change.planned);
-    let subject = |purpose| credential_check::Subject { prior, planned: &planned, config, purpose };
-    match drift::decide(call, before, &change.private, subject(Purpose::Credentials)).await? {
-        Some(Drift::SendAgain) => {
-            change.planned.set("credentials_hash", Value::unknown());
-            return Ok(());
-        }
-        Some(Drift::Keep) if *before != change.planned => {
-            password::leave_open(&mut change.planned, &mut change.private);
-        }
-        Some(Drift::Keep) | None => {}
-    }
-    credential_check::check_if_more_roles(call, subject(Purpose::Privileges), credential_check::Phase::Plan).await
-}
-
-/// Whether a plan sends credentials. Where the provider keeps count of write-only passwords, plans their version.
-async fn sends_credentials(call: &RpcContext<Session>, change: &mut PlannedChange, config: &ConnectionModel) -> bool {
-    let prior = change.prior.as_ref().filter(|_| change.replace.is_empty());
-    let decision = match prior {
-        Some(prior) => decide(call, prior, &change.planned, config, &change.private).await,
-        None => password::decide_create(config),
-    };
-    match decision {
-        CredentialsPlan::Keep => return false,
-        CredentialsPlan::Raise => change.planned.set("password_wo_version", password::raised(prior)),
-        CredentialsPlan::Unknown => change.planned.set("password_wo_version", Value::unknown()),
-        CredentialsPlan::Send | CredentialsPlan::Compare { .. } => {}
-    }
-    if let Some(prior) = prior
-        && password::is_first_password(prior, &change.planned, &change.private)
-    {
-        let title = change.planned.get("name").as_str().unwrap_or("the connection");
-        call.warn(messages::drift::first_password(title));
-    }
-    true
-}
-
-/// What an update does about the credentials, with passwords compared.
+/// Decides what an update from `prior` to `planned` does about the credentials, with the passwords compared.
 pub(super) async fn decide(
     call: &RpcContext<Session>,
-    prior: &Object,
-    planned: &Object,
-    config: &ConnectionModel,
-    private: &Private,
+    plan: &ConnectionPlan,
+    prior: &ConnectionModel,
+    planned: &ConnectionModel,
 ) -> CredentialsPlan {
-    match password::decide(prior, planned, config, private) {
+    match password::decide(prior, planned, &plan.config, &plan.private) {
         CredentialsPlan::Compare { fingerprint, otherwise } => {
-            let write_only = config.password_wo.known().map(String::as_str);
-            let password = write_only.or_else(|| planned.get("password").as_str());
-            let password = Secret::new(password.unwrap_or_default());
+            let password = planned.password(&plan.config).unwrap_or_else(|| Secret::new(""));
             let same = call.session().fingerprints.matches(&fingerprint, &password).await;
             if same { CredentialsPlan::Keep } else { *otherwise }
         }

@@ -8,12 +8,12 @@ use super::model::ConnectionModel;
 /// Returns the request of a create; `None` while a part of it is unknown or missing.
 pub(super) fn create(planned: &ConnectionModel, password: Secret) -> Option<kms::NewConnection> {
     Some(kms::NewConnection {
-        name: planned.title().trim().to_owned(),
+        name: planned.name.known()?.to_string(),
         description: planned.description().filter(|text| !text.is_empty()),
         project_id: planned.project().map(ToOwned::to_owned),
         method: kms::Method::default(),
         is_platform_managed: planned.is_managed(),
-        gateway_id: planned.gateway_id.known().cloned(),
+        gateway_id: planned.gateway_id.known().map(|id| id.as_str().to_owned()),
         credentials: planned.credentials(password)?,
     })
 }
@@ -24,7 +24,7 @@ pub(super) fn update(
     planned: &ConnectionModel,
     credentials: Option<kms::NewCredentials>,
 ) -> Option<kms::ConnectionUpdate> {
-    let name = (prior.name != planned.name).then(|| planned.name.known().map(|name| name.trim().to_owned())).flatten();
+    let name = planned.name.known().filter(|_| prior.name != planned.name).map(|name| name.to_string());
     let description = match (prior.description(), planned.description()) {
         (before, after) if before.clone().unwrap_or_default() == after.clone().unwrap_or_default() => kms::Patch::Keep,
         (_, Some(after)) if !after.is_empty() => kms::Patch::Set(after),
@@ -33,7 +33,7 @@ pub(super) fn update(
     // With credentials the service uses only the gateway of the request, so it is repeated then.
     let gateway_id = match planned.gateway_id.known() {
         Some(gateway) if prior.gateway_id != planned.gateway_id || credentials.is_some() => {
-            kms::Patch::Set(gateway.clone())
+            kms::Patch::Set(gateway.as_str().to_owned())
         }
         None if !prior.gateway_id.is_null() => kms::Patch::Clear,
         _ => kms::Patch::Keep,

@@ -21,6 +21,7 @@ use super::database_login::{DatabaseLogin, Skipped, log_in};
 pub(super) use super::database_login::{Phase, Purpose, Subject};
 use super::model::ConnectionModel;
 use super::validation_block::Validation;
+use super::values::Password;
 
 /// Logs in with the planned credentials, if the settings and the phase say so.
 ///
@@ -265,7 +266,7 @@ impl Check<'_> {
                 .password
                 .known()
                 .or_else(|| config.password_wo.known())
-                .is_some_and(|password| password.trim() != password),
+                .is_some_and(Password::has_outer_whitespace),
             in_plan: self.phase == Phase::Plan,
             would_stop_the_apply,
             lowered_from: self.validation.lowered_from,
@@ -340,7 +341,7 @@ impl Subject<'_> {
     /// A password that this login and the KMS may send in different forms.
     fn warn_of_saslprep(&self, call: &RpcContext<Session>, phase: Phase) {
         let password = self.planned.password.known().or_else(|| self.config.password_wo.known());
-        let changed = password.is_some_and(|password| postgres::is_changed_by_saslprep(password.trim()));
+        let changed = password.is_some_and(|password| postgres::is_changed_by_saslprep(password.stored().expose()));
         if changed && phase == Phase::Plan && self.purpose == Purpose::Credentials {
             let argument = self.planned.password_argument(self.config);
             call.warn(messages::changed_by_saslprep(self.planned.title(), argument));

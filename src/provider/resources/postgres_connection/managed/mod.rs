@@ -8,6 +8,7 @@ pub(crate) mod replacement;
 use std::time::Duration;
 
 use crate::kms::{AppConnection as Remote, Client, DatabaseStep, Error, ErrorKind, NewConnection};
+use crate::provider::attribute;
 use crate::provider::config::validation::Mode;
 use crate::provider::connections::cache::THIS_WALK;
 use crate::provider::connections::managed_registry::{ManagedConnection, ManagedRole};
@@ -19,62 +20,60 @@ use crate::provider::messages::managed::RoleState;
 use crate::provider::messages::postgres::server_said;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
-use crate::terraform::resource::{PlannedChange, RpcContext};
+use crate::terraform::resource::RpcContext;
 use crate::terraform::value::Value;
 use crate::text::hcl_string;
 
 use self::replacement::{Password, configured_password};
+use super::attributes::{self, Row};
 use super::credential_check;
 use super::database_login::log_in;
 use super::kms_check;
-use super::model::{CREDENTIALS, ConnectionModel};
-
-const FLAG: &str = "is_platform_managed_credentials";
+use super::model::ConnectionModel;
+use super::plan::ConnectionPlan;
 
 /// How long the service's replicas may lag behind.
 const LAG: Duration = Duration::from_secs(1);
 
-/// Plans the flag where the configuration does not say: a new connection is not managed, others stay as they are.
-pub(super) fn plan_flag(change: &mut PlannedChange, config: &ConnectionModel) {
-    let is_new = change.prior.is_none() || !change.replace.is_empty();
-    // A state from before there was such a flag says nothing of it, which is no hand-over either.
-    let is_open = is_new || change.planned.get(FLAG).is_unknown();
-    if is_open && config.is_platform_managed_credentials.is_null() {
-        change.planned.set(FLAG, Value::from(false));
+/// Records a connection of the state, for the plan of another one that replaces it.
+pub(super) fn record(session: &Session, connection: &ConnectionModel) {
+    if let Some(id) = connection.id.known() {
+        session.managed.record_id(id);
+    }
+    if let Some(managed) = connection.seen() {
+        session.managed.record(managed);
     }
 }
 
-/// Plans a change of a connection that stays managed: nothing of its credentials can be changed.
+/// Plans a change of a connection that stays platform-managed: nothing of its credentials can be changed.
 ///
 /// # Errors
-/// One for each argument that was changed all the same.
-pub(super) fn keep(change: &mut PlannedChange, prior: &ConnectionModel) -> Result<(), Diagnostics> {
-    let Some(before) = &change.prior else { return Ok(()) };
-    change.planned.set("credentials_hash", before.get("credentials_hash").clone());
-    let planned = &change.planned;
-    let role = prior.username.known().map_or("", |role| role.trim());
+/// One for each argument that was changed nevertheless.
+pub(super) fn keep(plan: &mut ConnectionPlan) -> Result<(), Diagnostics> {
+    let (Some(prior), planned) = (&plan.prior, &mut plan.planned) else { return Ok(()) };
+    planned.credentials_hash = prior.credentials_hash.clone();
+    let role = prior.username.known().map_or("", |role| &**role);
     let mut found = Diagnostics::new();
-    if *planned.get(FLAG) == Value::from(false) {
+    if planned.is_platform_managed_credentials.known() == Some(&false) {
         found.push(messages::managed::cannot_be_turned_off(prior.title(), role));
     }
-    let changed = |name: &str| !planned.get(name).is_unknown() && planned.get(name) != before.get(name);
-    // Passwords and versions that were not there before say nothing about the role: they are noted and never sent.
-    let changed_password = |name: &str| changed(name) && !before.get(name).is_null() && !planned.get(name).is_null();
-    let broken = CREDENTIALS
-        .into_iter()
-        .filter(|name| changed(name))
-        .chain(["password", "password_wo_version"].into_iter().filter(|name| changed_password(name)));
-    for name in broken {
-        let was = shown(name, before.get(name));
-        found.push(messages::managed::cannot_change(prior.title(), role, name, was.as_deref()));
+    let is_null = |row: &Row, connection: &ConnectionModel| (row.value)(connection).is_null();
+    let changed = |row: &&Row| !(row.value)(planned).is_unknown() && !(row.equal)(prior, planned);
+    // Passwords and versions that were not there before concern no role: they are recorded and never sent.
+    let passwords = [attribute::PASSWORD, attribute::PASSWORD_WO_VERSION].into_iter().filter_map(attributes::row);
+    let passwords = passwords.filter(|row| !is_null(row, prior) && !is_null(row, planned));
+    for row in attributes::credentials().chain(passwords).filter(changed) {
+        let was = shown(row, prior);
+        found.push(messages::managed::cannot_change(prior.title(), role, row.name(), was.as_deref()));
     }
     found.into_result().map(drop)
 }
 
-/// A value as it is written in a configuration, where it is short and no secret.
-fn shown(name: &str, value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if matches!(name, "host" | "database" | "username") => Some(hcl_string(text)),
+/// Returns a value as a configuration has it, unless it is a secret or has several lines.
+fn shown(row: &Row, connection: &ConnectionModel) -> Option<String> {
+    match (row.value)(connection) {
+        _ if row.attribute.sensitive => None,
+        Value::String(text) if !text.contains('\n') => Some(hcl_string(&text)),
         Value::Number(number) => number.as_i64().map(|number| number.to_string()),
         Value::Bool(on) => Some(on.to_string()),
         _ => None,
@@ -103,7 +102,7 @@ pub(super) async fn check_handover(
         None => Err("the role is known only after the apply".to_owned()),
         Some(role) => sharing(call, planned, role, known).await,
     };
-    let name = planned.name.known().map(|name| name.trim());
+    let name = planned.name.known().map(|name| &**name);
     if let (Some(role), Ok(others)) = (&role, &others)
         && let Some(other) = others.iter().find(|other| other.is_platform_managed == Some(true))
         // If the configured password is the role's, that one is dead already: it is being replaced by this run, or was
@@ -227,8 +226,7 @@ async fn fate(
 impl ConnectionModel {
     /// Which role of which server, once that is known.
     pub(crate) fn role(&self) -> Option<ManagedRole> {
-        let port = u16::try_from(self.port.known()?.as_i64()?).ok()?;
-        Some(ManagedRole::new(self.host.known()?, port, self.username.known()?))
+        Some(ManagedRole::new(self.host.known()?, self.port.known()?.get(), self.username.known()?))
     }
 
     /// What there is to remember of a managed connection.
@@ -236,7 +234,7 @@ impl ConnectionModel {
         let seen = || {
             Some(ManagedConnection {
                 id: self.id.known()?.clone(),
-                name: self.name.known()?.trim().to_owned(),
+                name: self.name.known()?.to_string(),
                 project: self.project_id.known().cloned(),
                 role: self.role()?,
             })

@@ -12,10 +12,10 @@ use crate::provider::messages;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::private::Private;
-use crate::terraform::resource::{PlannedChange, RpcContext};
+use crate::terraform::resource::RpcContext;
 
 use crate::provider::resources::postgres_connection::database_login::{Phase, Skipped, Subject, log_in};
-use crate::provider::resources::postgres_connection::model::ConnectionModel;
+use crate::provider::resources::postgres_connection::plan::ConnectionPlan;
 
 /// The note of each plan of a managed connection, for the plan of the one that replaces it.
 const MARK: &str = "managed";
@@ -23,25 +23,23 @@ const MARK: &str = "managed";
 /// The note of a planned create for its apply.
 const REPLACES: &str = "replaces";
 
-/// The managed connection that a planned change replaces, if it replaces one.
+/// Returns the managed connection that a planned change replaces, if it replaces one.
 pub(in crate::provider::resources::postgres_connection) fn planned(
     call: &RpcContext<Session>,
-    change: &mut PlannedChange,
-    prior: Option<&ConnectionModel>,
-    planned: &ConnectionModel,
+    plan: &mut ConnectionPlan,
 ) -> Option<ManagedConnection> {
-    if let Some(prior) = prior {
+    if let Some(prior) = &plan.prior {
         let seen = prior.seen()?;
         call.session().managed.record_planned(&seen.id);
-        change.private.plan(MARK, serde_json::to_value(&seen).unwrap_or_default());
-        return (!change.replace.is_empty()).then_some(seen);
+        plan.private.plan(MARK, serde_json::to_value(&seen).unwrap_or_default());
+        return plan.is_replaced.then_some(seen);
     }
-    let marked = read(&change.private, MARK);
-    // The notes are about the old object; the new one begins without any.
-    change.private = Private::default();
-    let name = planned.name.known().map(|name| name.trim());
-    let replaced = marked.or_else(|| call.session().managed.find(name, planned.project()))?;
-    change.private.plan(REPLACES, serde_json::to_value(&replaced).unwrap_or_default());
+    let marked = read(&plan.private, MARK);
+    // The entries are about the old object; the new one begins without any.
+    plan.private = Private::default();
+    let name = plan.planned.name.known().map(|name| &**name);
+    let replaced = marked.or_else(|| call.session().managed.find(name, plan.planned.project()))?;
+    plan.private.plan(REPLACES, serde_json::to_value(&replaced).unwrap_or_default());
     Some(replaced)
 }
 

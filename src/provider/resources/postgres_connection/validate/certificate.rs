@@ -5,7 +5,6 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::postgres::Certificates;
 use crate::provider::messages;
 use crate::terraform::diagnostic::Diagnostic;
 
@@ -20,7 +19,7 @@ pub(crate) fn expires_soon(connection: &ConnectionModel, now: OffsetDateTime) ->
     if !used(&connection.ssl_enabled) || !used(&connection.ssl_reject_unauthorized) {
         return None;
     }
-    let end = Certificates::parse(connection.ssl_certificate.known()?).ok()?.expire_at()?;
+    let end = connection.ssl_certificate.known()?.certificates().ok()?.expire_at()?;
     if end - now > SOON {
         return None;
     }
@@ -31,6 +30,7 @@ pub(crate) fn expires_soon(connection: &ConnectionModel, now: OffsetDateTime) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::Certificates;
     use crate::terraform::model::Field;
 
     #[test]
@@ -45,8 +45,8 @@ mod tests {
             (1, true, false, None),
         ] {
             let connection = ConnectionModel {
-                name: Field::Known("orders-db".to_owned()),
-                ssl_certificate: Field::Known(pem.to_owned()),
+                name: Field::Known("orders-db".to_owned().into()),
+                ssl_certificate: Field::Known(pem.to_owned().into()),
                 ssl_enabled: Field::Known(enabled),
                 ssl_reject_unauthorized: Field::Known(rejects),
                 ..ConnectionModel::default()

@@ -5,15 +5,17 @@
 
 pub(crate) mod certificate;
 
-use crate::postgres::{Certificates, Damage};
-use crate::provider::arguments::host;
+use crate::postgres::Damage;
+use crate::provider::attribute;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
-use crate::terraform::model::{Field, Model as _};
+use crate::terraform::model::Model as _;
 use crate::terraform::value::{Object, Value};
 
+use super::attributes;
 use super::attributes::METHOD;
 use super::model::ConnectionModel;
 use super::validation_block::ValidationBlock;
+use super::values::{CaseInsensitiveId, Password};
 use crate::provider::messages;
 use crate::provider::timeouts::Timeouts;
 
@@ -31,31 +33,23 @@ const MAX_PASSWORD_LENGTH: usize = 65_530;
 /// PostgreSQL cuts longer names off without a word.
 const MAX_IDENTIFIER_LENGTH: usize = 63;
 
-/// Everything that is wrong with a configuration.
+/// The rule of `port`.
+pub(super) const PORT: &str =
+    "A TCP port is a whole number from 1 to 65535. PostgreSQL usually listens on `5432`, PgBouncer on `6432`.";
+
+/// The rule of `password_wo_version`.
+pub(super) const PASSWORD_VERSION: &str =
+    "`password_wo_version` takes a whole number, 0 or more, such as `1`. Each change of it sends the password again.";
+
+/// Checks a configuration and returns one diagnostic for each violated rule.
 pub(super) fn check(config: &Object) -> Diagnostics {
     let connection = ConnectionModel::from_object(config);
-    let mut found = Diagnostics::new();
-    let text = |field: &Field<String>, rule: fn(&str) -> Option<String>, name: &str, summary: &str| {
-        let broken = field.known().and_then(|text| rule(text));
-        broken.map(|detail| Diagnostic::error(summary, detail).at(name))
-    };
-    found.extend(text(&connection.name, name_rule, "name", "Invalid connection name"));
-    found.extend(text(&connection.description, description_rule, "description", "Description too long"));
-    found.extend(text(&connection.project_id, project_rule, "project_id", "Invalid project"));
-    found.extend(text(&connection.method, method_rule, "method", "Unknown method"));
-    found.extend(text(&connection.host, host::rule, "host", "Invalid database host"));
-    found.extend(text(&connection.database, database_rule, "database", "Invalid database name"));
-    found.extend(text(&connection.username, username_rule, "username", "Invalid role name"));
-    found.extend(text(&connection.password, password_rule, "password", "Invalid password"));
-    found.extend(text(&connection.password_wo, password_rule, "password_wo", "Invalid password"));
-    found.extend(text(&connection.gateway_id, gateway_rule, "gateway_id", "Invalid gateway"));
-    found.extend(port_rule(config.get("port")));
-    found.extend(password_arguments(config, &connection));
+    let mut found: Diagnostics = attributes::table().iter().filter_map(|row| (row.check)(&connection)).collect();
+    found.extend(password_arguments(&connection));
     found.extend(certificate_rule(&connection));
     found.extend(ValidationBlock::parse(&connection.validation).err().into_iter().flatten());
-    found.extend(
-        Timeouts::parse(config.get("timeouts")).err().map(messages::settings::invalid_timeouts).into_iter().flatten(),
-    );
+    let timeouts = Timeouts::parse(connection.timeouts.known().unwrap_or(&Value::Null));
+    found.extend(timeouts.err().map(messages::settings::invalid_timeouts).into_iter().flatten());
     found
 }
 
@@ -75,7 +69,7 @@ pub(super) fn name_rule(name: &str) -> Option<String> {
     ))
 }
 
-fn description_rule(description: &str) -> Option<String> {
+pub(super) fn description_rule(description: &str) -> Option<String> {
     let length = description.trim().chars().count();
     (length > MAX_DESCRIPTION_LENGTH).then(|| {
         format!(
@@ -93,15 +87,15 @@ pub(super) fn project_rule(project: &str) -> Option<String> {
     })
 }
 
-fn method_rule(method: &str) -> Option<String> {
+pub(super) fn method_rule(method: &str) -> Option<String> {
     (method != METHOD).then(|| format!("The only method is `{METHOD}`, which is also the default. Remove the line."))
 }
 
-fn database_rule(database: &str) -> Option<String> {
+pub(super) fn database_rule(database: &str) -> Option<String> {
     identifier_rule(database, "database", "orders")
 }
 
-fn username_rule(username: &str) -> Option<String> {
+pub(super) fn username_rule(username: &str) -> Option<String> {
     identifier_rule(username, "role", "kms_role")
 }
 
@@ -121,12 +115,14 @@ fn identifier_rule(text: &str, kind: &str, example: &str) -> Option<String> {
     Some(format!("This is no name of a {kind}: {problem}. A good one is `{example}`."))
 }
 
-fn password_rule(password: &str) -> Option<String> {
-    let problem = if password.trim().is_empty() {
+pub(super) fn password_rule(password: &Password) -> Option<String> {
+    let password = password.stored();
+    let password = password.expose();
+    let problem = if password.is_empty() {
         "it is empty, and the KMS refuses empty passwords"
     } else if password.contains('\0') {
         "it contains a NUL character, which PostgreSQL cannot take"
-    } else if password.trim().len() > MAX_PASSWORD_LENGTH {
+    } else if password.len() > MAX_PASSWORD_LENGTH {
         "it is longer than 65530 bytes, the most that PostgreSQL reads when a login sends the password itself"
     } else {
         return None;
@@ -136,7 +132,8 @@ fn password_rule(password: &str) -> Option<String> {
     ))
 }
 
-fn gateway_rule(gateway: &str) -> Option<String> {
+pub(super) fn gateway_rule(gateway: &CaseInsensitiveId) -> Option<String> {
+    let gateway = gateway.as_str();
     // Of the forms that a UUID can have the service knows the one with hyphens.
     let good = uuid::Uuid::try_parse(gateway).is_ok() && gateway.len() == uuid::fmt::Hyphenated::LENGTH;
     (!good).then(|| {
@@ -146,21 +143,7 @@ fn gateway_rule(gateway: &str) -> Option<String> {
     })
 }
 
-fn port_rule(port: &Value) -> Option<Diagnostic> {
-    let good = match port {
-        Value::Number(number) => number.as_i64().is_some_and(|port| (1..=65535).contains(&port)),
-        _ => true,
-    };
-    (!good).then(|| {
-        Diagnostic::error(
-            "Invalid port",
-            "A TCP port is a whole number from 1 to 65535. PostgreSQL usually listens on `5432`, PgBouncer on `6432`.",
-        )
-        .at("port")
-    })
-}
-
-fn password_arguments(config: &Object, connection: &ConnectionModel) -> Diagnostics {
+fn password_arguments(connection: &ConnectionModel) -> Diagnostics {
     let mut found = Diagnostics::new();
     if connection.password.known().is_some() && connection.password_wo.known().is_some() {
         found.push(
@@ -169,24 +152,10 @@ fn password_arguments(config: &Object, connection: &ConnectionModel) -> Diagnost
                 "`password` and `password_wo` exclude each other. Keep `password_wo`, which is never stored, or keep \
                  `password` where Terraform or OpenTofu is older than 1.11.",
             )
-            .at("password_wo"),
+            .at(attribute::PASSWORD_WO),
         );
     }
-    let version = config.get("password_wo_version");
-    let whole = match version {
-        Value::Number(number) => number.as_i64().is_some_and(|version| version >= 0),
-        _ => true,
-    };
-    if !whole {
-        found.push(
-            Diagnostic::error(
-                "Invalid password version",
-                "`password_wo_version` takes a whole number, 0 or more, such as `1`. Each change of it sends the password \
-                 again.",
-            )
-            .at("password_wo_version"),
-        );
-    }
+    let version = &connection.password_wo_version;
     if !version.is_null() && !version.is_unknown() && connection.password_wo.is_null() {
         found.push(
             Diagnostic::error(
@@ -194,25 +163,24 @@ fn password_arguments(config: &Object, connection: &ConnectionModel) -> Diagnost
                 "`password_wo_version` says when `password_wo` is sent again, but `password_wo` is not set. Set it, or \
                  remove `password_wo_version`. (A change of `password` is noticed by itself.)",
             )
-            .at("password_wo_version"),
+            .at(attribute::PASSWORD_WO_VERSION),
         );
     }
     found
 }
 
 fn certificate_rule(connection: &ConnectionModel) -> Option<Diagnostic> {
-    let pem = connection.ssl_certificate.known()?;
-    let certificates = match Certificates::parse(pem) {
+    let certificates = match connection.ssl_certificate.known()?.certificates() {
         Ok(certificates) => certificates,
         Err(error) => {
             let detail = format!("`ssl_certificate` cannot be used: {error}.");
-            return Some(Diagnostic::error("Invalid certificate", detail).at("ssl_certificate"));
+            return Some(Diagnostic::error("Invalid certificate", detail).at(attribute::SSL_CERTIFICATE));
         }
     };
     let (argument, means) = if connection.ssl_enabled.known() == Some(&false) {
-        ("ssl_enabled", "the connection uses no TLS at all")
+        (attribute::SSL_ENABLED, "the connection uses no TLS at all")
     } else if connection.ssl_reject_unauthorized.known() == Some(&false) {
-        ("ssl_reject_unauthorized", "any certificate is accepted")
+        (attribute::SSL_REJECT_UNAUTHORIZED, "any certificate is accepted")
     } else {
         return certificates.damage().map(|damage| damaged(damage, certificates.count()));
     };
@@ -223,7 +191,7 @@ fn certificate_rule(connection: &ConnectionModel) -> Option<Diagnostic> {
                 "With `{argument} = false` {means}, so `ssl_certificate` has no effect. Remove one of the two lines."
             ),
         )
-        .at("ssl_certificate"),
+        .at(attribute::SSL_CERTIFICATE),
     )
 }
 
@@ -238,7 +206,7 @@ fn damaged(damage: &Damage, count: usize) -> Diagnostic {
              login check.\n\nGet the bundle again, or remove the block if no server needs it."
         ),
     )
-    .at("ssl_certificate")
+    .at(attribute::SSL_CERTIFICATE)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ struct Recipe {
 impl Recipe {
     fn new() -> Self {
         let mut scene = Scene::new();
-        let (role, database) = (format!("{}_new", scene.role), format!("{}_new", scene.database));
+        let (role, database) = (format!("{}_new", scene.role), format!("{}_new_database", scene.role));
         for (variable, value) in [
             ("PGHOST", "127.0.0.1".to_owned()),
             ("PGPORT", scene.postgres.port().to_string()),
@@ -85,7 +85,7 @@ impl Recipe {
         lines.map(|line| if line.contains("terraform-provider-kms") { "provider" } else { "KMS" }).collect()
     }
 
-    /// How often somebody was turned away as the new role.
+    /// How many logins as the new role failed.
     fn turned_away(&self) -> usize {
         self.scene.postgres.log().matches(&format!("password authentication failed for user \"{}\"", self.role)).count()
     }
@@ -113,8 +113,8 @@ impl Recipe {
     fn with(&self, name: &str, value: &str, arguments: &[&str]) -> Output {
         let mut command = self.scene.workspace.command(arguments);
         let output = command.env(name, value).output().expect("terraform runs");
-        let text = [output.stdout, output.stderr].concat();
-        Output { code: output.status.code(), text: String::from_utf8_lossy(&text).into_owned() }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Output::new(output.status.code(), &text(&output.stdout), &text(&output.stderr))
     }
 }
 
@@ -298,15 +298,22 @@ fn rejects_what_the_run_would_fix_and_names_alternatives() {
 #[test]
 fn each_fixable_rejection_names_alternatives() {
     let recipe = Recipe::new();
-    let (role, database) = (&recipe.scene.role, &recipe.scene.database);
+    let role = &recipe.scene.role;
     let sql = |statement: &str| drop(recipe.scene.postgres.sql(statement));
     let missing = format!("{:?}", recipe.database);
+    let database = format!("{role}_database");
+    let own = format!("{database:?}");
+    sql(&format!("CREATE DATABASE {database}"));
     let revoke = format!("REVOKE CONNECT ON DATABASE {database} FROM PUBLIC");
     for (statement, changes, sqlstate) in [
         (String::new(), &[("database", &*missing)][..], "3D000"),
-        (revoke, &[], "42501"),
+        (revoke, &[("database", &*own)], "42501"),
         (format!("ALTER ROLE {role} NOLOGIN"), &[], "28000"),
-        (format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false; ALTER ROLE {role} LOGIN"), &[], "55000"),
+        (
+            format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false; ALTER ROLE {role} LOGIN"),
+            &[("database", &*own)],
+            "55000",
+        ),
     ] {
         if !statement.is_empty() {
             sql(&statement);

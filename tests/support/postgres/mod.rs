@@ -27,7 +27,7 @@ mod user;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::binaries::{download, find, majors};
@@ -85,6 +85,8 @@ pub(crate) struct Postgres {
     authority: Authority,
     /// Whether it takes logins once it is up.
     hot: bool,
+    /// Created when first needed.
+    database: OnceLock<&'static str>,
     /// One reload at a time, so that each can wait for its own line in the log.
     reload: Mutex<()>,
     supervisor: Supervisor,
@@ -105,7 +107,7 @@ impl Postgres {
     /// Starts a server, or says in one sentence why not.
     pub(crate) fn try_start(options: Options) -> Result<Self, String> {
         let bin_dir = options.bin_dir.clone().map_or_else(find, Ok)?;
-        // Between the choice of a free port and its use somebody else may take it.
+        // Between the choice of a free port and its use another process may take it.
         let mut attempt = 1;
         loop {
             match Self::start_once(&options, &bin_dir) {
@@ -133,6 +135,7 @@ impl Postgres {
             port: free_port()?,
             bin_dir: bin_dir.to_owned(),
             authority: Authority::new("Fixture CA"),
+            database: OnceLock::new(),
             reload: Mutex::new(()),
             supervisor: Supervisor::start(&directory, bin_dir, &user)?,
             hot: !options.settings.iter().any(|(name, value)| name == "hot_standby" && value == "off"),
@@ -193,6 +196,14 @@ impl Postgres {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// A database that any role may connect to. One for all tests, because each one costs a copy of 300 files.
+    pub(crate) fn database(&self) -> &'static str {
+        self.database.get_or_init(|| {
+            self.sql("CREATE DATABASE orders");
+            "orders"
+        })
     }
 
     /// The port on `127.0.0.1`.
@@ -303,7 +314,7 @@ pub(crate) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
-/// A port that nobody listens on, for now.
+/// A port that was free a moment ago.
 pub(crate) fn free_port() -> Result<u16, String> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())

@@ -1,11 +1,11 @@
-//! A soak: connections through their whole life while 30 % of all requests fail at random and the provider is killed now
-//! and then. Each step is repeated, as a person would, until it succeeds. In the end no object is lost, none exists twice,
-//! and the state is what the service holds.
+//! A soak test: connections from create to destroy while 30 % of all requests fail at random and the provider is killed now
+//! and then. Each step is repeated until it succeeds. In the end no connection is lost, none exists twice, and the state is
+//! what the KMS holds. A seed draws the same faults for each connection and operation, and the same times of the kills:
 //!
 //! ```text
 //! KMS_SOAK=300 KMS_SOAK_SEED=4711 cargo test --test it soak -- --nocapture
 //! ```
-#![expect(clippy::print_stdout, reason = "figures for who runs it")]
+#![expect(clippy::print_stdout, reason = "figures for the user")]
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -15,15 +15,15 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::kills::{eventually, providers, signal};
 use crate::support::kms::Storm;
+use crate::support::scale;
 use crate::support::scene::{PASSWORD, Scene};
 use crate::support::terraform::Output;
 
-/// Connections, unless `KMS_SOAK` says another number.
-const DEFAULT: usize = 12;
-/// The gate is to say the same of the same code, as far as what runs side by side allows.
+/// Always the same, so that a failure belongs to a change of the code.
 const DEFAULT_SEED: u64 = 21;
 /// A step that takes more rounds does not converge.
 const MAX_ROUNDS: usize = 100;
@@ -31,27 +31,28 @@ const MAX_ROUNDS: usize = 100;
 const PERCENT: u8 = 30;
 const NEW_PASSWORD: &str = "another-s3cret-of-the-role";
 
+#[cfg_attr(not(target_os = "linux"), ignore = "finds processes in /proc")]
 #[test]
 fn converges_through_random_faults_and_kills() {
-    let count = variable("KMS_SOAK").unwrap_or(DEFAULT);
+    let count = variable("KMS_SOAK").unwrap_or(scale(4, 12));
     let seed = variable("KMS_SOAK_SEED").unwrap_or(DEFAULT_SEED);
     println!("KMS_SOAK={count} KMS_SOAK_SEED={seed}");
     let mut soak = Soak::new(count, seed);
 
     soak.configure("orders", "1");
     soak.until_done("create", "apply", PERCENT);
-    soak.is_true("orders", PASSWORD);
-    soak.look();
+    soak.matches_the_kms("orders", PASSWORD);
+    soak.plan_during_faults("plan after create");
 
     soak.configure("renamed", "1");
     soak.until_done("rename", "apply", PERCENT);
-    soak.is_true("renamed", PASSWORD);
+    soak.matches_the_kms("renamed", PASSWORD);
 
     soak.change_password();
     soak.configure("renamed", "2");
     soak.until_done("change", "apply", PERCENT);
-    soak.is_true("renamed", NEW_PASSWORD);
-    soak.look();
+    soak.matches_the_kms("renamed", NEW_PASSWORD);
+    soak.plan_during_faults("plan after change");
 
     soak.until_done("destroy", "destroy", PERCENT);
     assert_eq!(soak.scene.kms.connections(), Vec::<Json>::new());
@@ -68,8 +69,6 @@ struct Soak {
     scene: Scene,
     count: usize,
     seed: u64,
-    /// Of the kills; the server has its own of the same seed.
-    random: StdRng,
     start: Instant,
     rounds: BTreeMap<&'static str, usize>,
     kills: usize,
@@ -87,7 +86,6 @@ impl Soak {
             scene,
             count,
             seed,
-            random: StdRng::seed_from_u64(seed),
             start: Instant::now(),
             rounds: BTreeMap::new(),
             kills: 0,
@@ -112,15 +110,16 @@ impl Soak {
         self.scene.workspace.set("TF_VAR_password", NEW_PASSWORD);
     }
 
-    /// Repeats a command in the storm until it succeeds. Every second round does not refresh, because a refresh fails with
-    /// each of its reads.
+    /// Repeats a command during random faults until it succeeds. Every second round does not refresh, because a refresh
+    /// fails with each of its reads.
     fn until_done(&mut self, step: &'static str, command: &str, percent: u8) {
-        self.scene.kms.set_storm(Storm::usual(percent, self.random.random()));
+        self.scene.kms.set_storm(Storm::usual(percent, self.draw(step, 0).random()));
         for round in 0.. {
             assert!(round < MAX_ROUNDS, "`{step}` does not converge; KMS_SOAK_SEED={}", self.seed);
             *self.rounds.entry(step).or_default() += 1;
             let refresh = if round % 2 == 0 { "-refresh=true" } else { "-refresh=false" };
-            let output = self.run_and_kill(&[command, "-no-color", "-input=false", "-auto-approve", refresh]);
+            let kill = self.time_of_kill(step, round);
+            let output = self.run_and_kill(&[command, "-no-color", "-input=false", "-auto-approve", refresh], kill);
             println!("{step} {round}: {:?} after {:.0?}", output.code, self.start.elapsed());
             if output.code == Some(0) {
                 break;
@@ -132,10 +131,20 @@ impl Soak {
         self.scene.workspace.write("imports.tf", "");
     }
 
-    /// Runs a command; every second time the provider is killed somewhere in its midst.
-    fn run_and_kill(&mut self, arguments: &[&str]) -> Output {
+    /// Random numbers of one round, which depend on the seed alone, not on the rounds before.
+    fn draw(&self, step: &str, round: usize) -> StdRng {
+        StdRng::from_seed(Sha256::digest(format!("{} {step} {round}", self.seed)).into())
+    }
+
+    /// Every second round the provider is killed at some time.
+    fn time_of_kill(&self, step: &str, round: usize) -> Option<Duration> {
+        let mut random = self.draw(step, round + 1);
         let longest = 3000 + 20 * self.count as u64;
-        let after = self.random.random_bool(0.5).then(|| Duration::from_millis(self.random.random_range(100..longest)));
+        random.random_bool(0.5).then(|| Duration::from_millis(random.random_range(100..longest)))
+    }
+
+    /// Runs a command, and kills the provider after that time.
+    fn run_and_kill(&mut self, arguments: &[&str], after: Option<Duration>) -> Output {
         let scene = &self.scene;
         let (output, killed) = std::thread::scope(|scope| {
             let (done, wait) = channel::<()>();
@@ -152,8 +161,7 @@ impl Soak {
             drop(done);
             (output, killer.join().unwrap())
         });
-        // What a killed provider has asked for is still done. A person is slower than that, and a run that races with it may
-        // see neither before nor after.
+        // The KMS still carries out what a killed provider has requested. The next run is not to race with that.
         eventually("an idle KMS", || scene.kms.in_flight() == 0);
         self.kills += killed;
         let state = std::fs::read_to_string(scene.workspace.path().join("terraform.tfstate")).unwrap_or_default();
@@ -178,8 +186,8 @@ impl Soak {
         self.scene.workspace.write("imports.tf", &blocks);
     }
 
-    /// Each connection exists once, and the state is what the service holds; seen in calm weather.
-    fn is_true(&self, name: &str, password: &str) {
+    /// Each connection exists once, and the state is what the KMS holds; compared without faults.
+    fn matches_the_kms(&self, name: &str, password: &str) {
         let stored = self.scene.kms.connections();
         let known = self.scene.workspace.objects();
         assert_eq!((stored.len(), known.len()), (self.count, self.count), "KMS_SOAK_SEED={}", self.seed);
@@ -196,13 +204,14 @@ impl Soak {
         self.scene.is_settled();
     }
 
-    /// Plans in the storm change nothing, and say nothing that is not so.
-    fn look(&mut self) {
+    /// Plans during random faults change nothing.
+    fn plan_during_faults(&mut self, step: &'static str) {
         let before = self.scene.kms.connections();
-        self.scene.kms.set_storm(Storm::usual(PERCENT, self.random.random()));
-        for _ in 0..2 {
+        self.scene.kms.set_storm(Storm::usual(PERCENT, self.draw(step, 0).random()));
+        for round in 0..2 {
             *self.rounds.entry("plan").or_default() += 1;
-            let plan = self.run_and_kill(&["plan", "-no-color", "-input=false", "-detailed-exitcode"]);
+            let kill = self.time_of_kill(step, round);
+            let plan = self.run_and_kill(&["plan", "-no-color", "-input=false", "-detailed-exitcode"], kill);
             if plan.code == Some(0) {
                 *self.rounds.entry("plan that succeeded").or_default() += 1;
             }

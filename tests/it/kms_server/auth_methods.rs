@@ -29,7 +29,7 @@ fn validates_bodies_of_each_auth_method() {
             (422, expected.iter().map(|name| json!(name)).collect::<Vec<Value>>().iter().collect())
         );
 
-        // Nobody has set such an auth up, or not for this identity.
+        // Such an auth method is not configured, or not for this identity.
         let proof = json!({"identityId": id, "jwt": "a", "iamRequestHeaders": "e30=", "iamRequestBody": "YQ=="});
         let reply = client.send("POST", &path(route), Some(&proof));
         assert_eq!((reply.status, &reply.body["error"]), (404, &json!("NotFound")), "{route}");

@@ -1,4 +1,4 @@
-//! The fault laboratory: every answer that a server should not give, orders in words, and storms.
+//! Faults on request: every response that a server should not send, rules as text, and random faults by a seed.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -150,4 +150,31 @@ fn same_seed_draws_same_faults() {
     assert_ne!(storm(30, 4712).0, first);
     assert_eq!(storm(0, 4711).1, 0);
     assert_eq!(storm(100, 4711).1, 200);
+}
+
+/// Terraform's order of requests differs from run to run.
+#[test]
+fn faults_of_a_seed_do_not_depend_on_the_order_of_requests() {
+    const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+    let drawn = |order: &[usize]| {
+        let kms = kms();
+        let client = Client::of(&kms);
+        let ids = NAMES.map(|name| {
+            let created = client.ok("POST", POSTGRES, Some(&create_body(name)));
+            created["appConnection"]["id"].as_str().unwrap().to_owned()
+        });
+        kms.set_storm(Storm::new(50, 4711, vec![Fault::Page(404), Fault::Status(503, Value::Null)]));
+        let mut statuses = NAMES.map(|_| Vec::new());
+        for &index in order {
+            statuses[index].push(client.get(&format!("{POSTGRES}/{}", ids[index])).status);
+        }
+        let created =
+            NAMES.map(|name| client.send("POST", POSTGRES, Some(&create_body(&format!("new-{name}")))).status);
+        (statuses, created)
+    };
+    let in_turn: Vec<usize> = (0..30).map(|request| request % 6).collect();
+    let one_by_one: Vec<usize> = (0..30).map(|request| 5 - request / 5).collect();
+    let (statuses, created) = drawn(&in_turn);
+    assert_eq!(drawn(&one_by_one), (statuses.clone(), created));
+    assert!(statuses.iter().any(|other| *other != statuses[0]), "each connection has its own faults: {statuses:?}");
 }

@@ -80,7 +80,7 @@ impl Logins {
         self.jwts.insert(method, jwt.to_owned());
     }
 
-    /// Trusts whoever has this key of AWS.
+    /// Trusts this key of AWS.
     pub(super) fn trust_key(&mut self, id: &str, secret: &str) {
         self.key = Some((id.to_owned(), secret.to_owned()));
     }

@@ -1,5 +1,5 @@
 //! TLS to a database with the rules and the words of the runtime that the KMS runs on: a given certificate replaces the
-//! trusted ones, and a certificate that was given is trusted itself, whoever issued it.
+//! trusted ones, and a certificate that was given is trusted itself, whatever its issuer.
 
 use std::io;
 use std::net::IpAddr;

@@ -16,7 +16,7 @@ use super::certificates;
 use super::refusal::random_text;
 
 /// How long a login may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const MASK: &str = "********************";
 const ENDED: &str = "Connection terminated unexpectedly";
 
@@ -46,13 +46,13 @@ pub(super) async fn validate(target: &Target) -> Result<(), String> {
         let client = log_in(target).await?;
         client.simple_query("Select 1").await.map_err(|error| driver_text(&error))
     };
-    match timeout(PATIENCE, session).await {
+    match timeout(TIMEOUT, session).await {
         Ok(outcome) => outcome.map(|_| ()).map_err(|text| text.replace(&target.password, MASK)),
         Err(_) => Err("timeout expired".to_owned()),
     }
 }
 
-/// Gives the role a password that nobody knows, in a transaction that is still open. The error is the driver's text.
+/// Gives the role a random password, in a transaction that is still open. The error is the driver's text.
 pub(super) async fn transfer(target: &Target) -> Result<Transfer, String> {
     let new_password = new_password();
     // A dot separates identifiers to the query builder of the KMS, so a role with one in its name ends in a syntax error.
@@ -67,7 +67,7 @@ pub(super) async fn transfer(target: &Target) -> Result<Transfer, String> {
             Err(error) => Err(format!("{statement} - {}", driver_text(&error))),
         }
     };
-    let outcome = timeout(PATIENCE, work).await.unwrap_or_else(|_| Err("timeout expired".to_owned()));
+    let outcome = timeout(TIMEOUT, work).await.unwrap_or_else(|_| Err("timeout expired".to_owned()));
     match outcome {
         Ok(client) => Ok(Transfer { client, new_password }),
         Err(text) => Err(text.replace(&new_password, MASK)),

@@ -1,19 +1,20 @@
-//! Failures that are ordered for certain requests, or strike at random. Knows nothing of what the requests mean.
+//! Failures that are ordered for certain requests, or drawn at random. Does not depend on what the requests mean.
 
 mod carry_out;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 pub(super) use self::carry_out::Mood;
 use self::text::Line;
 
-/// A way to fail. Where nothing else is said, what is asked is done.
+/// A way to fail. The request is carried out unless noted otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Fault {
     /// Answers with this status and body; nothing is done.
@@ -38,7 +39,7 @@ pub(crate) enum Fault {
     LostAfter,
     /// Drops the connection in the middle of the answer's body.
     Cut,
-    /// Answers as a proxy that lost its patience: this status and a page.
+    /// Answers as a proxy after its timeout: this status and a page.
     Gateway(u16),
     /// Waits first.
     Delay(Duration),
@@ -62,7 +63,7 @@ pub(crate) enum Fault {
     Nested,
     /// Answers 200 with a body that never ends.
     Endless,
-    /// Answers 200 with gzip that nobody asked for: less than a megabyte, and more than a hundred when unpacked.
+    /// Answers 200 with gzip without a request for it: less than a megabyte, and more than a hundred when unpacked.
     Bomb,
 }
 
@@ -84,23 +85,29 @@ struct Order {
     fault: Fault,
 }
 
-/// A share of all requests fails at random. Requests that come in the same order fail alike for the same seed.
+/// A share of all requests fails at random. What the nth request for one operation on one connection meets depends on the
+/// seed alone, not on the order in which requests for different ones arrive.
 pub(crate) struct Storm {
     percent: u8,
     seed: u64,
     faults: Vec<Fault>,
-    random: StdRng,
+    /// How often each operation on each connection was requested.
+    counts: HashMap<String, u64>,
 }
 
 impl Storm {
     pub(crate) fn new(percent: u8, seed: u64, faults: Vec<Fault>) -> Self {
-        Self { percent, seed, faults, random: StdRng::seed_from_u64(seed) }
+        Self { percent, seed, faults, counts: HashMap::new() }
     }
 
-    fn strike(&mut self) -> Option<Fault> {
-        let hit = self.random.random_range(0..100) < self.percent;
+    fn strike(&mut self, operation: &str) -> Option<Fault> {
+        let count = self.counts.entry(operation.to_owned()).or_default();
+        *count += 1;
+        let digest = Sha256::digest(format!("{} {count} {operation}", self.seed));
+        let mut random = StdRng::from_seed(digest.into());
+        let hit = random.random_range(0..100) < self.percent;
         // Drawn in any case, so that another share meets the same faults.
-        let index = self.random.random_range(0..self.faults.len().max(1));
+        let index = random.random_range(0..self.faults.len().max(1));
         self.faults.get(index).filter(|_| hit).cloned()
     }
 }
@@ -135,8 +142,9 @@ impl Faults {
         (self.orders, self.storm) = (Vec::new(), None);
     }
 
-    /// The failure for a request: of the orders that fit, the one given first; else what the storm brings.
-    pub(super) fn take(&mut self, method: &str, path: &str) -> Option<Fault> {
+    /// The failure for a request: of the orders that fit, the one given first; else one of the storm, which knows the
+    /// request by its operation and the connection's name.
+    pub(super) fn take(&mut self, method: &str, path: &str, operation: &str) -> Option<Fault> {
         let fits = |order: &&mut Order| {
             let is_path = match order.path_prefix.strip_suffix('$') {
                 Some(whole) => path == whole,
@@ -148,7 +156,7 @@ impl Faults {
             order.left = order.left.map(|left| left - 1);
             order.fault.clone()
         });
-        let fault = ordered.or_else(|| self.storm.as_mut()?.strike())?;
+        let fault = ordered.or_else(|| self.storm.as_mut()?.strike(operation))?;
         *self.met.entry(fault.to_string()).or_default() += 1;
         Some(fault)
     }

@@ -106,7 +106,7 @@ impl Kms {
     pub(crate) fn try_start(options: Options) -> Result<Self, String> {
         let wanted = options.port.unwrap_or(0);
         let refused = |error: std::io::Error| format!("no server can listen on 127.0.0.1:{wanted}: {error}");
-        // From here on connections are accepted; they are answered once the thread runs.
+        // From here on connections are accepted; requests are served once the thread runs.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let port = listener.local_addr().map_err(refused)?.port();
@@ -168,7 +168,7 @@ impl Kms {
         self.server.logins.lock().unwrap().trust_key(id, secret);
     }
 
-    /// An access token, as somebody gets one in the user interface.
+    /// An access token, as a user creates one in the user interface.
     pub(crate) fn issue_token(&self) -> String {
         let issued = self.server.tokens.lock().unwrap().issue();
         issued["accessToken"].as_str().unwrap().to_owned()
@@ -204,7 +204,7 @@ impl Kms {
         self.server.store().rows().to_vec()
     }
 
-    /// Changes a connection, as somebody else would in the user interface.
+    /// Changes a connection, as another user would in the user interface.
     ///
     /// # Panics
     /// When there is none with this id, or the new name is taken.
@@ -221,7 +221,7 @@ impl Kms {
         self.server.store().insert(connection).unwrap()["id"].as_str().unwrap().to_owned()
     }
 
-    /// Removes a connection, as somebody else would in the user interface.
+    /// Removes a connection, as another user would in the user interface.
     ///
     /// # Panics
     /// When there is none with this id.

@@ -23,7 +23,7 @@ pub(super) struct Text {
 
 /// Text that is taken as it is.
 pub(super) const PLAIN: Text = Text { trim: false, at_least_one: None, at_most: None };
-/// Text without the white space around it.
+/// Text without whitespace around it.
 pub(super) const TRIMMED: Text = Text { trim: true, ..PLAIN };
 
 impl Text {
@@ -161,7 +161,7 @@ pub(super) fn invalid_uuid(path: &[&str]) -> Value {
     json!({"validation": "uuid", "code": "invalid_string", "message": "Invalid uuid", "path": path})
 }
 
-/// `String.prototype.trim`: the byte order mark is white space to it, the next-line control character is not.
+/// `String.prototype.trim`: the byte order mark is whitespace to it, the next-line control character is not.
 pub(super) fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c == '\u{feff}' || (c.is_whitespace() && c != '\u{85}'))
 }

@@ -72,6 +72,17 @@ impl Server {
         self.store.lock().unwrap()
     }
 
+    /// Method and path of a request, with the connection's name for its id, which is another one in each run. The name of a
+    /// connection to be created is in the body.
+    fn operation(&self, method: &str, path: &str, given_name: Option<&str>) -> String {
+        let store = self.store();
+        let name = |id: &str| store.get(id).and_then(|row| row["name"].as_str().map(str::to_owned));
+        let steps =
+            path.split('/').map(|step| if is_uuid(step) { name(step).unwrap_or_default() } else { step.to_owned() });
+        let created = given_name.filter(|_| method == "POST").unwrap_or_default();
+        format!("{method} {} {created}", steps.collect::<Vec<_>>().join("/"))
+    }
+
     pub(super) fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -108,8 +119,8 @@ impl Server {
             Ok(body) => body,
             Err(refusal) => return (Vec::new(), Err(refusal)),
         };
-        let (headers, verdict) = self.limits.lock().unwrap().count(route.class());
-        let handled = match verdict {
+        let (headers, outcome) = self.limits.lock().unwrap().count(route.class());
+        let handled = match outcome {
             Ok(()) => self.run(route, &request.uri, body.as_ref(), mood).await,
             Err(refusal) => Err(refusal),
         };
@@ -184,15 +195,18 @@ async fn answer(server: Arc<Server>, cutter: Cutter, request: Request) -> Respon
         return answer;
     }
     let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
+    let legible = body.as_deref().map(legible).unwrap_or_default();
+    let given_name = legible["name"].as_str().map(str::to_owned);
     let number = server.recorder.lock().unwrap().begin(Recorded {
         method: method.clone(),
         path: path.clone(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
-        body: body.as_deref().map(legible).unwrap_or_default(),
+        body: legible,
         status: 0,
     });
     tokio::time::sleep(server.options.latency).await;
-    let fault = server.faults.lock().unwrap().take(&method, &path);
+    let operation = server.operation(&method, &path, given_name.as_deref());
+    let fault = server.faults.lock().unwrap().take(&method, &path, &operation);
     let work = async |mood| {
         let (headers, handled) = server.handle(&parts, body, mood).await;
         match handled {

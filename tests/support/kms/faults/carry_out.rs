@@ -67,7 +67,7 @@ impl Fault {
             }
             Self::Gateway(status) => {
                 done.await;
-                answer(status, "text/html", "<html>patience</html>")
+                answer(status, "text/html", "<html>gateway timeout</html>")
             }
             Self::Delay(duration) => {
                 tokio::time::sleep(duration).await;

@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::super::refusal::Refusal;
 use super::{Fault, Faults, Order, Storm};
 
-/// What a storm brings when nobody says.
+/// The faults of a storm without a list of its own.
 const DEFAULT_STORM: &str = "status=503 page=404 expired-token rate-limit=1 rate-limit-until=1 maintenance lost-before \
                            status-after=500 lost-after cut gateway=502 delay=100ms stall=3s lagging garbage empty truncated wrong-types foreign";
 

@@ -12,7 +12,7 @@ const WALLS: [(&str, &[&str], &str); 10] = [
     (
         "src/crypto.rs",
         &["crate::plugin", "crate::terraform", "crate::kms", "crate::postgres", "crate::provider"],
-        "cryptography knows nobody who uses it",
+        "cryptography does not depend on its callers",
     ),
     (
         "src/plugin",
@@ -251,25 +251,58 @@ fn every_file_starts_with_its_purpose() {
     assert!(silent.is_empty(), "no `//!` line at the top: {}", silent.join(", "));
 }
 
-/// Decoded objects and generated messages carry passwords: what they print is written by hand.
+/// Types of fields that print what they hold, and parts of names of fields that hold credentials.
+const TYPES_WITH_SECRETS: [&str; 4] = ["Value", "Object", "Dynamic", "Map<String"];
+const NAMES_OF_SECRETS: [&str; 4] = ["password", "secret", "token", "jwt"];
+
+/// Decoded objects and generated messages carry passwords: their `Debug` is written by hand. So is that of each type with a
+/// field for a credential, unless the field is a `Secret`.
 #[test]
 fn types_that_may_hold_secrets_do_not_derive_debug() {
-    let places = [
-        "src/terraform/value.rs",
-        "src/terraform/model.rs",
-        "src/terraform/move_state.rs",
-        "src/terraform/resource.rs",
-        "src/secret.rs",
-    ];
-    for place in places {
-        let code = code(&root().join(place));
+    let mut problems = Vec::new();
+    for path in files("src").into_iter().filter(|path| !path.ends_with("tests.rs")) {
+        let code = code(&path);
         for (at, _) in code.match_indices("#[derive(") {
-            let end = code[at..].find('\n').map_or(code.len(), |end| at + end);
-            assert!(!code[at..end].contains("Debug"), "{place} derives Debug: {}", &code[at..end]);
+            let rest = &code[at..];
+            let (derives, item) = rest.split_once(")]").unwrap_or((rest, ""));
+            if derives.contains("Debug") {
+                let fields = item.split_inclusive('\n').take_while(|line| *line != "}\n" && !line.starts_with("impl"));
+                let secrets = fields.filter(|line| may_print_a_secret(line));
+                problems
+                    .extend(secrets.map(|line| format!("{} derives Debug with `{}`", relative(&path), line.trim())));
+            }
         }
     }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
     let build = fs::read_to_string(root().join("proto/build.rs")).expect("a readable build script");
     assert!(build.contains(".skip_debug([\".\"])"), "generated messages must not print their content");
+}
+
+/// Whether a line declares a field or variant that may hold a credential and prints it.
+fn may_print_a_secret(line: &str) -> bool {
+    let Some((name, ty)) = line.trim().trim_end_matches(',').split_once(['(', ':']) else { return false };
+    // A default of the schema is in every registry page.
+    if name.ends_with("default") {
+        return false;
+    }
+    let holds_text = ["String", "Vec<u8>", "Bytes"].iter().any(|text| ty.contains(text));
+    let is_credential = NAMES_OF_SECRETS.iter().any(|part| name.to_lowercase().contains(part)) && holds_text;
+    !ty.contains("Secret") && (is_credential || TYPES_WITH_SECRETS.iter().any(|name| names(ty, name)))
+}
+
+#[test]
+fn sees_fields_that_may_hold_secrets() {
+    for line in [
+        "    password: String,",
+        "    jwt: Vec<u8>,",
+        "    pub(crate) prior: Option<Object>,",
+        "    access_token: Option<String>,",
+    ] {
+        assert!(may_print_a_secret(line), "{line}");
+    }
+    for line in ["    password: Secret,", "    password_argument: bool,", "    host: String,", "#[derive(Debug)]"] {
+        assert!(!may_print_a_secret(line), "{line}");
+    }
 }
 
 #[test]

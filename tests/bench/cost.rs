@@ -1,5 +1,5 @@
 //! `cargo bench`: what the provider costs its user, in the release build. Start, memory, size, and wall time beside the
-//! same command without it. Read ratios, not milliseconds: the machine is whoever runs this.
+//! same command without it. Read ratios, not milliseconds: they depend on the machine.
 //!
 //! `cargo bench -- logins` runs one subject; each is a file here.
 

@@ -11,7 +11,7 @@ use crate::terraform::Workspace;
 /// How long the KMS takes before each answer.
 const LATENCY: Duration = Duration::from_millis(20);
 
-/// What a core does at the same time, when nobody says otherwise.
+/// Operations that a core runs at the same time by default.
 const PARALLELISM: u32 = 10;
 
 const REFRESHED: usize = 1000;

@@ -9,7 +9,7 @@ pub(crate) const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-kms");
 pub(crate) const REQUIRED: &str =
     "terraform {\n  required_providers {\n    kms = {\n      source = \"hanzoai/kms\"\n    }\n  }\n}\n";
 
-/// A directory with that many connections, and the KMS for them. Nobody logs in.
+/// A directory with that many connections, and the KMS for them. No login is made.
 pub(crate) fn connections(count: usize) -> (Kms, Workspace) {
     connections_at(Kms::start(kms::Options { log_in: false, ..kms::Options::default() }), count)
 }

@@ -1,4 +1,4 @@
-//! Certificates of every shape, judged as the service judges them: a table of verdicts, and the same verdicts by a real
+//! Certificates of every shape, accepted or rejected as the KMS does: a table of outcomes, and the same outcomes by a real
 //! Node.
 
 mod chains;
@@ -21,7 +21,7 @@ use self::node::Question;
 use self::shapes::Made;
 use crate::postgres_login::everything;
 
-const PATIENT: Duration = Duration::from_secs(60);
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A row of the table.
 struct Case {
@@ -30,10 +30,10 @@ struct Case {
     given: Option<String>,
     host: &'static str,
     port: u16,
-    expected: Verdict,
+    expected: Expected,
 }
 
-type Verdict = Result<(), (Fault, Link)>;
+type Expected = Result<(), (Fault, Link)>;
 
 /// The table while it is filled.
 #[derive(Default)]
@@ -44,7 +44,7 @@ struct Table {
 
 impl Table {
     /// A server that sends this chain, asked for `db.test`.
-    async fn row(&mut self, name: &'static str, given: &[&Made], sent: &[&Made], expected: Verdict) {
+    async fn row(&mut self, name: &'static str, given: &[&Made], sent: &[&Made], expected: Expected) {
         self.named(name, "db.test", given, sent, expected).await;
     }
 
@@ -55,7 +55,7 @@ impl Table {
         host: &'static str,
         given: &[&Made],
         sent: &[&Made],
-        expected: Verdict,
+        expected: Expected,
     ) {
         self.add(name, host, Some(shapes::pem(given)), sent, expected).await;
     }
@@ -66,7 +66,7 @@ impl Table {
         host: &'static str,
         given: Option<String>,
         sent: &[&Made],
-        expected: Verdict,
+        expected: Expected,
     ) {
         let port = server::serve(sent, self.only_tls12).await;
         self.cases.push(Case { name, given, host, port, expected });
@@ -105,7 +105,7 @@ fn target(host: &str, port: u16, tls: Tls) -> Target {
 async fn refusal(case: &Case, verified: bool) -> Refusal {
     let ca = case.given.as_deref().map(|pem| Certificates::parse(pem).unwrap_or_else(|e| panic!("{}: {e}", case.name)));
     let tls = if verified { Tls::Verified { ca } } else { Tls::Unverified };
-    login(&target(case.host, case.port, tls), PATIENT).await.unwrap_err()
+    login(&target(case.host, case.port, tls), LOGIN_TIMEOUT).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -116,13 +116,13 @@ async fn predicts_acceptance_of_each_certificate_shape() {
     for case in cases {
         let name = case.name;
         let refusal = refusal(case, true).await;
-        let verdict = match &refusal.reason {
+        let outcome = match &refusal.reason {
             Reason::Certificate(problem) => Err((problem.fault.clone(), problem.link)),
             _ if refusal.stage == Stage::Login => Ok(()),
             reason => panic!("{name}: {reason:?}"),
         };
-        if verdict != case.expected {
-            wrong.push(format!("{name}: {verdict:?}, expected {:?}", case.expected));
+        if outcome != case.expected {
+            wrong.push(format!("{name}: {outcome:?}, expected {:?}", case.expected));
         }
         if let Reason::Certificate(problem) = &refusal.reason {
             let text = everything(&refusal);
@@ -161,7 +161,7 @@ async fn without_verification_only_the_key_counts() {
     assert_eq!(of_node.collect::<Vec<_>>(), refused);
 }
 
-/// Whoever copies a public certificate has not got its key. Node notices that also where it accepts any certificate.
+/// A copied certificate comes without its key. Node detects that even where it accepts any certificate.
 #[tokio::test(flavor = "multi_thread")]
 async fn rejects_certificate_without_its_key() {
     let root = Made::root("Root", shapes::plain);
@@ -174,7 +174,7 @@ async fn rejects_certificate_without_its_key() {
             for verified in [true, false] {
                 let ca = Some(Certificates::parse(&roots).unwrap());
                 let tls = if verified { Tls::Verified { ca } } else { Tls::Unverified };
-                let refusal = login(&target("db.test", port, tls), PATIENT).await.unwrap_err();
+                let refusal = login(&target("db.test", port, tls), LOGIN_TIMEOUT).await.unwrap_err();
                 let failed = matches!(refusal.reason, Reason::TlsFailed { .. });
                 assert!(failed, "TLS 1.2 only: {only_tls12}, verified: {verified}: {:?}", refusal.reason);
                 questions.push(Question { port, host: "db.test", given: Some(&roots), verified });
@@ -196,7 +196,7 @@ async fn node_accepts_and_rejects_the_same() {
         .map(|case| Question { port: case.port, host: case.host, given: case.given.as_deref(), verified: true })
         .collect();
     let Some(answers) = tokio::task::block_in_place(|| node::ask(&questions)) else {
-        eprintln!("no `node` on PATH: the verdicts were not compared with it");
+        eprintln!("no `node` on PATH: the outcomes were not compared with it");
         return;
     };
     assert_eq!(answers.len(), cases.len());

@@ -1,4 +1,4 @@
-//! Credentials that somebody wrote outside: what the plan says, what it does, and that it settles.
+//! Credentials changed outside of Terraform: what the plan reports, what the apply sends, and that the next plan is empty.
 
 mod ignore_changes;
 #[cfg(unix)]
@@ -13,7 +13,7 @@ const PATH: &str = "/api/v1/app-connections/postgres";
 
 const WARNING: &str = "Credentials of orders-db changed outside Terraform";
 
-/// Somebody saves the credentials in the KMS, with this password.
+/// Another user saves the credentials in the KMS, with this password.
 fn saved_outside(scene: &Scene, password: &str) {
     scene.kms.edit(&scene.id(), |connection| connection["credentials"]["password"] = json!(password));
 }
@@ -31,8 +31,8 @@ fn stores_working_password_again_after_drift() {
     let scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
-    saved_outside(&scene, "what-somebody-typed");
-    let plan = scene.workspace.plan().expect(2);
+    saved_outside(&scene, "typed-outside");
+    let plan = scene.workspace.plan_with_changes().expect(2);
     plan.says(&[WARNING, "The configured password still works"]);
     plan.says(&["~ credentials_hash", "1 to change"]);
     for untouched in ["~ host", "~ username", "~ password"] {
@@ -95,7 +95,7 @@ fn role_changed_outside_is_no_error_if_configured_one_fails() {
         connection["credentials"]["password"] = json!("of-the-other");
     });
     // The configured role still works: the update that the plan shows repairs it.
-    let plan = scene.workspace.plan().expect(2);
+    let plan = scene.workspace.plan_with_changes().expect(2);
     plan.says(&[WARNING, "replacing what is stored there", "~ username", "1 to change"]);
     scene.postgres.sql(&format!("ALTER ROLE {} NOLOGIN", scene.role));
     for command in [Workspace::plan, Workspace::apply, Workspace::plan] {
@@ -108,9 +108,9 @@ fn role_changed_outside_is_no_error_if_configured_one_fails() {
     assert_eq!(scene.stored()["credentials"]["username"], other);
     // Without a login the plan shows it, and a person decides.
     scene.workspace.set("KMS_VALIDATION", "off");
-    scene.workspace.plan().expect(2).says(&[WARNING, "~ username"]);
+    scene.workspace.plan_with_changes().expect(2).says(&[WARNING, "~ username"]);
     scene.workspace.set("KMS_VALIDATION", "plan");
-    // A change of the configuration is judged as ever, and so is another password.
+    // A changed configuration is checked as usual, and so is another password.
     let rename = [("name", "\"renamed\"")];
     let version = [("password_wo_version", "2")];
     let database = [("database", "\"postgres\"")];

@@ -11,7 +11,7 @@ use crate::support::postgres::{Authority, Options, Postgres, Validity, free_port
 use crate::support::scripted_postgres::{Fake, Read, Silence, send, tls_with_chain};
 
 /// Longer than any probe takes, so that nothing here depends on the speed of the machine.
-const PATIENT: Duration = Duration::from_secs(30);
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 async fn probe_as(host: &str, port: u16, ca: Option<&str>, timeout: Duration) -> EndpointReport {
     let target = Target {
@@ -31,7 +31,7 @@ async fn probe_as(host: &str, port: u16, ca: Option<&str>, timeout: Duration) ->
 }
 
 async fn probe(port: u16, ca: Option<&str>) -> EndpointReport {
-    probe_as("localhost", port, ca, PATIENT).await
+    probe_as("localhost", port, ca, LOGIN_TIMEOUT).await
 }
 
 fn fault(tls: &TlsReport) -> Option<Fault> {
@@ -106,13 +106,13 @@ async fn reports_what_ended_the_probe() {
     let refused = probe(free_port().unwrap(), None).await;
     assert_eq!(refused.error.map(|error| error.reason), Some(Reason::ConnectionRefused));
     assert!(!refused.reachable && refused.tls_offered.is_none());
-    let unknown = probe_as("no-such-host.invalid", 5432, None, PATIENT).await;
+    let unknown = probe_as("no-such-host.invalid", 5432, None, LOGIN_TIMEOUT).await;
     assert!(matches!(unknown.error.map(|error| error.reason), Some(Reason::DnsFailed { .. })));
     let silent = Fake::start(vec![Silence]).await;
     let report = probe_as("localhost", silent.port, None, Duration::from_millis(300)).await;
     assert!(report.reachable && !report.is_postgresql && report.tls_offered.is_none(), "{report:?}");
     assert!(matches!(report.error.map(|error| error.reason), Some(Reason::TimedOut { .. })));
-    let forbidden = probe_as("169.254.169.254", 5432, None, PATIENT).await;
+    let forbidden = probe_as("169.254.169.254", 5432, None, LOGIN_TIMEOUT).await;
     assert!(matches!(forbidden.error.map(|error| error.reason), Some(Reason::ForbiddenAddress { .. })));
     assert!(!forbidden.reachable);
 }

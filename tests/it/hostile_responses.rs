@@ -97,6 +97,7 @@ async fn request_timeout_ends_slow_response() {
 /// What a plan with one connection may need beyond one that reads a plain answer: a whole list at most, twice.
 const GROWTH: u64 = 48 * 1024;
 
+#[cfg_attr(not(target_os = "linux"), ignore = "finds processes in /proc")]
 #[test]
 fn memory_stays_bounded_for_hostile_responses() {
     let mut scene = Scene::new();
@@ -164,7 +165,7 @@ fn redirect_receives_no_token() {
     assert!(elsewhere.requests().is_empty());
 }
 
-/// Values of the KMS are texts of somebody else: none begins a line of a message, or drives the terminal.
+/// Values of the KMS are foreign text: none begins a line of a message, or drives the terminal.
 #[test]
 fn hostile_values_stay_on_their_line_in_messages() {
     const HOSTILE: &str = "x\nimport {\r\n  id = \"evil\"\u{1b}[2J\u{202e}\u{200b}\u{2028}Error: y";

@@ -8,10 +8,11 @@ use crate::support::kms::{Fault, Kms, Options};
 use crate::support::scene::Scene;
 use crate::support::terraform::finish;
 
-/// Process ids of our provider that belong to a workspace, found by the directory they run in.
+/// Ids of the provider's processes of a workspace, found in `/proc` by their working directory. Tests that call this are
+/// ignored on other systems than Linux.
 pub(crate) fn providers(scene: &Scene) -> Vec<u32> {
     let here = scene.workspace.path().canonicalize().expect("the directory");
-    let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
+    let processes = std::fs::read_dir("/proc").expect("`/proc` of Linux").flatten();
     processes
         .filter_map(|entry| {
             let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
@@ -26,7 +27,7 @@ pub(crate) fn signal(name: &str, pid: u32) {
     let _sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
 }
 
-/// Waits for something to happen; how long is no matter of the test.
+/// Waits until something has happened. The limit only ends a test that fails.
 pub(crate) fn eventually(what: &str, happened: impl Fn() -> bool) {
     let start = Instant::now();
     while !happened() {
@@ -43,6 +44,7 @@ fn posted(scene: &Scene) -> bool {
     !scene.kms.connections().is_empty()
 }
 
+#[cfg_attr(not(target_os = "linux"), ignore = "finds processes in /proc")]
 #[test]
 fn killed_terraform_leaves_no_provider_and_no_lost_object() {
     let scene = slow();
@@ -62,6 +64,7 @@ fn killed_terraform_leaves_no_provider_and_no_lost_object() {
     assert_eq!(scene.kms.connections().len(), 1);
 }
 
+#[cfg_attr(not(target_os = "linux"), ignore = "finds processes in /proc")]
 #[test]
 fn import_block_restores_connection_of_killed_provider() {
     let scene = Scene::new();
@@ -97,7 +100,7 @@ fn reports_stopped_kms_and_next_run_continues() {
     scene.workspace.apply().expect(0);
     let id = scene.id();
     let port = scene.kms.port();
-    // The configuration still points to the old port, where nobody listens now.
+    // The configuration still points to the old port, which is closed now.
     scene.kms = Kms::start(Options::default());
     scene.workspace.plan().expect(1).says(&["KMS not reachable: connection refused"]);
     scene.kms = Kms::start(Options { port: Some(port), data, ..Options::default() });
@@ -105,6 +108,7 @@ fn reports_stopped_kms_and_next_run_continues() {
     assert_eq!(scene.id(), id);
 }
 
+#[cfg_attr(not(target_os = "linux"), ignore = "finds processes in /proc")]
 #[test]
 fn interrupt_ends_a_hanging_login() {
     let scene = Scene::new();
@@ -120,6 +124,7 @@ fn interrupt_ends_a_hanging_login() {
 }
 
 /// What a CI system does that cancels a job: everybody gets SIGTERM at once.
+#[cfg_attr(not(target_os = "linux"), ignore = "finds processes in /proc")]
 #[test]
 fn terminated_process_group_keeps_created_connection() {
     let scene = Scene::new();
@@ -140,6 +145,7 @@ fn terminated_process_group_keeps_created_connection() {
     scene.is_settled();
 }
 
+#[cfg_attr(not(target_os = "linux"), ignore = "finds processes in /proc")]
 #[test]
 fn terminated_provider_ends_its_waits() {
     let scene = Scene::new();

@@ -154,7 +154,7 @@ fn kubernetes_reads_service_account_file() {
     scene.kms.trust_jwt("kubernetes-auth", "s3cr3t.service.account");
     scene.workspace.write("given", "s3cr3t.service.account\n");
     let path = scene.workspace.path().join("given");
-    // Nobody says which method: only one uses this file.
+    // Without `method`: only one method uses this file.
     scene.workspace.set("KMS_MACHINE_IDENTITY_ID", &id);
     scene.workspace.set("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH", &path.to_string_lossy());
     works(&mut scene, "kubernetes-auth", &["s3cr3t"]);
@@ -191,7 +191,7 @@ fn queries_cloud_metadata_directly_and_only_when_needed() {
         scene.workspace.set("KMS_AUTH_METHOD", method);
         scene.workspace.set("KMS_MACHINE_IDENTITY_ID", &id);
         scene.workspace.set(variable, &format!("{scheme}{address}"));
-        // Nobody listens there: who takes the proxy gets nowhere.
+        // A closed port: a request through this proxy fails.
         scene.workspace.set("HTTP_PROXY", "http://127.0.0.1:9");
         scene.workspace.set("KMS_VALIDATION", "off");
         scene.workspace.plan().expect(2);

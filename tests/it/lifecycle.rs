@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::support::scale;
 use crate::support::scene::{PASSWORD, Scene};
 
 #[test]
@@ -64,7 +65,7 @@ fn changed_credential_sends_all_credentials() {
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
     scene.configure(&[("database", "\"postgres\"")]);
-    scene.workspace.plan().expect(2).says(&["~ credentials_hash", "~ database", "1 to change"]);
+    scene.workspace.plan_with_changes().expect(2).says(&["~ credentials_hash", "~ database", "1 to change"]);
     scene.workspace.apply().expect(0);
     let bodies = scene.bodies("PATCH", "/api/v1/app-connections/postgres");
     assert_eq!(bodies.len(), 1);
@@ -139,7 +140,7 @@ fn outside_change_shows_as_that_field_and_is_repaired() {
     scene.workspace.apply().expect(0);
     for (field, edit, shown) in drifts {
         scene.kms.edit(&scene.id(), edit);
-        let plan = scene.workspace.plan().expect(2);
+        let plan = scene.workspace.plan_with_changes().expect(2);
         plan.says(&[shown, "1 to change"]);
         let changed: Vec<&str> = plan
             .text
@@ -204,7 +205,11 @@ fn changed_project_replaces_the_connection() {
     assert_eq!(scene.stored()["projectId"], scene.kms.project_id());
     scene.is_settled();
     scene.configure(&[]);
-    scene.workspace.plan().expect(2).says(&["# forces replacement", "1 to add, 0 to change, 1 to destroy"]);
+    scene
+        .workspace
+        .plan_with_changes()
+        .expect(2)
+        .says(&["# forces replacement", "1 to add, 0 to change, 1 to destroy"]);
     scene.workspace.apply().expect(0);
     assert_eq!(scene.stored()["projectId"], Json::Null);
     scene.is_settled();
@@ -309,10 +314,11 @@ fn taken_name_prints_the_import_block() {
 #[test]
 fn creates_plans_and_destroys_many_connections() {
     let scene = Scene::new();
-    scene.configure_with(&[("name", "\"orders-${count.index}\"")], "count = 300");
-    scene.workspace.apply().expect(0).says(&["300 added"]);
+    let count = scale(50, 300);
+    scene.configure_with(&[("name", "\"orders-${count.index}\"")], &format!("count = {count}"));
+    scene.workspace.apply().expect(0).says(&[&format!("{count} added")]);
     scene.workspace.plan().expect(0).says(&["No changes"]);
-    assert_eq!(scene.kms.connections().len(), 300);
-    scene.workspace.destroy().expect(0).says(&["300 destroyed"]);
+    assert_eq!(scene.kms.connections().len(), count);
+    scene.workspace.destroy().expect(0).says(&[&format!("{count} destroyed")]);
     assert_eq!(scene.kms.connections(), Vec::<Json>::new());
 }

@@ -11,7 +11,7 @@ use terraform_provider_kms::secret::Secret;
 use crate::support::postgres::{Authority, Options, Postgres, Validity, quoted};
 
 /// Longer than any login takes, so that nothing here depends on the speed of the machine.
-const PATIENT: Duration = Duration::from_secs(30);
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "correct horse";
 
 /// A login that succeeds once the role is made.
@@ -34,11 +34,11 @@ fn with_role(server: &Postgres, role: &str) -> Target {
 }
 
 async fn accepted(target: &Target) -> Accepted {
-    login(target, PATIENT).await.unwrap_or_else(|refusal| panic!("{refusal:?}"))
+    login(target, LOGIN_TIMEOUT).await.unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 
 async fn refused(target: &Target) -> Refusal {
-    match login(target, PATIENT).await {
+    match login(target, LOGIN_TIMEOUT).await {
         Ok(_) => panic!("accepted: {target:?}"),
         Err(refusal) => refusal,
     }
@@ -420,11 +420,11 @@ async fn cancelled_login_leaves_no_session() {
     let server = Postgres::start(Options::default());
     let right = with_role(&server, "cancelled");
     for microseconds in [0, 300, 1000, 3000, 10_000, 30_000] {
-        let _cancelled = tokio::time::timeout(Duration::from_micros(microseconds), login(&right, PATIENT)).await;
+        let _cancelled = tokio::time::timeout(Duration::from_micros(microseconds), login(&right, LOGIN_TIMEOUT)).await;
     }
     accepted(&right).await;
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
-    tokio::time::timeout(PATIENT, async {
+    tokio::time::timeout(LOGIN_TIMEOUT, async {
         while server.sql(sessions) != [[Some("1".to_owned())]] {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -18,7 +18,7 @@ use crate::support::scripted_postgres::{
     Drip, Fake, Read, Reset, Scram, Send, Silence, asks_for_scram, authentication, error, lets_in, message, send, tls,
 };
 
-const PATIENT: Duration = Duration::from_secs(30);
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(300);
 const PASSWORD: &str = "tr0ub4dor&3";
 /// The beginning of a message of 20 000 bytes.
@@ -95,7 +95,7 @@ async fn recognizes_other_protocols() {
     for (script, protocol) in cases {
         for tls in [Tls::Off, Tls::Unverified] {
             let fake = Fake::start(script.clone()).await;
-            let refusal = refused(&target(fake.port, tls.clone()), PATIENT).await;
+            let refusal = refused(&target(fake.port, tls.clone()), LOGIN_TIMEOUT).await;
             let Reason::NotPostgres { protocol: seen, first } = &refusal.reason else {
                 panic!("{protocol:?} {tls:?}: {:?}", refusal.reason)
             };
@@ -138,10 +138,10 @@ async fn names_what_a_broken_server_does() {
     ];
     for (name, script, tls, reason, argument) in cases {
         let fake = Fake::start(script).await;
-        let refusal = refused(&target(fake.port, tls), PATIENT).await;
+        let refusal = refused(&target(fake.port, tls), LOGIN_TIMEOUT).await;
         assert_eq!((&refusal.reason, explain(&refusal).argument), (&reason, argument), "{name}");
         assert!(!explain(&refusal).causes.is_empty(), "{name}");
-        // What comes before TLS is nobody's word.
+        // Text before TLS is not authenticated.
         let has_text = refusal.said.is_some() || explain(&refusal).headline.contains("sorry");
         assert!(!(has_text && refusal.reason == Reason::TlsNotNegotiated), "{name}");
         assert!(!fake.heard(PASSWORD.as_bytes()), "{name}");
@@ -164,25 +164,25 @@ async fn sends_password_only_over_verified_channel() {
         let encrypted = [vec![Read, send("S"), tls(&authority)], plain.clone()].concat();
 
         let fake = Fake::start(plain.clone()).await;
-        let refusal = refused(&target(fake.port, Tls::Off), PATIENT).await;
+        let refusal = refused(&target(fake.port, Tls::Off), LOGIN_TIMEOUT).await;
         assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: false });
         assert_eq!((refusal.certainty(), explain(&refusal).argument), (Certainty::Unreachable, Argument::SslEnabled));
         assert!(explain(&refusal).headline.contains("it was not sent"));
         assert!(fake.heard(b"clerk") && !fake.heard(secret), "a name that leads to this machine is only a name");
 
         let fake = Fake::start(encrypted.clone()).await;
-        let refusal = refused(&target(fake.port, Tls::Unverified), PATIENT).await;
+        let refusal = refused(&target(fake.port, Tls::Unverified), LOGIN_TIMEOUT).await;
         assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: true });
         assert_eq!(explain(&refusal).argument, Argument::SslCertificate);
         assert!(fake.heard(b"clerk") && !fake.heard(secret));
 
         // The other side of the rule: there the same fake hears it.
         let fake = Fake::start(encrypted).await;
-        assert!(login(&target(fake.port, verified.clone()), PATIENT).await.is_ok_and(|in_| in_.password_asked));
+        assert!(login(&target(fake.port, verified.clone()), LOGIN_TIMEOUT).await.is_ok_and(|in_| in_.password_asked));
         assert!(fake.heard(secret));
         let fake = Fake::start(plain).await;
         let target = Target { host: "db.test".to_owned(), address: tunnel(&fake), ..target(fake.port, Tls::Off) };
-        assert!(login(&target, PATIENT).await.is_ok());
+        assert!(login(&target, LOGIN_TIMEOUT).await.is_ok());
         assert!(fake.heard(secret));
     }
 }
@@ -191,7 +191,7 @@ async fn sends_password_only_over_verified_channel() {
 async fn removes_password_and_escapes_from_server_text() {
     let echo = error(&format!("SFATAL|VFATAL|C28P01|Mwrong: {PASSWORD}\x1b[2J|D{PASSWORD}|H{PASSWORD}|"));
     let fake = Fake::start(vec![Read, Send(echo)]).await;
-    let refusal = refused(&target(fake.port, Tls::Off), PATIENT).await;
+    let refusal = refused(&target(fake.port, Tls::Off), LOGIN_TIMEOUT).await;
     assert_eq!(refusal.reason, Reason::PasswordRefused);
     let text = everything(&refusal);
     assert!(text.contains("28P01 wrong: ********"), "{text}");
@@ -230,7 +230,7 @@ async fn reports_unreachable_and_forbidden_addresses() {
     let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let target = target(unused, Tls::Unverified);
 
-    let refusal = refused(&target, PATIENT).await;
+    let refusal = refused(&target, LOGIN_TIMEOUT).await;
     assert_eq!(refusal.reason, Reason::ConnectionRefused);
     assert_eq!(
         (refusal.certainty(), explain(&refusal).argument, refusal.stage),
@@ -238,7 +238,7 @@ async fn reports_unreachable_and_forbidden_addresses() {
     );
     assert!(everything(&refusal).contains(&format!("localhost:{unused}")));
 
-    let refusal = refused(&Target { host: "no-such-host.invalid".to_owned(), ..target.clone() }, PATIENT).await;
+    let refusal = refused(&Target { host: "no-such-host.invalid".to_owned(), ..target.clone() }, LOGIN_TIMEOUT).await;
     assert!(matches!(refusal.reason, Reason::DnsFailed { .. }), "{:?}", refusal.reason);
     assert_eq!(
         (refusal.certainty(), explain(&refusal).argument, refusal.stage),
@@ -247,7 +247,7 @@ async fn reports_unreachable_and_forbidden_addresses() {
     assert_eq!(refusal.endpoint.address, None);
 
     for host in ["", "a b", "postgres://db", "[::1]"] {
-        let refusal = refused(&Target { host: host.to_owned(), ..target.clone() }, PATIENT).await;
+        let refusal = refused(&Target { host: host.to_owned(), ..target.clone() }, LOGIN_TIMEOUT).await;
         assert_eq!((refusal.stage, explain(&refusal).argument), (Stage::Dns, Argument::Host), "{host}");
     }
 
@@ -265,7 +265,7 @@ async fn reports_unreachable_and_forbidden_addresses() {
         let address = Some(Address { host: host.to_owned(), port: 1 });
         let tunnelled = Target { address, ..target.clone() };
         for (target, argument) in [(direct, Argument::Host), (tunnelled, Argument::Address)] {
-            let refusal = refused(&target, PATIENT).await;
+            let refusal = refused(&target, LOGIN_TIMEOUT).await;
             assert!(matches!(refusal.reason, Reason::ForbiddenAddress { .. }), "{host}: {:?}", refusal.reason);
             assert_eq!((refusal.certainty(), explain(&refusal).argument), (Certainty::Conclusive, argument), "{host}");
         }

@@ -79,7 +79,7 @@ fn changing_rotation_roles_queries_database_but_not_kms() {
     let settled = scene.logins();
     scene.configure_with(&[], &block(&roles));
     scene.workspace.apply().expect(0);
-    assert_eq!(scene.logins(), settled, "what is milder asks nobody");
+    assert_eq!(scene.logins(), settled, "a milder mode makes no login");
     assert_eq!(scene.bodies("PATCH", "/api/v1/app-connections").len(), patches);
 }
 

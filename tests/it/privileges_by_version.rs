@@ -10,7 +10,7 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::support::postgres::{Options, Postgres, download, majors, quoted};
 
-const PATIENT: Duration = Duration::from_secs(30);
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "correct horse";
 
 /// Roles that log in, with what is done for each; `{}` is its name. The targets exist by then.
@@ -86,7 +86,7 @@ fn target(server: &Postgres, role: &str, rotation_roles: &[String]) -> Target {
 }
 
 async fn accepted(target: &Target) -> Accepted {
-    login(target, PATIENT).await.unwrap_or_else(|refusal| panic!("{refusal:?}"))
+    login(target, LOGIN_TIMEOUT).await.unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 
 async fn facts(target: &Target) -> Facts {
@@ -248,7 +248,7 @@ async fn reads_facts_of_the_session() {
     server.sql("GRANT SELECT ON pg_catalog.pg_roles TO PUBLIC");
     facts(&asked).await;
 
-    // Somebody holds what the question needs.
+    // Another session locks what the query needs.
     server.sql(&format!("CREATE ROLE boss SUPERUSER LOGIN PASSWORD '{PASSWORD}'"));
     let boss = connected(&server, "boss").await;
     boss.simple_query("BEGIN; LOCK TABLE pg_catalog.pg_auth_members").await.unwrap();

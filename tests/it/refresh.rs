@@ -77,7 +77,7 @@ fn shows_outside_changes_from_the_list() {
     let scene = many(6);
     for connection in scene.kms.connections() {
         let id = connection["id"].as_str().unwrap();
-        scene.kms.edit(id, |row| row["description"] = json!("edited by somebody else"));
+        scene.kms.edit(id, |row| row["description"] = json!("edited by another user"));
     }
     let plan = scene.workspace.plan().expect(2);
     plan.says(&["6 to change"]);

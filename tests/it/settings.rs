@@ -197,7 +197,7 @@ fn debug_mode_serves_several_terraform_runs() {
     scene.workspace.destroy().expect(0);
 }
 
-/// A provider that serves until somebody ends it, which is here, whatever happens to the test.
+/// A provider in debug mode, ended with the test.
 struct Debugged(Child);
 
 impl Drop for Debugged {

@@ -5,27 +5,26 @@ use std::net::TcpListener;
 use crate::support::postgres::{Authority, Options, Postgres};
 use crate::support::scene::Scene;
 
-/// The place that Terraform shows for a diagnostic.
-fn place(attribute: &str) -> String {
-    format!("{attribute} =")
-}
+const REFUSED: &str = "The database refused the login";
+const UNREACHABLE: &str = "The credentials could not be checked from this machine";
 
-/// Plans with these arguments and expects an error at one of them. The KMS must not have been asked to store anything.
+/// Plans with these arguments and expects one error, at one of them or at the whole connection (empty).
+/// Nothing is stored.
 fn refused(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&str]) {
     scene.configure(changes);
     let plan = scene.workspace.plan().expect(1);
-    plan.says(&["Error: The database refused the login", &place(at), "No credentials were sent to the KMS."]);
-    plan.says(sentences);
+    let at = if at.is_empty() { String::new() } else { format!(" at {at}") };
+    plan.reports(&[&format!("error{at}: {REFUSED}")]);
+    plan.says(&["No credentials were sent to the KMS."]).says(sentences);
     plan.says(&["KMS_VALIDATION=apply terraform plan", "terraform destroy -refresh=false"]);
     assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
 }
 
-/// Plans with these arguments and expects a warning at one of them, and a plan all the same.
+/// Plans with these arguments and expects one warning, at one of them, and a plan.
 fn unreachable(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&str]) {
     scene.configure(changes);
     let plan = scene.workspace.plan().expect(2);
-    plan.says(&["Warning: The credentials could not be checked from this machine", &place(at), "1 to add"]);
-    plan.says(sentences);
+    plan.reports(&[&format!("warning at {at}: {UNREACHABLE}")]).says(&["1 to add"]).says(sentences);
 }
 
 #[test]
@@ -92,7 +91,7 @@ fn reports_server_without_tls() {
     let plain = Postgres::start(Options::without_tls());
     plain.create_role(&scene.role, crate::support::scene::PASSWORD);
     let port = plain.port().to_string();
-    refused(&scene, &[("port", &port)], "ssl_enabled", &["does not offer TLS", "ssl_enabled = false"]);
+    refused(&scene, &[("port", &port)], "", &["does not offer TLS", "ssl_enabled = false"]);
 }
 
 #[test]
@@ -195,11 +194,9 @@ fn reads_defaults_from_environment_and_provider_block() {
     let plan = scene.workspace.plan().expect(2);
     assert!(!plan.text.contains("would stop"), "{}", plan.text);
     scene.workspace.set("KMS_VALIDATION", "maybe");
-    scene
-        .workspace
-        .plan()
-        .expect(1)
-        .says(&["Invalid validation mode: `KMS_VALIDATION`", "`plan`, `warn`, `apply` or `off`"]);
+    let plan = scene.workspace.plan().expect(1);
+    plan.reports(&["error: Invalid validation mode: `KMS_VALIDATION`"]);
+    plan.says(&["Valid values: `plan`, `warn`, `apply` or `off`"]);
 }
 
 #[test]

@@ -27,6 +27,15 @@ pub(crate) fn provider() -> &'static str {
     &PROVIDER
 }
 
+/// How many objects a slow test uses: the first number, or the second one with `KMS_TEST_SCALE=large`.
+pub(crate) fn scale(small: usize, large: usize) -> usize {
+    match std::env::var("KMS_TEST_SCALE").as_deref() {
+        Ok("large") => large,
+        Ok(other) => panic!("`KMS_TEST_SCALE` can only be `large`, not `{other}`"),
+        Err(_) => small,
+    }
+}
+
 /// An empty directory for Terraform with the provider that is tested.
 pub(crate) fn workspace() -> terraform::Workspace {
     terraform::Workspace::new(Path::new(provider()))

@@ -17,19 +17,39 @@ use tempfile::TempDir;
 /// Variables of the caller that would change what is tested.
 const NOT_INHERITED: [&str; 4] = ["KMS_", "INFISICAL_", "TF_", "PG"];
 
-/// Far longer than anything takes; a hang becomes a failure that shows its output.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// Far longer than any command takes; a hang becomes a failure that shows its output.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Where the core is told which provider to use.
+/// The configuration file of the core: which provider it uses.
 pub(crate) const SETTINGS: &str = "settings.tfrc";
 
-/// What one command printed, and how it ended.
+/// The warning that the core prints for each command with a provider of a developer.
+const DEV_OVERRIDES: &str = "Provider development overrides are in effect";
+
+/// The output of one command, and how it ended.
 #[derive(Clone)]
 pub(crate) struct Output {
     /// Exit code; `None` when it was killed.
     pub(crate) code: Option<i32>,
     /// Standard output, then standard error.
     pub(crate) text: String,
+    /// The diagnostics of a command with `-json`.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// The addresses of objects that changed outside of Terraform, of a command with `-json`.
+    pub(crate) drift: Vec<String>,
+}
+
+/// A diagnostic as the core reports it.
+#[derive(Clone, Debug)]
+pub(crate) struct Diagnostic {
+    /// `error` or `warning`.
+    pub(crate) severity: String,
+    pub(crate) summary: String,
+    /// Of the resource; empty for the provider.
+    pub(crate) address: String,
+    /// The argument that the core shows; none for a whole block.
+    pub(crate) attribute: Option<String>,
+    pub(crate) detail: String,
 }
 
 /// A directory with a configuration.
@@ -118,6 +138,8 @@ impl Workspace {
             }
         }
         command.env("CHECKPOINT_DISABLE", "1");
+        // Most commands end before the memory that a collection would free is needed.
+        command.env("GOGC", "400");
         // What a killed process leaves goes with the workspace.
         command.env("TMPDIR", self.path());
         command.env("TF_CLI_CONFIG_FILE", self.path().join(SETTINGS));
@@ -130,6 +152,14 @@ impl Workspace {
         finish(self.start(arguments))
     }
 
+    /// Runs a command with `-json`: its messages as text, its diagnostics as values.
+    pub(crate) fn run_json(&self, arguments: &[&str]) -> Output {
+        let mut all = arguments.to_vec();
+        all.insert(1, "-json");
+        let output = self.run(&all);
+        Output { text: output.text.lines().filter_map(readable).collect::<Vec<_>>().join("\n"), ..output }
+    }
+
     /// Starts a command whose output is collected by [`finish`].
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
@@ -137,36 +167,54 @@ impl Workspace {
         command.spawn().expect("terraform starts")
     }
 
-    /// `plan`, with the exit code that tells changes (2) from none (0).
+    /// `plan`, with exit code 2 for changes and 0 for none.
     pub(crate) fn plan(&self) -> Output {
+        self.run_json(&["plan", "-input=false", "-detailed-exitcode"])
+    }
+
+    /// `plan` with the changed attributes, which no output in JSON has.
+    pub(crate) fn plan_with_changes(&self) -> Output {
         self.run(&["plan", "-no-color", "-input=false", "-detailed-exitcode"])
     }
 
-    /// `apply` without questions.
+    /// `apply` without approval.
     pub(crate) fn apply(&self) -> Output {
-        self.run(&["apply", "-no-color", "-input=false", "-auto-approve"])
+        self.run_json(&["apply", "-input=false", "-auto-approve"])
     }
 
-    /// `destroy` without questions.
+    /// `destroy` without approval.
     pub(crate) fn destroy(&self) -> Output {
-        self.run(&["destroy", "-no-color", "-input=false", "-auto-approve"])
+        self.run_json(&["destroy", "-input=false", "-auto-approve"])
     }
 
     /// The attributes of an object in the state, or `Null`.
     pub(crate) fn object(&self, address: &str) -> Json {
-        let found = self.resources().into_iter().find(|resource| resource["address"] == address);
-        found.map_or(Json::Null, |resource| resource["values"].clone())
+        self.resources()
+            .into_iter()
+            .find(|(known, _)| known == address)
+            .map_or(Json::Null, |(_, attributes)| attributes)
     }
 
     /// The attributes of all objects in the state.
     pub(crate) fn objects(&self) -> Vec<Json> {
-        self.resources().into_iter().map(|resource| resource["values"].clone()).collect()
+        self.resources().into_iter().map(|(_, attributes)| attributes).collect()
     }
 
-    fn resources(&self) -> Vec<Json> {
-        let shown = self.command(["show", "-json"]).output().expect("terraform runs");
-        let state: Json = serde_json::from_slice(&shown.stdout).expect("JSON of a state");
-        state["values"]["root_module"]["resources"].as_array().cloned().unwrap_or_default()
+    /// Address and attributes of each object of the root module, from the file of the state.
+    fn resources(&self) -> Vec<(String, Json)> {
+        let Ok(bytes) = fs::read(self.path().join("terraform.tfstate")) else { return Vec::new() };
+        let state: Json = serde_json::from_slice(&bytes).expect("JSON of a state");
+        let resources = state["resources"].as_array().expect("resources").iter();
+        let objects = resources.flat_map(|resource| {
+            let text = |field: &str| resource[field].as_str().unwrap_or_default();
+            let mode = if text("mode") == "data" { "data." } else { "" };
+            let address = format!("{mode}{}.{}", text("type"), text("name"));
+            resource["instances"].as_array().expect("instances").iter().map(move |instance| {
+                let index = instance.get("index_key").map(|key| format!("[{key}]")).unwrap_or_default();
+                (format!("{address}{index}"), instance["attributes"].clone())
+            })
+        });
+        objects.collect()
     }
 
     /// Every file of the directory that holds `needle`, to prove that a secret is nowhere. Zipped plans are unpacked.
@@ -189,6 +237,18 @@ impl Workspace {
 }
 
 impl Output {
+    /// The output of a command that has ended.
+    pub(crate) fn new(code: Option<i32>, out: &str, err: &str) -> Self {
+        let messages: Vec<Json> = out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let drift = messages.iter().filter(|message| message["type"] == "resource_drift");
+        Self {
+            code,
+            diagnostics: messages.iter().filter_map(Diagnostic::parse).collect(),
+            drift: drift.map(|message| message["change"]["resource"]["addr"].to_string()).collect(),
+            text: format!("{out}{err}"),
+        }
+    }
+
     /// This output, if the command succeeded with that code; else a panic that shows it.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
@@ -196,7 +256,24 @@ impl Output {
         self
     }
 
-    /// The text with white space folded and the borders of diagnostics removed, to search for sentences.
+    /// Asserts that the command reported exactly these diagnostics, in any order. Each is `error at ARGUMENT: SUMMARY`,
+    /// or `error: SUMMARY` where the core shows the whole block.
+    #[track_caller]
+    pub(crate) fn reports(&self, expected: &[&str]) -> &Self {
+        let mut expected = expected.to_vec();
+        let mut reported: Vec<String> = self.diagnostics.iter().map(Diagnostic::line).collect();
+        expected.sort_unstable();
+        reported.sort_unstable();
+        assert_eq!(reported, expected, "\n{}", self.text);
+        self
+    }
+
+    /// The errors.
+    pub(crate) fn errors(&self) -> Vec<&Diagnostic> {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == "error").collect()
+    }
+
+    /// The text with whitespace folded and the borders of diagnostics removed, to search for sentences.
     pub(crate) fn words(&self) -> String {
         self.text.replace(['│', '╷', '╵'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
     }
@@ -210,6 +287,48 @@ impl Output {
         }
         self
     }
+}
+
+impl Diagnostic {
+    /// Nothing for a line that is none, or is about the provider's place on this machine.
+    fn parse(line: &Json) -> Option<Self> {
+        let diagnostic = (line["type"] == "diagnostic").then(|| &line["diagnostic"])?;
+        let text = |field: &str| diagnostic[field].as_str().unwrap_or_default().to_owned();
+        let code = diagnostic["snippet"]["code"].as_str().unwrap_or_default();
+        let attribute = code.split_once('=').map(|(name, _)| name.trim().to_owned());
+        let parsed = Self {
+            severity: text("severity"),
+            summary: text("summary"),
+            address: text("address"),
+            attribute,
+            detail: text("detail"),
+        };
+        (parsed.summary != DEV_OVERRIDES).then_some(parsed)
+    }
+
+    fn line(&self) -> String {
+        let place = self.attribute.as_ref().map(|attribute| format!(" at {attribute}")).unwrap_or_default();
+        format!("{}{place}: {}", self.severity, self.summary)
+    }
+}
+
+/// Returns a line of a command with `-json` in the form for people; any other line as it is.
+fn readable(line: &str) -> Option<String> {
+    let Ok(json) = serde_json::from_str::<Json>(line) else { return Some(line.to_owned()) };
+    let message = json["@message"].as_str().unwrap_or(line);
+    let changes = &json["changes"];
+    let is_empty = ["add", "change", "remove", "import"].iter().all(|kind| changes[kind].as_u64().unwrap_or(0) == 0);
+    if changes["operation"] == "plan" && is_empty {
+        return Some("No changes.".to_owned());
+    }
+    let diagnostic = &json["diagnostic"];
+    if diagnostic.is_null() {
+        return Some(message.to_owned());
+    }
+    let Diagnostic { severity, summary, address, attribute, detail } = Diagnostic::parse(&json)?;
+    let head = if severity == "error" { "Error" } else { "Warning" };
+    let attribute = attribute.map(|attribute| format!(", at {attribute}")).unwrap_or_default();
+    Some(format!("{head}: {summary}\n\n  with {address}{attribute}\n\n{detail}\n"))
 }
 
 /// Settings with which `init` installs every provider from that folder.
@@ -231,7 +350,7 @@ pub(crate) fn finish(mut child: Child) -> Output {
         let err = scope.spawn(move || read(&mut stderr));
         let start = Instant::now();
         while child.try_wait().expect("a child to wait for").is_none() {
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > TIMEOUT {
                 let _gone = child.kill();
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -239,7 +358,7 @@ pub(crate) fn finish(mut child: Child) -> Output {
         (out.join().expect("a reader"), err.join().expect("a reader"))
     });
     let status = child.wait().expect("a status");
-    Output { code: status.code(), text: out + &err }
+    Output::new(status.code(), &out, &err)
 }
 
 fn link(provider: &Path, folder: &Path) {

@@ -1,4 +1,4 @@
-//! The verdicts of a real Node, which the service runs on.
+//! The outcomes of a real Node, the runtime of the KMS.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const SCRIPT: &str = r#"
 const net = require('node:net'), tls = require('node:tls');
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
-const judge = ({ port, host, ca, verified }) => new Promise((done) => {
+const check = ({ port, host, ca, verified }) => new Promise((done) => {
   const socket = net.connect(port, '127.0.0.1');
   socket.on('error', (error) => done(error.code || error.message));
   socket.once('connect', () => socket.write(SSL_REQUEST));
@@ -25,7 +25,7 @@ const judge = ({ port, host, ca, verified }) => new Promise((done) => {
 });
 let text = '';
 process.stdin.on('data', (part) => text += part).on('end', async () => {
-  console.log(JSON.stringify(await Promise.all(JSON.parse(text).map(judge))));
+  console.log(JSON.stringify(await Promise.all(JSON.parse(text).map(check))));
 });
 "#;
 
@@ -57,5 +57,5 @@ pub(crate) fn ask(questions: &[Question<'_>]) -> Option<Vec<Option<String>>> {
         .collect();
     node.stdin.take().unwrap().write_all(Value::Array(list).to_string().as_bytes()).unwrap();
     let output = node.wait_with_output().unwrap();
-    Some(serde_json::from_slice(&output.stdout).expect("a list of verdicts"))
+    Some(serde_json::from_slice(&output.stdout).expect("a list of outcomes"))
 }

@@ -5,7 +5,7 @@ use terraform_provider_kms::postgres::{CertificateError, Certificates, Stage, Tl
 
 use super::node::{self, Question};
 use super::shapes::{Made, armour, days, pem, plain};
-use super::{PATIENT, server, target};
+use super::{LOGIN_TIMEOUT, server, target};
 
 /// A text, what we say about it, and whether Node reaches the root in it.
 struct Text {
@@ -127,7 +127,7 @@ async fn parses_pem_as_node_does() {
                     (found, expected) => panic!("{name}: {found:?}, expected {expected:?}"),
                 }
                 let tls = Tls::Verified { ca: Some(ca) };
-                let refusal = login(&target("db.test", port, tls), PATIENT).await.unwrap_err();
+                let refusal = login(&target("db.test", port, tls), LOGIN_TIMEOUT).await.unwrap_err();
                 assert_eq!(refusal.stage == Stage::Login, text.node_accepts, "{name}: {:?}", refusal.reason);
             }
             (Err(error), Some(part)) => assert!(error.to_string().contains(part), "{name}: {error}"),

@@ -134,7 +134,7 @@ impl Made {
         self
     }
 
-    /// The same, shown by somebody who has another key.
+    /// The same, presented with another key.
     pub(crate) fn with_key_of(self, other: &Self) -> Self {
         Self { key_der: other.key_der.clone(), ..self }
     }

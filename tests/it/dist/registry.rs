@@ -150,7 +150,7 @@ async fn installs_from_registry_and_from_air_gapped_mirror() {
     scene.workspace.apply().expect(0);
     scene.is_settled();
 
-    // Another archive under the same name, and checksums that nobody signed.
+    // Another archive under the same name, and unsigned checksums.
     let changed = scene.workspace.path().join("changed");
     fs::write(&changed, b"another program").unwrap();
     let forged = archive::pack(&changed, VERSION, &platform(), scene.workspace.path()).unwrap();

@@ -100,12 +100,12 @@ impl Table {
 async fn outside_change_alone_is_never_an_error() {
     let table = Table::new().await;
     for mode in ["plan", "warn", "apply", "off"] {
-        let judges = matches!(mode, "plan" | "warn");
+        let checks = matches!(mode, "plan" | "warn");
         for (case, password, is_reachable) in
             [("accepted", PASSWORD, true), ("refused", "stale", true), ("unreachable", PASSWORD, false)]
         {
             let config = table.config(password, mode, is_reachable);
-            let sends = judges && case == "accepted";
+            let sends = checks && case == "accepted";
             let expected = |messages: &[&str], sends| Planned {
                 sends,
                 messages: messages.iter().map(|text| (*text).to_owned()).collect(),

@@ -61,7 +61,7 @@ async fn each_auth_method_sends_its_own_request() {
         let kms = kms();
         kms.trust_jwt(route, "s3cr3t.a.b");
         let good = client(&kms, method, given("s3cr3t.a.b"));
-        assert!(logins(&kms).is_empty(), "making a client logs nobody in");
+        assert!(logins(&kms).is_empty(), "creating a client sends no request");
         join_all((0..5).map(|_| good.read(ID))).await.into_iter().for_each(is_in);
         assert_eq!(logins(&kms), [format!("/api/v1/auth/{route}/login")]);
 
@@ -99,7 +99,7 @@ async fn reads_token_file_again_for_each_authentication() {
     assert_eq!(logins(&kms).len(), 2);
 }
 
-/// A server may quote what it was sent; nobody knows these secrets before the login.
+/// A server may quote what it was sent: secrets that are fetched only for the authentication.
 #[tokio::test]
 async fn messages_do_not_contain_fetched_tokens() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -270,7 +270,7 @@ async fn retries_missing_source_only_if_it_responded_before() {
     assert!(!is_passing(client_of(format!("http://127.0.0.1:{closed}")).read(ID).await));
 }
 
-/// The proof of somebody with these variables of AWS, and no files.
+/// The credential source with these variables of AWS, and no files.
 fn aws(variables: &[(&str, &str)]) -> CredentialSource {
     let look = |wanted: &str| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
     CredentialSource::Aws(Aws::new(look))

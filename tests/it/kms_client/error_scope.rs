@@ -144,9 +144,9 @@ async fn deadline_of_one_caller_does_not_fail_another() {
     let settings = Settings { max_retries: 3, ..settings(&server.base(), universal()) };
     let client = Client::new(settings);
     let end = Instant::now() + Duration::from_secs(1);
-    let hasty = client.within(Deadline::new(end, CancellationToken::new()));
-    let (hasty, patient) = tokio::join!(hasty.read(ID), client.read(ID));
-    let error = hasty.unwrap_err();
+    let early = client.within(Deadline::new(end, CancellationToken::new()));
+    let (short, long) = tokio::join!(early.read(ID), client.read(ID));
+    let error = short.unwrap_err();
     assert!(error.is_give_up() && !error.may_have_run(), "{error:?}");
     assert!(
         matches!(&error.kind, ErrorKind::GaveUp { reason: GiveUpReason::TooLong(_), .. } | ErrorKind::NotSent(_)),
@@ -156,7 +156,7 @@ async fn deadline_of_one_caller_does_not_fail_another() {
         error.to_string().contains("Rate limit exceeded") || matches!(&error.kind, ErrorKind::NotSent(_)),
         "{error}"
     );
-    assert_eq!(patient.unwrap().unwrap().id, ID);
+    assert_eq!(long.unwrap().unwrap().id, ID);
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ fn answer(status: u16, content_type: &str, body: &str) -> Act {
     Act::Bytes(format!("{head}connection: close\r\n\r\n{body}").into_bytes())
 }
 
-/// A port on which nobody listens.
+/// A closed port.
 pub(crate) async fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }

@@ -68,13 +68,14 @@ fn import_and_settle(scene: &Scene) {
     scene.is_settled();
 }
 
+#[cfg_attr(not(target_os = "linux"), ignore = "finds processes in /proc")]
 #[test]
 fn next_run_names_connection_of_killed_provider() {
     let mut scene = scene();
     scene.workspace.set("KMS_REQUEST_TIMEOUT", "60s");
     scene.kms.fail("POST", PATH, 1, Fault::Stall(Duration::from_secs(60)));
     let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
-    eventually("the hand-over", || !scene.kms.connections().is_empty() && !takes(&scene, PASSWORD));
+    eventually("the transfer of the password", || !scene.kms.connections().is_empty() && !takes(&scene, PASSWORD));
     for pid in providers(&scene) {
         signal("KILL", pid);
     }
@@ -118,7 +119,7 @@ fn name_conflict_leaves_role_unchanged_and_reports_it() {
     }
 }
 
-/// The connection that the scene configures, as somebody else would have stored it.
+/// The connection that the scene configures, as another user would have stored it.
 fn scene_connection(scene: &Scene) -> Json {
     json!({
         "app": "postgres",
@@ -168,6 +169,7 @@ fn reads_back_lost_update_that_transfers_the_password() {
     scene.is_settled();
 }
 
+#[cfg_attr(not(target_os = "linux"), ignore = "finds processes in /proc")]
 #[test]
 fn finds_password_transfer_of_killed_provider_done() {
     let mut scene = scene();
@@ -177,7 +179,7 @@ fn finds_password_transfer_of_killed_provider_done() {
     scene.configure(&[MANAGED]);
     scene.kms.fail("PATCH", PATH, 1, Fault::Stall(Duration::from_secs(60)));
     let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
-    eventually("the hand-over", || !takes(&scene, PASSWORD));
+    eventually("the transfer of the password", || !takes(&scene, PASSWORD));
     for pid in providers(&scene) {
         signal("KILL", pid);
     }

@@ -89,7 +89,7 @@ fn checks_unknown_replacement_values_in_the_apply() {
     scene.is_settled();
 }
 
-/// Through a gateway nobody logs in from here: nothing shows that the password works, so nothing is replaced.
+/// Through a gateway the provider makes no login: nothing shows that the password works, so nothing is replaced.
 #[test]
 fn replacement_behind_gateway_needs_an_address() {
     let scene = managed();

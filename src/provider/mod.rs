@@ -7,6 +7,7 @@
 //! | [`session`] | the result of one `Configure`: client, caches, outcomes of logins |
 //! | [`login_check`] | scheduling and sharing of database logins, allowed hosts, the location of the KMS |
 //! | [`connections`] | cached lists, name checks and lost responses of app connections |
+//! | [`data_sources`] | the data sources, one file each |
 //! | [`functions`] | the functions |
 //! | [`resources`] | the resources, one folder each |
 //! | [`messages`] | diagnostics for errors of the KMS and of databases |
@@ -20,6 +21,7 @@ pub(crate) mod timeouts;
 
 mod attribute;
 mod config;
+mod data_sources;
 mod deadline;
 mod fingerprint;
 mod functions;
@@ -30,6 +32,7 @@ mod properties;
 mod session;
 
 use crate::env;
+use crate::terraform::data_source::DataSource;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::function::Function;
 use crate::terraform::provider::{Configured, Core, Provider};
@@ -66,6 +69,10 @@ impl Provider for Kms {
 
     fn resources(&self) -> Vec<Box<dyn Resource<Session>>> {
         vec![Box::new(PostgresConnection)]
+    }
+
+    fn data_sources(&self) -> Vec<Box<dyn DataSource<Session>>> {
+        data_sources::all()
     }
 
     fn functions(&self) -> Vec<Box<dyn Function>> {

@@ -5,6 +5,7 @@
 
 mod bad_network;
 mod certificates;
+mod data_sources;
 mod dist;
 mod docs;
 mod drift;

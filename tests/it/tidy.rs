@@ -59,7 +59,7 @@ const WALLS: [(&str, &[&str], &str); 10] = [
 ];
 
 /// The modules of `src/provider`, from the lowest floor to the highest: none names a higher one, apart from its tests.
-const PROVIDER_FLOORS: [&str; 11] = [
+const PROVIDER_FLOORS: [&str; 12] = [
     "attribute",
     "arguments",
     "fingerprint",
@@ -71,6 +71,7 @@ const PROVIDER_FLOORS: [&str; 11] = [
     "session",
     "deadline",
     "resources",
+    "data_sources",
 ];
 
 /// Crates and functions that only the files below these paths may name.

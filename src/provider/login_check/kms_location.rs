@@ -62,8 +62,13 @@ impl KmsLocation {
 impl VantagePoint {
     /// Checks whether a login may be made, before the host is resolved.
     pub(crate) fn check_host(&self, target: &Target) -> Result<(), NotAllowed> {
+        self.allows_host(&target.host)
+    }
+
+    /// Returns an error if the allow list does not hold the host.
+    pub(super) fn allows_host(&self, host: &str) -> Result<(), NotAllowed> {
         match &self.allowed {
-            Some(allowed) if !allowed.has_host(target.host.trim()) => Err(NotAllowed::Host),
+            Some(allowed) if !allowed.has_host(host.trim()) => Err(NotAllowed::Host),
             _ => Ok(()),
         }
     }
@@ -74,6 +79,11 @@ impl VantagePoint {
         if only_loopback && target.address.is_none() && self.place != KmsLocation::Local {
             return Err(NotAllowed::Loopback);
         }
+        self.allowed_of(found)
+    }
+
+    /// Returns the addresses that the allow list holds: all without a list, an error if it holds none of them.
+    pub(super) fn allowed_of(&self, found: &[SocketAddr]) -> Result<Vec<SocketAddr>, NotAllowed> {
         let Some(allowed) = &self.allowed else { return Ok(found.to_vec()) };
         let left: Vec<_> = found.iter().copied().filter(|address| allowed.has_address(address.ip())).collect();
         if left.is_empty() { Err(NotAllowed::Addresses(found.iter().map(SocketAddr::ip).collect())) } else { Ok(left) }

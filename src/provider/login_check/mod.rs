@@ -17,7 +17,7 @@ use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::postgres;
-use crate::postgres::Target;
+use crate::postgres::{EndpointReport, Target};
 
 use self::budget::Budget;
 use self::endpoint::{Admission, EndpointState, Ticket};
@@ -198,6 +198,27 @@ impl Logins {
     pub(crate) fn reporter(&self, login: &CheckedLogin) -> Option<String> {
         let reporters = lock(&self.reporters);
         reporters.iter().find(|(outcome, _)| Arc::ptr_eq(outcome, &login.outcome)).map(|(_, first)| first.clone())
+    }
+
+    /// Probes an endpoint without credentials. `host` is what the allow list must hold; the target's own host may be another
+    /// name, which the certificate must have.
+    ///
+    /// # Errors
+    /// When the endpoint is not on the allow list. A loopback address may be probed: no credentials go there.
+    #[expect(clippy::disallowed_methods, reason = "a probe is no login")]
+    pub(crate) async fn probe(
+        &self,
+        host: &str,
+        target: &Target,
+        timeout: Duration,
+    ) -> Result<EndpointReport, NotAllowed> {
+        self.vantage_point.allows_host(host)?;
+        let resolved = match postgres::resolve(target, timeout).await {
+            Ok(resolved) => resolved,
+            Err(refusal) => return Ok(EndpointReport::unreachable(refusal)),
+        };
+        let addresses = self.vantage_point.allowed_of(resolved.addresses())?;
+        Ok(resolved.only(addresses).probe().await)
     }
 
     fn find(&self, target: &Target, requester: Requester<'_>) -> Arc<LoginOnce> {

@@ -5,6 +5,7 @@
 
 mod detail;
 pub(crate) mod drift;
+pub(crate) mod endpoint;
 mod existing_connection;
 pub(crate) mod functions;
 mod incomplete;
@@ -33,6 +34,8 @@ pub(crate) use not_checked::{
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
+use crate::terraform::diagnostic::Diagnostic;
+
 /// How every refusal in a plan can be passed by to destroy what is there.
 const DESTROY: &str = "To destroy this configuration as it is: `terraform destroy -refresh=false`.";
 
@@ -42,6 +45,15 @@ const NOTHING_SENT: &str = "No credentials were sent to the KMS.";
 /// Returns a date without its time (UTC).
 fn day(date: OffsetDateTime) -> String {
     date.to_offset(UtcOffset::UTC).format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
+}
+
+/// An argument with an invalid value.
+pub(crate) fn invalid_argument(name: &'static str, valid: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Invalid argument",
+        format!("`{name}` takes {valid}. Change the value, or remove the line (in a module: set it to `null`)."),
+    )
+    .at(name)
 }
 
 /// With a full stop, unless there is one: texts of servers come with and without.

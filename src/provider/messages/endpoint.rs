@@ -1,0 +1,40 @@
+//! Texts of the probe of an endpoint.
+
+use crate::postgres::{Refusal, Target};
+use crate::provider::login_check::kms_location::NotAllowed;
+use crate::terraform::diagnostic::{Diagnostic, Path};
+use crate::text::shown;
+
+use super::login_refused::capitalized;
+use super::{postgres, sentence};
+
+/// Returns why a probe, or its TLS handshake, ended, in one sentence.
+pub(crate) fn reason(refusal: &Refusal) -> String {
+    sentence(&capitalized(&postgres::explain(refusal).headline))
+}
+
+/// The endpoint is not on the allow list.
+pub(crate) fn not_allowed(why: &NotAllowed, host: &str, target: &Target) -> Diagnostic {
+    let (what, path) = match why {
+        NotAllowed::Addresses(addresses) => {
+            let addresses: Vec<_> = addresses.iter().map(|address| format!("`{address}`")).collect();
+            let argument = if target.address.is_some() { "address" } else { "host" };
+            (format!("Addresses: {}", addresses.join(", ")), argument)
+        }
+        NotAllowed::Host | NotAllowed::Loopback => (format!("Host: `{}`", shown(host)), "host"),
+    };
+    Diagnostic::error(
+        "Endpoint not allowed by KMS_VALIDATION_HOSTS",
+        format!(
+            "The environment variable `KMS_VALIDATION_HOSTS` does not list this endpoint, so the provider did not connect to \
+             it.\n{what}\n\nIf the endpoint is the right one, add it to the variable. Both the host and its address must be listed."
+        ),
+    )
+    .at(path)
+}
+
+/// An address that is never contacted.
+pub(crate) fn never_contacted(refusal: &Refusal) -> Diagnostic {
+    let argument = if refusal.endpoint.overridden.is_some() { "address" } else { "host" };
+    Diagnostic::error("Endpoint cannot be probed: forbidden address", reason(refusal)).at(Path::from(argument))
+}

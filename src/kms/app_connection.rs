@@ -1,7 +1,8 @@
-//! The calls for PostgreSQL connections and what they send and get. Knows nothing of logins and status codes.
+//! The calls for PostgreSQL connections, with their requests and responses. Does not depend on authentication and status
+//! codes.
 //!
-//! Requests hold only what is set: to the service an absent key, `null` and `""` are three different things. Answers
-//! are read leniently: unknown keys are ignored, and what some version of the service leaves out is optional.
+//! Requests hold only what is set: to the service an absent key, `null` and `""` are three different things. Responses
+//! are parsed leniently: unknown keys are ignored, and what some version of the service leaves out is optional.
 
 use std::collections::HashMap;
 
@@ -23,12 +24,12 @@ pub struct NewConnection {
     /// Free text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The project it belongs to; none is the organisation. Never changes.
+    /// The project it belongs to; none is the organization. Never changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project_id: Option<String>,
     /// How the service logs in.
     pub method: Method,
-    /// Whether the service shall at once give the role a password that nobody else knows.
+    /// Whether the service gives the role a password of its own at once.
     #[serde(rename = "isPlatformManagedCredentials", skip_serializing_if = "is_false")]
     pub is_platform_managed: bool,
     /// The gateway through which the service reaches the database.
@@ -82,7 +83,7 @@ pub struct ConnectionUpdate {
     /// A new text, or none any more.
     #[serde(skip_serializing_if = "Patch::is_keep")]
     pub description: Patch<String>,
-    /// Only to turn the management on: the service refuses it over a managed connection, and there is no way back.
+    /// Only to turn the management on: the service refuses it over a managed connection, and it cannot be turned off.
     #[serde(rename = "isPlatformManagedCredentials", skip_serializing_if = "is_false")]
     pub is_platform_managed: bool,
     /// Another gateway, or none any more. To be repeated with every change of credentials: the service checks those
@@ -124,9 +125,9 @@ pub struct AppConnection {
     pub name: String,
     /// `Some("")` and `None` are both empty, and different to the service.
     pub description: Option<String>,
-    /// None is the organisation.
+    /// None is the organization.
     pub project_id: Option<String>,
-    /// The organisation.
+    /// The organization.
     pub org_id: Option<String>,
     /// `postgres`.
     pub app: String,
@@ -138,7 +139,7 @@ pub struct AppConnection {
     pub gateway_id: Option<String>,
     /// Of the stored bytes: differs after every write of credentials, equal ones included.
     pub credentials_hash: Option<String>,
-    /// Whether only the service knows the password.
+    /// Whether the password is platform-managed: only the service has it.
     #[serde(rename = "isPlatformManagedCredentials")]
     pub is_platform_managed: Option<bool>,
     /// Everything but the password.
@@ -184,7 +185,7 @@ pub struct List {
     /// Those that could be read, in the order of the service.
     pub connections: Vec<AppConnection>,
     /// How many rows are left out: they could not be read, their id stands in several of them, or they are of another
-    /// project than the one asked for.
+    /// project than the requested one.
     pub unreadable: usize,
 }
 
@@ -197,12 +198,12 @@ impl AppConnection {
     }
 }
 
-/// What became of a deletion.
+/// The outcome of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {
     /// It is gone now.
     Deleted,
-    /// The service says that it had been gone already.
+    /// The service reports that it was deleted before.
     WasGone,
 }
 
@@ -230,22 +231,22 @@ impl From<Result<Option<AppConnection>, Error>> for Lookup {
 }
 
 impl Client {
-    /// Makes a connection. The service logs in to the database first, which can take twenty seconds.
+    /// Creates a connection. The service logs in to the database first, which can take twenty seconds.
     ///
     /// Never to be repeated blindly: see [`Error::may_have_run`].
     pub async fn create(&self, new: &NewConnection) -> Result<AppConnection, Error> {
         let request = Request::post(FAMILY).json(new).with_secret(Some(&new.credentials.password));
-        let asked = AskedFor::Name { name: &new.name, project: new.project_id.as_deref() };
-        asked.decode(&self.call(request).await?)
+        let requested = Requested::Name { name: &new.name, project: new.project_id.as_deref() };
+        requested.decode(&self.call(request).await?)
     }
 
-    /// A connection by its id; none if, and only if, the service itself says that there is none.
+    /// Returns a connection by its id; none if, and only if, the service itself reports that there is none.
     pub async fn read(&self, id: &str) -> Result<Option<AppConnection>, Error> {
         let id = parse_id(id)?;
-        AskedFor::Id(&id).found(&self.call(Request::get(with_id(&id))).await?)
+        Requested::Id(&id).found(&self.call(Request::get(with_id(&id))).await?)
     }
 
-    /// A connection by its exact name in one project, or in none: the organisation's own.
+    /// Returns a connection by its exact name in one project, or in none: the organization's own.
     ///
     /// [`ErrorKind::OtherApp`] if the name belongs to a connection that is not PostgreSQL's.
     pub async fn find_by_name(&self, name: &str, project: Option<&str>) -> Result<Option<AppConnection>, Error> {
@@ -255,7 +256,7 @@ impl Client {
         }
         let [family, app] = FAMILY;
         let request = Request::get([family, app, "connection-name", name]).in_project(project);
-        AskedFor::Name { name, project }.found(&self.call(request).await?)
+        Requested::Name { name, project }.found(&self.call(request).await?)
     }
 
     /// Changes a connection. With credentials in it the service logs in to the database first.
@@ -263,26 +264,26 @@ impl Client {
         let id = parse_id(id)?;
         let password = change.credentials.as_ref().map(|credentials| &credentials.password);
         let request = Request::patch(with_id(&id)).json(change).with_secret(password);
-        AskedFor::Id(&id).decode(&self.call(request).await?)
+        Requested::Id(&id).decode(&self.call(request).await?)
     }
 
     /// Deletes a connection. The database is not touched.
     pub async fn delete(&self, id: &str) -> Result<Deleted, Error> {
         let id = parse_id(id)?;
-        let answer = self.call(Request::delete(with_id(&id))).await?;
-        let asked = AskedFor::Id(&id);
-        if asked.is_missing(&answer)? {
+        let response = self.call(Request::delete(with_id(&id))).await?;
+        let requested = Requested::Id(&id);
+        if requested.is_missing(&response)? {
             return Ok(Deleted::WasGone);
         }
-        let gone = answer.decode::<Gone>()?.app_connection;
-        asked.check_id(&gone.id).map_err(|difference| answer.about_another_object(&difference))?;
+        let gone = response.decode::<Gone>()?.app_connection;
+        requested.check_id(&gone.id).map_err(|difference| response.about_another_object(&difference))?;
         Ok(Deleted::Deleted)
     }
 
-    /// All PostgreSQL connections of one project; without a project all of the organisation that this login may see,
+    /// Returns all PostgreSQL connections of one project; without a project all of the organization that the identity may see,
     /// those of its projects included. Ordered by name.
     pub async fn list(&self, project: Option<&str>) -> Result<List, Error> {
-        let request = Request::get(FAMILY).in_project(project).with_long_answer();
+        let request = Request::get(FAMILY).in_project(project).with_long_response();
         Ok(self.call(request).await?.decode::<Many>()?.of(project))
     }
 }
@@ -343,27 +344,27 @@ struct GoneConnection {
 /// What a request was about. A response about anything else is not the service's response: a cache that ignores the path, or
 /// a routing error, must not lead to the deletion of another connection.
 #[derive(Clone, Copy)]
-enum AskedFor<'a> {
+enum Requested<'a> {
     Id(&'a str),
-    /// A version of the service that does not report projects has none: what it made is the organisation's.
+    /// A version of the service that does not report projects has none: what it made is the organization's.
     Name {
         name: &'a str,
         project: Option<&'a str>,
     },
 }
 
-impl AskedFor<'_> {
-    /// The connection; none if, and only if, the service itself says that there is none.
-    fn found(self, answer: &ApiResponse) -> Result<Option<AppConnection>, Error> {
-        match self.decode(answer) {
+impl Requested<'_> {
+    /// Returns the connection; none if, and only if, the service itself reports that there is none.
+    fn found(self, response: &ApiResponse) -> Result<Option<AppConnection>, Error> {
+        match self.decode(response) {
             Err(Error { kind: ErrorKind::ConnectionNotFound, .. }) => Ok(None),
             decoded => decoded.map(Some),
         }
     }
 
-    /// Whether the service itself says that it has no such connection. It names the one that it was asked for.
-    fn is_missing(self, answer: &ApiResponse) -> Result<bool, Error> {
-        let Some(missing) = answer.missing_connection() else { return Ok(false) };
+    /// Returns whether the service itself reports that it has no such connection. Its message names the requested one.
+    fn is_missing(self, response: &ApiResponse) -> Result<bool, Error> {
+        let Some(missing) = response.missing_connection() else { return Ok(false) };
         let is_ours = match self {
             Self::Id(id) => missing.strip_prefix("ID ").is_some_and(|found| found.eq_ignore_ascii_case(id)),
             // The oldest versions end after the name.
@@ -375,23 +376,23 @@ impl AskedFor<'_> {
         if is_ours {
             Ok(true)
         } else {
-            Err(answer.about_another_object(&format!("it says that there is none with {missing}")))
+            Err(response.about_another_object(&format!("it reports that there is none with {missing}")))
         }
     }
 
-    fn decode(self, answer: &ApiResponse) -> Result<AppConnection, Error> {
-        self.is_missing(answer)?;
-        let mut connection = answer.decode::<One>()?.app_connection;
+    fn decode(self, response: &ApiResponse) -> Result<AppConnection, Error> {
+        self.is_missing(response)?;
+        let mut connection = response.decode::<One>()?.app_connection;
         match self.check(&connection) {
             Ok(id) => {
                 connection.id = id;
                 Ok(connection)
             }
-            Err(difference) => Err(answer.about_another_object(&difference)),
+            Err(difference) => Err(response.about_another_object(&difference)),
         }
     }
 
-    /// The id in its one spelling, or the difference.
+    /// Returns the normalized id, or the difference.
     fn check(self, connection: &AppConnection) -> Result<String, String> {
         let id = self.check_id(&connection.id)?;
         let Self::Name { name, project } = self else { return Ok(id) };
@@ -422,7 +423,7 @@ fn with_id(id: &str) -> [&str; 3] {
     [family, app, id]
 }
 
-/// In the one spelling that the service takes.
+/// Parses an id, and returns the form that the service accepts.
 fn parse_id(id: &str) -> Result<String, Error> {
     let parsed = Uuid::try_parse(id.trim()).map_err(|_| ErrorKind::InvalidId(id.chars().take(100).collect()))?;
     Ok(parsed.hyphenated().to_string())

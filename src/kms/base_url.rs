@@ -1,4 +1,4 @@
-//! The address of a KMS, parsed once. Knows nothing of requests.
+//! The address of a KMS, parsed once. Does not depend on requests.
 
 use std::{fmt, net::IpAddr};
 
@@ -34,23 +34,22 @@ pub enum BaseUrlError {
     #[error("the address of the KMS is not a URL: {0}")]
     Malformed(String),
     /// `https://user:password@host`.
-    #[error("the address of the KMS must not hold a user name or a password; log in with the login arguments instead")]
+    #[error(
+        "the address of the KMS must not hold a user name or a password; the provider has arguments for credentials"
+    )]
     UserInfo,
     /// `?` or `#` in it.
     #[error("the address of the KMS must not hold a query (`?`) or a fragment (`#`)")]
     Query,
     /// Clear text to another machine.
-    #[error(
-        "the address of the KMS, `http://{0}`, would send secrets over the network in clear text; \
-         use `https://`, or set `allow_insecure_host = true` if that is really meant"
-    )]
+    #[error("the address of the KMS, `http://{0}`, would send secrets over the network in clear text; use `https://`")]
     Insecure(String),
 }
 
 impl BaseUrl {
-    /// Reads an address such as `https://app.kms.hanzo.ai`. Slashes and one `/api` or `/api/v1` at the end are dropped.
+    /// Parses an address such as `https://app.kms.hanzo.ai`. Slashes and one `/api` or `/api/v1` at the end are dropped.
     ///
-    /// `http://` is taken only to this machine itself, unless `allow_insecure` is set.
+    /// `http://` is accepted only for this machine itself, unless `allow_insecure` is set.
     pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, BaseUrlError> {
         let text = text.trim();
         if text.is_empty() {
@@ -88,12 +87,12 @@ impl BaseUrl {
         Ok(parsed)
     }
 
-    /// The host, and the port where it is not the usual one.
+    /// Returns the host, and the port where it is not the default.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether requests stay on this machine. Then no proxy is asked.
+    /// Returns whether requests stay on this machine. Then no proxy is used.
     pub fn is_loopback(&self) -> bool {
         let host = self.url.host_str().unwrap_or_default();
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
@@ -104,12 +103,12 @@ impl BaseUrl {
         &self.url
     }
 
-    /// Clear text to this machine, without a proxy between.
+    /// Returns whether requests go to this machine in clear text, without a proxy.
     pub(super) fn never_needs_tls(&self) -> bool {
         self.url.scheme() == "http" && self.is_loopback()
     }
 
-    /// The URL of something below it. Each segment is escaped, so none can lead elsewhere; a segment `.` or `..` would
+    /// Returns the URL of a path below it. Each segment is escaped, so none can lead out of it; a segment `.` or `..` would
     /// vanish and must not get here.
     pub(super) fn join<'a>(&self, segments: impl IntoIterator<Item = &'a str>, query: Option<(&str, &str)>) -> Url {
         let mut url = self.url.clone();
@@ -123,7 +122,7 @@ impl BaseUrl {
     }
 }
 
-/// A path without the part that the client adds itself.
+/// Returns a path without the part that the client adds.
 fn without_api(path: &str) -> &str {
     let path = path.trim_end_matches('/');
     let version =
@@ -150,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_brought_to_one_form() {
+    fn normalizes_addresses() {
         for (text, expected, host) in [
             ("https://app.kms.hanzo.ai", "https://app.kms.hanzo.ai", "app.kms.hanzo.ai"),
             (" https://app.kms.hanzo.ai/ ", "https://app.kms.hanzo.ai", "app.kms.hanzo.ai"),
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_a_reason() {
+    fn rejects_invalid_addresses_without_echoing_them() {
         let insecure = |host: &str| BaseUrlError::Insecure(host.to_owned());
         for (text, expected) in [
             ("", BaseUrlError::Empty),
@@ -208,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn no_segment_leads_elsewhere() {
+    fn escapes_path_segments() {
         let base = BaseUrl::parse("https://corp.test/kms/", false).unwrap();
         let url = base.join(["api", "v1", "a/../b?c#d %2F"], Some(("projectId", "a&b=c")));
         assert_eq!(url.as_str(), "https://corp.test/kms/api/v1/a%2F..%2Fb%3Fc%23d%20%252F?projectId=a%26b%3Dc");

@@ -1,4 +1,4 @@
-//! How long a caller waits: for its turn, and between repetitions. Knows nothing of requests.
+//! How long a caller waits: for the rate limit, and between repetitions. Does not depend on requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,21 +7,21 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// Waits that are long enough for a person to wonder.
+/// Longer waits are logged.
 const LOG_WAIT_AFTER: Duration = Duration::from_secs(10);
 
-/// How long a caller waits between requests. It does not end a request that is on its way: whoever started that can drop it.
+/// How long a caller waits between requests. Does not end a request in flight: its caller can drop that.
 ///
-/// The default waits for ever.
+/// The default is no limit.
 #[derive(Clone, Default)]
 pub struct Deadline {
     end: Option<Instant>,
     stop: CancellationToken,
-    /// Whether a long wait has been said already.
-    told: Arc<AtomicBool>,
+    /// Whether a long wait has been logged.
+    logged: Arc<AtomicBool>,
 }
 
-/// Why a wait was not waited for.
+/// Why a caller does not wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GiveUpReason {
@@ -33,7 +33,7 @@ pub enum GiveUpReason {
     TooLong(Duration),
 }
 
-/// How long, as a person says it.
+/// Returns a length of time in words.
 fn in_words(length: Duration) -> String {
     match length.as_secs() {
         seconds @ 0..=120 => format!("{} seconds", seconds.max(1)),
@@ -43,12 +43,12 @@ fn in_words(length: Duration) -> String {
 }
 
 impl Deadline {
-    /// Until `end`, and until `stop` is cancelled.
+    /// Returns a deadline that is reached at `end`, or when `stop` is cancelled.
     pub fn new(end: Instant, stop: CancellationToken) -> Self {
-        Self { end: Some(end), stop, told: Arc::default() }
+        Self { end: Some(end), stop, logged: Arc::default() }
     }
 
-    /// Waits that long; not at all when it would be too long, and no longer than until the run is interrupted.
+    /// Waits that long; not at all if the wait would exceed the deadline, and only until the run is interrupted.
     pub(super) async fn wait(&self, length: Duration, why: &str) -> Result<(), GiveUpReason> {
         if self.stop.is_cancelled() {
             return Err(GiveUpReason::Stopped);
@@ -57,7 +57,7 @@ impl Deadline {
         if self.end.is_some_and(|end| until > end) {
             return Err(GiveUpReason::TooLong(length));
         }
-        if length > LOG_WAIT_AFTER && !self.told.swap(true, Ordering::Relaxed) {
+        if length > LOG_WAIT_AFTER && !self.logged.swap(true, Ordering::Relaxed) {
             tracing::info!(seconds = length.as_secs(), why, "waiting for the KMS");
         }
         tokio::select! {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_said_as_people_say_it() {
+    fn formats_waits_in_seconds_or_minutes() {
         for (seconds, expected) in [
             (0, "1 seconds"),
             (57, "57 seconds"),
@@ -86,18 +86,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wait_ends_with_the_patience() {
+    async fn refuses_a_wait_beyond_the_deadline() {
         let stop = CancellationToken::new();
         let begin = Instant::now();
-        let patience = Deadline::new(begin + Duration::from_secs(30), stop.clone());
-        assert_eq!(patience.wait(Duration::from_secs(20), "a test").await, Ok(()));
+        let deadline = Deadline::new(begin + Duration::from_secs(30), stop.clone());
+        assert_eq!(deadline.wait(Duration::from_secs(20), "a test").await, Ok(()));
         assert_eq!(begin.elapsed().as_secs(), 20);
         let rest = Duration::from_secs(11);
-        assert_eq!(patience.wait(rest, "a test").await, Err(GiveUpReason::TooLong(rest)));
-        assert_eq!(begin.elapsed().as_secs(), 20, "it knows at once");
+        assert_eq!(deadline.wait(rest, "a test").await, Err(GiveUpReason::TooLong(rest)));
+        assert_eq!(begin.elapsed().as_secs(), 20, "fails at once");
         assert_eq!(Deadline::default().wait(Duration::MAX, "a test").await, Err(GiveUpReason::TooLong(Duration::MAX)));
 
-        let waiting = tokio::spawn(async move { patience.wait(Duration::from_secs(9), "a test").await });
+        let waiting = tokio::spawn(async move { deadline.wait(Duration::from_secs(9), "a test").await });
         tokio::time::sleep(Duration::from_secs(1)).await;
         stop.cancel();
         assert_eq!(waiting.await.unwrap(), Err(GiveUpReason::Stopped));

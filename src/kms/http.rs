@@ -1,5 +1,5 @@
-//! One exchange: a request goes out, a bounded answer comes back. The only place through which anything is sent. Knows
-//! nothing of logins, connections, repetitions, or what a status means.
+//! One exchange: a request and its bounded response. Every request to the KMS goes through here. Does not depend on
+//! authentication, connections, repetitions, or the meaning of a status.
 
 use std::{
     error::Error as StdError,
@@ -24,17 +24,17 @@ use crate::redact::Redactor;
 use crate::secret::{Secret, SecretBytes};
 use crate::{crypto, env, os};
 
-/// What is asked. Paths are below `/api/v1`.
+/// A request. Paths are below `/api/v1`.
 pub(super) struct Request {
     method: Method,
     segments: Vec<String>,
     project: Option<String>,
     /// Shared by all attempts, and cleared with the last of them.
     body: Option<Bytes>,
-    /// The secrets of the body; an answer may repeat them.
+    /// The secrets of the body, which a response may repeat.
     secrets: Vec<Secret>,
-    longest_answer: usize,
-    /// Whether doing it twice is as good as doing it once.
+    max_response_size: usize,
+    /// Whether a repetition changes nothing more.
     repeatable: bool,
 }
 
@@ -77,15 +77,15 @@ impl Request {
         self
     }
 
-    pub(super) fn with_long_answer(self) -> Self {
-        Self { longest_answer: MAX_LIST_SIZE, ..self }
+    pub(super) fn with_long_response(self) -> Self {
+        Self { max_response_size: MAX_LIST_SIZE, ..self }
     }
 
     fn new(method: Method, segments: &[&str]) -> Self {
         let repeatable = method == Method::GET;
         let segments = segments.iter().map(|segment| (*segment).to_owned()).collect();
         let (project, body, secrets) = (None, None, Vec::new());
-        Self { method, segments, project, body, secrets, longest_answer: MAX_RESPONSE_SIZE, repeatable }
+        Self { method, segments, project, body, secrets, max_response_size: MAX_RESPONSE_SIZE, repeatable }
     }
 
     pub(super) fn is_repeatable(&self) -> bool {
@@ -103,7 +103,7 @@ impl Request {
     }
 }
 
-/// The HTTP client, made at the first request.
+/// The HTTP client, which is built at the first request.
 pub(super) struct Http {
     settings: Settings,
     client: OnceCell<reqwest::Client>,
@@ -118,7 +118,7 @@ impl Http {
         self.settings.base.host()
     }
 
-    /// Every request goes through here, the login included. `attempt` counts from 1.
+    /// Sends a request, authentication included. `attempt` counts from 1.
     pub(super) async fn exchange(
         &self,
         request: &Request,
@@ -147,17 +147,17 @@ impl Http {
         let start = Instant::now();
         let result = match builder.send().await {
             Ok(response) => match proxy {
-                // Nobody but a proxy says so, and what it refuses it does not pass on.
+                // Only a proxy sends this status, and a proxy does not forward a refused request.
                 Some(proxy) if response.status().as_u16() == 407 => {
                     let failure = proxy.failed(ProxyProblem::Status(407));
                     Err(ErrorKind::NoResponse { call: Box::new(call.clone()), failure, sent: false }.into())
                 }
-                _ => read(response, &call, redactor, request.longest_answer).await,
+                _ => read(response, &call, redactor, request.max_response_size).await,
             },
             Err(error) => {
-                let way = proxy.map(|proxy| (proxy, self.settings.base.url()));
-                let failure = failure_on_the_way(&error, &redactor, way).await;
-                Err(no_answer(&call, &error, failure))
+                let route = proxy.map(|proxy| (proxy, self.settings.base.url()));
+                let failure = transport_failure(&error, &redactor, route).await;
+                Err(no_response(&call, &error, failure))
             }
         };
         trace(&call, &result, start.elapsed());
@@ -185,7 +185,7 @@ impl Http {
             self.builder(proxy).tls_certs_only([]).build()
         } else {
             let system = self.builder(proxy.clone()).tls_certs_merge(own.iter().cloned()).build();
-            // A bare container has no root certificates; elsewhere those of the machine are the ones to trust.
+            // A bare container has no root certificates. Where the machine has some, only those are trusted.
             system.or_else(|_| self.builder(proxy).tls_certs_only(mozilla().chain(own)).build())
         };
         Ok(built.map_err(unusable)?)
@@ -205,7 +205,7 @@ impl Http {
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .timeout(settings.request_timeout)
-            // At most half, so that a connection that never came up is told from an answer that never came.
+            // At most half, so that a failed connection and a missing response are different errors.
             .connect_timeout(CONNECT_TIMEOUT.min(settings.request_timeout / 2))
             .pool_idle_timeout(MAX_IDLE)
             .referer(false);
@@ -216,33 +216,33 @@ impl Http {
     }
 }
 
-/// The public authorities, for machines that know none.
+/// Returns the public authorities, for machines without root certificates.
 pub(super) fn mozilla() -> impl Iterator<Item = reqwest::Certificate> {
     webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok())
 }
 
-/// The service closes connections that are silent for 30 seconds; ours must not be on the way just then.
+/// The service closes connections that are idle for 30 seconds. A request must not be sent at that moment.
 const MAX_IDLE: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_RESPONSE_SIZE: usize = 1024 * 1024;
-/// Ten thousand connections with a certificate each.
+/// Enough for ten thousand connections with a certificate each.
 const MAX_LIST_SIZE: usize = 64 * 1024 * 1024;
 
 async fn read(
     mut response: Response,
     call: &RequestInfo,
     redactor: Redactor,
-    longest: usize,
+    max_size: usize,
 ) -> Result<ApiResponse, Error> {
     let status = response.status().as_u16();
     let headers = std::mem::take(response.headers_mut());
     let mut body = SecretBytes::default();
     let mut too_long = None;
     while let Some(chunk) =
-        response.chunk().await.map_err(|error| no_answer(call, &error, failure(&error, &redactor)))?
+        response.chunk().await.map_err(|error| no_response(call, &error, failure(&error, &redactor)))?
     {
-        if body.len() + chunk.len() > longest {
-            too_long = Some(longest);
+        if body.len() + chunk.len() > max_size {
+            too_long = Some(max_size);
             break;
         }
         body.extend(&chunk);
@@ -261,28 +261,29 @@ fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-/// Why no answer came, and whether the request may have arrived all the same.
-fn no_answer(call: &RequestInfo, error: &reqwest::Error, failure: TransportFailure) -> Error {
+/// Returns why no response came, and whether the request may have reached the service.
+fn no_response(call: &RequestInfo, error: &reqwest::Error, failure: TransportFailure) -> Error {
     let sent = !error.is_connect() && failure != TransportFailure::NotProcessed;
     ErrorKind::NoResponse { call: Box::new(call.clone()), failure, sent }.into()
 }
 
-/// Why no answer came, with the proxy named where the fault is at it. `way` is the proxy and where it was to lead.
-pub(super) async fn failure_on_the_way(
+/// Returns why no response came; for a failure at a proxy, which proxy. `route` is the proxy and its destination.
+pub(super) async fn transport_failure(
     error: &reqwest::Error,
     redactor: &Redactor,
-    way: Option<(&Proxy, &Url)>,
+    route: Option<(&Proxy, &Url)>,
 ) -> TransportFailure {
     let failure = failure(error, redactor);
-    let Some((proxy, url)) = way.filter(|_| error.is_connect()) else { return failure };
-    // The HTTP client tells it only in words. Without a tunnel every connection is one to the proxy.
+    let Some((proxy, url)) = route.filter(|_| error.is_connect()) else { return failure };
+    // The HTTP client has no type for it. Without a tunnel every connection is a connection to the proxy.
     let with_proxy = ["tunnel error: ", "error connecting to socks proxy"];
-    let says = |cause: &(dyn StdError + 'static)| with_proxy.iter().any(|words| cause.to_string().starts_with(words));
-    let at_proxy = url.scheme() == "http" || causes(error).any(says);
+    let is_at_proxy =
+        |cause: &(dyn StdError + 'static)| with_proxy.iter().any(|words| cause.to_string().starts_with(words));
+    let at_proxy = url.scheme() == "http" || causes(error).any(is_at_proxy);
     proxy.explain(failure, at_proxy, url).await
 }
 
-/// Never takes the text of the HTTP client's own errors: they hold URLs.
+/// Returns why no response came. Never takes the text of the HTTP client's own errors: they hold URLs.
 fn failure(error: &reqwest::Error, redactor: &Redactor) -> TransportFailure {
     for cause in causes(error) {
         if let Some(error) = cause.downcast_ref::<io::Error>().filter(|error| os::is_out_of_files(error)) {
@@ -324,14 +325,14 @@ fn failure(error: &reqwest::Error, redactor: &Redactor) -> TransportFailure {
     TransportFailure::Cut
 }
 
-/// Whether HTTP/2 says that a request was not processed. The library gives the error of a GOAWAY only to the streams above
-/// the last one that the server names; a stream below it ends with the connection.
+/// Returns whether HTTP/2 reports that a request was not processed. The library gives the error of a GOAWAY only to the
+/// streams above the last one that the server names; a stream below it ends with the connection.
 fn is_not_processed(error: &h2::Error) -> bool {
     let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
     error.is_remote() && (is_refused || error.is_go_away())
 }
 
-/// An error and what is below it. An [`io::Error`] does not show what it was made from among its causes, so that is
+/// Returns an error and its causes. An [`io::Error`] does not show what it was made from among its causes, so that is
 /// looked into first.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| {
@@ -354,17 +355,17 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
-/// One line per exchange. Never a body, a header or a query.
+/// Logs one line per exchange. Never a body, a header or a query.
 fn trace(call: &RequestInfo, result: &Result<ApiResponse, Error>, took: Duration) {
     let RequestInfo { method, path, attempt, .. } = call;
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match result {
-        Ok(answer) => {
-            let (status, req_id) = (answer.status(), answer.request_id().unwrap_or_default());
-            tracing::debug!(method, path, attempt, status, duration_ms, req_id, "the KMS answered");
+        Ok(response) => {
+            let (status, req_id) = (response.status(), response.request_id().unwrap_or_default());
+            tracing::debug!(method, path, attempt, status, duration_ms, req_id, "response of the KMS");
         }
         Err(Error { kind: ErrorKind::NoResponse { failure, .. }, .. }) => {
-            tracing::debug!(method, path, attempt, duration_ms, %failure, "the KMS did not answer");
+            tracing::debug!(method, path, attempt, duration_ms, %failure, "no response of the KMS");
         }
         Err(_) => {}
     }

@@ -2,7 +2,7 @@
 //!
 //! The steps of one call, top-down: `app_connection` has the requests and responses, `Client` adds a token and replaces it
 //! once (`auth`), `transport` waits for the rate limit (`rate_limit`) and repeats what may be repeated (`retry`), `http` does
-//! the exchange, `response` tells a result, an error of the service and the response of something else apart, `error` has
+//! the exchange, `response` parses a result, an error of the service, or the response of another server, `error` has
 //! the typed errors.
 //!
 //! Every call may be cancelled by dropping its future. Between requests it waits no longer than its [`Deadline`].
@@ -49,7 +49,7 @@ use http::Request;
 use response::ApiResponse;
 use transport::Transport;
 
-/// A client of one KMS with one login; made once, shared, and cheap to clone.
+/// A client of one KMS with one authentication; made once, shared, and cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     transport: Transport,
@@ -57,45 +57,46 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes no network call: the login, and even the loading of root certificates, wait for the first call.
+    /// Makes no network call: the client authenticates and loads root certificates at the first call.
     pub fn new(settings: Settings) -> Self {
         let session = AuthSession::new(&settings);
         Self { transport: Transport::new(settings), session: Arc::new(session) }
     }
 
-    /// The same client for a caller that waits only so long.
-    pub fn within(&self, patience: Deadline) -> Self {
-        Self { transport: self.transport.within(patience), session: Arc::clone(&self.session) }
+    /// Returns the client for a caller with a deadline.
+    pub fn within(&self, deadline: Deadline) -> Self {
+        Self { transport: self.transport.within(deadline), session: Arc::clone(&self.session) }
     }
 
-    /// Whether a request of this caller may have changed something: one was sent, and no response says that it was not run.
+    /// Returns whether a request of this caller may have changed something: a write was sent, and no response shows that it was
+    /// not run.
     pub fn may_have_written(&self) -> bool {
         self.transport.may_have_written()
     }
 
-    /// The error of a request of this caller that was dropped; none if it cannot have changed anything.
+    /// Returns the error of a request of this caller that was dropped; none if the request cannot have changed anything.
     pub fn cancelled(&self) -> Option<Error> {
         self.may_have_written().then(|| ErrorKind::Cancelled.into())
     }
 
-    /// The host, and the port where it is not the default, for messages.
+    /// Returns the host, and the port where it is not the default, for messages.
     pub fn host(&self) -> &str {
         self.transport.host()
     }
 
-    /// One call with a token. A token that the service no longer takes is replaced once.
+    /// Sends a request with a token. A token that the service refuses is replaced once.
     async fn call(&self, request: Request) -> Result<ApiResponse, Error> {
         let token = self.session.token(&self.transport).await.map_err(Error::before_request)?;
-        let answer = self.transport.send(&request, Some(&token.secret)).await?;
-        if !answer.refuses_token() {
-            return Ok(answer);
+        let response = self.transport.send(&request, Some(&token.secret)).await?;
+        if !response.refuses_token() {
+            return Ok(response);
         }
-        let replacement = self.session.replacement(&token, &answer, &self.transport).await;
+        let replacement = self.session.replacement(&token, &response, &self.transport).await;
         let token = replacement.map_err(Error::before_request)?;
-        let answer = self.transport.send(&request, Some(&token.secret)).await?;
-        if answer.refuses_token() {
-            return Err(self.session.refused(&token, &answer).await);
+        let response = self.transport.send(&request, Some(&token.secret)).await?;
+        if response.refuses_token() {
+            return Err(self.session.refused(&token, &response).await);
         }
-        Ok(answer)
+        Ok(response)
     }
 }

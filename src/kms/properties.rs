@@ -1,4 +1,4 @@
-//! Whatever a server answers and a person configures: nothing panics, no message shows a secret or fills a screen, and what
+//! Whatever a server responses and a person configures: nothing panics, no message shows a secret or fills a screen, and what
 //! is well formed is read right.
 
 use std::time::{Duration, SystemTime};
@@ -13,10 +13,10 @@ use crate::secret::{Secret, SecretBytes};
 
 /// As a server may repeat it, and one that looks different in JSON.
 const SECRETS: [&str; 2] = ["hunter2", "hün\"te\\r/3"];
-/// Far more than a good message needs, and nothing like an answer.
+/// Far more than a good message needs, and nothing like an response.
 const MAX_MESSAGE_LENGTH: usize = 100_000;
 
-fn answer(status: u16, headers: &[(&'static str, String)], bytes: Vec<u8>) -> ApiResponse {
+fn response(status: u16, headers: &[(&'static str, String)], bytes: Vec<u8>) -> ApiResponse {
     let mut body = SecretBytes::default();
     body.extend(&bytes);
     let call = RequestInfo { method: "POST", host: "kms.test".to_owned(), path: "/api/v1/x".to_owned(), attempt: 1 };
@@ -27,17 +27,17 @@ fn answer(status: u16, headers: &[(&'static str, String)], bytes: Vec<u8>) -> Ap
     ApiResponse::new(call, status, &headers, body, None, Redactor::new(&SECRETS.map(Secret::new)))
 }
 
-/// Everything that is ever asked of an answer.
-fn is_harmless(answer: &ApiResponse) -> Result<(), TestCaseError> {
-    shown(answer).map(|_| ())
+/// Everything that is ever asked of an response.
+fn is_harmless(response: &ApiResponse) -> Result<(), TestCaseError> {
+    shown(response).map(|_| ())
 }
 
 /// [`is_harmless`], and what it shows.
-fn shown(answer: &ApiResponse) -> Result<String, TestCaseError> {
-    let _ = (answer.refuses_token(), answer.refuses_auth(), answer.is_no_such_connection(), answer.status());
-    let mut printed = vec![answer.error().to_string()];
+fn shown(response: &ApiResponse) -> Result<String, TestCaseError> {
+    let _ = (response.refuses_token(), response.refuses_auth(), response.is_no_such_connection(), response.status());
+    let mut printed = vec![response.error().to_string()];
     for error in
-        [answer.decode::<AppConnection>().err(), answer.decode::<Vec<AppConnection>>().err()].into_iter().flatten()
+        [response.decode::<AppConnection>().err(), response.decode::<Vec<AppConnection>>().err()].into_iter().flatten()
     {
         let _ = (error.may_have_run(), error.is_database_full());
         prop_assert!(!format!("{error:?}").contains(SECRETS[0]), "{error:?}");
@@ -58,7 +58,7 @@ proptest! {
     fn random_answers_do_no_harm(
         status in a_status(), body in prop::collection::vec(any::<u8>(), 0..300), headers in some_headers(),
     ) {
-        is_harmless(&answer(status, &headers, body))?;
+        is_harmless(&response(status, &headers, body))?;
     }
 
     #[test]
@@ -70,14 +70,14 @@ proptest! {
         fill in prop_oneof![Just(0usize), 65_500..65_540usize, 21_800..21_860usize],
     ) {
         let filled = filler.to_string().repeat(fill).into_bytes();
-        let shown = shown(&answer(status, &[], [before, filled, secret.as_bytes().to_vec(), after].concat()))?;
-        // Nor a part of it, where the answer is cut.
+        let shown = shown(&response(status, &[], [before, filled, secret.as_bytes().to_vec(), after].concat()))?;
+        // Nor a part of it, where the response is cut.
         prop_assert!(!shown.contains(&secret[..4]), "{shown}");
     }
 
     #[test]
     fn any_json_does_no_harm(status in a_status(), body in a_json(), headers in some_headers()) {
-        is_harmless(&answer(status, &headers, body.to_string().into_bytes()))?;
+        is_harmless(&response(status, &headers, body.to_string().into_bytes()))?;
     }
 
     #[test]
@@ -87,7 +87,7 @@ proptest! {
         let body = json!({
             "reqId": request_id, "statusCode": status, "error": name, "message": message, "details": details,
         });
-        is_harmless(&answer(status, &[], body.to_string().into_bytes()))?;
+        is_harmless(&response(status, &[], body.to_string().into_bytes()))?;
     }
 
     #[test]
@@ -104,14 +104,14 @@ proptest! {
             bytes[index] ^= mask;
         }
         bytes.truncate(cut.map_or(bytes.len(), |cut| cut.index(bytes.len())));
-        is_harmless(&answer(status, &[], bytes))?;
+        is_harmless(&response(status, &[], bytes))?;
     }
 
     #[test]
     fn issues_of_both_dialects_are_read(issues in prop::collection::vec(an_issue(), 1..20)) {
         let message: Vec<&Value> = issues.iter().map(|(json, _)| json).collect();
         let body = json!({"reqId": "req-1", "statusCode": 422, "error": "ValidationFailure", "message": message});
-        let error = answer(422, &[], body.to_string().into_bytes()).decode::<AppConnection>().unwrap_err();
+        let error = response(422, &[], body.to_string().into_bytes()).decode::<AppConnection>().unwrap_err();
         let ErrorKind::Invalid { issues: read } = error.kind else { panic!("{error:?}") };
         let mut expected: Vec<Issue> = Vec::new();
         for (_, issue) in issues {
@@ -128,7 +128,7 @@ proptest! {
         if !by_reset {
             headers.push(("retry-after", seconds.to_string()));
         }
-        let error = answer(429, &headers, b"{}".to_vec()).decode::<AppConnection>().unwrap_err();
+        let error = response(429, &headers, b"{}".to_vec()).decode::<AppConnection>().unwrap_err();
         let ErrorKind::RateLimited { retry_after } = error.kind else { panic!("{error:?}") };
         prop_assert_eq!(retry_after.map(|wait| wait.as_secs()), Some(if by_reset { reset } else { seconds }));
     }
@@ -137,7 +137,7 @@ proptest! {
     fn a_time_of_day_to_wait_for_is_read(seconds in 10..10_000_000u64) {
         let then = SystemTime::now() + Duration::from_secs(seconds);
         let headers = [("retry-after", httpdate::fmt_http_date(then))];
-        let wait = answer(503, &headers, Vec::new()).retry_after().unwrap().as_secs();
+        let wait = response(503, &headers, Vec::new()).retry_after().unwrap().as_secs();
         prop_assert!((seconds - 5..=seconds).contains(&wait), "{wait} and not {seconds}");
     }
 
@@ -148,7 +148,7 @@ proptest! {
     ) {
         let mut body = written(&connection, nulls);
         body.as_object_mut().unwrap().extend(more);
-        let read = answer(200, &[], body.to_string().into_bytes()).decode::<AppConnection>();
+        let read = response(200, &[], body.to_string().into_bytes()).decode::<AppConnection>();
         prop_assert_eq!(read.unwrap(), connection);
     }
 
@@ -160,9 +160,9 @@ proptest! {
         let mut body = written(&connection, false);
         let fields = body.as_object_mut().unwrap();
         if missing { fields.remove(field); } else { fields.insert(field.to_owned(), json!([SECRETS[0]])); }
-        let answer = answer(200, &[], body.to_string().into_bytes());
-        prop_assert!(answer.decode::<AppConnection>().is_err());
-        is_harmless(&answer)?;
+        let response = response(200, &[], body.to_string().into_bytes());
+        prop_assert!(response.decode::<AppConnection>().is_err());
+        is_harmless(&response)?;
     }
 
     #[test]

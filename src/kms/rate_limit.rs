@@ -1,5 +1,5 @@
-//! When a request may go: the service counts the requests of each address in windows of a minute, reads and writes apart, and
-//! says in its answers how many are left. Waiting for the next window beats being refused.
+//! When a request may be sent: the service counts the requests of each address in windows of a minute, reads and writes
+//! separately, and reports in its responses how many are left. The client waits for the next window instead of being refused.
 //!
 //! Contract: section 5 of the app-connections API.
 
@@ -17,7 +17,7 @@ use crate::kms::header::header;
 /// The length of a window.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Longer than anybody waits, and short enough to be added to any time.
+/// Longer than any wait, and short enough to be added to any time.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Clocks of two machines do not tick together.
@@ -32,9 +32,9 @@ pub(super) enum RequestClass {
     Write,
 }
 
-/// The pace of one client.
+/// The rate limiter of one client.
 pub(super) struct RateLimiter {
-    /// The person's own limit.
+    /// The limit that the user has set.
     per_minute: Option<u32>,
     reads: Queue,
     writes: Queue,
@@ -44,16 +44,16 @@ pub(super) struct RateLimiter {
 #[derive(Default)]
 struct Queue {
     window: Mutex<Window>,
-    /// Said to those who wait whenever more is known of the window: their turn may come earlier, or later.
-    news: Notify,
+    /// Notified when more is known of the window: requests that wait may be sent earlier, or later.
+    changed: Notify,
 }
 
-/// A request on its way, or about to be.
+/// Permission to send a request. The request is in flight until this is dropped.
 pub(super) struct Permit<'a> {
     queue: &'a Queue,
 }
 
-/// What the service says about its limit in an answer.
+/// The rate limit that a response reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Allowance {
     limit: u32,
@@ -63,13 +63,13 @@ pub(super) struct Allowance {
 
 #[derive(Default)]
 struct Window {
-    /// When requests went, of the last minute; only kept for the person's own limit.
+    /// When the requests of the last minute were sent; only kept for the limit that the user has set.
     sent: VecDeque<Instant>,
     in_flight: u32,
     service: Option<Known>,
 }
 
-/// The service's window as far as it is known here.
+/// The service's window, as far as its responses show it.
 struct Known {
     limit: u32,
     left: u32,
@@ -81,20 +81,20 @@ impl RateLimiter {
         Self { per_minute, reads: Queue::default(), writes: Queue::default() }
     }
 
-    /// Waits for a request's turn. The turn is over when it is dropped.
-    pub(super) async fn turn(&self, class: RequestClass, patience: &Deadline) -> Result<Permit<'_>, GiveUpReason> {
+    /// Waits until a request may be sent.
+    pub(super) async fn permit(&self, class: RequestClass, deadline: &Deadline) -> Result<Permit<'_>, GiveUpReason> {
         let queue = match class {
             RequestClass::Read => &self.reads,
             RequestClass::Write => &self.writes,
         };
         loop {
-            let news = queue.news.notified();
+            let changed = queue.changed.notified();
             let Some((wait, why)) = queue.lock().next(self.per_minute, Instant::now()) else {
                 return Ok(Permit { queue });
             };
             tokio::select! {
-                waited = patience.wait(wait, why) => waited?,
-                () = news => {}
+                waited = deadline.wait(wait, why) => waited?,
+                () = changed => {}
             }
         }
     }
@@ -107,16 +107,16 @@ impl Queue {
 }
 
 impl Permit<'_> {
-    /// Takes note of what an answer says about the limit.
+    /// Records the limit that a response reports.
     pub(super) fn learn(&self, allowance: Allowance) {
         self.queue.lock().learn(allowance, Instant::now());
-        self.queue.news.notify_waiters();
+        self.queue.changed.notify_waiters();
     }
 
-    /// Takes note of a refusal: nobody goes before that time.
+    /// Records a refusal: no request is sent before that time.
     pub(super) fn refused(&self, retry_after: Duration) {
         self.queue.lock().refused(retry_after, Instant::now());
-        self.queue.news.notify_waiters();
+        self.queue.changed.notify_waiters();
     }
 }
 
@@ -128,7 +128,7 @@ impl Drop for Permit<'_> {
 }
 
 impl Allowance {
-    /// From the headers of an answer; none where the service has no limits.
+    /// Parses the headers of a response; none where the service has no limits.
     pub(super) fn parse(headers: &HeaderMap) -> Option<Self> {
         let number = |name| header(headers, name)?.trim().parse::<u32>().ok();
         let resets_in = Duration::from_secs(number("x-ratelimit-reset")?.into());
@@ -139,7 +139,7 @@ impl Allowance {
 }
 
 impl Window {
-    /// How long to wait and why; or none, and the request is counted as sent.
+    /// Returns how long to wait and why; or none, and the request is counted as sent.
     fn next(&mut self, per_minute: Option<u32>, now: Instant) -> Option<(Duration, &'static str)> {
         while self.sent.front().is_some_and(|sent| now.duration_since(*sent) >= MINUTE) {
             self.sent.pop_front();
@@ -169,9 +169,9 @@ impl Window {
     fn learn(&mut self, allowance: Allowance, now: Instant) {
         let Allowance { limit, left, resets_in } = allowance;
         let ends = now + resets_in;
-        // What is still on its way was counted here and not there, this answer's own request excepted.
+        // Requests in flight are counted here and not there, except for the request of this response.
         let left = left.saturating_sub(self.in_flight.saturating_sub(1));
-        // Answers overtake each other: within a window the number only falls.
+        // Responses may arrive out of order: within a window the number only falls.
         let is_same = self.service.as_ref().is_some_and(|known| now < known.ends && ends < known.ends + MINUTE / 2);
         let before = self.service.as_ref().filter(|_| is_same).map_or(u32::MAX, |known| known.left);
         self.service = Some(Known { limit, left: left.min(before), ends });

@@ -1,5 +1,5 @@
-//! Tells three kinds of answers apart: what was asked for, an error of the service, and something that is not the
-//! service. The only place that knows the service's error texts.
+//! Parses a response: the requested result, an error of the service, or the response of another server. All error texts of
+//! the service are matched here, those of its logins to databases in `database_problem`.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,7 +17,7 @@ use crate::kms::rate_limit::Allowance;
 use crate::redact::Redactor;
 use crate::secret::SecretBytes;
 
-/// A whole answer, or the beginning of one that is too long.
+/// A complete response, or the beginning of one that is too long.
 pub(super) struct ApiResponse {
     call: RequestInfo,
     status: u16,
@@ -27,14 +27,14 @@ pub(super) struct ApiResponse {
     allowance: Option<Allowance>,
     body: SecretBytes,
     too_long: Option<usize>,
-    /// Whether a success holds a secret that nobody knows yet, so that no word of it may be quoted.
+    /// Whether a success holds a secret that the redactor does not have, so that none of it may be quoted.
     confidential: bool,
     /// For a status other than 2xx.
-    fault: Option<ErrorBody>,
+    error_body: Option<ErrorBody>,
     redactor: Redactor,
 }
 
-/// The service's error body, as it came.
+/// The service's error body, unparsed.
 struct ErrorBody {
     request_id: Option<String>,
     name: Option<String>,
@@ -51,14 +51,14 @@ impl ApiResponse {
         too_long: Option<usize>,
         redactor: Redactor,
     ) -> Self {
-        let asked = header(headers, "retry-after").and_then(|text| retry_after(text, SystemTime::now()));
+        let delay = header(headers, "retry-after").and_then(|text| retry_after(text, SystemTime::now()));
         let spent = || header(headers, "x-ratelimit-reset").filter(|_| status == 429)?.trim().parse().ok();
         Self {
             content_type: header(headers, "content-type").map(|text| redactor.text(text)),
             location: header(headers, "location").map(str::to_owned),
-            retry_after: asked.or_else(|| spent().map(Duration::from_secs)),
+            retry_after: delay.or_else(|| spent().map(Duration::from_secs)),
             allowance: Allowance::parse(headers),
-            fault: if (200..300).contains(&status) { None } else { ErrorBody::parse(&body) },
+            error_body: if (200..300).contains(&status) { None } else { ErrorBody::parse(&body) },
             call,
             status,
             body,
@@ -68,7 +68,7 @@ impl ApiResponse {
         }
     }
 
-    /// For the answer to a login: what cannot be read of a success is not quoted, because the token may stand in it.
+    /// Marks the response to an authentication: a success that cannot be parsed is not quoted, because the token may stand in it.
     pub(super) fn confidential(self) -> Self {
         Self { confidential: true, ..self }
     }
@@ -78,56 +78,57 @@ impl ApiResponse {
     }
 
     pub(super) fn request_id(&self) -> Option<&str> {
-        self.fault.as_ref()?.request_id.as_deref()
+        self.error_body.as_ref()?.request_id.as_deref()
     }
 
-    /// Whether this may be the service's own answer, and not that of something in front of it which stands in for it.
+    /// Returns whether this may be the service's own response, and not that of a proxy in front of it.
     pub(super) fn is_of_the_service(&self) -> bool {
-        self.fault.is_some() || (200..300).contains(&self.status)
+        self.error_body.is_some() || (200..300).contains(&self.status)
     }
 
-    /// What the answer says about the rate limit; none where there is none.
+    /// Returns the rate limit that the response reports.
     pub(super) fn allowance(&self) -> Option<Allowance> {
         self.allowance
     }
 
-    /// How long the service wants to be left alone.
+    /// Returns how long the service asks the client to wait.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         self.retry_after.or_else(|| self.announced_wait())
     }
 
-    /// Whether the token is expired, broken or revoked. Any other 403 is about permissions.
+    /// Returns whether the token is expired, invalid or revoked. Any other 403 is about permissions.
     pub(super) fn refuses_token(&self) -> bool {
-        let name = self.fault.as_ref().and_then(|fault| fault.name.as_deref());
+        let name = self.error_body.as_ref().and_then(|error_body| error_body.name.as_deref());
         match self.status {
-            401 => self.fault.is_some(),
+            401 => self.error_body.is_some(),
             403 => name == Some("TokenError"),
             _ => false,
         }
     }
 
-    /// Whether this answer to a login is a refusal by the service, rather than a failure or something foreign.
+    /// Returns whether this response to an authentication is a refusal by the service, not a failure or the response of another
+    /// server.
     pub(super) fn refuses_auth(&self) -> bool {
-        let is_named = self.fault.as_ref().is_some_and(|fault| fault.name.is_some());
+        let is_named = self.error_body.as_ref().is_some_and(|error_body| error_body.name.is_some());
         match self.status {
-            401 | 403 => self.fault.is_some(),
+            401 | 403 => self.error_body.is_some(),
             404 => self.is_own_not_found(),
             400 | 422 => is_named,
             _ => false,
         }
     }
 
-    /// Whether the service itself says that it has no such connection. Any other 404 comes from a wrong address.
+    /// Returns whether the service itself reports that it has no such connection. Any other 404 comes from a wrong address.
     pub(super) fn is_no_such_connection(&self) -> bool {
         self.missing_connection().is_some()
     }
 
-    /// Which connection the service says that it does not have: `ID <id>`, or `name <name>` and the scope.
+    /// Returns the connection that the service reports as missing: `ID <id>`, or `name <name>` and the scope.
     pub(super) fn missing_connection(&self) -> Option<&str> {
         self.message().strip_prefix("Could not find App Connection with ").filter(|_| self.is_own_not_found())
     }
 
-    /// What was asked for, or the error that the answer is.
+    /// Parses the requested result, or returns the error that the response is.
     pub(super) fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
         if !(200..300).contains(&self.status) {
             return Err(self.error());
@@ -145,19 +146,21 @@ impl ApiResponse {
         })
     }
 
-    /// The error for an answer that is about another object. `difference` says which one.
+    /// Returns the error for a response that is about another object. `difference` is which one.
     pub(super) fn about_another_object(&self, difference: &str) -> Error {
         self.unexpected(Mismatch::OtherObject(self.redactor.text(difference)))
     }
 
-    /// The words of the service, for an error.
+    /// Returns the service's own error.
     fn reply(&self) -> ServiceError {
-        let fault = self.fault.as_ref();
+        let error_body = self.error_body.as_ref();
         ServiceError {
             call: self.call.clone(),
             status: self.status,
-            request_id: fault.and_then(|fault| fault.request_id.as_deref()).map(|id| self.redactor.text(id)),
-            name: fault.and_then(|fault| fault.name.as_deref()).map(|name| self.redactor.text(name)),
+            request_id: error_body
+                .and_then(|error_body| error_body.request_id.as_deref())
+                .map(|id| self.redactor.text(id)),
+            name: error_body.and_then(|error_body| error_body.name.as_deref()).map(|name| self.redactor.text(name)),
             message: self.redactor.text(self.message()),
         }
     }
@@ -169,10 +172,10 @@ impl ApiResponse {
             404 if !self.is_own_not_found() => self.unexpected(Mismatch::Status),
             404 if self.is_no_such_connection() => self.reported(ErrorKind::ConnectionNotFound),
             404 if self.is_about_project() => self.reported(ErrorKind::ProjectNotFound),
-            500.. if !self.is_own() => ErrorKind::BadGateway(self.foreign(Mismatch::Status)).into(),
+            500.. if !self.is_own() => ErrorKind::BadGateway(self.unexpected_response(Mismatch::Status)).into(),
             500.. if self.call.path.ends_with("/auth/aws-auth/login") => self.reported(ErrorKind::AwsRefused),
             500.. => self.reported(ErrorKind::Unavailable),
-            _ if self.fault.is_none() => self.unexpected(Mismatch::Status),
+            _ if self.error_body.is_none() => self.unexpected(Mismatch::Status),
             400 => self.reported(self.bad_request()),
             403 => self.reported(self.denied()),
             422 => self.reported(ErrorKind::Invalid { issues: self.issues() }),
@@ -241,11 +244,11 @@ impl ApiResponse {
     }
 
     fn denied(&self) -> ErrorKind {
-        let said = self.message().strip_prefix("You are not allowed to ").and_then(|rest| rest.split_once(" on "));
-        let details = self.fault.as_ref().and_then(|fault| fault.details.as_array());
+        let denied = self.message().strip_prefix("You are not allowed to ").and_then(|rest| rest.split_once(" on "));
+        let details = self.error_body.as_ref().and_then(|error_body| error_body.details.as_array());
         ErrorKind::Denied {
-            action: said.map(|(action, _)| self.redactor.text(action)),
-            subject: said.map(|(_, subject)| self.redactor.text(subject)),
+            action: denied.map(|(action, _)| self.redactor.text(action)),
+            subject: denied.map(|(_, subject)| self.redactor.text(subject)),
             details: details.into_iter().flatten().take(MAX_ITEMS).map(|rule| self.permission(rule)).collect(),
         }
     }
@@ -268,9 +271,9 @@ impl ApiResponse {
     /// The issues of a 422. Of the two dialects of its validator only path and message are common; an issue may come
     /// twice, because the body is checked as an intersection.
     fn issues(&self) -> Vec<Issue> {
-        let Some(fault) = &self.fault else { return Vec::new() };
+        let Some(error_body) = &self.error_body else { return Vec::new() };
         let mut issues = Vec::new();
-        for item in fault.message.as_array().into_iter().flatten().take(MAX_ITEMS) {
+        for item in error_body.message.as_array().into_iter().flatten().take(MAX_ITEMS) {
             let path = item.get("path").and_then(Value::as_array).into_iter().flatten();
             let path = path.take(MAX_PATH_DEPTH).map(|key| match key {
                 Value::String(name) => self.redactor.name(name),
@@ -282,7 +285,7 @@ impl ApiResponse {
                 issues.push(issue);
             }
         }
-        if let (true, Some(text)) = (issues.is_empty(), fault.message.as_str()) {
+        if let (true, Some(text)) = (issues.is_empty(), error_body.message.as_str()) {
             issues.push(Issue { path: Vec::new(), message: self.redactor.text(text) });
         }
         issues
@@ -304,10 +307,10 @@ impl ApiResponse {
     }
 
     fn unexpected(&self, mismatch: Mismatch) -> Error {
-        ErrorKind::Unexpected(self.foreign(mismatch)).into()
+        ErrorKind::Unexpected(self.unexpected_response(mismatch)).into()
     }
 
-    fn foreign(&self, mismatch: Mismatch) -> Box<UnexpectedResponse> {
+    fn unexpected_response(&self, mismatch: Mismatch) -> Box<UnexpectedResponse> {
         let quotable = !self.confidential || mismatch == Mismatch::Status;
         Box::new(UnexpectedResponse {
             call: self.call.clone(),
@@ -318,23 +321,23 @@ impl ApiResponse {
         })
     }
 
-    /// A 429 without headers says the seconds in words.
+    /// A 429 without headers has the seconds in its message.
     fn announced_wait(&self) -> Option<Duration> {
         let (_, rest) = self.message().split_once("try again in ")?;
         rest.split(' ').next()?.parse().ok().map(Duration::from_secs)
     }
 
     fn message(&self) -> &str {
-        self.fault.as_ref().and_then(|fault| fault.message.as_str()).unwrap_or_default()
+        self.error_body.as_ref().and_then(|error_body| error_body.message.as_str()).unwrap_or_default()
     }
 
     /// Only the service gives a request an id: proxies and routers write error bodies of a similar shape.
     fn is_own(&self) -> bool {
-        self.fault.as_ref().is_some_and(|fault| fault.request_id.is_some() && fault.name.is_some())
+        self.error_body.as_ref().is_some_and(|error_body| error_body.request_id.is_some() && error_body.name.is_some())
     }
 
     fn is_own_not_found(&self) -> bool {
-        let name = self.fault.as_ref().and_then(|fault| fault.name.as_deref());
+        let name = self.error_body.as_ref().and_then(|error_body| error_body.name.as_deref());
         self.status == 404 && self.is_own() && name == Some("NotFound")
     }
 
@@ -367,7 +370,7 @@ fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     if is_number { Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX))) } else { date() }
 }
 
-/// Of issues and rules: more than a person reads.
+/// The maximum number of issues and rules.
 const MAX_ITEMS: usize = 20;
 
 /// Elements of the path of an issue; those of this API have two.

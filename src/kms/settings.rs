@@ -16,23 +16,23 @@ pub struct Settings {
     pub auth: AuthRequest,
     /// The sub-organization to authenticate to.
     pub organization_slug: Option<String>,
-    /// Sent with every request, the login included.
+    /// Sent with every request, authentication included.
     pub headers: Vec<Header>,
     /// The proxies of the environment.
     pub proxies: Proxies,
     /// Trusted in addition to the certificates of the system.
     pub ca_certificates: Option<CaCertificates>,
-    /// How long one request may take in all, from the connection to the last byte of the answer.
+    /// How long one request may take in all, from the connection to the last byte of the response.
     pub request_timeout: Duration,
     /// How often a request is repeated at most.
     pub max_retries: u32,
     /// The wait before the first repetition; each further one is about twice as long.
     pub first_pause: Duration,
-    /// How long an identity source that failed is left alone before it is asked again.
+    /// How long a credential source that failed is not called again.
     pub source_pause: Duration,
-    /// How many reads, and how many writes, a minute may see; none is as many as the service says.
+    /// The maximum number of reads, and of writes, per minute; none is the limit of the service.
     pub max_requests_per_minute: Option<u32>,
-    /// Who asks.
+    /// The value of the `User-Agent` header.
     pub user_agent: String,
 }
 
@@ -74,7 +74,7 @@ pub struct Header {
     pub(super) secret: Secret,
 }
 
-/// Why a header cannot be sent. Never says its value.
+/// Why a header cannot be sent. Never holds its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderError {
@@ -93,7 +93,7 @@ impl Header {
     /// Checks name and value.
     pub fn parse(name: &str, value: Secret) -> Result<Self, HeaderError> {
         let parsed = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| HeaderError::Name)?;
-        // White space around a value is no part of it, by HTTP; a file or a secret store often ends with a line break.
+        // Whitespace around a value is not part of it in HTTP; a file or a secret store often ends with a line break.
         let value = value.trimmed();
         if RESERVED.contains(&parsed.as_str()) {
             return Err(HeaderError::Reserved(parsed.to_string()));

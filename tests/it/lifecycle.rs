@@ -258,7 +258,7 @@ fn requires_password_only_when_it_must_be_sent() {
     scene.configure(&[none[0], none[1], ("database", "\"postgres\"")]);
     scene.workspace.plan().expect(1).says(&[
         "Password missing",
-        "never returns the password",
+        "never returns the stored password",
         "terraform destroy -refresh=false",
     ]);
     scene.workspace.run(&["destroy", "-refresh=false", "-auto-approve", "-no-color"]).expect(0);

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::source::{ServerProblem, SourceError};
 use super::token::{self, FORM};
 use crate::crypto;
-use crate::kms::http::{failure_on_the_way, mozilla};
+use crate::kms::http::{mozilla, transport_failure};
 use crate::kms::proxy::Proxy;
 use crate::kms::settings::user_agent;
 use crate::kms::{Proxies, TransportFailure};
@@ -165,7 +165,7 @@ impl<'a> Fetch<'a> {
             request = request.header("content-type", FORM).body(Bytes::from_owner(body.clone()));
         }
         let no_response = async |error: reqwest::Error| {
-            let failure = failure_on_the_way(&error, redactor, proxy).await;
+            let failure = transport_failure(&error, redactor, proxy).await;
             let passing = !error.is_builder() && is_passing(&failure, state.has_responded());
             self.failed(ServerProblem::NoResponse(failure), passing)
         };

@@ -1,4 +1,4 @@
-//! `NO_PROXY`: where no proxy is asked. Read as Go's `httpproxy` reads it, port and network included.
+//! `NO_PROXY`: the hosts without a proxy. Parsed as Go's `httpproxy` parses it, port and network included.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ pub(super) struct Exceptions(Vec<ExceptionEntry>);
 #[derive(Clone, Debug)]
 struct ExceptionEntry {
     host: Host,
-    /// Every port without one. What is no number is no port, and matches nothing.
+    /// None is every port. A text that is not a number matches no port.
     port: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! The proxies that the environment names, chosen by the rules of Terraform itself (Go's `httpproxy`), so that both take the
-//! same way; and what is wrong with one. Does not depend on what is sent through it.
+//! The proxies that the environment names, chosen by the rules of Terraform itself (Go's `httpproxy`), so that both use the
+//! same proxy; and what is wrong with a proxy. Does not depend on what is sent through it.
 
 mod exceptions;
 
@@ -64,19 +64,19 @@ pub enum ProxyProblem {
     /// Nothing listens there.
     #[error("cannot be reached: connection refused")]
     ConnectRefused,
-    /// Neither it nor what is behind it answered.
+    /// Neither the proxy nor the host behind it responded.
     #[error("did not open a connection to the KMS in time")]
     Timeout,
-    /// It answered with this status.
+    /// The proxy returned this status.
     #[error("refused the tunnel: {}", status(*.0))]
     Status(u16),
-    /// It ended the connection, or answered something that says no more.
+    /// The proxy closed the connection, or sent a response without a reason.
     #[error("closed the connection instead of opening a tunnel")]
     Closed,
-    /// It speaks TLS, which its URL does not say.
+    /// The proxy speaks TLS, and its URL does not.
     #[error("speaks TLS, but its URL begins with `http://`")]
     SpeaksTls,
-    /// It speaks something else.
+    /// The proxy does not speak HTTP.
     #[error("does not speak HTTP")]
     NotHttp,
     /// Its URL begins with `https://`, and TLS with it failed.
@@ -87,8 +87,8 @@ pub enum ProxyProblem {
     Other(String),
 }
 
-/// How long a proxy has to say why it opens no tunnel.
-const ASK_TIME: Duration = Duration::from_secs(3);
+/// How long a second request for a tunnel may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Proxies {
     /// From `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case.
@@ -105,7 +105,7 @@ impl Proxies {
         }
     }
 
-    /// Whether the proxy on the way to a KMS, if there is one, has a URL that can be read.
+    /// Checks that the proxy to a KMS, if there is one, has a valid URL.
     ///
     /// # Errors
     /// The variable that holds something else.
@@ -153,12 +153,12 @@ impl Proxy {
         Ok(Self { url, variable })
     }
 
-    /// For the HTTP client.
+    /// Returns the proxy for the HTTP client.
     pub(super) fn all(&self) -> reqwest::Result<reqwest::Proxy> {
         reqwest::Proxy::all(self.url.clone())
     }
 
-    /// What the proxy may repeat.
+    /// Returns the secret that the proxy may repeat.
     pub(super) fn secret(&self) -> Option<Secret> {
         self.url.password().map(|password| Secret::new(decoded(password)))
     }
@@ -172,8 +172,8 @@ impl Proxy {
         TransportFailure::Proxy(Box::new(ProxyFailure { address: self.address(), variable: self.variable, problem }))
     }
 
-    /// A connection that did not come up, with the proxy to blame where it is: `at_proxy` says that the connection to the
-    /// proxy, or the tunnel, failed and not what came through it.
+    /// Turns a connection failure into one of the proxy where the proxy failed: `at_proxy` is whether the connection to the
+    /// proxy, or the tunnel, failed.
     pub(super) async fn explain(&self, failure: TransportFailure, at_proxy: bool, url: &Url) -> TransportFailure {
         let is_tunnel = self.url.scheme() == "http" && url.scheme() == "https";
         let problem = match failure {
@@ -183,7 +183,7 @@ impl Proxy {
             TransportFailure::ConnectRefused => ProxyProblem::ConnectRefused,
             TransportFailure::Tls(reason) => ProxyProblem::Tls(reason),
             TransportFailure::UnknownAuthority => ProxyProblem::Tls("unknown issuer of its certificate".to_owned()),
-            _ if is_tunnel => self.ask(url).await,
+            _ if is_tunnel => self.probe(url).await,
             TransportFailure::Connect(reason) if reason.ends_with("proxy authorization required") => {
                 ProxyProblem::Status(407)
             }
@@ -193,16 +193,16 @@ impl Proxy {
         self.failed(problem)
     }
 
-    /// Why the proxy opens no tunnel: the HTTP client does not keep its answer.
-    async fn ask(&self, url: &Url) -> ProxyProblem {
-        match tokio::time::timeout(ASK_TIME, self.answer(url)).await {
+    /// Returns why the proxy opens no tunnel. Requests the tunnel again: the HTTP client does not keep the response.
+    async fn probe(&self, url: &Url) -> ProxyProblem {
+        match tokio::time::timeout(PROBE_TIMEOUT, self.connect_response(url)).await {
             Err(_) => ProxyProblem::Timeout,
             Ok(Err(_)) => ProxyProblem::Closed,
-            Ok(Ok(answer)) => match answer.as_slice() {
+            Ok(Ok(response)) => match response.as_slice() {
                 [] => ProxyProblem::Closed,
                 // An alert of TLS.
                 [0x15, 0x03, ..] => ProxyProblem::SpeaksTls,
-                answer => match status_of(answer) {
+                response => match status_of(response) {
                     Some(200) => ProxyProblem::Other("it opens a tunnel now and did not before".to_owned()),
                     Some(status) => ProxyProblem::Status(status),
                     None => ProxyProblem::NotHttp,
@@ -211,8 +211,8 @@ impl Proxy {
         }
     }
 
-    /// The first bytes of the answer to a CONNECT.
-    async fn answer(&self, url: &Url) -> std::io::Result<Vec<u8>> {
+    /// Returns the first bytes of the response to a CONNECT.
+    async fn connect_response(&self, url: &Url) -> std::io::Result<Vec<u8>> {
         let target =
             format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
         let authorization = self.authorization().map(|value| format!("Proxy-Authorization: {value}\r\n"));
@@ -220,10 +220,10 @@ impl Proxy {
             format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{}\r\n", authorization.unwrap_or_default());
         let mut stream = TcpStream::connect(self.address()).await?;
         stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::new();
+        let mut response = Vec::new();
         // A status line has three words; one packet has it, nearly always.
-        while answer.len() < 12 && stream.read_buf(&mut answer).await? > 0 {}
-        Ok(answer)
+        while response.len() < 12 && stream.read_buf(&mut response).await? > 0 {}
+        Ok(response)
     }
 
     fn authorization(&self) -> Option<String> {
@@ -240,7 +240,7 @@ impl fmt::Debug for Proxy {
 }
 
 impl ProxyProblem {
-    /// Whether it may be gone some seconds later.
+    /// Returns whether the problem may pass within seconds.
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Dns | Self::ConnectRefused | Self::Timeout | Self::Closed | Self::Other(_) => true,
@@ -251,8 +251,8 @@ impl ProxyProblem {
 }
 
 /// The status in a status line of HTTP.
-fn status_of(answer: &[u8]) -> Option<u16> {
-    let line = answer.split(|byte| *byte == b'\r' || *byte == b'\n').next()?;
+fn status_of(response: &[u8]) -> Option<u16> {
+    let line = response.split(|byte| *byte == b'\r' || *byte == b'\n').next()?;
     let mut words = std::str::from_utf8(line).ok()?.split(' ');
     words.next().filter(|version| version.starts_with("HTTP/1."))?;
     words.next()?.parse().ok()
@@ -277,7 +277,7 @@ mod tests {
         Proxies::from_environment(&lookup)
     }
 
-    fn way(variables: &[(&str, &str)], url: &str) -> String {
+    fn route(variables: &[(&str, &str)], url: &str) -> String {
         match proxies(variables).to(&Url::parse(url).unwrap()) {
             Ok(None) => "direct".to_owned(),
             Ok(Some(proxy)) => format!("{} {}", proxy.variable, proxy.address()),
@@ -298,7 +298,7 @@ mod tests {
             (&[("HTTPS_PROXY", " ")], "https://kms.test", "direct"),
             (&[("HTTPS_PROXY", "a"), ("NO_PROXY", "kms.test:443")], "https://kms.test", "direct"),
         ] {
-            assert_eq!(way(variables, url), expected, "{variables:?} {url}");
+            assert_eq!(route(variables, url), expected, "{variables:?} {url}");
         }
     }
 
@@ -315,13 +315,13 @@ mod tests {
             "http://p.test:hunter2",
             "http://hunter2 x.test",
         ] {
-            let said = way(&[("HTTPS_PROXY", text)], "https://kms.test");
-            assert!(said.starts_with("HTTPS_PROXY: it"), "{text}: {said}");
-            assert!(!said.contains("hunter") && !said.contains("ter2"), "{said}");
+            let message = route(&[("HTTPS_PROXY", text)], "https://kms.test");
+            assert!(message.starts_with("HTTPS_PROXY: it"), "{text}: {message}");
+            assert!(!message.contains("hunter") && !message.contains("ter2"), "{message}");
         }
         // One that is not used is no error.
-        assert_eq!(way(&[("HTTP_PROXY", "ftp://x")], "https://kms.test"), "direct");
-        assert_eq!(way(&[("HTTPS_PROXY", "ftp://x"), ("NO_PROXY", "*")], "https://kms.test"), "direct");
+        assert_eq!(route(&[("HTTP_PROXY", "ftp://x")], "https://kms.test"), "direct");
+        assert_eq!(route(&[("HTTPS_PROXY", "ftp://x"), ("NO_PROXY", "*")], "https://kms.test"), "direct");
     }
 
     #[test]

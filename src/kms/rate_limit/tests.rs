@@ -10,12 +10,12 @@ fn allowance(limit: u32, left: u32, resets_in: u64) -> Allowance {
     Allowance { limit, left, resets_in: seconds(resets_in) }
 }
 
-/// How long each of some requests in a row waits for its turn, in whole seconds; each is answered at once.
+/// How long each of some requests in a row waits for its permit, in whole seconds; each is answered at once.
 async fn waits(pace: &RateLimiter, class: RequestClass, count: usize) -> Vec<u64> {
     let mut waits = Vec::new();
     for _ in 0..count {
         let begin = Instant::now();
-        drop(pace.turn(class, &Deadline::default()).await.unwrap());
+        drop(pace.permit(class, &Deadline::default()).await.unwrap());
         waits.push(begin.elapsed().as_secs());
     }
     waits
@@ -39,7 +39,7 @@ async fn without_a_limit_nobody_waits() {
 #[tokio::test(start_paused = true)]
 async fn the_pace_is_learnt_from_answers() {
     let pace = RateLimiter::new(None);
-    pace.turn(RequestClass::Read, &Deadline::default()).await.unwrap().learn(allowance(3, 2, 30));
+    pace.permit(RequestClass::Read, &Deadline::default()).await.unwrap().learn(allowance(3, 2, 30));
     // Two are left in this window, three in each that follows.
     assert_eq!(waits(&pace, RequestClass::Read, 9).await, [0, 0, 30, 0, 0, 60, 0, 0, 60]);
     assert_eq!(waits(&pace, RequestClass::Write, 9).await, [0; 9], "writes are counted apart");
@@ -48,10 +48,10 @@ async fn the_pace_is_learnt_from_answers() {
 #[tokio::test(start_paused = true)]
 async fn what_is_on_its_way_counts() {
     let pace = RateLimiter::new(None);
-    let patience = Deadline::default();
+    let deadline = Deadline::default();
     let mut turns = Vec::new();
     for _ in 0..4 {
-        turns.push(pace.turn(RequestClass::Read, &patience).await.unwrap());
+        turns.push(pace.permit(RequestClass::Read, &deadline).await.unwrap());
     }
     // The service has seen one of the four.
     turns.pop().unwrap().learn(allowance(60, 4, 50));
@@ -61,10 +61,10 @@ async fn what_is_on_its_way_counts() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_was_overtaken_gives_nothing_back() {
     let pace = RateLimiter::new(None);
-    let patience = Deadline::default();
+    let deadline = Deadline::default();
     let (late, early) = (
-        pace.turn(RequestClass::Read, &patience).await.unwrap(),
-        pace.turn(RequestClass::Read, &patience).await.unwrap(),
+        pace.permit(RequestClass::Read, &deadline).await.unwrap(),
+        pace.permit(RequestClass::Read, &deadline).await.unwrap(),
     );
     early.learn(allowance(60, 1, 30));
     drop(early);
@@ -72,38 +72,38 @@ async fn an_answer_that_was_overtaken_gives_nothing_back() {
     drop(late);
     assert_eq!(waits(&pace, RequestClass::Read, 1).await, [30]);
     // A new window is another matter.
-    pace.turn(RequestClass::Read, &patience).await.unwrap().learn(allowance(60, 2, 120));
+    pace.permit(RequestClass::Read, &deadline).await.unwrap().learn(allowance(60, 2, 120));
     assert_eq!(waits(&pace, RequestClass::Read, 3).await, [0, 0, 120]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_a_refusal_nobody_goes_before_the_time_that_it_names() {
     let pace = RateLimiter::new(None);
-    pace.turn(RequestClass::Write, &Deadline::default()).await.unwrap().refused(seconds(17));
+    pace.permit(RequestClass::Write, &Deadline::default()).await.unwrap().refused(seconds(17));
     assert_eq!(waits(&pace, RequestClass::Write, 3).await, [17, 0, 0]);
 
-    pace.turn(RequestClass::Write, &Deadline::default()).await.unwrap().refused(seconds(3600));
-    let patience = Deadline::new(Instant::now() + seconds(300), Default::default());
-    let Err(GiveUpReason::TooLong(wait)) = pace.turn(RequestClass::Write, &patience).await else { panic!("it went") };
+    pace.permit(RequestClass::Write, &Deadline::default()).await.unwrap().refused(seconds(3600));
+    let deadline = Deadline::new(Instant::now() + seconds(300), Default::default());
+    let Err(GiveUpReason::TooLong(wait)) = pace.permit(RequestClass::Write, &deadline).await else { panic!("it went") };
     assert_eq!(wait.as_secs(), 3600);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_goes_when_the_window_turns_out_to_be_shorter() {
     let pace = RateLimiter::new(None);
-    let patience = Deadline::default();
-    pace.turn(RequestClass::Read, &patience).await.unwrap().learn(allowance(1, 0, 5));
-    let first = pace.turn(RequestClass::Read, &patience).await.unwrap();
+    let deadline = Deadline::default();
+    pace.permit(RequestClass::Read, &deadline).await.unwrap().learn(allowance(1, 0, 5));
+    let first = pace.permit(RequestClass::Read, &deadline).await.unwrap();
     let begin = Instant::now();
     let second = async {
-        drop(pace.turn(RequestClass::Read, &patience).await.unwrap());
+        drop(pace.permit(RequestClass::Read, &deadline).await.unwrap());
         begin.elapsed().as_secs()
     };
-    let answer = async {
+    let response = async {
         tokio::time::sleep(seconds(1)).await;
         first.learn(allowance(1, 0, 5));
     };
-    assert_eq!(tokio::join!(second, answer).0, 6, "not the minute that a window usually is");
+    assert_eq!(tokio::join!(second, response).0, 6, "not the minute that a window usually is");
 }
 
 #[test]

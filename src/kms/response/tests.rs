@@ -20,14 +20,14 @@ fn answer_with(status: u16, headers: &[(&'static str, &str)], body: &str) -> Api
     ApiResponse::new(call, status, &headers, secret_bytes(body), None, redactor)
 }
 
-fn answer(status: u16, body: &str) -> ApiResponse {
+fn response(status: u16, body: &str) -> ApiResponse {
     answer_with(status, &[], body)
 }
 
 /// An error body as the service writes it.
 fn own(status: u16, name: &str, message: impl Into<Value>) -> ApiResponse {
     let body = json!({"reqId": "req-12345678901234", "statusCode": status, "error": name, "message": message.into()});
-    answer(status, &body.to_string())
+    response(status, &body.to_string())
 }
 
 /// The variant's name, and for some what is in it.
@@ -112,12 +112,12 @@ fn every_error_of_the_service_has_its_kind() {
         (410, "Gone", "x", "Refused"),
         (401, "UnauthorizedError", "No identity access token found", "Refused"),
     ] {
-        let answer = own(status, name, message.replace("ID x", &format!("ID {connection}")));
-        let error = answer.decode::<Value>().expect_err(message);
+        let response = own(status, name, message.replace("ID x", &format!("ID {connection}")));
+        let error = response.decode::<Value>().expect_err(message);
         assert_eq!(kind(&error), expected, "{message}");
         // The service writes before it builds its response, so its own 5xx leaves that open.
         assert_eq!(error.may_have_run(), expected == "Unavailable", "{message}");
-        assert_eq!(answer.is_no_such_connection(), expected == "ConnectionNotFound");
+        assert_eq!(response.is_no_such_connection(), expected == "ConnectionNotFound");
         let printed = error.to_string();
         for part in ["kms.test", "/api/v1/x", "req-12345678901234", name, &status.to_string()] {
             assert!(printed.contains(part), "{part} in {printed}");
@@ -156,16 +156,16 @@ fn what_is_not_the_service_is_told_apart() {
         (200, &deep, "Unexpected", true),
         (429, html, "RateLimited None", false),
     ] {
-        let answer = answer(status, body);
-        let error = answer.decode::<Value>().expect_err(body);
+        let response = response(status, body);
+        let error = response.decode::<Value>().expect_err(body);
         assert_eq!((kind(&error).as_str(), error.may_have_run()), (expected, may_have_run), "{status} {body:.60}");
-        assert!(!answer.is_no_such_connection() && !error.to_string().contains("hunter2"), "{error}");
+        assert!(!response.is_no_such_connection() && !error.to_string().contains("hunter2"), "{error}");
     }
 }
 
 #[test]
 fn a_login_is_refused_only_by_the_service() {
-    for (answer, token, login) in [
+    for (response, token, login) in [
         (own(401, "UnauthorizedError", "Invalid credentials"), true, true),
         (own(403, "TokenError", "invalid signature"), true, true),
         (own(403, "ForbiddenError", "x"), false, true),
@@ -175,14 +175,14 @@ fn a_login_is_refused_only_by_the_service() {
         (own(400, "BadRequest", "x"), false, true),
         (own(429, "RateLimitExceeded", "x"), false, false),
         (own(500, "InternalServerError", "x"), false, false),
-        (answer(401, r#"{"message":"unauthorized"}"#), true, true),
-        (answer(401, "<html>"), false, false),
-        (answer(403, "<html>"), false, false),
-        (answer(404, r#"{"message":"x","error":"Not Found"}"#), false, false),
-        (answer(200, "{}"), false, false),
+        (response(401, r#"{"message":"unauthorized"}"#), true, true),
+        (response(401, "<html>"), false, false),
+        (response(403, "<html>"), false, false),
+        (response(404, r#"{"message":"x","error":"Not Found"}"#), false, false),
+        (response(200, "{}"), false, false),
     ] {
-        let shown = answer.reply().to_string();
-        assert_eq!((answer.refuses_token(), answer.refuses_auth()), (token, login), "{shown}");
+        let shown = response.reply().to_string();
+        assert_eq!((response.refuses_token(), response.refuses_auth()), (token, login), "{shown}");
     }
 }
 
@@ -245,7 +245,7 @@ fn a_denial_shows_the_rules_that_it_lists() {
             7,
         ],
     });
-    let error = answer(403, &body.to_string()).decode::<Value>().unwrap_err();
+    let error = response(403, &body.to_string()).decode::<Value>().unwrap_err();
     let ErrorKind::Denied { details, .. } = &error.kind else { panic!("{error:?}") };
     let rules: Vec<_> =
         details.iter().map(|rule| (rule.action.as_str(), rule.subject.as_str(), rule.inverted)).collect();
@@ -303,7 +303,7 @@ fn a_refusal_of_a_thousand_fields_is_short() {
     };
     let issues: Vec<Value> = (0..1000).map(issue).collect();
     let body = serde_json::json!({"reqId": "r", "error": "ValidationFailure", "message": issues});
-    let error = answer(422, &body.to_string()).decode::<Value>().unwrap_err();
+    let error = response(422, &body.to_string()).decode::<Value>().unwrap_err();
     let ErrorKind::Invalid { issues, .. } = &error.kind else { panic!("{error:?}") };
     assert_eq!(issues.len(), 20);
     let texts = issues.iter().map(|issue| issue.path.concat().len() + issue.message.len());

@@ -209,15 +209,17 @@ fn reports_invalid_values_at_their_argument_or_variable() {
     expect![[r#"
         host: Invalid KMS address: `host`: The argument `host` is not valid: the address of the KMS must begin with `https://` (`http://` is fine for this machine).
 
-        host: Invalid KMS address: `host`: The argument `host` is not valid: the address of the KMS must not hold a user name or a password; log in with the login arguments instead.
+        host: Invalid KMS address: `host`: The argument `host` is not valid: the address of the KMS must not hold a user name or a password; the provider has arguments for credentials.
 
         host: Invalid KMS address: `host`: The argument `host` is not valid: the address of the KMS must begin with `https://`; it begins with a quote.
 
-        host: Invalid KMS address: `host`: The argument `host` is not valid: the address of the KMS, `http://kms.test`, would send secrets over the network in clear text; use `https://`, or set `allow_insecure_host = true` if that is really meant.
+        host: Invalid KMS address: `host`: The argument `host` is not valid: the address of the KMS, `http://kms.test`, would send secrets over the network in clear text; use `https://`.
+        To use the address without TLS, set `allow_insecure_host = true`.
 
         -: Invalid KMS address: `KMS_HOST`: The environment variable `KMS_HOST` is not valid: the address of the KMS must begin with `https://` (`http://` is fine for this machine).
 
-        -: Invalid KMS address: `INFISICAL_HOST`: The environment variable `INFISICAL_HOST` is not valid: the address of the KMS, `http://a.test`, would send secrets over the network in clear text; use `https://`, or set `allow_insecure_host = true` if that is really meant.
+        -: Invalid KMS address: `INFISICAL_HOST`: The environment variable `INFISICAL_HOST` is not valid: the address of the KMS, `http://a.test`, would send secrets over the network in clear text; use `https://`.
+        To use the address without TLS, set `allow_insecure_host = true`.
 
         auth_method: Unknown authentication method: `auth_method`: The provider does not support the method in the argument `auth_method`.
         Valid values: `universal`, `token`, `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure`, `gcp`

@@ -2,7 +2,7 @@
 //! that may be a misplaced secret.
 
 use crate::env;
-use crate::kms::AuthMethod;
+use crate::kms::{AuthMethod, BaseUrlError};
 use crate::provider::config::NoClient;
 use crate::provider::config::auth_inputs::Input;
 use crate::provider::config::error::{ConfigError, InvalidValue, MissingInput, SettingSource};
@@ -62,7 +62,12 @@ fn invalid_value(source: SettingSource, problem: &InvalidValue) -> Diagnostic {
     };
     let invalid = |rule: String| format!("The {kind} `{name}` is not valid: {}", sentence(&rule));
     let (class, detail) = match problem {
-        InvalidValue::Host(error) => ("Invalid KMS address", invalid(error.to_string())),
+        InvalidValue::Host(error) => {
+            let is_insecure = matches!(error, BaseUrlError::Insecure(_));
+            let allow =
+                if is_insecure { "\nTo use the address without TLS, set `allow_insecure_host = true`." } else { "" };
+            ("Invalid KMS address", format!("{}{allow}", invalid(error.to_string())))
+        }
         InvalidValue::AuthMethod => (
             "Unknown authentication method",
             format!(

@@ -28,6 +28,43 @@ fn shown(diagnostic: &Diagnostic) -> String {
     text
 }
 
+/// Returns the text of a diagnostic that has the length and the words of the style guide.
+fn styled(diagnostic: &Diagnostic) -> String {
+    let text = shown(diagnostic);
+    assert!(diagnostic.summary.split_whitespace().count() <= 8, "more than 8 words:\n{text}");
+    assert!(diagnostic.detail.lines().count() <= 20, "more than 20 lines:\n{text}");
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).collect();
+    for word in [
+        "likeliest",
+        "who",
+        "whoever",
+        "whose",
+        "somebody",
+        "nobody",
+        "anybody",
+        "told",
+        "tells",
+        "says",
+        "said",
+        "answered",
+        "asked",
+        "judge",
+        "judged",
+        "verdict",
+        "vouch",
+        "vouches",
+        "proof",
+        "evidence",
+        "elsewhere",
+        "patience",
+        "fate",
+    ] {
+        assert!(!words.contains(&word), "`{word}` in:\n{text}");
+    }
+    text
+}
+
 /// Mistakes that no reader of a snapshot should have to look for.
 fn assert_is_neat(text: &str) {
     for line in text.lines() {

@@ -59,10 +59,14 @@ pub(crate) fn refusal(
     let detail = Detail::new(capitalized(&cause.headline))
         .fact("Server message", message)
         .fact("Server", format!("`{server}`, role `{}`, database `{}`", shown(&sent.username), shown(&sent.database)))
-        .fact("Login", format!("by the KMS at `{}`, {time}", reply.call.host))
         .fact(
-            "Connection",
-            format!("`{}`, with the password from `{}`", shown(context.title), context.password_argument),
+            "Login",
+            format!(
+                "by the KMS at `{}` for `{}`, with the password from `{}`, {time}",
+                reply.call.host,
+                shown(context.title),
+                context.password_argument
+            ),
         )
         .fact("Request", ServiceError { message: String::new(), ..reply.clone() })
         .changed("The KMS stored nothing.")

@@ -142,5 +142,5 @@ fn describes_a_create_and_its_lookup_together() {
         The connection is in the state. You need not do anything.
 
         The name was free just before, and everything that the KMS returns of the connection is what this run requested.
-    "#]].assert_eq(&super::shown(&lost));
+    "#]].assert_eq(&super::styled(&lost));
 }

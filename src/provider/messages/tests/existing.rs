@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::shown;
+use super::styled;
 use crate::kms::{AuthRequest, BaseUrl, Client, Settings};
 use crate::provider::messages::existing_connection::{
     Wanted, import_form, moved_incomplete, not_movable, nothing_to_import, several_to_import,
@@ -22,7 +22,7 @@ fn describes_imports_that_find_no_connection() {
         nothing_to_import(Wanted::Name(None, "orders-db"), &[Some(other), None, Some(id)], &client),
         several_to_import("orders-db", &[id, other], &client),
     ];
-    let texts: Vec<String> = found.iter().map(shown).collect();
+    let texts: Vec<String> = found.iter().map(styled).collect();
     expect![[r#"
         Error: Import id not valid
         at the whole block
@@ -113,7 +113,7 @@ fn describes_objects_that_cannot_be_moved() {
           - `b_c` of the provider `a/b`
 
         For any other object, remove the old object from the state with a `removed` block, and import the connection by its UUID.
-    "#]].assert_eq(&shown(&not_movable(&source, &accepted)));
+    "#]].assert_eq(&styled(&not_movable(&source, &accepted)));
     expect![[r#"
         Error: Move failed: object is incomplete
         at the whole block
@@ -122,5 +122,5 @@ fn describes_objects_that_cannot_be_moved() {
         Nothing was changed.
 
         Instead of moving the object, remove the old object from the state with a `removed` block, and import the connection by its UUID.
-    "#]].assert_eq(&shown(&moved_incomplete(&source, "credentials")));
+    "#]].assert_eq(&styled(&moved_incomplete(&source, "credentials")));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 
-use super::shown;
+use super::styled;
 use crate::kms::{
     DatabaseStep, Error, ErrorKind, GiveUpReason, Issue, Mismatch, Permission, ProxyFailure, ProxyProblem, RequestInfo,
     ServiceError, TransportFailure, UnexpectedResponse,
@@ -59,7 +59,7 @@ pub(super) fn no_response(failure: TransportFailure, sent: bool) -> Error {
 }
 
 pub(super) fn all(diagnostics: &Diagnostics) -> String {
-    diagnostics.iter().map(shown).collect::<Vec<_>>().join("----\n")
+    diagnostics.iter().map(styled).collect::<Vec<_>>().join("----\n")
 }
 
 pub(super) fn check(errors: impl IntoIterator<Item = Error>, expected: &Expect) {

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use time::macros::datetime;
 
 use super::service::{CONTEXT, reply, reported};
-use super::shown;
+use super::styled;
 use crate::kms::{DatabaseStep, Error, ErrorKind, Issue, NewCredentials};
 use crate::provider::messages::kms::database_refused;
 use crate::provider::messages::kms::{RequestContext, service};
@@ -32,7 +32,7 @@ fn told(message: &str, expected: Expect) {
     let reply = reply(400, "BadRequest", "");
     let at = datetime!(2026-01-02 03:04:05 UTC);
     let credentials = credentials();
-    expected.assert_eq(&shown(&database_refused::refusal(sending(&credentials), &credentials, message, &reply, at)));
+    expected.assert_eq(&styled(&database_refused::refusal(sending(&credentials), &credentials, message, &reply, at)));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_password_that_drivers_send_in_two_forms() {
         let credentials = NewCredentials { password: Secret::new(password), ..credentials() };
         let reply = reply(400, "BadRequest", "");
         let at = datetime!(2026-01-02 03:04:05 UTC);
-        let text = shown(&database_refused::refusal(sending(&credentials), &credentials, message, &reply, at));
+        let text = styled(&database_refused::refusal(sending(&credentials), &credentials, message, &reply, at));
         let cause = text.lines().find_map(|line| line.trim().strip_prefix("- ")).unwrap().to_owned();
         (cause.contains("SASLprep"), text.contains("hunter2"))
     };
@@ -96,8 +96,7 @@ fn what_the_database_said_to_the_service() {
             `db.example.com:5432` refused the password of role `kms_role`.
             Server message: password authentication failed for user "kms_role"
             Server: `db.example.com:5432`, role `kms_role`, database `orders`
-            Login: by the KMS at `app.kms.hanzo.ai`, 2026-01-02 03:04:05 UTC
-            Connection: `orders-db`, with the password from `password_wo`
+            Login: by the KMS at `app.kms.hanzo.ai` for `orders-db`, with the password from `password_wo`, 2026-01-02 03:04:05 UTC
             Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` returned 400 `BadRequest` (request id `req-1`)
             The KMS stored nothing.
 
@@ -125,8 +124,7 @@ fn what_the_database_said_to_the_service() {
             The KMS does not connect to the internal address of `db.example.com`.
             Server message: Private IP addresses (db.example.com) are not allowed. If you are self-hosting, you can allow private IP addresses by setting the ''ALLOW_INTERNAL_IP_CONNECTIONS'' environment variable to 'true' on your instance.
             Server: `db.example.com:5432`, role `kms_role`, database `orders`
-            Login: by the KMS at `app.kms.hanzo.ai`, 2026-01-02 03:04:05 UTC
-            Connection: `orders-db`, with the password from `password_wo`
+            Login: by the KMS at `app.kms.hanzo.ai` for `orders-db`, with the password from `password_wo`, 2026-01-02 03:04:05 UTC
             Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` returned 400 `BadRequest` (request id `req-1`)
             The KMS stored nothing.
 
@@ -145,8 +143,7 @@ fn what_the_database_said_to_the_service() {
             The KMS could not log in to `db.example.com:5432`.
             Server message: something new
             Server: `db.example.com:5432`, role `kms_role`, database `orders`
-            Login: by the KMS at `app.kms.hanzo.ai`, 2026-01-02 03:04:05 UTC
-            Connection: `orders-db`, with the password from `password_wo`
+            Login: by the KMS at `app.kms.hanzo.ai` for `orders-db`, with the password from `password_wo`, 2026-01-02 03:04:05 UTC
             Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai` returned 400 `BadRequest` (request id `req-1`)
             The KMS stored nothing.
 

@@ -37,7 +37,7 @@
 //! | Change | Files |
 //! |---|---|
 //! | The default port changes | `src/provider/resources/postgres_connection/attributes.rs`: the row `port`; in URLs `src/provider/functions/postgres_url.rs` |
-//! | The KMS gets a new error text | `src/kms/response.rs` recognises it, `src/provider/messages/kms/mod.rs` describes it |
+//! | The KMS gets a new error text | `src/kms/response.rs` recognises it, `src/provider/messages/kms/refused.rs` describes it |
 //! | A new SQLSTATE | `src/postgres/server_error.rs` maps it to a reason, `src/provider/messages/postgres/mod.rs` describes it |
 //! | A new auth method | `src/kms/auth/method.rs` has the methods and their requests, `src/provider/config/auth.rs` their arguments |
 //! | A new attribute | `src/provider/resources/postgres_connection/attributes.rs` has the table, `src/provider/resources/postgres_connection/model.rs` the typed fields |

@@ -1,4 +1,4 @@
-//! Text files of the user, read within bounds of size and time, and the operating system's reasons in words. Does not
+//! Text files of the user, read within bounds of size and time, and the messages of the operating system. Does not
 //! depend on what a file is for.
 
 use std::fs::{self, File};
@@ -32,7 +32,7 @@ pub enum FileProblem {
     Io {
         /// The kind of the reason.
         kind: io::ErrorKind,
-        /// The reason in the system's words.
+        /// The message of the system.
         reason: String,
     },
     /// A directory, or something that may never end or block.
@@ -70,7 +70,7 @@ pub async fn read_text_async(path: &Path, max: u64) -> Result<String, FileError>
     outcome.unwrap_or(Err(FileProblem::TimedOut(MAX_TIME))).map_err(|problem| of(path, problem))
 }
 
-/// Reads on a thread of its own, which nobody waits for when the file system hangs.
+/// Reads on a thread of its own, which is left behind when the file system hangs.
 fn start(
     path: &Path,
     max: u64,
@@ -81,7 +81,7 @@ fn start(
     thread.map(drop).map_err(|error| of(path, error.into()))
 }
 
-/// Whether a library may read this file: it must not block or never end. A missing one is the library's matter.
+/// Checks that a library may read this file: that it neither blocks nor never ends. A missing file is left to the library.
 ///
 /// # Errors
 /// What the file is instead.
@@ -140,7 +140,7 @@ fn of(path: &Path, problem: FileProblem) -> FileError {
     FileError { path: path.to_owned(), problem }
 }
 
-/// The system's words for an error, without its number.
+/// Returns the message of the system for an error, without its number.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let words = text.split(" (os error ").next().unwrap_or(&text).to_owned();

@@ -1,4 +1,4 @@
-//! Hides secrets in foreign texts: whoever was told a secret may repeat it, as it is or in the encoding of a URL, a form,
+//! Hides secrets in texts of servers: a server that was sent a secret may repeat it, as it is or in the encoding of a URL, a form,
 //! HTML, JSON, base64 or hex. One redactor serves the KMS and PostgreSQL. Does not depend on either.
 
 use base64::Engine as _;
@@ -24,10 +24,10 @@ const MAX_SPELLING: usize = 9;
 /// The shortest piece of base64 or hex that is hidden: below that it stands in many texts by chance.
 const MIN_ENCODED: usize = 6;
 
-/// Knows the secrets that a server was told and could send back.
+/// Hides the secrets that were sent to a server and that it may send back.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    /// Longest first, so that what holds another secret goes as a whole.
+    /// Longest first, so that a secret which contains another one is hidden as a whole.
     needles: Vec<Needle>,
 }
 
@@ -141,7 +141,7 @@ fn spelled(text: &str, secret: &str) -> Option<usize> {
                         next.push(at + length);
                     }
                 });
-                // Characters that nobody sees do not make it another text.
+                // Invisible characters within a secret are skipped.
                 match rest.chars().next() {
                     Some(hidden) if end > 0 && hidden != character && text::is_invisible(hidden) => {
                         rest = rest.get(hidden.len_utf8()..).unwrap_or_default();

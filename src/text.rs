@@ -1,13 +1,13 @@
-//! Foreign texts, made fit for a terminal, a log line and a configuration: one alphabet for all of them.
+//! Escapes texts of others for a terminal, a log line and a configuration: one alphabet for all of them.
 //!
-//! A text is foreign when somebody else chose it: a value of a connection, a word of a server or a proxy, a name in a
+//! Texts of others are those that this program does not choose: a value of a connection, a message of a server, a name in a
 //! certificate. Shown as it is, it could move the cursor, hide a part of itself, turn the direction of writing, or begin
 //! a line that looks like one of ours. Depends on nothing but the standard library.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Returns the text on one line, with every character that a person would not see as itself written as an escape.
+/// Returns the text on one line, with every invisible or ambiguous character written as an escape.
 pub fn shown(text: &str) -> Cow<'_, str> {
     escape(text, is_plain)
 }
@@ -18,7 +18,7 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     escape(text, |character| character == '\n' || is_plain(character))
 }
 
-/// Returns a sentence of somebody else on one line: white space, line breaks included, becomes single spaces, and at most
+/// Returns a text on one line: whitespace, line breaks included, becomes single spaces, and at most
 /// `max` characters are kept.
 pub fn sentence(text: &str, max: usize) -> String {
     let mut words = String::new();

@@ -126,7 +126,7 @@ fn every_error_of_the_service_has_its_kind() {
 }
 
 #[test]
-fn what_is_not_the_service_is_told_apart() {
+fn distinguishes_the_service_from_other_servers() {
     let html = "<html><title>404</title>hunter2";
     let fastify = r#"{"message":"Route GET:/api/v2 not found","error":"Not Found","statusCode":404}"#;
     let no_request_id = r#"{"statusCode":404,"error":"NotFound","message":"Could not find App Connection with ID x"}"#;

@@ -1,4 +1,4 @@
-//! Values that the KMS, or the database that it asks, does not accept: each is said at its argument.
+//! Values that the KMS, or the database that it logs in to, does not accept: each error is at its argument.
 
 use expect_test::{Expect, expect};
 use time::macros::datetime;
@@ -28,7 +28,7 @@ fn sending(credentials: &NewCredentials) -> RequestContext<'_> {
     RequestContext { credentials: Some(credentials), ..CONTEXT }
 }
 
-fn told(message: &str, expected: Expect) {
+fn check(message: &str, expected: Expect) {
     let reply = reply(400, "BadRequest", "");
     let at = datetime!(2026-01-02 03:04:05 UTC);
     let credentials = credentials();
@@ -36,7 +36,7 @@ fn told(message: &str, expected: Expect) {
 }
 
 #[test]
-fn a_password_that_drivers_send_in_two_forms() {
+fn password_changed_by_saslprep_is_the_first_cause() {
     let message = "password authentication failed for user \"kms_role\"";
     let first_cause = |password: &str| {
         let credentials = NewCredentials { password: Secret::new(password), ..credentials() };
@@ -58,7 +58,7 @@ fn database_refused(message: &str) -> Error {
 }
 
 #[test]
-fn each_field_of_the_service_is_an_argument() {
+fn maps_fields_of_the_service_to_arguments() {
     for (path, expected) in [
         (vec!["name"], Some("name")),
         (vec!["description"], Some("description")),
@@ -86,8 +86,8 @@ fn each_field_of_the_service_is_an_argument() {
 }
 
 #[test]
-fn what_the_database_said_to_the_service() {
-    told(
+fn describes_logins_of_the_kms() {
+    check(
         "password authentication failed for user \"kms_role\"",
         expect![[r#"
             Error: KMS login to PostgreSQL failed
@@ -114,7 +114,7 @@ fn what_the_database_said_to_the_service() {
             If this run also creates the role or the database, or changes the password, that resource must come first: refer to it (`username = postgresql_role.x.name`), or add it to `depends_on`.
         "#]],
     );
-    told(
+    check(
         "Private IP addresses (db.example.com) are not allowed. If you are self-hosting, you can allow private IP addresses by \
          setting the ''ALLOW_INTERNAL_IP_CONNECTIONS'' environment variable to 'true' on your instance.",
         expect![[r#"
@@ -134,7 +134,7 @@ fn what_the_database_said_to_the_service() {
               - If a login from this machine succeeds, the KMS takes another network path: a firewall, another DNS view, another network.
         "#]],
     );
-    told(
+    check(
         "something new",
         expect![[r#"
             Error: KMS login to PostgreSQL failed
@@ -155,7 +155,7 @@ fn what_the_database_said_to_the_service() {
 }
 
 #[test]
-fn each_failure_of_the_kms_login_is_at_its_argument() {
+fn maps_failed_logins_of_the_kms_to_arguments() {
     for (message, expected) in [
         ("password authentication failed for user \"x\"", "password_wo"),
         ("SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string", "password_wo"),

@@ -40,9 +40,10 @@ pub(super) async fn create(
     let this = ConnectionChange::read(change, Operation::Create);
     let client = &deadline::client(call, this.limit)?;
     let request = request::create(&this.planned, this.password()?).ok_or_else(messages::still_unknown)?;
-    match replacement::noted(&change.private) {
+    match replacement::recorded(&change.private) {
         Some(replaced) => {
-            replacement::judge(call, &replaced, this.subject(Purpose::Credentials), Phase::Apply(this.limit)).await?;
+            replacement::require_login(call, &replaced, this.subject(Purpose::Credentials), Phase::Apply(this.limit))
+                .await?;
         }
         None => this.check_credentials(call).await?,
     }
@@ -96,7 +97,7 @@ pub(super) async fn delete(call: &RpcContext<Session>, connection: &ConnectionMo
         let is_gone = error.may_have_run()
             && deadline::looking(call, lost_answer::deleted(client, id, &error)).await.unwrap_or(false);
         if !is_gone {
-            return Err(messages::service(connection.attempt(Verb::Delete), &error));
+            return Err(messages::service(connection.context(Verb::Delete), &error));
         }
     }
     call.session().managed.record_destroyed(id);
@@ -162,7 +163,7 @@ impl ConnectionChange {
             None => Some(kms::Lookup::Unfinished),
         };
         let context =
-            messages::RequestContext { credentials: Some(&request.credentials), ..planned.attempt(Verb::Create) };
+            messages::RequestContext { credentials: Some(&request.credentials), ..planned.context(Verb::Create) };
         let messages = messages::create(context, request, &error, found.as_ref());
         Err(self.explain(call, request.is_platform_managed, &error, messages).await)
     }
@@ -192,7 +193,7 @@ impl ConnectionChange {
         let context = messages::RequestContext {
             credentials: request.credentials.as_ref(),
             password_argument: self.planned.password_argument(&self.config),
-            ..self.planned.attempt(Verb::Update)
+            ..self.planned.context(Verb::Update)
         };
         let messages = messages::service(context, &error);
         Err(self.explain(call, request.is_platform_managed, &error, messages).await)
@@ -215,6 +216,6 @@ impl ConnectionChange {
     /// Records what was sent, for the plans to come.
     async fn record(&self, call: &RpcContext<Session>, private: &mut Private, hash: Option<&str>, sent: bool) {
         let record = SentRecord { config: &self.config, planned: &self.planned, hash, sent };
-        record.note(private, &call.session().fingerprints).await;
+        record.store(private, &call.session().fingerprints).await;
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn decide(
     }
     let title = subject.planned.title();
     let argument = subject.planned.password_argument(subject.config);
-    let (drift, warning) = match credential_check::standing(call, subject).await? {
+    let (drift, warning) = match credential_check::credential_state(call, subject).await? {
         CredentialState::Good => (Drift::SendAgain, messages::drift::sent_again(title)),
         CredentialState::Bad(reason) => (Drift::Keep, messages::drift::refused(title, argument, &[], &reason)),
         CredentialState::Unknown(reason) => (Drift::Keep, messages::drift::not_checked(title, argument, &reason)),
@@ -72,7 +72,7 @@ pub(super) async fn leaves_alone(call: &RpcContext<Session>, plan: &mut Connecti
     {
         return Ok(false);
     }
-    let state = credential_check::standing(call, plan.subject(Purpose::Credentials)).await?;
+    let state = credential_check::credential_state(call, plan.subject(Purpose::Credentials)).await?;
     let CredentialState::Bad(reason) = state else { return Ok(false) };
     let arguments: Vec<&str> = differing.iter().map(|row| row.name()).collect();
     let argument = planned.password_argument(&plan.config);

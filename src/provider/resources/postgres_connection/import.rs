@@ -1,4 +1,4 @@
-//! Which connection a person means who imports one: by UUID, by `name`, or by `project_id/name`.
+//! Import of a connection by UUID, by `name`, or by `project_id/name`.
 
 use uuid::Uuid;
 
@@ -62,13 +62,13 @@ struct Search<'a> {
 
 impl Search<'_> {
     async fn by_id(&self, id: &str) -> Result<Option<kms::AppConnection>, Diagnostics> {
-        // It may be anywhere, and the organisation's list holds everything.
+        // The project is not known, and the list of the organization holds all connections.
         let looking = self.call.session().scopes.read(self.client, None, id);
         let found = deadline::reading(self.call, self.limit, looking).await?;
-        found.map_err(|error| messages::service(attempt(id, None), &error))
+        found.map_err(|error| messages::service(context(id, None), &error))
     }
 
-    /// Asks for the list rather than for the name: it shows when there are two, and when there is one elsewhere.
+    /// Reads the list in place of the name: it shows two connections of the name, and one in another scope.
     async fn by_name(
         &self,
         wanted: Wanted<'_>,
@@ -77,9 +77,9 @@ impl Search<'_> {
     ) -> Result<kms::AppConnection, Diagnostics> {
         let listing = self.call.session().scopes.list(self.client, project, THIS_WALK);
         let listed = deadline::reading(self.call, self.limit, listing).await?;
-        let listed = listed.map_err(|error| messages::service(attempt(name, project), &error))?;
+        let listed = listed.map_err(|error| messages::service(context(name, project), &error))?;
         let named = listed.all().iter().filter(|connection| connection.name == name).cloned();
-        let (mut here, elsewhere): (Vec<_>, Vec<_>) =
+        let (mut here, in_other_scopes): (Vec<_>, Vec<_>) =
             named.partition(|connection| connection.project_id.as_deref() == project);
         match (here.pop(), here.as_slice()) {
             (Some(connection), []) => Ok(connection),
@@ -91,14 +91,15 @@ impl Search<'_> {
                 if let Some(connection) = self.unreadable_in(&listed, project, name).await? {
                     return Ok(connection);
                 }
-                let elsewhere = if project.is_some() { self.anywhere(name).await } else { elsewhere };
-                let scopes: Vec<_> = elsewhere.iter().map(|connection| connection.project_id.as_deref()).collect();
+                let in_other_scopes = if project.is_some() { self.in_all_scopes(name).await } else { in_other_scopes };
+                let scopes: Vec<_> =
+                    in_other_scopes.iter().map(|connection| connection.project_id.as_deref()).collect();
                 Err(messages::nothing_to_import(wanted, &scopes, self.client).into())
             }
         }
     }
 
-    /// Reads alone what may be among the rows of a list that are left out.
+    /// Reads a connection by name, which may be among the unreadable rows of a list.
     async fn unreadable_in(
         &self,
         listed: &Listing,
@@ -109,11 +110,11 @@ impl Search<'_> {
             return Ok(None);
         }
         let found = deadline::reading(self.call, self.limit, self.client.find_by_name(name, project)).await?;
-        found.map_err(|error| messages::service(attempt(name, project), &error))
+        found.map_err(|error| messages::service(context(name, project), &error))
     }
 
-    /// What has a name in whatever scope, for a hint: a failure to find that out is none of its own.
-    async fn anywhere(&self, name: &str) -> Vec<kms::AppConnection> {
+    /// Returns the connections of a name in all scopes, for a hint. A failure to read them is not reported.
+    async fn in_all_scopes(&self, name: &str) -> Vec<kms::AppConnection> {
         let listing = self.call.session().scopes.list(self.client, None, THIS_WALK);
         match deadline::reading(self.call, self.limit, listing).await {
             Ok(Ok(listed)) => listed.all().iter().filter(|connection| connection.name == name).cloned().collect(),
@@ -122,7 +123,7 @@ impl Search<'_> {
     }
 }
 
-fn attempt<'a>(title: &'a str, project: Option<&'a str>) -> RequestContext<'a> {
+fn context<'a>(title: &'a str, project: Option<&'a str>) -> RequestContext<'a> {
     let password_argument = attribute::PASSWORD;
     RequestContext { verb: messages::Verb::Import, title, project, password_argument, credentials: None }
 }
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_read_as_one_of_three_forms() {
+    fn parses_three_forms_of_an_import_id() {
         const ID: &str = "3c90c3cc-0d44-4b50-8888-8dd25736052a";
         let in_project = format!("{ID}/orders-db");
         for (text, expected) in [

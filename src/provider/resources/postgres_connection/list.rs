@@ -1,4 +1,4 @@
-//! `list` blocks: the connections that the service holds, found with one call.
+//! `list` blocks: the connections in the KMS, read with one call.
 
 use crate::model;
 use crate::provider::attribute;
@@ -48,7 +48,7 @@ pub(super) async fn list(call: &RpcContext<Session>, config: &Object) -> Result<
     let project = config.project_id.known().map(String::as_str);
     let limit = ConnectionModel::default().limit(Operation::Read);
     let client = deadline::client(call, limit)?;
-    let attempt = RequestContext {
+    let context = RequestContext {
         verb: messages::Verb::List,
         title: "kms_postgres_connection",
         project,
@@ -56,7 +56,7 @@ pub(super) async fn list(call: &RpcContext<Session>, config: &Object) -> Result<
         credentials: None,
     };
     let found = deadline::reading(call, limit, call.session().scopes.list(&client, project, THIS_WALK)).await?;
-    let found = found.map_err(|error| messages::service(attempt, &error))?;
+    let found = found.map_err(|error| messages::service(context, &error))?;
     if found.unreadable() > 0 {
         call.warn(messages::unreadable_rows(found.unreadable(), &client));
     }

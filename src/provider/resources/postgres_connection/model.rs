@@ -15,13 +15,13 @@ pub(crate) use super::attributes::ConnectionModel;
 use super::values::{CertificateBundle, Password, TrimmedText};
 
 impl ConnectionModel {
-    /// The name for messages.
+    /// Returns the name for messages.
     pub(crate) fn title(&self) -> &str {
         let id = self.id.known().map(String::as_str);
         self.name.known().map(|name| &**name).or(id).unwrap_or("the connection")
     }
 
-    /// `host:port` as the service will use it, as far as it is known.
+    /// Returns `host:port` as the KMS will use it, as far as it is known.
     pub(crate) fn endpoint(&self) -> String {
         let port = self.port.known().map_or_else(|| "(unknown)".to_owned(), ToString::to_string);
         match self.host.known() {
@@ -31,17 +31,17 @@ impl ConnectionModel {
         }
     }
 
-    /// The project for the service; `None` is the organisation.
+    /// Returns the project; `None` is the organization.
     pub(crate) fn project(&self) -> Option<&str> {
         self.project_id.known().map(String::as_str)
     }
 
-    /// Whether only the service knows the role's password.
+    /// Returns whether the credentials are platform-managed.
     pub(crate) fn is_managed(&self) -> bool {
         self.is_platform_managed_credentials.known() == Some(&true)
     }
 
-    /// What the service says, with what it cannot say (passwords, blocks) taken from `known`.
+    /// Returns a connection as the KMS has it, with what the KMS does not return (passwords, blocks) taken from `known`.
     pub(crate) fn read(remote: kms::AppConnection, known: Self) -> Self {
         let credentials = remote.credentials;
         Self {
@@ -70,14 +70,14 @@ impl ConnectionModel {
         }
     }
 
-    /// The password that the configuration gives, from either argument. `password_wo` wins over a `password` that
+    /// Returns the configured password, from either argument. `password_wo` wins over a `password` that
     /// `ignore_changes` retains from the state.
     pub(crate) fn password(&self, config: &Self) -> Option<Secret> {
         let given = if config.password_wo.is_null() { &self.password } else { &config.password_wo };
         given.known().map(Password::stored)
     }
 
-    /// The complete `credentials` object, or `None` while a part of it is unknown or missing.
+    /// Returns the complete `credentials` object, or `None` while a part of it is unknown or missing.
     pub(crate) fn credentials(&self, password: Secret) -> Option<kms::NewCredentials> {
         let text = |field: &Field<TrimmedText>| field.known().map(|text| text.to_string());
         if self.ssl_certificate.is_unknown() {
@@ -95,18 +95,18 @@ impl ConnectionModel {
         })
     }
 
-    /// The description as the service is to store it.
+    /// Returns the description as the KMS stores it.
     pub(crate) fn description(&self) -> Option<String> {
         self.description.known().map(|text| text.to_string())
     }
 
-    /// What is being done to it, for a message.
-    pub(crate) fn attempt(&self, verb: messages::Verb) -> messages::RequestContext<'_> {
+    /// Returns the context of a request about it, for messages.
+    pub(crate) fn context(&self, verb: messages::Verb) -> messages::RequestContext<'_> {
         let (title, password_argument) = (self.title(), self.password_argument(&Self::default()));
         messages::RequestContext { verb, title, project: self.project(), password_argument, credentials: None }
     }
 
-    /// The argument that gives the password. (A write-only one is never in a planned state.)
+    /// Returns the argument that gives the password. (A write-only one is never in a planned state.)
     pub(super) fn password_argument(&self, config: &Self) -> &'static str {
         if self.password.is_null() || !config.password_wo.is_null() {
             attribute::PASSWORD_WO
@@ -120,7 +120,7 @@ impl ConnectionModel {
         Limit::new(timeouts::limit(self.timeouts.known().unwrap_or(&Value::Null), operation))
     }
 
-    /// Whether the KMS connects through a gateway, or may do so.
+    /// Returns whether the KMS connects through a gateway, or may do so.
     pub(super) fn has_gateway(&self) -> bool {
         !matches!(self.gateway_id, Field::Null)
     }

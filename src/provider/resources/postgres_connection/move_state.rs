@@ -39,7 +39,7 @@ pub(super) fn take_over(source: &MoveSource) -> Result<Moved, Diagnostics> {
         state.ssl_certificate = Field::Null;
     }
     let mut private = Private::default();
-    password::note_moved(&mut private, &state);
+    password::record_moved(&mut private, &state);
     Ok(Moved { state: state.into_object(), private })
 }
 

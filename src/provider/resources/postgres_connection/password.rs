@@ -13,19 +13,19 @@ use super::attributes;
 use super::model::ConnectionModel;
 use super::values::PasswordVersion;
 
-/// The private note of which argument gave the password that was last sent.
+/// The private entry for the argument that gave the password that was last sent.
 const PASSWORD_SOURCE: &str = "password_source";
 
-/// The private note of the fingerprint that the service answered to our last write of credentials.
+/// The private entry for the fingerprint that the KMS returned to the provider's last write of credentials.
 const WRITTEN_HASH: &str = "written_hash";
 
-/// The private note of a digest of the other credentials in that write.
+/// The private entry for a digest of the other credentials in that write.
 const WRITTEN_VALUES: &str = "written_values";
 
-/// The private note of the fingerprint of the write-only password that was last sent.
+/// The private entry for the fingerprint of the write-only password that was last sent.
 const FINGERPRINT: &str = "password_fingerprint";
 
-/// The note of a plan for its apply that no credentials are sent although the plan leaves their fingerprint open.
+/// The entry of a plan for its apply: no credentials are sent although their fingerprint is unknown.
 const KEEPS_CREDENTIALS: &str = "keeps_credentials";
 
 /// What a planned update does about the credentials.
@@ -96,7 +96,7 @@ fn may_be_managed(connection: &ConnectionModel) -> bool {
     connection.is_managed() || connection.is_platform_managed_credentials.is_unknown()
 }
 
-/// Decides about a create: it always sends, and counts from 1 where the configuration gives no number.
+/// Decides about a create: it always sends, and the version begins with 1 where the configuration sets none.
 pub(super) fn decide_create(config: &ConnectionModel) -> CredentialsPlan {
     match (&config.password_wo, &config.password_wo_version) {
         (Field::Known(_), Field::Null) => CredentialsPlan::Raise,
@@ -123,12 +123,12 @@ pub(super) fn credentials_are_planned(planned: &ConnectionModel, private: &Priva
     planned.credentials_hash.is_unknown() && private.planned(KEEPS_CREDENTIALS).is_none()
 }
 
-/// The fingerprint that the service answered to our last write of credentials.
+/// Returns the fingerprint that the KMS returned to the provider's last write of credentials.
 pub(super) fn written_hash(private: &Private) -> Option<&str> {
     private.kept(WRITTEN_HASH).and_then(Json::as_str)
 }
 
-/// Whether these are the credentials of our last write, as far as they are no secret.
+/// Returns whether these are the credentials of the provider's last write, without the password.
 pub(super) fn are_written_values(planned: &ConnectionModel, private: &Private) -> bool {
     let written = private.kept(WRITTEN_VALUES).and_then(Json::as_str);
     written.is_some() && digest(planned).as_deref() == written
@@ -140,7 +140,7 @@ fn digest(planned: &ConnectionModel) -> Option<String> {
     Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Whether the configuration gave a password at its last apply.
+/// Returns whether the configuration gave a password at its last apply.
 pub(super) fn had_password(private: &Private) -> bool {
     private.kept(PASSWORD_SOURCE).is_some()
 }
@@ -151,28 +151,28 @@ pub(super) fn is_first_password(prior: &ConnectionModel, planned: &ConnectionMod
     has_equal_credentials(prior, planned) && prior.password.is_null() && !is_recorded
 }
 
-/// Notes what another provider had sent: the password of its state, under that fingerprint of the service.
-pub(super) fn note_moved(private: &mut Private, state: &ConnectionModel) {
+/// Records what another provider had sent: the password of its state, with the KMS's fingerprint.
+pub(super) fn record_moved(private: &mut Private, state: &ConnectionModel) {
     private.keep(PASSWORD_SOURCE, Json::from(attribute::PASSWORD));
     private.keep(WRITTEN_VALUES, Json::from(digest(state)));
     private.keep(WRITTEN_HASH, Json::from(state.credentials_hash.known().map(String::as_str)));
 }
 
-/// What is to be noted of a change, for the plans to come.
+/// The record of a change, for later plans.
 pub(super) struct SentRecord<'a> {
     /// The configuration.
     pub(super) config: &'a ConnectionModel,
     /// The planned state.
     pub(super) planned: &'a ConnectionModel,
-    /// The fingerprint that the service answered, if credentials were sent.
+    /// The fingerprint that the KMS returned, if credentials were sent.
     pub(super) hash: Option<&'a str>,
     /// Whether credentials were sent.
     pub(super) sent: bool,
 }
 
 impl SentRecord<'_> {
-    /// Notes it. A fingerprint of a write-only password is there only as long as no version decides.
-    pub(super) async fn note(self, private: &mut Private, fingerprints: &Fingerprints) {
+    /// Stores it in the private data. It holds a fingerprint of a write-only password only while no version is set.
+    pub(super) async fn store(self, private: &mut Private, fingerprints: &Fingerprints) {
         let write_only = self.config.password_wo.known();
         let source = match (write_only, self.planned.password.known()) {
             (Some(_), _) => Json::from(attribute::PASSWORD_WO),

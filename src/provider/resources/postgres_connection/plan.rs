@@ -146,7 +146,7 @@ impl ConnectionPlan {
             kms_check::check(call, &self.planned).await?;
         }
         let subject = self.subject(Purpose::Credentials);
-        managed::check_handover(call, subject, &self.known_ids(None)).await?;
+        managed::check_transfer(call, subject, &self.known_ids(None)).await?;
         credential_check::check(call, subject, Phase::Plan).await
     }
 
@@ -158,11 +158,11 @@ impl ConnectionPlan {
     ) -> Result<(), Diagnostics> {
         self.planned.credentials_hash = Field::Unknown;
         let subject = self.subject(Purpose::Credentials);
-        replacement::judge(call, replaced, subject, Phase::Plan).await?;
+        replacement::require_login(call, replaced, subject, Phase::Plan).await?;
         if self.prior.is_some() && self.planned.role().is_some_and(|role| role != replaced.role) {
             call.warn(messages::managed::destroyed(&replaced.name, &replaced.role.name));
         }
-        managed::check_handover(call, subject, &self.known_ids(Some(replaced))).await
+        managed::check_transfer(call, subject, &self.known_ids(Some(replaced))).await
     }
 
     /// The connection that is updated in place; `None` for a create and for a replacement.

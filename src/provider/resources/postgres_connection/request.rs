@@ -30,7 +30,7 @@ pub(super) fn update(
         (_, Some(after)) if !after.is_empty() => kms::Patch::Set(after),
         _ => kms::Patch::Clear,
     };
-    // With credentials the service uses only the gateway of the request, so it is repeated then.
+    // With credentials the KMS uses only the gateway of the request, so it is repeated then.
     let gateway_id = match planned.gateway_id.known() {
         Some(gateway) if prior.gateway_id != planned.gateway_id || credentials.is_some() => {
             kms::Patch::Set(gateway.as_str().to_owned())

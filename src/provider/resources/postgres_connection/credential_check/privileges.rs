@@ -1,4 +1,4 @@
-//! What a login found out about the privileges for rotation, and what it means for the run.
+//! The report of the privileges for rotation that a login found.
 
 use crate::postgres;
 use crate::provider::config::validation::Mode;
@@ -10,21 +10,21 @@ use crate::terraform::resource::RpcContext;
 use crate::provider::resources::postgres_connection::model::ConnectionModel;
 use crate::provider::resources::postgres_connection::validation_block::Validation;
 
-/// Why nothing was asked: the database is out of reach.
+/// The reason for no check: this machine does not reach the database.
 pub(crate) const GATEWAY: &str = "the KMS connects through a gateway, and `validation.address` does not say where this \
     machine reaches the database";
 
-/// Why nothing was asked: the role has another password by now.
+/// The reason for no check: the role has another password.
 pub(crate) const MANAGED: &str =
     "only the KMS knows the password of the connection's role, so this machine cannot log in as it";
 
-/// Why nothing was asked: there is nothing to log in with.
+/// The reason for no check: no password is configured.
 pub(crate) const NO_PASSWORD: &str = "the configuration gives no password to log in with";
 
-/// Says for each role whether it can be rotated.
+/// Reports for each role whether the KMS can rotate its password.
 ///
 /// # Errors
-/// When one cannot, and the settings call that an error.
+/// When the KMS cannot rotate one of them and `privileges` is `error`.
 pub(super) fn report(
     call: &RpcContext<Session>,
     validation: &Validation,
@@ -36,10 +36,10 @@ pub(super) fn report(
     let facts = match &accepted.facts {
         None => return Ok(()),
         Some(Ok(facts)) => facts,
-        Some(Err(unanswered)) => {
+        Some(Err(failed)) => {
             let role = None;
             if !repeated && !rotation.roles.is_empty() {
-                let why = unanswered.to_string();
+                let why = failed.to_string();
                 call.warn(messages::privileges_not_checked(about.connection, role, &rotation.names(), &why));
             }
             return Ok(());
@@ -49,14 +49,14 @@ pub(super) fn report(
     let severity = if lowered { Severity::Warning } else { rotation.severity };
     let about = messages::LoginContext { would_stop_the_apply: lowered, ..about };
     let mut errors = Diagnostics::new();
-    for (asked, verdict) in rotation.roles.iter().zip(facts.rotations()) {
+    for (role, rotation) in rotation.roles.iter().zip(facts.rotations()) {
         tracing::info!(
             connection = about.connection,
-            role = asked.name,
-            verdict = if verdict.obstacles.is_empty() { "should work" } else { "obstacles" },
+            role = role.name,
+            outcome = if rotation.obstacles.is_empty() { "should work" } else { "obstacles" },
             "rotation"
         );
-        let found = messages::missing_privileges(severity, &verdict, asked.index, facts, accepted, &about);
+        let found = messages::missing_privileges(severity, &rotation, role.index, facts, accepted, &about);
         match (found, severity) {
             (Some(error), Severity::Error) => errors.push(error),
             (Some(warning), Severity::Warning) if !repeated => call.warn(warning),
@@ -66,7 +66,7 @@ pub(super) fn report(
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-/// Says that nothing is known.
+/// Warns that the privileges were not checked.
 pub(super) fn not_checked(call: &RpcContext<Session>, planned: &ConnectionModel, validation: &Validation, why: &str) {
     let roles = validation.rotation.names();
     if !roles.is_empty() {

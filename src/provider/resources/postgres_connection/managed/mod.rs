@@ -1,6 +1,6 @@
-//! Platform-managed credentials: handing the password of a role over to the service, and what is left to do afterwards.
+//! Platform-managed credentials: the transfer of a role's password to the KMS, and the changes that stay possible afterwards.
 //!
-//! It is one-way: the service changes the password at once and never shows it. So everything that can be known is
+//! It is one-way: the KMS changes the password at once and never returns it. So everything that can be known is
 //! checked before, and nothing that belongs to credentials is ever sent or tried afterwards.
 
 pub(crate) mod replacement;
@@ -32,8 +32,8 @@ use super::kms_check;
 use super::model::ConnectionModel;
 use super::plan::ConnectionPlan;
 
-/// How long the service's replicas may lag behind.
-const LAG: Duration = Duration::from_secs(1);
+/// The replication lag of the KMS that the check of a name allows for.
+const REPLICATION_LAG: Duration = Duration::from_secs(1);
 
 /// Records a connection of the state, for the plan of another one that replaces it.
 pub(super) fn record(session: &Session, connection: &ConnectionModel) {
@@ -80,12 +80,12 @@ fn shown(row: &Row, connection: &ConnectionModel) -> Option<String> {
     }
 }
 
-/// Checks a planned hand-over, and says what it means. `known` are ids of the connection itself and of the one that it
+/// Checks a planned transfer of the password, and warns about its consequences. `known` are ids of the connection itself and of the one that it
 /// replaces.
 ///
 /// # Errors
-/// When the service could not do it, or has done it for another connection.
-pub(super) async fn check_handover(
+/// When the KMS cannot do it, or has done it for another connection.
+pub(super) async fn check_transfer(
     call: &RpcContext<Session>,
     subject: credential_check::Subject<'_>,
     known: &[&str],
@@ -109,7 +109,7 @@ pub(super) async fn check_handover(
         // left behind by another.
         && let Password::DoesNotWork(reason) = configured_password(call, subject, credential_check::Phase::Plan).await?
     {
-        // One of this very name is what a run has made that was killed before it could say so.
+        // One of the same name was created by an earlier run that was killed before it returned.
         let is_itself = Some(other.name.as_str()) == name;
         return Err(if is_itself {
             messages::managed::exists_managed(planned.title(), role, &other.id, &reason)
@@ -148,16 +148,17 @@ async fn sharing(
     Ok(listed.own().filter(is_other).cloned().collect())
 }
 
-/// Whether a connection to be handed over at once has a free name: the service finds out only after it changed the role.
+/// Checks that the name of a connection to be created with platform-managed credentials is free: the KMS detects a taken name
+/// only after it changed the role.
 ///
 /// # Errors
-/// When it is taken, or when nobody can tell.
+/// When it is taken, or the KMS did not return whether it is.
 pub(super) async fn name_is_free(client: &Client, request: &NewConnection) -> Result<(), Diagnostics> {
     let look = || client.find_by_name(&request.name, request.project_id.as_deref());
     let mut found = look().await;
     if matches!(found, Ok(Some(_))) {
         // Just destroyed in this run, and a replica does not know yet?
-        tokio::time::sleep(LAG).await;
+        tokio::time::sleep(REPLICATION_LAG).await;
         found = look().await;
     }
     match found {
@@ -166,7 +167,7 @@ pub(super) async fn name_is_free(client: &Client, request: &NewConnection) -> Re
     }
 }
 
-/// Adds to the messages of a hand-over that failed what became of the role, where that is in question.
+/// Adds the state of the role to the messages of a failed transfer, where the KMS may have changed it.
 pub(super) async fn explain(
     call: &RpcContext<Session>,
     planned: &ConnectionModel,
@@ -175,7 +176,7 @@ pub(super) async fn explain(
     error: &Error,
     messages: Diagnostics,
 ) -> Diagnostics {
-    // The service changes the role before it finds these out, and takes it back: whether it did is looked up.
+    // The KMS changes the role before it detects these errors, and then undoes the change. A login shows whether it did.
     let has_gone_far = matches!(
         error.kind,
         ErrorKind::NameTaken { .. } | ErrorKind::DatabaseRefused { step: DatabaseStep::ChangePassword, .. }
@@ -184,7 +185,7 @@ pub(super) async fn explain(
         return messages;
     }
     let role = planned.username.known().map_or("", |role| role.trim());
-    let paragraph = messages::managed::fate(role, &fate(call, planned, config, limit).await);
+    let paragraph = messages::managed::fate(role, &role_state(call, planned, config, limit).await);
     let add = |mut message: crate::terraform::diagnostic::Diagnostic| {
         message.detail = format!("{}\n\n{paragraph}", message.detail);
         message
@@ -192,8 +193,8 @@ pub(super) async fn explain(
     messages.into_iter().map(add).collect()
 }
 
-/// Finds out by a login of its own: outcomes from before the request say nothing about it.
-async fn fate(
+/// Returns the state of the role after a failed request, by a new login: outcomes from before the request do not show it.
+async fn role_state(
     call: &RpcContext<Session>,
     planned: &ConnectionModel,
     config: &ConnectionModel,
@@ -208,12 +209,12 @@ async fn fate(
     }
     let subject =
         credential_check::Subject { prior: None, planned, config, purpose: credential_check::Purpose::Credentials };
-    let judged = match log_in(call, subject, &validation, credential_check::Phase::AfterRequest(limit)).await {
+    let checked = match log_in(call, subject, &validation, credential_check::Phase::AfterRequest(limit)).await {
         Ok(Ok(login)) => login.judged,
         Ok(Err(skipped)) => return RoleState::Unknown(format!("{}.", skipped.words())),
         Err(ended) => return RoleState::Unknown(ended.reason()),
     };
-    match &judged.verdict {
+    match &checked.verdict {
         LoginOutcome::Accepted(_) => RoleState::Untouched,
         LoginOutcome::Refused(refusal) if refusal.rejects_the_password() => {
             RoleState::Changed(server_said(refusal).unwrap_or_else(|| messages::postgres::explain(refusal).headline))

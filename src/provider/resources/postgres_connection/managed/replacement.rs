@@ -1,6 +1,6 @@
 //! Replacing a platform-managed connection: the new one needs a password that works, and the role has an unknown one.
 //!
-//! Why something is replaced is never told to a provider, and the new object is planned as if there had been none. What
+//! A core sends no reason for a replacement, and it plans the new object as if there had been none. What
 //! it replaces is known by a mark that the plan of the old one left, or because this walk has seen the old one. So the
 //! plan refuses what would leave nothing behind: in the apply the old connection is gone already.
 
@@ -17,10 +17,10 @@ use crate::terraform::resource::RpcContext;
 use crate::provider::resources::postgres_connection::database_login::{Phase, Skipped, Subject, log_in};
 use crate::provider::resources::postgres_connection::plan::ConnectionPlan;
 
-/// The note of each plan of a managed connection, for the plan of the one that replaces it.
-const MARK: &str = "managed";
+/// The private entry of each plan of a managed connection, for the plan of the connection that replaces it.
+const HINT: &str = "managed";
 
-/// The note of a planned create for its apply.
+/// The private entry of a planned create for its apply.
 const REPLACES: &str = "replaces";
 
 /// Returns the managed connection that a planned change replaces, if it replaces one.
@@ -31,10 +31,10 @@ pub(in crate::provider::resources::postgres_connection) fn planned(
     if let Some(prior) = &plan.prior {
         let seen = prior.seen()?;
         call.session().managed.record_planned(&seen.id);
-        plan.private.plan(MARK, serde_json::to_value(&seen).unwrap_or_default());
+        plan.private.plan(HINT, serde_json::to_value(&seen).unwrap_or_default());
         return plan.is_replaced.then_some(seen);
     }
-    let marked = read(&plan.private, MARK);
+    let marked = read(&plan.private, HINT);
     // The entries are about the old object; the new one begins without any.
     plan.private = Private::default();
     let name = plan.planned.name.known().map(|name| &**name);
@@ -43,16 +43,17 @@ pub(in crate::provider::resources::postgres_connection) fn planned(
     Some(replaced)
 }
 
-/// The managed connection that a create replaces, as its plan has found out.
-pub(in crate::provider::resources::postgres_connection) fn noted(private: &Private) -> Option<ManagedConnection> {
+/// Returns the managed connection that a create replaces, as its plan recorded it.
+pub(in crate::provider::resources::postgres_connection) fn recorded(private: &Private) -> Option<ManagedConnection> {
     read(private, REPLACES)
 }
 
-/// Lets one login decide, whatever the settings say about logins: only a password that works makes a replacement safe.
+/// Requires that a login with the configured password succeeds, in every `mode`: only a password that works makes a
+/// replacement safe.
 ///
 /// # Errors
-/// For every other verdict. What is not known in a plan is judged in its apply.
-pub(in crate::provider::resources::postgres_connection) async fn judge(
+/// For each other outcome. What is unknown in a plan is checked in its apply.
+pub(in crate::provider::resources::postgres_connection) async fn require_login(
     call: &RpcContext<Session>,
     replaced: &ManagedConnection,
     subject: Subject<'_>,
@@ -70,21 +71,21 @@ pub(in crate::provider::resources::postgres_connection) async fn judge(
         password_argument: planned.password_argument(subject.config),
         is_destroyed: call.session().managed.is_destroyed(&replaced.id),
     };
-    tracing::info!(connection = planned.title(), verdict = "refused", reason, "replacing a managed connection");
+    tracing::info!(connection = planned.title(), outcome = "refused", reason, "replacing a managed connection");
     Err(messages::managed::replacement_refused(&replacement, &reason).into())
 }
 
-/// What a login says about the configured password of a role that the service manages or managed.
+/// The outcome of a login with the configured password of a role that is or was platform-managed.
 pub(in crate::provider::resources::postgres_connection) enum Password {
-    /// It is the role's: what the service has stored elsewhere is dead.
+    /// It is the role's password, so the one that the KMS has stored for another connection no longer works.
     Works,
     /// Depends on what this run has yet to find out.
     NotKnownYet,
-    /// Or nobody can tell; this is why.
+    /// It does not work, or no login was possible, for this reason.
     DoesNotWork(String),
 }
 
-/// Tries the configured password, whatever the settings say about logins.
+/// Logs in with the configured password, in every `mode`.
 ///
 /// # Errors
 /// When the run was interrupted.
@@ -98,7 +99,7 @@ pub(in crate::provider::resources::postgres_connection) async fn configured_pass
         return Ok(Password::NotKnownYet);
     };
     let does_not_work = |reason: &str| Ok(Password::DoesNotWork(reason.to_owned()));
-    let judged = match log_in(call, subject, &validation, phase).await? {
+    let checked = match log_in(call, subject, &validation, phase).await? {
         Ok(login) => login.judged,
         Err(Skipped::Unknown) => return Ok(Password::NotKnownYet),
         Err(Skipped::NoPassword) => return does_not_work("The configuration gives no password."),
@@ -109,12 +110,12 @@ pub(in crate::provider::resources::postgres_connection) async fn configured_pass
         }
         Err(skipped) => return does_not_work(&format!("No login was made: {}.", skipped.words())),
     };
-    match &judged.verdict {
+    match &checked.verdict {
         LoginOutcome::Accepted(accepted) => {
             tracing::info!(
                 connection = planned.title(),
                 endpoint = accepted.endpoint.name(),
-                verdict = "accepted",
+                outcome = "accepted",
                 duration_ms = accepted.milliseconds,
                 "database login"
             );
@@ -128,5 +129,5 @@ pub(in crate::provider::resources::postgres_connection) async fn configured_pass
 }
 
 fn read(private: &Private, key: &str) -> Option<ManagedConnection> {
-    private.planned(key).cloned().and_then(|note: Json| serde_json::from_value(note).ok())
+    private.planned(key).cloned().and_then(|entry: Json| serde_json::from_value(entry).ok())
 }

@@ -1,4 +1,4 @@
-//! What counts as the same, and the way to the service and back.
+//! Semantic equality, and the conversion to and from the KMS.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::terraform::model::Model as _;
 use crate::terraform::value::Object;
 
 #[test]
-fn white_space_and_spelling_that_the_service_does_not_keep() {
+fn ignores_whitespace_and_case_that_the_kms_ignores() {
     let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
     let text = |text: &str| Value::from(text);
     for (attribute, a, b, expected) in [
@@ -54,7 +54,7 @@ fn remote(port: serde_json::Value) -> kms::AppConnection {
     .unwrap()
 }
 
-/// What the service cannot say.
+/// What the KMS does not return.
 fn known() -> Object {
     let mut known = Object::new();
     known.set("password", "hunter2");
@@ -68,7 +68,7 @@ fn known() -> Object {
 }
 
 #[test]
-fn what_is_read_is_what_the_service_says_and_what_only_the_state_knows() {
+fn reads_from_the_kms_and_keeps_the_rest_of_the_state() {
     let read = ConnectionModel::read(remote(json!(5433)), ConnectionModel::from_object(&known())).into_object();
     let mut expected = Object::new();
     for (name, text) in [
@@ -104,7 +104,7 @@ fn what_is_read_is_what_the_service_says_and_what_only_the_state_knows() {
 }
 
 #[test]
-fn a_lenient_service_is_read_as_it_is() {
+fn reads_invalid_ports_unchanged() {
     for (port, expected) in [(json!(5432), "5432"), (json!(0), "0"), (json!(70000), "70000"), (json!(1.5), "1.5")] {
         let read = ConnectionModel::read(remote(port), ConnectionModel::default());
         assert!(read.into_object().get("port") == &Value::from(expected.parse::<Number>().unwrap()), "{expected}");
@@ -129,7 +129,7 @@ fn planned() -> Object {
 }
 
 #[test]
-fn credentials_are_trimmed_and_whole() {
+fn trims_credentials_and_needs_all_of_them() {
     let credentials = |object: &Object| ConnectionModel::from_object(object).credentials(Secret::new("hunter2"));
     assert_eq!(
         serde_json::to_value(credentials(&planned()).unwrap()).unwrap(),
@@ -157,7 +157,7 @@ fn credentials_are_trimmed_and_whole() {
 }
 
 #[test]
-fn the_password_comes_from_either_argument() {
+fn takes_the_password_from_either_argument() {
     let one = |name: &str, value: Value| {
         let mut object = Object::new();
         object.set(name, value);

@@ -68,7 +68,7 @@ fn planned(prior: &Object, config: &Object) -> ConnectionModel {
     plan.planned
 }
 
-fn noted(source: Option<&str>) -> Private {
+fn recorded(source: Option<&str>) -> Private {
     let mut private = Private::default();
     private.keep(PASSWORD_SOURCE, Json::from(source));
     // A write-only password was sent without a version.
@@ -81,7 +81,7 @@ fn decided(prior: &Object, config: &Object, private: &Private) -> CredentialsPla
     decide(&ConnectionModel::from_object(prior), &planned, &ConnectionModel::from_object(config), private)
 }
 
-/// Whether credentials are sent when the password is the noted one.
+/// Whether credentials are sent when the password is the recorded one.
 fn sends(prior: &Object, config: &Object, private: &Private) -> bool {
     !matches!(decided(prior, config, private), CredentialsPlan::Keep | CredentialsPlan::Compare { .. })
 }
@@ -106,7 +106,7 @@ fn credentials(changed: Json) -> Json {
 }
 
 #[test]
-fn a_request_holds_what_changed() {
+fn sends_only_what_changed() {
     let block = || {
         let mut block = Object::new();
         block.set("timeout", "3s");
@@ -166,13 +166,13 @@ fn a_request_holds_what_changed() {
             let stored = if password == "password" { text("hunter2") } else { Value::Null };
             let prior = edited(state(&[("password", stored)]), prior);
             let config = edited(config(&[(password, text("hunter2"))]), changed);
-            assert_eq!(request(&prior, &config, &noted(Some(password))), expected, "{case}, {password}");
+            assert_eq!(request(&prior, &config, &recorded(Some(password))), expected, "{case}, {password}");
         }
     }
 }
 
 #[test]
-fn credentials_go_as_a_whole_with_password_and_gateway() {
+fn sends_credentials_whole_with_password_and_gateway() {
     let cases: [(&str, Value, Json); 9] = [
         ("host", text(" other.test "), json!({ "host": "other.test" })),
         ("port", Value::from(6432), json!({ "port": 6432 })),
@@ -189,17 +189,17 @@ fn credentials_go_as_a_whole_with_password_and_gateway() {
         let prior = state(&[("gateway_id", text(GATEWAY)), ("ssl_certificate", certificate)]);
         let config = config(&[("gateway_id", text(GATEWAY)), ("password_wo", text(" hunter2\n")), (name, value)]);
         let expected = json!({ "gatewayId": GATEWAY, "credentials": credentials(expected) });
-        assert_eq!(request(&prior, &config, &noted(Some("password_wo"))), expected, "{name}");
+        assert_eq!(request(&prior, &config, &recorded(Some("password_wo"))), expected, "{name}");
     }
     // A gateway that goes with them goes as null.
     let prior = state(&[("gateway_id", text(GATEWAY)), ("password", text("hunter2"))]);
     let config = config(&[("password", text("hunter2")), ("port", Value::from(1))]);
     let expected = json!({ "gatewayId": null, "credentials": credentials(json!({ "port": 1 })) });
-    assert_eq!(request(&prior, &config, &noted(Some("password"))), expected);
+    assert_eq!(request(&prior, &config, &recorded(Some("password"))), expected);
 }
 
 #[test]
-fn the_flag_goes_with_the_hand_over_alone() {
+fn sends_the_flag_only_with_a_transfer() {
     let connection = |managed: bool| {
         let flag = ("is_platform_managed_credentials", Value::from(managed));
         ConnectionModel::from_object(&state(&[("password", text("hunter2")), flag]))
@@ -220,7 +220,7 @@ fn the_flag_goes_with_the_hand_over_alone() {
 }
 
 #[test]
-fn when_a_password_is_sent() {
+fn decides_when_a_password_is_sent() {
     let (none, wo) = (None, Some("password_wo"));
     let one = || text("hunter2");
     let version = |number: i64| ("password_wo_version", Value::from(number));
@@ -271,7 +271,7 @@ fn when_a_password_is_sent() {
         ("version raised", &[version(1)], &[("password_wo", one()), version(2)], wo, send.clone()),
         ("version lowered to 0", &[version(1)], &[("password_wo", one()), version(0)], wo, send.clone()),
         ("first version is 0", &[], &[("password_wo", one()), version(0)], wo, send.clone()),
-        ("version unset, none noted", &[version(3)], &[("password_wo", one())], none, raise.clone()),
+        ("version unset, none recorded", &[version(3)], &[("password_wo", one())], none, raise.clone()),
         ("version unknown", &[version(3)], &[("password_wo", one()), ("password_wo_version", unknown())], wo, send),
         ("password_wo and version removed", &[version(3)], &[], wo, keep),
         (
@@ -296,7 +296,7 @@ fn when_a_password_is_sent() {
             CredentialsPlan::Send,
         ),
         (
-            "handed over",
+            "transfer",
             &[version(3)],
             &[("password_wo", one()), version(3), ("is_platform_managed_credentials", Value::from(true))],
             wo,
@@ -305,13 +305,13 @@ fn when_a_password_is_sent() {
     ];
     for (case, prior, written, source, expected) in cases {
         let (prior, config) = (state(prior), config(written));
-        assert_eq!(decided(&prior, &config, &noted(source)), expected, "{case}");
-        let request = |config: &Object| request(&prior, config, &noted(source));
+        assert_eq!(decided(&prior, &config, &recorded(source)), expected, "{case}");
+        let request = |config: &Object| request(&prior, config, &recorded(source));
         if matches!(expected, CredentialsPlan::Keep | CredentialsPlan::Compare { .. }) {
             assert_eq!(request(&config), json!(null), "{case}");
         } else if Value::from(config.clone()).is_wholly_known() {
             let mut expected = json!({ "credentials": credentials(json!({})) });
-            if case == "handed over" {
+            if case == "transfer" {
                 expected["isPlatformManagedCredentials"] = json!(true);
             }
             assert_eq!(request(&config), expected, "{case}");
@@ -320,14 +320,14 @@ fn when_a_password_is_sent() {
 }
 
 #[test]
-fn notes_of_a_newer_provider_change_nothing() {
+fn keeps_records_of_a_newer_provider() {
     let newer = Private::decode(br#"{"format":2}"#).unwrap();
     let config = config(&[("password_wo", text("hunter2"))]);
     assert_eq!(decided(&state(&[]), &config, &newer), CredentialsPlan::Keep);
 }
 
 #[test]
-fn a_create_counts_from_one() {
+fn counts_versions_from_one() {
     let decided = |values: Values<'_>| decide_create(&ConnectionModel::from_object(&config(values)));
     assert_eq!(decided(&[("password_wo", text("a"))]), CredentialsPlan::Raise);
     assert_eq!(decided(&[("password_wo", Value::unknown())]), CredentialsPlan::Unknown);
@@ -343,15 +343,15 @@ fn a_create_counts_from_one() {
 }
 
 #[test]
-fn a_credential_that_is_unknown_will_be_sent() {
+fn sends_unknown_credentials() {
     for name in attributes::credentials().map(Row::name) {
         let config = config(&[("password_wo", text("hunter2")), (name, Value::unknown())]);
-        assert!(sends(&state(&[]), &config, &noted(Some("password_wo"))), "{name}");
+        assert!(sends(&state(&[]), &config, &recorded(Some("password_wo"))), "{name}");
     }
 }
 
 #[tokio::test]
-async fn what_was_sent_is_noted() {
+async fn what_was_sent_is_recorded() {
     let connection = |values: Values<'_>| ConnectionModel::from_object(&config(values));
     let password: Values<'_> = &[("password", text("hunter2"))];
     let password_wo: Values<'_> = &[("password_wo", text("hunter2"))];
@@ -364,17 +364,17 @@ async fn what_was_sent_is_noted() {
         (password_wo, password, Some("password_wo"), true),
         (&[], &[], None, false),
     ] {
-        let mut private = noted(Some("something old"));
+        let mut private = recorded(Some("something old"));
         private.keep(WRITTEN_HASH, Json::from("old"));
         private.keep(FINGERPRINT, Json::from("of the old one"));
         let (config, planned) = (connection(written), connection(planned));
-        let note = |hash, sent| SentRecord { config: &config, planned: &planned, hash, sent };
-        note(None, false).note(&mut private, &fingerprints).await;
+        let record = |hash, sent| SentRecord { config: &config, planned: &planned, hash, sent };
+        record(None, false).store(&mut private, &fingerprints).await;
         assert_eq!(private.kept(PASSWORD_SOURCE), source.map(Json::from).as_ref());
         assert_eq!(private.kept(WRITTEN_HASH), Some(&Json::from("old")), "nothing was sent");
         // Only where the fingerprint decides is there one: that of what was sent.
         assert_eq!(private.kept(FINGERPRINT), counts.then(|| Json::from("of the old one")).as_ref(), "{source:?}");
-        note(Some("new"), true).note(&mut private, &fingerprints).await;
+        record(Some("new"), true).store(&mut private, &fingerprints).await;
         assert_eq!(private.kept(WRITTEN_HASH), Some(&Json::from("new")));
         assert_eq!(private.kept(FINGERPRINT).is_some(), counts, "{source:?}");
         assert_ne!(private.kept(FINGERPRINT), Some(&Json::from("of the old one")));
@@ -393,10 +393,10 @@ fn keeps_an_unset_version() {
 }
 
 #[test]
-fn a_version_that_does_not_convert_is_not_unset() {
+fn treats_an_invalid_version_as_set() {
     let huge = Value::from("1e30".parse::<crate::terraform::number::Number>().unwrap());
     let config = config(&[("password_wo", text("hunter2")), ("password_wo_version", huge)]);
     assert!(!ConnectionModel::from_object(&config).password_wo_version.is_null());
     // An unset version would be compared by fingerprint and incremented.
-    assert_eq!(decided(&state(&[]), &config, &noted(None)), CredentialsPlan::Send);
+    assert_eq!(decided(&state(&[]), &config, &recorded(None)), CredentialsPlan::Send);
 }

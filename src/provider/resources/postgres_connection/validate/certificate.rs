@@ -1,4 +1,4 @@
-//! The age of a given `ssl_certificate`. Knows neither servers nor the KMS.
+//! The expiry of `ssl_certificate`. Does not depend on servers or the KMS.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::provider::resources::postgres_connection::model::ConnectionModel;
 
 const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// A warning when the given certificates vouch for nobody within 30 days. It does not wait for a change: nobody changes a
-/// connection that works.
+/// Returns a warning when all certificates expire within 30 days. It does not depend on a change: a connection that works is
+/// rarely changed.
 pub(crate) fn expires_soon(connection: &ConnectionModel, now: OffsetDateTime) -> Option<Diagnostic> {
     let used = |flag: &crate::terraform::model::Field<bool>| flag.known() != Some(&false);
     if !used(&connection.ssl_enabled) || !used(&connection.ssl_reject_unauthorized) {
@@ -34,7 +34,7 @@ mod tests {
     use crate::terraform::model::Field;
 
     #[test]
-    fn only_what_is_used_and_ends_soon_is_worth_a_warning() {
+    fn warns_only_about_used_certificates_that_expire_soon() {
         let pem = include_str!("../../../../../tests/support/ca.pem");
         let end = Certificates::parse(pem).unwrap().expire_at().unwrap();
         for (days_left, enabled, rejects, expected) in [

@@ -1,6 +1,6 @@
-//! The rules of the arguments, checked offline: one message per broken rule, at its own argument, with a good example.
+//! The offline rules of the arguments: one message per violated rule, at its own argument, with an example.
 //!
-//! The limits are the service's, or PostgreSQL's where the service has none. Values that are unknown are checked again
+//! The limits are those of the KMS, or of PostgreSQL where the KMS has none. Values that are unknown are checked again
 //! when they are known.
 
 pub(crate) mod certificate;
@@ -19,10 +19,10 @@ use super::values::{CaseInsensitiveId, Password};
 use crate::provider::messages;
 use crate::provider::timeouts::Timeouts;
 
-/// The service's limit for names.
+/// The limit of the KMS for names.
 const MAX_NAME_LENGTH: usize = 64;
 
-/// The service accepts 256 characters, of which its database stores 255.
+/// The KMS accepts 256 characters, of which its database stores 255.
 const MAX_DESCRIPTION_LENGTH: usize = 255;
 
 /// A server that asks for the password itself reads a message of `PG_MAX_AUTH_TOKEN_LENGTH` (65535 bytes,
@@ -30,7 +30,7 @@ const MAX_DESCRIPTION_LENGTH: usize = 255;
 /// has no such limit; nor has the KMS.)
 const MAX_PASSWORD_LENGTH: usize = 65_530;
 
-/// PostgreSQL cuts longer names off without a word.
+/// PostgreSQL truncates longer names.
 const MAX_IDENTIFIER_LENGTH: usize = 63;
 
 /// The rule of `port`.
@@ -53,7 +53,7 @@ pub(super) fn check(config: &Object) -> Diagnostics {
     found
 }
 
-/// What is wrong with a name.
+/// Returns what is wrong with a name.
 pub(super) fn name_rule(name: &str) -> Option<String> {
     let good = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let slug = name.len() <= MAX_NAME_LENGTH && name.split('-').all(good);
@@ -61,10 +61,10 @@ pub(super) fn name_rule(name: &str) -> Option<String> {
         _ if slug => return None,
         0 => "is empty".to_owned(),
         length if length > MAX_NAME_LENGTH => format!("has {length} characters"),
-        _ => "has other characters, or a hyphen too many".to_owned(),
+        _ => "has other characters or misplaced hyphens".to_owned(),
     };
     Some(format!(
-        "A name has 1 to {MAX_NAME_LENGTH} characters: lower-case letters, digits, and single hyphens between them. This one \
+        "A name has 1 to {MAX_NAME_LENGTH} characters: lowercase letters, digits, and single hyphens between them. This one \
          {problem}. A good one is `orders-db`."
     ))
 }
@@ -78,11 +78,11 @@ pub(super) fn description_rule(description: &str) -> Option<String> {
     })
 }
 
-/// What is wrong with the id of a project.
+/// Returns what is wrong with the id of a project.
 pub(super) fn project_rule(project: &str) -> Option<String> {
     (project.is_empty() || project.trim() != project).then(|| {
         "`project_id` takes the UUID of a project, such as `7ffbb072-2575-495a-b5b0-127f88caef78`, without spaces. For a \
-         connection of the organisation remove the line, or set it to `null`."
+         connection of the organization remove the line, or set it to `null`."
             .to_owned()
     })
 }
@@ -134,7 +134,7 @@ pub(super) fn password_rule(password: &Password) -> Option<String> {
 
 pub(super) fn gateway_rule(gateway: &CaseInsensitiveId) -> Option<String> {
     let gateway = gateway.as_str();
-    // Of the forms that a UUID can have the service knows the one with hyphens.
+    // The KMS accepts only the form with hyphens.
     let good = uuid::Uuid::try_parse(gateway).is_ok() && gateway.len() == uuid::fmt::Hyphenated::LENGTH;
     (!good).then(|| {
         "`gateway_id` takes the UUID of a gateway, such as `3c90c3cc-0d44-4b50-8888-8dd25736052a`. To connect directly remove \
@@ -148,8 +148,8 @@ fn password_arguments(connection: &ConnectionModel) -> Diagnostics {
     if connection.password.known().is_some() && connection.password_wo.known().is_some() {
         found.push(
             Diagnostic::error(
-                "Two passwords",
-                "`password` and `password_wo` exclude each other. Keep `password_wo`, which is never stored, or keep \
+                "Conflicting password arguments",
+                "`password` and `password_wo` conflict. Keep `password_wo`, which is never stored, or keep \
                  `password` where Terraform or OpenTofu is older than 1.11.",
             )
             .at(attribute::PASSWORD_WO),
@@ -160,8 +160,8 @@ fn password_arguments(connection: &ConnectionModel) -> Diagnostics {
         found.push(
             Diagnostic::error(
                 "Password version without a password",
-                "`password_wo_version` says when `password_wo` is sent again, but `password_wo` is not set. Set it, or \
-                 remove `password_wo_version`. (A change of `password` is noticed by itself.)",
+                "`password_wo_version` decides when `password_wo` is sent again, but `password_wo` is not set. Set it, or \
+                 remove `password_wo_version`. (A change of `password` needs no version.)",
             )
             .at(attribute::PASSWORD_WO_VERSION),
         );

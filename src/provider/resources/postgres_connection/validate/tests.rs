@@ -97,11 +97,11 @@ fn good_values() {
 }
 
 #[test]
-fn each_broken_rule_is_said_once_at_its_own_argument() {
+fn reports_each_violated_rule_once_at_its_argument() {
     let long = |count: usize| Value::from("x".repeat(count));
     let key = "-----BEGIN PRIVATE KEY-----\naHVudGVyMg==\n-----END PRIVATE KEY-----\n";
     let damaged = pem().replacen("MII", "!!!", 1);
-    let broken_slug = "This one has other characters, or a hyphen too many.";
+    let broken_slug = "This one has other characters or misplaced hyphens.";
     for (name, value, phrase) in [
         ("name", "".into(), "This one is empty."),
         ("name", long(65), "This one has 65 characters."),

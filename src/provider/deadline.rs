@@ -1,4 +1,4 @@
-//! How long work may take: until its limit, and until the person interrupts the run.
+//! The end of work: the limit of its operation, and the interrupt of the run.
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::kms;
-use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
+use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::RpcContext;
 
+use crate::provider::messages;
 use crate::provider::session::Session;
 
-/// How long a request that may change something is still waited for after an interrupt. Letting go of it at once would
-/// leave a connection that no state knows.
+/// The wait for a request that may change something after an interrupt. Without it a connection could exist that no state has.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long a look-up goes on after an interrupt.
+/// The wait for a look-up after an interrupt.
 const LOOK_GRACE: Duration = Duration::from_secs(1);
 
-/// The time that an operation may take in all, from its beginning.
+/// The limit of an operation, from its begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
     length: Duration,
@@ -26,13 +26,13 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
-    /// Begins now.
+    /// Creates a limit that begins now.
     pub(crate) fn new(length: Duration) -> Self {
         Self { length, end: Instant::now() + length }
     }
 }
 
-/// The client of the KMS for an operation: between requests it waits no longer than the operation may take.
+/// Returns the client of the KMS for an operation, which waits between requests no longer than the limit.
 ///
 /// # Errors
 /// When the provider has no client.
@@ -40,7 +40,7 @@ pub(crate) fn client(call: &RpcContext<Session>, limit: Limit) -> Result<kms::Cl
     Ok(call.session().client()?.within(kms::Deadline::new(limit.end, call.stop_signal())))
 }
 
-/// Why work was ended before it was done.
+/// Why work ended before it was complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// The user interrupted the run.
@@ -50,7 +50,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// As part of a longer message.
+    /// Returns the reason as a part of a message.
     pub(crate) fn reason(self) -> String {
         match self {
             Self::Interrupted => "the run was interrupted.".to_owned(),
@@ -64,24 +64,17 @@ impl Ended {
 impl From<Ended> for Diagnostics {
     fn from(ended: Ended) -> Self {
         match ended {
-            Ended::Interrupted => interrupted(),
-            Ended::TimedOut(limit) => Diagnostic::error(
-                "Timed out",
-                format!(
-                    "The operation took longer than its limit of {} seconds, so it was given up. Raise the limit in the \
-                     `timeouts` block if the KMS is slow, or try again.",
-                    limit.as_secs_f64()
-                ),
-            ),
+            Ended::Interrupted => messages::settings::interrupted(),
+            Ended::TimedOut(limit) => messages::settings::timed_out(limit),
         }
         .into()
     }
 }
 
-/// Does work that can be given up at any time. A plan has no limit.
+/// Runs work that can be cancelled at any time. A plan has no limit.
 ///
 /// # Errors
-/// When the run or the time of the operation ended first; the work is not begun after that.
+/// When the run was interrupted or the limit was reached first. Work does not begin after that.
 pub(crate) async fn bounded<T>(
     call: &RpcContext<Session>,
     limit: Option<Limit>,
@@ -100,7 +93,7 @@ pub(crate) async fn bounded<T>(
     }
 }
 
-/// [`bounded`], with the diagnostics for a user.
+/// Runs [`bounded`] work, with diagnostics as its error.
 pub(crate) async fn reading<T>(
     call: &RpcContext<Session>,
     limit: Limit,
@@ -109,7 +102,7 @@ pub(crate) async fn reading<T>(
     Ok(bounded(call, Some(limit), work).await?)
 }
 
-/// Looks up what became of a request. Ends soon after an interrupt, with `None`: the next run finds the object, too.
+/// Looks up the effect of a request. Returns `None` soon after an interrupt: the next run finds the object, too.
 pub(crate) async fn looking<T>(call: &RpcContext<Session>, work: impl Future<Output = T>) -> Option<T> {
     let stopped = async {
         call.stopped().await;
@@ -121,8 +114,8 @@ pub(crate) async fn looking<T>(call: &RpcContext<Session>, work: impl Future<Out
     }
 }
 
-/// A request of `client` that may change something: once sent, its outcome matters even when nobody wants to wait. Until then
-/// it can be given up like any other work.
+/// Sends a request of `client` that may change something. Once it is sent, the provider waits for its outcome even after an
+/// interrupt; before that it can be cancelled like any other work.
 ///
 /// # Errors
 /// Only when the run was interrupted, or the operation reached its limit, before the request was sent.
@@ -153,11 +146,11 @@ pub(crate) async fn writing<T>(
     client.cancelled().map_or_else(|| Err(not_sent.into()), |cancelled| Ok(Err(cancelled)))
 }
 
-/// How long a database is left alone that had no place for the service.
+/// The wait before a request is repeated after the database had too many connections.
 const CROWDED: Duration = Duration::from_secs(2);
 
-/// [`writing`], once more when the service changed nothing because the database had no connection left: our own login may
-/// have had the last one a moment ago.
+/// Runs [`writing`], and repeats it once if the KMS changed nothing because the database had too many connections: the login
+/// check may have used the last one.
 ///
 /// # Errors
 /// Only when the run was interrupted before anything was sent.
@@ -179,9 +172,4 @@ where
         Ok(()) => writing(call, limit, client, request()).await,
         Err(_no_time_for_it) => Ok(first),
     }
-}
-
-/// What is said about work that an interrupt ended.
-pub(crate) fn interrupted() -> Diagnostic {
-    Diagnostic::error("Interrupted", "The run was interrupted before this was done. Run it again to go on.")
 }

@@ -1,4 +1,4 @@
-//! What one `Configure` makes: the client, the defaults, and the memory of one walk.
+//! The session of one `Configure`: the client, the defaults, and the caches of one walk.
 
 use crate::kms;
 use crate::terraform::diagnostic::Diagnostics;
@@ -13,14 +13,14 @@ use crate::provider::login_check::Logins;
 use crate::provider::login_check::kms_location::VantagePoint;
 use crate::provider::messages;
 
-/// The configured provider. Goes, with everything it remembers, at the next `Configure`.
+/// The configured provider. The next `Configure` replaces it with all its caches.
 pub struct Session {
     client: Result<kms::Client, NoClient>,
     pub(crate) validation: Defaults,
     pub(crate) logins: Logins,
     pub(crate) fingerprints: Fingerprints,
     pub(crate) scopes: Scopes,
-    /// Where the service runs, and where this machine may log in.
+    /// The location of the KMS, and the hosts that this machine may log in to.
     pub(crate) vantage_point: VantagePoint,
     pub(crate) managed: ManagedRegistry,
 }
@@ -42,12 +42,15 @@ impl Session {
         }
     }
 
-    /// The client, for work that needs the service.
+    /// Returns the client.
+    ///
+    /// # Errors
+    /// When an argument is unknown or no credentials are configured.
     pub(crate) fn client(&self) -> Result<&kms::Client, Diagnostics> {
         self.client.as_ref().map_err(messages::settings::no_client)
     }
 
-    /// Whether there is no client only because an argument is not known yet.
+    /// Returns whether there is no client because an argument is unknown.
     pub(crate) fn has_unknown_arguments(&self) -> bool {
         matches!(self.client, Err(NoClient::Unknown(_)))
     }

@@ -417,7 +417,7 @@ fn create_timeout_ends_slow_name_check() {
     scene.configure_with(&[], "validation {\n    mode = \"off\"\n  }\n  timeouts {\n    create = \"2s\"\n  }");
     scene.kms.fail("GET", &format!("{PATH}$"), 9, Fault::Delay(Duration::from_secs(60)));
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["Timed out", "limit of 2 seconds"]);
+    apply.says(&["Operation timed out", "limit of 2 seconds"]);
     assert!(!apply.text.contains("import {") && !apply.words().contains("created twice"), "{}", apply.text);
     assert!(scene.bodies("POST", PATH).is_empty());
     let requests = scene.kms.requests();

@@ -106,7 +106,7 @@ fn timed_out_operation_loses_no_connection() {
     scene.workspace.write("import.tf", &import);
     scene.workspace.apply().expect(0);
     scene.kms.fail("GET", "/api/v1/app-connections", 1, Fault::Delay(Duration::from_secs(3)));
-    scene.workspace.plan().expect(1).says(&["Timed out", "0.7 seconds", "`timeouts`"]);
+    scene.workspace.plan().expect(1).says(&["Operation timed out", "0.7 seconds", "`timeouts`"]);
 }
 
 #[test]

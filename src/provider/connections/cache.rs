@@ -1,5 +1,5 @@
-//! What the scopes of the KMS hold, asked once per scope and shared by all who want to know. Scopes are the organisation
-//! and each project. The service counts reads, and a refresh asks about hundreds of connections at once.
+//! The connections of each scope of the KMS, listed once per scope and shared by all calls. Scopes are the organisation and each
+//! project. The rate limit of the KMS counts reads, and a refresh reads hundreds of connections at once.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use crate::kms;
 use crate::kms::{AppConnection, Client};
 
-/// Any list of the same walk: to a refresh and to a plan the world stands still.
+/// The maximum age of a list for a refresh or a plan: any list of the same walk.
 pub(crate) const THIS_WALK: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// So many connections of a scope are read alone before its list is: it may be long, and most of it of no interest.
+/// The number of connections of a scope that are read one by one before the provider reads the list, which may be long.
 const READ_ALONE: usize = 2;
 
 /// The connections of one scope, or why they are not known.
@@ -77,7 +77,7 @@ impl Scopes {
         let asked = self.asked(project, age);
         let listed = asked.list.get_or_try_init(|| async {
             match client.list(project).await {
-                // That was about the one who asked: the next one may have more time.
+                // The deadline of this caller ended it. Another caller may have more time.
                 Err(error) if error.is_give_up() => Err(error),
                 listed => Ok(listed.map(|list| Listing {
                     project: project.map(ToOwned::to_owned),

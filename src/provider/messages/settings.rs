@@ -1,5 +1,8 @@
-//! Diagnostics about the provider block, the environment, and the `validation` and `timeouts` blocks. No text repeats a value
+//! Diagnostics about the provider block, the environment, the `validation` and `timeouts` blocks, and operations that
+//! reached their limit. No text repeats a value
 //! that may be a misplaced secret.
+
+use std::time::Duration;
 
 use crate::env;
 use crate::kms::{AuthMethod, BaseUrlError};
@@ -298,6 +301,26 @@ pub(crate) fn invalid_timeouts(operations: Vec<Operation>) -> Diagnostics {
         .at(Path::from("timeouts").attribute(name))
     };
     operations.into_iter().map(error).collect()
+}
+
+/// Returns the error for an operation that reached its limit.
+pub(crate) fn timed_out(limit: Duration) -> Diagnostic {
+    Diagnostic::error(
+        "Operation timed out",
+        format!(
+            "The operation reached its limit of {} seconds.\n\nIncrease the limit in the `timeouts` block if the KMS is slow, or \
+             run the command again.",
+            limit.as_secs_f64()
+        ),
+    )
+}
+
+/// Returns the error for work that an interrupt ended.
+pub(crate) fn interrupted() -> Diagnostic {
+    Diagnostic::error(
+        "Interrupted",
+        "The run was interrupted before the operation was complete. Run the command again.",
+    )
 }
 
 fn methods_or(methods: &[AuthMethod]) -> String {

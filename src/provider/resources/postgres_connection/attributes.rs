@@ -281,6 +281,9 @@ pub(crate) fn semantically_equal(attribute: &str, a: &Value, b: &Value) -> bool 
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
     use super::*;
     use crate::provider::attribute;
 
@@ -296,5 +299,47 @@ mod tests {
         let sent: Vec<_> = credentials().filter_map(|row| row.api_field).collect();
         let kms = ["host", "port", "database", "username", "sslEnabled", "sslRejectUnauthorized", "sslCertificate"];
         assert_eq!(sent, kms);
+    }
+
+    /// The paths that may name an attribute as text, and why.
+    const NAMED_AS_TEXT: [(&str, &str); 9] = [
+        ("src/provider/resources/postgres_connection/attributes.rs", "the fields of the KMS API in the table"),
+        ("src/provider/attribute.rs", "the names for messages"),
+        ("src/provider/messages", "the arguments of diagnostics"),
+        ("src/provider/arguments", "the parts of a URL"),
+        ("src/provider/config", "the provider block has a `host` of its own"),
+        ("src/provider/data_sources", "other objects with arguments of the same name"),
+        ("src/provider/functions", "the attributes of a parsed URL"),
+        ("src/kms", "HTTP headers"),
+        ("src/postgres", "columns of a query"),
+    ];
+
+    #[test]
+    fn names_stand_as_text_only_where_listed() {
+        fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+            for entry in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
+                match entry.is_dir() {
+                    true => files(&entry, found),
+                    false => found.push(entry),
+                }
+            }
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut found = Vec::new();
+        ["src/provider", "src/kms", "src/postgres"].iter().for_each(|folder| files(&root.join(folder), &mut found));
+        let is_listed = |path: &Path| NAMED_AS_TEXT.iter().any(|(place, _)| path.starts_with(root.join(place)));
+        let is_test = |path: &Path| {
+            path.ends_with("tests.rs")
+                || path.ends_with("properties.rs")
+                || path.components().any(|part| part.as_os_str() == "tests")
+        };
+        for path in found.iter().filter(|path| !is_listed(path) && !is_test(path)) {
+            let text = fs::read_to_string(path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for name in table().iter().map(Row::name) {
+                let is_named = code.contains(&format!("\"{name}\""));
+                assert!(!is_named, "{} names `{name}` as text", path.display());
+            }
+        }
     }
 }

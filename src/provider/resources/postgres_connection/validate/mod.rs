@@ -92,11 +92,11 @@ pub(super) fn method_rule(method: &str) -> Option<String> {
 }
 
 pub(super) fn database_rule(database: &str) -> Option<String> {
-    identifier_rule(database, "database", "orders")
+    identifier_rule(database, "a database", "orders")
 }
 
 pub(super) fn username_rule(username: &str) -> Option<String> {
-    identifier_rule(username, "role", "kms_role")
+    identifier_rule(username, "a role", "kms_role")
 }
 
 fn identifier_rule(text: &str, kind: &str, example: &str) -> Option<String> {
@@ -112,7 +112,7 @@ fn identifier_rule(text: &str, kind: &str, example: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("This is no name of a {kind}: {problem}. A good one is `{example}`."))
+    Some(format!("This is no name of {kind}: {problem}. A good one is `{example}`."))
 }
 
 pub(super) fn password_rule(password: &Password) -> Option<String> {

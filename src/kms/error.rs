@@ -2,7 +2,7 @@
 //! depend on an HTTP library.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AuthMethod, GiveUpReason, ProxyFailure, SourceError};
@@ -224,6 +224,11 @@ impl Error {
         if self.may_have_run() { ErrorKind::AuthFailed { cause: Box::new(self) }.into() } else { self }
     }
 
+    /// Returns whether the authentication failed for all requests that need it.
+    pub fn is_auth_failure(&self) -> bool {
+        matches!(&self.cause().kind, ErrorKind::AuthRefused { .. } | ErrorKind::NoCredentials { .. })
+    }
+
     /// Returns whether no further authentication is tried in this run: each call ends so from now on.
     pub fn ends_auth(&self) -> bool {
         match &self.kind {
@@ -271,7 +276,7 @@ pub enum AuthRefusal {
 }
 
 /// An authentication that failed for all that need it.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthFailure {
     /// The authentication method.
     pub method: AuthMethod,
@@ -279,17 +284,11 @@ pub struct AuthFailure {
     pub host: String,
     /// Method and principal, for a message.
     described: String,
-    told: OnceLock<String>,
 }
 
 impl AuthFailure {
     pub(crate) fn new(method: AuthMethod, described: String, host: String) -> Self {
-        Self { method, host, described, told: OnceLock::new() }
-    }
-
-    /// Returns the connection whose message explains the failure in full; this one, if there is none yet.
-    pub fn first_reporter(&self, title: &str) -> &str {
-        self.told.get_or_init(|| title.to_owned())
+        Self { method, host, described }
     }
 }
 

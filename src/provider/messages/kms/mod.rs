@@ -72,6 +72,8 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) password_argument: &'static str,
     /// The credentials that were sent, if any were.
     pub(crate) credentials: Option<&'a NewCredentials>,
+    /// The connection whose message explains a failed authentication, if it failed.
+    pub(crate) first_reporter: Option<&'a str>,
 }
 
 impl RequestContext<'_> {

@@ -26,9 +26,9 @@ pub(crate) fn service(context: RequestContext<'_>, error: &Error) -> Diagnostics
             database_refused::refusal(context, sent, message, reply, OffsetDateTime::now_utc()).into()
         }
         (ErrorKind::AuthRefused { auth, .. } | ErrorKind::NoCredentials { auth, .. }, ..)
-            if auth.first_reporter(context.title) != context.title =>
+            if context.first_reporter.is_some_and(|first| first != context.title) =>
         {
-            let first = shown(auth.first_reporter(context.title));
+            let first = shown(context.first_reporter.unwrap_or_default());
             let detail = context
                 .failed(format!("the {auth} at `{}` failed", auth.host))
                 .next(format!("See the error for `{first}` for the cause and how to proceed."));

@@ -18,6 +18,7 @@ pub(super) const CONTEXT: RequestContext<'_> = RequestContext {
     project: None,
     password_argument: "password_wo",
     credentials: None,
+    first_reporter: None,
 };
 
 fn call() -> RequestInfo {

@@ -97,7 +97,7 @@ pub(super) async fn delete(call: &RpcContext<Session>, connection: &ConnectionMo
         let is_gone = error.may_have_run()
             && deadline::looking(call, lost_answer::deleted(client, id, &error)).await.unwrap_or(false);
         if !is_gone {
-            return Err(messages::service(connection.context(Verb::Delete), &error));
+            return Err(call.session().failed(connection.context(Verb::Delete), &error));
         }
     }
     call.session().managed.record_destroyed(id);
@@ -164,6 +164,7 @@ impl ConnectionChange {
         };
         let context =
             messages::RequestContext { credentials: Some(&request.credentials), ..planned.context(Verb::Create) };
+        let context = call.session().with_first_reporter(context, &error);
         let messages = messages::create(context, request, &error, found.as_ref());
         Err(self.explain(call, request.is_platform_managed, &error, messages).await)
     }
@@ -195,7 +196,7 @@ impl ConnectionChange {
             password_argument: self.planned.password_argument(&self.config),
             ..self.planned.context(Verb::Update)
         };
-        let messages = messages::service(context, &error);
+        let messages = call.session().failed(context, &error);
         Err(self.explain(call, request.is_platform_managed, &error, messages).await)
     }
 

@@ -65,7 +65,7 @@ impl Search<'_> {
         // The project is not known, and the list of the organization holds all connections.
         let looking = self.call.session().scopes.read(self.client, None, id);
         let found = deadline::reading(self.call, self.limit, looking).await?;
-        found.map_err(|error| messages::service(context(id, None), &error))
+        found.map_err(|error| self.call.session().failed(context(id, None), &error))
     }
 
     /// Reads the list in place of the name: it shows two connections of the name, and one in another scope.
@@ -77,7 +77,7 @@ impl Search<'_> {
     ) -> Result<kms::AppConnection, Diagnostics> {
         let listing = self.call.session().scopes.list(self.client, project, THIS_WALK);
         let listed = deadline::reading(self.call, self.limit, listing).await?;
-        let listed = listed.map_err(|error| messages::service(context(name, project), &error))?;
+        let listed = listed.map_err(|error| self.call.session().failed(context(name, project), &error))?;
         let named = listed.all().iter().filter(|connection| connection.name == name).cloned();
         let (mut here, in_other_scopes): (Vec<_>, Vec<_>) =
             named.partition(|connection| connection.project_id.as_deref() == project);
@@ -110,7 +110,7 @@ impl Search<'_> {
             return Ok(None);
         }
         let found = deadline::reading(self.call, self.limit, self.client.find_by_name(name, project)).await?;
-        found.map_err(|error| messages::service(context(name, project), &error))
+        found.map_err(|error| self.call.session().failed(context(name, project), &error))
     }
 
     /// Returns the connections of a name in all scopes, for a hint. A failure to read them is not reported.
@@ -125,7 +125,14 @@ impl Search<'_> {
 
 fn context<'a>(title: &'a str, project: Option<&'a str>) -> RequestContext<'a> {
     let password_argument = attribute::PASSWORD;
-    RequestContext { verb: messages::Verb::Import, title, project, password_argument, credentials: None }
+    RequestContext {
+        verb: messages::Verb::Import,
+        title,
+        project,
+        password_argument,
+        credentials: None,
+        first_reporter: None,
+    }
 }
 
 #[cfg(test)]

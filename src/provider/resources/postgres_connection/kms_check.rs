@@ -51,7 +51,7 @@ pub(super) async fn check(call: &RpcContext<Session>, planned: &ConnectionModel)
             Ok(())
         }
         Err(error) if messages::stops_a_plan(&error) => {
-            Err(messages::service(planned.context(messages::Verb::Plan), &error))
+            Err(call.session().failed(planned.context(messages::Verb::Plan), &error))
         }
         Err(error) => {
             call.warn(messages::not_asked(&format!("{error}.")));

@@ -54,9 +54,10 @@ pub(super) async fn list(call: &RpcContext<Session>, config: &Object) -> Result<
         project,
         password_argument: attribute::PASSWORD,
         credentials: None,
+        first_reporter: None,
     };
     let found = deadline::reading(call, limit, call.session().scopes.list(&client, project, THIS_WALK)).await?;
-    let found = found.map_err(|error| messages::service(context, &error))?;
+    let found = found.map_err(|error| call.session().failed(context, &error))?;
     if found.unreadable() > 0 {
         call.warn(messages::unreadable_rows(found.unreadable(), &client));
     }

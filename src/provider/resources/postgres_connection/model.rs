@@ -103,7 +103,14 @@ impl ConnectionModel {
     /// Returns the context of a request about it, for messages.
     pub(crate) fn context(&self, verb: messages::Verb) -> messages::RequestContext<'_> {
         let (title, password_argument) = (self.title(), self.password_argument(&Self::default()));
-        messages::RequestContext { verb, title, project: self.project(), password_argument, credentials: None }
+        messages::RequestContext {
+            verb,
+            title,
+            project: self.project(),
+            password_argument,
+            credentials: None,
+            first_reporter: None,
+        }
     }
 
     /// Returns the argument that gives the password. (A write-only one is never in a planned state.)

@@ -26,7 +26,8 @@ pub(super) async fn read(
     let Some(id) = state.id.known() else { return Ok(None) };
     let reading = lost_answer::read(&call.session().scopes, client, state.project(), id);
     let found = deadline::reading(call, limit, reading).await?;
-    let Some(remote) = found.map_err(|error| messages::service(state.context(messages::Verb::Read), &error))? else {
+    let Some(remote) = found.map_err(|error| call.session().failed(state.context(messages::Verb::Read), &error))?
+    else {
         call.warn(messages::gone(state.title(), id, client));
         return Ok(None);
     };

@@ -2,6 +2,21 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// The kinds of addresses that are never contacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressKind {
+    /// No address at all: `0.0.0.0/8`, `::`.
+    Unspecified,
+    /// Every machine of the network.
+    Broadcast,
+    /// A group of machines.
+    Multicast,
+    /// An address without a meaning outside of one cable.
+    LinkLocal,
+    /// An address where clouds serve the credentials of their machines.
+    Metadata,
+}
+
 /// Returns a host name in the form that DNS and certificates carry: an international name in ASCII (`xn--…`), converted
 /// by UTS 46, and any other host unchanged.
 pub fn ascii_host(host: &str) -> String {
@@ -30,42 +45,42 @@ pub fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// Why an address is never contacted; `None` when it may be.
-pub(super) fn forbidden(address: IpAddr) -> Option<&'static str> {
+/// Returns the kind of an address that is never contacted; `None` for any other.
+pub(super) fn forbidden(address: IpAddr) -> Option<AddressKind> {
     match address.to_canonical() {
         IpAddr::V4(v4) => forbidden_v4(v4),
         IpAddr::V6(v6) => forbidden_v6(v6),
     }
 }
 
-fn forbidden_v4(address: Ipv4Addr) -> Option<&'static str> {
+fn forbidden_v4(address: Ipv4Addr) -> Option<AddressKind> {
     if matches!(address.octets(), [0, ..]) {
-        Some("an unspecified address")
+        Some(AddressKind::Unspecified)
     } else if address.is_broadcast() {
-        Some("the broadcast address")
+        Some(AddressKind::Broadcast)
     } else if address.is_multicast() {
-        Some("a multicast address")
+        Some(AddressKind::Multicast)
     } else if address.is_link_local() {
-        Some("a link-local address, where clouds keep the credentials of their machines")
+        Some(AddressKind::Metadata)
     } else {
         None
     }
 }
 
-fn forbidden_v6(address: Ipv6Addr) -> Option<&'static str> {
+fn forbidden_v6(address: Ipv6Addr) -> Option<AddressKind> {
     const METADATA_OF_AWS: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
     // 64:ff9b::/96 is IPv4 behind a translator.
     if let [0x64, 0xff9b, 0, 0, 0, 0, high, low] = address.segments() {
         return forbidden_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
     }
     if address.is_unspecified() {
-        Some("an unspecified address")
+        Some(AddressKind::Unspecified)
     } else if address.is_multicast() {
-        Some("a multicast address")
+        Some(AddressKind::Multicast)
     } else if address.is_unicast_link_local() {
-        Some("a link-local address")
+        Some(AddressKind::LinkLocal)
     } else if address == METADATA_OF_AWS {
-        Some("the address where a cloud keeps the credentials of its machines")
+        Some(AddressKind::Metadata)
     } else {
         None
     }

@@ -1,4 +1,4 @@
-//! What sockets, the TLS library, the PostgreSQL client and our guard report, turned into a reason.
+//! Conversion of errors of sockets, the TLS library, the PostgreSQL client and the guard into a reason.
 
 use std::error::Error as _;
 use std::io;
@@ -7,20 +7,20 @@ use super::{CertificateProblem, Reason, ServerError, Stage, Target, Tls};
 use crate::postgres::guard::Violation;
 use crate::postgres::text::printable;
 
-/// A reason, and the stage that it came in.
+/// A reason, and the stage in which it occurred.
 pub(super) struct Failure {
     pub(super) stage: Stage,
     pub(super) reason: Reason,
-    pub(super) said: Option<ServerError>,
+    pub(super) server_error: Option<ServerError>,
 }
 
 impl Stage {
     pub(super) fn failed(self, reason: Reason) -> Failure {
-        Failure { stage: self, reason, said: None }
+        Failure { stage: self, reason, server_error: None }
     }
 
-    pub(super) fn said(self, error: ServerError, encrypted: bool) -> Failure {
-        Failure { stage: self, reason: error.reason(encrypted), said: Some(error) }
+    pub(super) fn server_error(self, error: ServerError, encrypted: bool) -> Failure {
+        Failure { stage: self, reason: error.reason(encrypted), server_error: Some(error) }
     }
 
     /// An error of the socket.
@@ -46,11 +46,11 @@ pub(super) fn tls_failure(error: &rustls::Error) -> Failure {
     Stage::Tls.failed(tls_reason(error))
 }
 
-/// What the client library reports, whose kinds are hidden: the causes tell.
+/// Converts an error of the client library. Its kind is private; its sources are not.
 pub(super) fn client_failure(stage: Stage, error: &tokio_postgres::Error, target: &Target) -> Failure {
     let encrypted = target.tls != Tls::Off;
-    if let Some(said) = error.as_db_error() {
-        return stage.said(ServerError::from_client(said, target.password.expose()), encrypted);
+    if let Some(error) = error.as_db_error() {
+        return stage.server_error(ServerError::from_client(error, target.password.expose()), encrypted);
     }
     let Some(cause) = error.source() else {
         return if error.is_closed() {
@@ -59,12 +59,12 @@ pub(super) fn client_failure(stage: Stage, error: &tokio_postgres::Error, target
             stage.failed(Reason::Protocol { detail: printable(&error.to_string()) })
         };
     };
-    // What the client cannot read of a SCRAM message it reports as the end of a file.
+    // The client reports a SCRAM message that it cannot read as the end of a file.
     let scram = error.to_string().starts_with("authentication error");
     if let Some(cause) = cause.downcast_ref::<io::Error>() {
         match cause.get_ref().and_then(|inner| inner.downcast_ref::<Violation>()) {
             Some(Violation::Unreadable(body)) => return unreadable(stage, body, target),
-            Some(violation) => return stage.failed(violation_reason(violation, encrypted)),
+            Some(violation) => return stage.failed(violation_reason(violation)),
             None => {}
         }
         let failure = stage.broken(cause);
@@ -81,10 +81,10 @@ pub(super) fn client_failure(stage: Stage, error: &tokio_postgres::Error, target
     })
 }
 
-/// An error that only we can read, or nobody.
+/// Converts an error that the client library cannot read.
 fn unreadable(stage: Stage, body: &[u8], target: &Target) -> Failure {
     match ServerError::from_body(body, target.password.expose()) {
-        Some(error) => stage.said(error, target.tls != Tls::Off),
+        Some(error) => stage.server_error(error, target.tls != Tls::Off),
         None => stage.failed(Reason::Protocol {
             detail: match ServerError::text_of(body, target.password.expose()) {
                 Some(text) => format!("an error without SQLSTATE, {text}"),
@@ -94,10 +94,10 @@ fn unreadable(stage: Stage, body: &[u8], target: &Target) -> Failure {
     }
 }
 
-fn violation_reason(violation: &Violation, encrypted: bool) -> Reason {
+fn violation_reason(violation: &Violation) -> Reason {
     match violation {
         Violation::NotPostgres(bytes) => foreign(bytes.clone()),
-        Violation::Insecure(how) => Reason::InsecureAuthentication { how: *how, encrypted },
+        Violation::Insecure(how, channel) => Reason::InsecureAuthentication { how: *how, channel: *channel },
         Violation::Unsupported(method) => Reason::UnsupportedAuthentication { method: printable(method) },
         Violation::Unknown(number) => Reason::UnknownAuthentication { number: *number },
         Violation::Unreadable(_) | Violation::Truncated(_) => Reason::Protocol { detail: violation.to_string() },
@@ -117,19 +117,19 @@ fn tls_reason(error: &rustls::Error) -> Reason {
         E::AlertReceived(Alert::CertificateRequired) => Reason::TlsClientCertificate,
         E::AlertReceived(Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity)
         | E::PeerIncompatible(_) => Reason::TlsLegacy { detail },
-        // It said yes to TLS and then something that is not TLS.
+        // The server accepted TLS and then sent something that is not TLS.
         E::InvalidMessage(_) => foreign(b"S".to_vec()),
         _ => Reason::TlsFailed { detail },
     }
 }
 
-/// An answer that is not PostgreSQL's.
+/// Returns the reason for a response that is not PostgreSQL's.
 pub(super) fn foreign(mut first: Vec<u8>) -> Reason {
     first.truncate(32);
     Reason::NotPostgres { protocol: protocol(&first), first }
 }
 
-/// Which protocol begins like this.
+/// Returns the protocol whose messages begin like this.
 fn protocol(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [b'H', b'T', b'T', b'P', b'/', ..] => Some("HTTP"),

@@ -1,9 +1,8 @@
-//! Reads along with the server during a login. Knows message frames and authentication requests; nothing of sockets or
-//! TLS.
+//! A stream that reads the server's messages during a login. Does not depend on sockets or TLS.
 //!
-//! The PostgreSQL client answers whatever the server asks, also for the password in clear text. This stream sees each
-//! message first and ends the login before the client can answer, when what is asked must not be answered here, or when
-//! the other side does not speak PostgreSQL at all. It also bounds what a server may make us keep in memory.
+//! The PostgreSQL client responds to every request of the server, also for the password in clear text. This stream reads each
+//! message first. It ends the login before the client can respond if the request is not safe over this connection, or if the
+//! server does not use PostgreSQL's protocol. It also limits the memory that a server can occupy.
 
 use std::io;
 use std::pin::Pin;
@@ -11,15 +10,15 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::postgres::reason::Insecure;
+use crate::postgres::reason::{Channel, Insecure};
 
-/// A login and one small query take far less.
+/// The maximum of bytes in a login; a login and one small query take far less.
 const MAX_BYTES: usize = 256 * 1024;
 /// The longest message of a login: an error with all its fields.
 const MAX_MESSAGE_LENGTH: usize = 32 * 1024;
 /// The client library calculates no more than this.
 const MAX_ITERATIONS: u32 = 100_000;
-/// What PostgreSQL itself has always used at least. A fake server asks for fewer to guess the password quickly.
+/// The minimum that PostgreSQL has ever used. A false server requests fewer to guess the password quickly.
 const MIN_ITERATIONS: u32 = 4096;
 
 /// Why the guard ended a login.
@@ -27,14 +26,13 @@ const MIN_ITERATIONS: u32 = 4096;
 pub(super) enum Violation {
     #[error("not PostgreSQL")]
     NotPostgres(Vec<u8>),
-    #[error("an authentication request that is not answered over this connection")]
-    Insecure(Insecure),
-    #[error("authentication method {0}, which no password can answer")]
+    #[error("an authentication request that is not safe over this connection")]
+    Insecure(Insecure, Channel),
+    #[error("authentication method {0}, which uses no password")]
     Unsupported(String),
     #[error("unknown authentication method {0}")]
     Unknown(u32),
-    /// The body of an ErrorResponse that the client cannot read: a server that cannot translate its words yet sends them
-    /// in its own encoding.
+    /// The body of an ErrorResponse that the client cannot read: before the login, a server sends it in its own encoding.
     #[error("an error that is not UTF-8 or not complete")]
     Unreadable(Vec<u8>),
     /// An authentication request without the data that belongs to it. Named as in the protocol's documentation.
@@ -53,45 +51,46 @@ pub(super) struct Guard<S> {
 }
 
 impl<S> Guard<S> {
-    /// `safe`: nobody but the server, proved by its certificate, or this machine can read what is sent.
-    pub(super) fn new(stream: S, safe: bool) -> Self {
+    /// `insecure` is the protection of the connection; `None` if only the verified server, or this machine, can read what
+    /// is sent.
+    pub(super) fn new(stream: S, insecure: Option<Channel>) -> Self {
         Self {
             stream,
             scan: Scan {
-                safe,
+                insecure,
                 phase: ProtocolPhase::First,
                 pending: Vec::new(),
                 total: 0,
-                asked: false,
-                judging: false,
+                requested: false,
+                pending_result: false,
             },
         }
     }
 
-    /// The stream without its guard, for what is not PostgreSQL anyhow.
+    /// Returns the stream without the guard.
     pub(super) fn unguarded(&mut self) -> &mut S {
         &mut self.stream
     }
 
-    /// What the guard says to a server that sends these pieces.
+    /// Returns the result for a server that sends these pieces.
     #[cfg(test)]
-    pub(super) fn verdict(&mut self, pieces: &[&[u8]]) -> Result<(), Violation> {
+    pub(super) fn check(&mut self, pieces: &[&[u8]]) -> Result<(), Violation> {
         pieces.iter().try_for_each(|piece| self.scan.feed(piece))
     }
 
-    /// Whether anything came from the other side.
-    pub(super) fn has_heard(&self) -> bool {
+    /// Returns whether the server sent anything.
+    pub(super) fn has_received(&self) -> bool {
         self.scan.total > 0
     }
 
-    /// Whether the server holds a proof of the password and has not said what it thinks of it.
-    pub(super) fn password_is_being_judged(&self) -> bool {
-        self.scan.judging
+    /// Returns whether the server received the password, or a hash of it, and sent no result.
+    pub(super) fn password_is_pending(&self) -> bool {
+        self.scan.pending_result
     }
 
-    /// Whether the server asked for a proof of the password.
-    pub(super) fn password_was_asked_for(&self) -> bool {
-        self.scan.asked
+    /// Returns whether the server requested the password.
+    pub(super) fn password_was_requested(&self) -> bool {
+        self.scan.requested
     }
 }
 
@@ -127,26 +126,26 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     }
 }
 
-/// What the scan knows between two reads.
+/// The state between two reads.
 struct Scan {
-    safe: bool,
+    insecure: Option<Channel>,
     phase: ProtocolPhase,
     /// The message that is not complete yet.
     pending: Vec<u8>,
     total: usize,
-    asked: bool,
-    judging: bool,
+    requested: bool,
+    pending_result: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ProtocolPhase {
-    /// Nothing complete has come.
+    /// Before the first complete message.
     First,
     /// Within the login.
     Login,
-    /// Let in; the server may still have an objection to the database.
+    /// The login was accepted; the database may still reject it.
     In,
-    /// Ready for queries: nothing is left to guard against.
+    /// Ready for queries: no check is needed any more.
     Ready,
 }
 
@@ -176,7 +175,7 @@ impl Scan {
                             self.phase = ProtocolPhase::In
                         }
                         b'E' if !is_readable(&body) => return Err(Violation::Unreadable(body)),
-                        b'E' => self.judging = false,
+                        b'E' => self.pending_result = false,
                         b'Z' if self.phase == ProtocolPhase::In => {
                             self.phase = ProtocolPhase::Ready;
                             self.pending = Vec::new();
@@ -190,20 +189,20 @@ impl Scan {
         }
     }
 
-    /// Judges an authentication request; `true` when the server lets us in.
+    /// Checks an authentication request. Returns whether the server accepted the login.
     fn authentication(&mut self, body: &[u8]) -> Result<bool, Violation> {
         let (code, data) = body.split_first_chunk().ok_or(Violation::Truncated("Authentication"))?;
         let code = u32::from_be_bytes(*code);
-        self.asked |= code != 0;
-        let verdict = self.answerable(code, data);
-        // These are answered with the password or a proof of it.
-        self.judging = matches!(code, 3 | 5 | 11) && verdict.is_ok();
-        verdict
+        self.requested |= code != 0;
+        let checked = self.check_request(code, data);
+        // The client responds to these with the password or a hash of it.
+        self.pending_result = matches!(code, 3 | 5 | 11) && checked.is_ok();
+        checked
     }
 
-    /// Whether a request may be answered; `true` when it is none, and the server lets us in.
-    fn answerable(&self, code: u32, data: &[u8]) -> Result<bool, Violation> {
-        let refuse = |insecure| if self.safe { Ok(false) } else { Err(Violation::Insecure(insecure)) };
+    /// Checks whether the client may respond to a request. Returns whether it is none and the server accepted the login.
+    fn check_request(&self, code: u32, data: &[u8]) -> Result<bool, Violation> {
+        let refuse = |how| self.insecure.map_or(Ok(false), |channel| Err(Violation::Insecure(how, channel)));
         match code {
             0 => Ok(true),
             5 if data.len() < 4 => Err(Violation::Truncated("AuthenticationMD5Password")),
@@ -224,7 +223,7 @@ impl Scan {
             11 => match iterations(data) {
                 Some(count) if count > MAX_ITERATIONS => Err(Violation::TooManyIterations(count)),
                 Some(count) if count < MIN_ITERATIONS => refuse(Insecure::WeakScram(count)),
-                // What cannot be read the client refuses in its own words.
+                // The client itself rejects a message that it cannot read.
                 _ => Ok(false),
             },
             12 => Ok(false),
@@ -269,13 +268,15 @@ fn is_readable(body: &[u8]) -> bool {
 fn iterations(server_first: &[u8]) -> Option<u32> {
     let text = std::str::from_utf8(server_first).ok()?;
     let count = text.split(',').find_map(|part| part.strip_prefix("i="))?;
-    // A number beyond counting is too many, not unreadable.
+    // A number that overflows is too many, not unreadable.
     count.bytes().all(|byte| byte.is_ascii_digit()).then(|| count.parse().unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PLAIN: Option<Channel> = Some(Channel::Plain);
 
     fn message(tag: u8, body: &[u8]) -> Vec<u8> {
         [&[tag], &(body.len() as u32 + 4).to_be_bytes()[..], body].concat()
@@ -285,9 +286,9 @@ mod tests {
         message(b'R', &[&code.to_be_bytes(), data.as_bytes()].concat())
     }
 
-    /// What the guard says to a server that sends this, byte by byte and at once.
-    fn verdict(safe: bool, bytes: &[u8]) -> Result<(), Violation> {
-        let run = |size: usize| Guard::new((), safe).verdict(&bytes.chunks(size).collect::<Vec<_>>());
+    /// Returns the result for a server that sends this, byte by byte and at once.
+    fn check(insecure: Option<Channel>, bytes: &[u8]) -> Result<(), Violation> {
+        let run = |size: usize| Guard::new((), insecure).check(&bytes.chunks(size).collect::<Vec<_>>());
         let (at_once, by_byte) = (run(bytes.len()), run(1));
         if !matches!(at_once, Err(Violation::NotPostgres(_))) {
             assert_eq!(at_once, by_byte);
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsafe_request_is_answered_only_where_nobody_listens() {
+    fn rejects_unsafe_requests_over_insecure_channels() {
         let weak = "r=a,s=b,i=4095";
         for (bytes, insecure) in [
             (request(3, ""), Insecure::ClearText),
@@ -305,15 +306,15 @@ mod tests {
             ([message(b'N', b"SNOTICE\0\0"), request(3, "")].concat(), Insecure::ClearText),
             ([request(10, "SCRAM-SHA-256\0\0"), request(3, "")].concat(), Insecure::ClearText),
         ] {
-            assert_eq!(verdict(false, &bytes), Err(Violation::Insecure(insecure)));
-            assert_eq!(verdict(true, &bytes), Ok(()));
+            assert_eq!(check(PLAIN, &bytes), Err(Violation::Insecure(insecure, Channel::Plain)));
+            assert_eq!(check(None, &bytes), Ok(()));
         }
     }
 
     #[test]
-    fn a_proof_is_judged_until_the_server_says_what_it_thinks() {
+    fn password_is_pending_until_the_server_sends_a_result() {
         let scram = [request(10, "SCRAM-SHA-256\0\0"), request(11, "r=a,s=b,i=4096")].concat();
-        for (bytes, judging) in [
+        for (bytes, pending) in [
             (request(10, "SCRAM-SHA-256\0\0"), false),
             (scram.clone(), true),
             ([scram.clone(), message(b'N', b"SNOTICE\0\0")].concat(), true),
@@ -323,17 +324,17 @@ mod tests {
             (request(5, "salt"), true),
             ([request(3, ""), request(0, "")].concat(), false),
         ] {
-            let mut guard = Guard::new((), true);
+            let mut guard = Guard::new((), None);
             guard.scan.feed(&bytes).unwrap();
-            assert_eq!(guard.password_is_being_judged(), judging, "{}", String::from_utf8_lossy(&bytes));
+            assert_eq!(guard.password_is_pending(), pending, "{}", String::from_utf8_lossy(&bytes));
         }
-        // What is not answered is not judged.
-        let mut guard = Guard::new((), false);
-        assert!(guard.scan.feed(&request(3, "")).is_err() && !guard.password_is_being_judged());
+        // A rejected request leaves nothing pending.
+        let mut guard = Guard::new((), PLAIN);
+        assert!(guard.scan.feed(&request(3, "")).is_err() && !guard.password_is_pending());
     }
 
     #[test]
-    fn what_no_password_can_answer_is_refused_everywhere() {
+    fn rejects_methods_without_password_over_any_channel() {
         let unsupported = |name: &str| Err(Violation::Unsupported(name.to_owned()));
         for (bytes, expected) in [
             (request(7, ""), unsupported("GSSAPI")),
@@ -362,8 +363,8 @@ mod tests {
             (b"R\0\0\0\x01".to_vec(), Err(Violation::NotPostgres(b"R\0\0\0\x01".to_vec()))),
             ([request(0, ""), vec![b'x'; MAX_BYTES]].concat(), Err(Violation::TooMuch)),
         ] {
-            assert_eq!(verdict(true, &bytes), expected);
-            assert_eq!(verdict(false, &bytes), expected);
+            assert_eq!(check(None, &bytes), expected);
+            assert_eq!(check(PLAIN, &bytes), expected);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The stages of a login: DNS, TCP, SSLRequest, TLS, login, one query, goodbye. Knows the order and the one deadline;
-//! the words for what goes wrong are elsewhere.
+//! The stages of a login: DNS, TCP, SSLRequest, TLS, login, one query, goodbye. One deadline limits all of them.
 //!
 //! Everything happens in the caller's task: a dropped future closes the socket and leaves nothing behind.
 
@@ -23,45 +22,45 @@ use tokio_rustls::TlsConnector;
 
 pub use self::endpoint_probe::{EndpointReport, TlsReport};
 use super::privileges;
-use super::{Endpoint, Facts, Reason, Refusal, Stage, Target, Tls, Unanswered, address, tls};
+use super::{Channel, Endpoint, Facts, Reason, Refusal, Stage, Target, Tls, Unanswered, address, tls};
 use crate::postgres::failure::{Failure, client_failure, foreign, tls_failure};
 use crate::postgres::guard::Guard;
 use crate::postgres::text::printable;
 
-/// A login that came about.
+/// A successful login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// Who answered.
+    /// The endpoint.
     pub endpoint: Endpoint,
-    /// Addresses of the name that came earlier and could not be reached, each with what the system said.
-    pub passed_over: Vec<(SocketAddr, String)>,
+    /// Addresses of the name that came earlier and could not be reached, each with its error.
+    pub unreachable_addresses: Vec<(SocketAddr, String)>,
     /// What the server calls its version, for example `17.10`.
     pub server_version: Option<String>,
-    /// Whether the server asked for the password; one that trusts everybody does not, and has judged nothing.
-    pub password_asked: bool,
+    /// Whether the server requested the password; one that uses `trust` does not, and has not checked it.
+    pub password_requested: bool,
     /// What the catalogs say; `None` when the target had no questions.
     pub facts: Option<Result<Facts, Unanswered>>,
-    /// From the first look-up to the last answer.
+    /// The duration from the first lookup to the last response.
     pub milliseconds: u64,
 }
 
-/// How the server knows us.
+/// The application name in the server's log.
 const APPLICATION_NAME: &str = "terraform-provider-kms";
 /// How long to wait for the server to close: after that its backend is gone.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// How long to wait for more of an answer that is not PostgreSQL's.
-const REST_OF_FOREIGN_ANSWER: Duration = Duration::from_millis(200);
+/// How long to wait for more of a response that is not PostgreSQL's.
+const REST_OF_FOREIGN_RESPONSE: Duration = Duration::from_millis(200);
 
-/// Logs in once, asks whether the server answers and what else the target wants to know, and leaves. `timeout` covers everything from the first look-up to the last answer.
+/// Logs in once, runs one query and the target's questions, and disconnects. `timeout` covers everything from the first lookup to the last response.
 ///
 /// # Errors
-/// Why the role could not get in, or why that could not be found out.
+/// Why the login failed.
 #[expect(clippy::disallowed_methods, reason = "its other half")]
 pub async fn login(target: &Target, timeout: Duration) -> Result<Accepted, Refusal> {
     resolve(target, timeout).await?.login().await
 }
 
-/// The first half of [`login`]: looks up where it would go, and contacts nobody but name servers.
+/// The first half of [`login`]: resolves the name, and contacts only name servers.
 ///
 /// # Errors
 /// The name leads nowhere.
@@ -75,9 +74,9 @@ pub async fn resolve(target: &Target, timeout: Duration) -> Result<ResolvedHost,
             local: None,
             overridden: target.address.clone(),
         },
-        passed_over: Vec::new(),
-        answered: false,
-        password_unanswered: false,
+        unreachable_addresses: Vec::new(),
+        responded: false,
+        password_pending: false,
         deadline: Instant::now() + timeout,
         began: Instant::now(),
         at: OffsetDateTime::now_utc(),
@@ -88,7 +87,7 @@ pub async fn resolve(target: &Target, timeout: Duration) -> Result<ResolvedHost,
     }
 }
 
-/// A login that knows where it goes, and has not gone there yet. Its time is running.
+/// A login whose host is resolved and that is not connected yet. Its deadline counts.
 pub struct ResolvedHost {
     target: Target,
     addresses: Vec<SocketAddr>,
@@ -96,7 +95,7 @@ pub struct ResolvedHost {
 }
 
 impl ResolvedHost {
-    /// Where the name leads, in the order in which the addresses are tried.
+    /// Returns the addresses of the name, in the order in which they are tried.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -110,7 +109,7 @@ impl ResolvedHost {
     /// The second half of [`login`].
     ///
     /// # Errors
-    /// Why the role could not get in, or why that could not be found out.
+    /// Why the login failed.
     pub async fn login(mut self) -> Result<Accepted, Refusal> {
         let addresses = std::mem::take(&mut self.addresses);
         let result = self.attempt.run(&self.target, addresses).await;
@@ -122,14 +121,14 @@ impl ResolvedHost {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// One attempt, and what it has found out so far.
+/// The state of one attempt.
 struct DialAttempt {
     endpoint: Endpoint,
-    passed_over: Vec<(SocketAddr, String)>,
-    /// Whether the other side has said anything.
-    answered: bool,
-    /// Whether it was last seen judging the password.
-    password_unanswered: bool,
+    unreachable_addresses: Vec<(SocketAddr, String)>,
+    /// Whether the server has sent anything.
+    responded: bool,
+    /// Whether the server received the password and sent no result.
+    password_pending: bool,
     deadline: Instant,
     began: Instant,
     at: OffsetDateTime,
@@ -139,11 +138,11 @@ impl DialAttempt {
     fn refusal(&mut self, target: &Target, failure: Failure) -> Refusal {
         Refusal {
             reason: failure.reason,
-            said: failure.said,
+            server_error: failure.server_error,
             endpoint: self.endpoint.clone(),
-            passed_over: std::mem::take(&mut self.passed_over),
-            answered: self.answered,
-            password_unanswered: self.password_unanswered,
+            unreachable_addresses: std::mem::take(&mut self.unreachable_addresses),
+            responded: self.responded,
+            password_pending: self.password_pending,
             database: target.database.clone(),
             username: target.username.clone(),
             stage: failure.stage,
@@ -153,15 +152,23 @@ impl DialAttempt {
 
     async fn run(&mut self, target: &Target, addresses: Vec<SocketAddr>) -> Result<Accepted, Failure> {
         let socket = self.dial(addresses).await?;
-        let stream: Box<dyn Stream> = match &target.tls {
-            Tls::Off => Box::new(socket),
-            Tls::Unverified => Box::new(self.encrypt(socket, target, tls::unverified()).await?),
-            Tls::Verified { ca } => Box::new(self.encrypt(socket, target, tls::verified(ca.as_ref())).await?),
+        let (stream, channel): (Box<dyn Stream>, Option<Channel>) = match &target.tls {
+            Tls::Off => (Box::new(socket), Some(Channel::Plain)),
+            Tls::Unverified => {
+                (Box::new(self.encrypt(socket, target, tls::unverified()).await?), Some(Channel::Unverified))
+            }
+            Tls::Verified { ca } => {
+                let stream = self.encrypt(socket, target, tls::verified(ca.as_ref())).await?;
+                let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                let host = self.server_name(target);
+                let strict = host.is_some_and(|host| tls::is_strictly_verified(ca.as_ref(), chain, &host));
+                (Box::new(stream), (!strict).then_some(Channel::LenientlyVerified))
+            }
         };
-        let mut stream = Guard::new(stream, target.channel_is_safe());
+        let mut stream = Guard::new(stream, channel.filter(|_| !target.dials_loopback()));
         let result = self.log_in(&mut stream, target).await;
-        self.answered |= stream.has_heard();
-        self.password_unanswered = stream.password_is_being_judged();
+        self.responded |= stream.has_received();
+        self.password_pending = stream.password_is_pending();
         result
     }
 
@@ -186,7 +193,7 @@ impl DialAttempt {
         if found.is_empty() { Err(failed("it has no address")) } else { Ok(found) }
     }
 
-    /// Connects to the first address that can be reached. An answer of whatever kind ends the search. The time that is left
+    /// Connects to the first address that can be reached. Any response ends the search. The time that is left
     /// is shared by the addresses that are left: a silent one does not use up the time of the next.
     async fn dial(&mut self, addresses: Vec<SocketAddr>) -> Result<TcpStream, Failure> {
         let mut last = Stage::Tcp.failed(Reason::DnsFailed { detail: "it has no address".to_owned() });
@@ -200,17 +207,17 @@ impl DialAttempt {
             let share = left / u32::try_from(count - tried).unwrap_or(u32::MAX);
             match timeout(share, TcpStream::connect(address)).await {
                 Err(_elapsed) => {
-                    self.passed_over.push((address, "connection timed out".to_owned()));
+                    self.unreachable_addresses.push((address, "connection timed out".to_owned()));
                     last = Stage::Tcp.failed(Reason::TimedOut { stage: Stage::Tcp });
                 }
                 Ok(Ok(socket)) => {
                     self.endpoint.local = socket.local_addr().ok();
-                    // Only speed: without it some answers come 40 ms later.
+                    // Only for speed: without it some responses come 40 ms later.
                     let _ignored = socket.set_nodelay(true);
                     return Ok(socket);
                 }
                 Ok(Err(error)) => {
-                    self.passed_over.push((address, printable(&error.to_string())));
+                    self.unreachable_addresses.push((address, printable(&error.to_string())));
                     last = Stage::Tcp.broken(&error);
                 }
             }
@@ -218,7 +225,7 @@ impl DialAttempt {
         Err(last)
     }
 
-    /// Asks for TLS in PostgreSQL's way and begins it.
+    /// Requests TLS with PostgreSQL's message and starts it.
     async fn encrypt(
         &mut self,
         mut socket: TcpStream,
@@ -227,7 +234,7 @@ impl DialAttempt {
     ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Failure> {
         let config = config.map_err(|error| tls_failure(&error))?;
         let offered = self.wait(Stage::SslRequest, ask_for_tls(&mut socket)).await?;
-        self.answered = !matches!(&offered, Err(failure) if matches!(failure.reason, Reason::Closed { .. }));
+        self.responded = !matches!(&offered, Err(failure) if matches!(failure.reason, Reason::Closed { .. }));
         offered?;
         let name = self.server_name(target).ok_or_else(|| Stage::Tls.failed(Reason::UnusableHost))?;
         let connector = TlsConnector::from(Arc::new(config));
@@ -262,15 +269,15 @@ impl DialAttempt {
             Err(error) => {
                 let failure = failed(Stage::Login, &error);
                 if let Reason::NotPostgres { first, .. } = failure.reason {
-                    return Err(foreign_answer(Stage::Login, first, stream.unguarded()).await);
+                    return Err(foreign_response(Stage::Login, first, stream.unguarded()).await);
                 }
                 say_goodbye(stream.unguarded()).await;
                 return Err(failure);
             }
         };
         let server_version = connection.parameter("server_version").map(printable);
-        let answered = self.wait(Stage::Query, answer(client.simple_query("SELECT 1"), &mut connection)).await?;
-        let facts = match &answered {
+        let result = self.wait(Stage::Query, drive(client.simple_query("SELECT 1"), &mut connection)).await?;
+        let facts = match &result {
             Ok(_) if !target.questions.is_empty() => {
                 let is_cockroach = connection.parameter("crdb_version").is_some();
                 Some(match privileges::applicable(server_version.as_deref(), is_cockroach) {
@@ -282,23 +289,23 @@ impl DialAttempt {
         };
         let milliseconds = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
 
-        // Without its client the connection says Terminate and shuts its side down.
+        // Without its client the connection sends Terminate and closes.
         drop(client);
         let _ended = timeout(GOODBYE, connection).await;
         say_goodbye(stream.unguarded()).await;
 
-        answered.map_err(|error| failed(Stage::Query, &error))?;
+        result.map_err(|error| failed(Stage::Query, &error))?;
         Ok(Accepted {
             endpoint: self.endpoint.clone(),
-            passed_over: std::mem::take(&mut self.passed_over),
+            unreachable_addresses: std::mem::take(&mut self.unreachable_addresses),
             server_version,
-            password_asked: stream.password_was_asked_for(),
+            password_requested: stream.password_was_requested(),
             facts,
             milliseconds,
         })
     }
 
-    /// Reads the catalogs. The login has its verdict by now, whatever becomes of this.
+    /// Reads the catalogs. A failure here does not change the outcome of the login.
     async fn ask(
         &self,
         client: &Client,
@@ -307,11 +314,11 @@ impl DialAttempt {
     ) -> Result<Facts, Unanswered> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let sql = privileges::sql(&target.questions, left);
-        let answered = timeout_at(self.deadline, answer(client.simple_query(&sql), connection)).await;
-        match answered {
+        let result = timeout_at(self.deadline, drive(client.simple_query(&sql), connection)).await;
+        match result {
             Ok(Ok(messages)) => privileges::read(&messages, &target.questions).ok_or(Unanswered::Unreadable),
             Ok(Err(error)) => Err(Unanswered::Failed(match client_failure(Stage::Query, &error, target) {
-                Failure { said: Some(said), .. } => format!("{} {}", said.sqlstate, said.message),
+                Failure { server_error: Some(error), .. } => format!("{} {}", error.sqlstate, error.message),
                 Failure { .. } => printable(&error.to_string()),
             })),
             Err(_elapsed) => Err(Unanswered::TimedOut),
@@ -319,58 +326,58 @@ impl DialAttempt {
     }
 }
 
-/// SSLRequest and its one-byte answer.
+/// Sends SSLRequest and reads the one-byte response.
 async fn ask_for_tls(socket: &mut TcpStream) -> Result<(), Failure> {
     const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
     let stage = Stage::SslRequest;
     socket.write_all(&SSL_REQUEST).await.map_err(|error| stage.broken(&error))?;
     match socket.read_u8().await.map_err(|error| stage.broken(&error))? {
         b'S' => {
-            // A server waits for us now. What already came is another protocol (`SSH-2.0-…`), or somebody in between who
-            // wants it to count as if it had come encrypted.
+            // A server waits now. Bytes that have already arrived are another protocol (`SSH-2.0-…`), or an attempt to have
+            // them read as if they were encrypted.
             let mut more = [0];
             match socket.peek(&mut more).now_or_never() {
-                Some(Ok(count)) if count > 0 => Err(foreign_answer(stage, b"S".to_vec(), socket).await),
+                Some(Ok(count)) if count > 0 => Err(foreign_response(stage, b"S".to_vec(), socket).await),
                 _ => Ok(()),
             }
         }
         b'N' => Err(stage.failed(Reason::TlsNotOffered)),
-        b'E' => Err(error_instead_of_answer(socket).await),
-        first => Err(foreign_answer(stage, vec![first], socket).await),
+        b'E' => Err(error_instead_of_response(socket).await),
+        first => Err(foreign_response(stage, vec![first], socket).await),
     }
 }
 
-/// A server that is too old or too busy to answer the question sends an error at once. So may anybody in between: what it
-/// says is not the server's word.
-async fn error_instead_of_answer(socket: &mut TcpStream) -> Failure {
+/// Reads the error that a server sends if it is too old or too busy to respond. It is not authenticated, so its text is not
+/// used.
+async fn error_instead_of_response(socket: &mut TcpStream) -> Failure {
     const MAX_ERROR_SIZE: u32 = 32 * 1024;
     let stage = Stage::SslRequest;
     match socket.read_u32().await {
         Ok(4..=MAX_ERROR_SIZE) => stage.failed(Reason::TlsNotNegotiated),
-        // Not the length of a message: another protocol, such as one that says `ERROR`.
-        Ok(other) => foreign_answer(stage, [&b"E"[..], &other.to_be_bytes()].concat(), socket).await,
+        // Not the length of a message: another protocol, such as one that sends `ERROR`.
+        Ok(other) => foreign_response(stage, [&b"E"[..], &other.to_be_bytes()].concat(), socket).await,
         Err(error) => stage.broken(&error),
     }
 }
 
-/// An answer that is not PostgreSQL's, with as much more of it as comes soon.
-async fn foreign_answer(stage: Stage, mut bytes: Vec<u8>, stream: &mut (impl AsyncRead + Unpin)) -> Failure {
-    let _whatever_came = timeout(REST_OF_FOREIGN_ANSWER, async {
+/// Reads more of a response that is not PostgreSQL's, as far as it comes soon.
+async fn foreign_response(stage: Stage, mut bytes: Vec<u8>, stream: &mut (impl AsyncRead + Unpin)) -> Failure {
+    let _whatever_came = timeout(REST_OF_FOREIGN_RESPONSE, async {
         while bytes.len() < 8 && matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {}
     })
     .await;
     stage.failed(foreign(bytes))
 }
 
-/// Drives the connection until the query is answered.
-async fn answer<T>(
+/// Drives the connection until the query has its result.
+async fn drive<T>(
     query: impl Future<Output = Result<T, tokio_postgres::Error>>,
     connection: &mut (impl Future<Output = Result<(), tokio_postgres::Error>> + Unpin),
 ) -> Result<T, tokio_postgres::Error> {
     let mut query = pin!(query);
     tokio::select! {
         biased;
-        answered = &mut query => answered,
+        result = &mut query => result,
         ended = connection => {
             ended?;
             query.await

@@ -1,6 +1,6 @@
 //! The login probe: logs in to a PostgreSQL server and returns a typed reason for each way to fail.
 //!
-//! A login is staged by hand: DNS, TCP, SSLRequest, TLS, login. At most one login reaches a server, whatever it answers.
+//! A login is staged by hand: DNS, TCP, SSLRequest, TLS, login. At most one login reaches a server, whatever its response.
 //!
 //! | module | content |
 //! |---|---|
@@ -33,13 +33,13 @@ mod target;
 mod text;
 mod tls;
 
-pub use crate::postgres::address::{ascii_host, is_loopback, is_private};
+pub use crate::postgres::address::{AddressKind, ascii_host, is_loopback, is_private};
 pub use crate::postgres::login::{Accepted, EndpointReport, ResolvedHost, TlsReport, login, resolve};
 pub use crate::postgres::privileges::{
     CatalogRole, Facts, LoginSession, Membership, Obstacle, OwnPassword, Questions, RoleAttributes, RotationCheck,
     Unanswered, without_facts,
 };
-pub use crate::postgres::reason::{Certainty, Insecure, Reason, Scope, Stage};
+pub use crate::postgres::reason::{Certainty, Channel, Insecure, Reason, Scope, Stage};
 pub use crate::postgres::refusal::{Endpoint, Refusal};
 pub use crate::postgres::saslprep::is_changed_by_saslprep;
 pub use crate::postgres::server_error::{ServerError, without_names};

@@ -1,26 +1,26 @@
-//! Every reason why a login does not come about. Their words are in `words`.
+//! Every reason for a failed login, as the protocol shows it.
 
 use std::net::IpAddr;
 
-use super::CertificateProblem;
+use super::{AddressKind, CertificateProblem};
 
-/// Whether the answer depends on where one stands.
+/// Whether the outcome depends on the machine that logs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certainty {
-    /// The server itself said no, or is none: the service will not get in either.
+    /// The server itself rejects the login, or is none: a login from another machine fails too.
     Conclusive,
-    /// This machine could not find out; the service may.
+    /// The outcome may differ for another machine.
     Unreachable,
 }
 
-/// How far an attempt came.
+/// The stage of a login attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Looking up the name.
     Dns,
     /// Opening the TCP connection.
     Tcp,
-    /// Asking whether the server can encrypt.
+    /// Requesting TLS.
     SslRequest,
     /// Encrypting.
     Tls,
@@ -30,7 +30,7 @@ pub enum Stage {
     Query,
 }
 
-/// Ways to ask for a password that a listener or a false server could use.
+/// Forms of a password that an eavesdropper or a false server could use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Insecure {
     /// As it is.
@@ -41,7 +41,18 @@ pub enum Insecure {
     WeakScram(u32),
 }
 
-/// What has too many connections.
+/// The protection of a connection that is not safe for a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// No encryption.
+    Plain,
+    /// Encryption; the certificate was not verified.
+    Unverified,
+    /// Encryption with a certificate that OpenSSL accepts and webpki, which is stricter, does not.
+    LenientlyVerified,
+}
+
+/// The limit of connections that is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// `CONNECTION LIMIT` of the role.
@@ -50,7 +61,7 @@ pub enum Scope {
     Database,
     /// `max_connections` of the server.
     Server,
-    /// The places of the server that are not kept for administrators. It judges the password first.
+    /// The connection slots that are not reserved. The server checks the password first.
     Ordinary,
     /// The pooler's limits.
     Pooler,
@@ -62,22 +73,22 @@ pub enum Scope {
 #[expect(missing_docs, reason = "a variant's line covers its fields")]
 pub enum Reason {
     /// The name leads to an address that is never contacted.
-    ForbiddenAddress { address: IpAddr, kind: &'static str },
+    ForbiddenAddress { address: IpAddr, kind: AddressKind },
     /// The text can be neither a DNS name nor an address.
     UnusableHost,
     /// The name does not resolve here.
     DnsFailed { detail: String },
-    /// Nothing listens there.
+    /// Connection refused.
     ConnectionRefused,
     /// No route.
     Unreachable { detail: String },
-    /// The time was over.
+    /// The deadline passed.
     TimedOut { stage: Stage },
-    /// The other side ended the connection without a word.
+    /// The server closed the connection.
     Closed { stage: Stage, reset: bool },
-    /// The server answered that it has no TLS.
+    /// The server responded that it has no TLS.
     TlsNotOffered,
-    /// An error came in place of the answer to the request for TLS. Nobody has proved to be the server by then, so its text
+    /// An error came instead of the response to the TLS request. The server is not authenticated by then, so the text
     /// is not kept (CVE-2024-10977).
     TlsNotNegotiated,
     /// The other side does not speak PostgreSQL.
@@ -92,21 +103,21 @@ pub enum Reason {
     TlsFailed { detail: String },
     /// 28P01.
     PasswordRefused,
-    /// 28000: no such role, said openly.
+    /// 28000: no such role.
     NoSuchRole,
     /// 28000: NOLOGIN.
     RoleMayNotLogIn,
     /// 28000: no line of `pg_hba.conf` matches.
     NoAccessRule { encrypted: bool },
-    /// 28000: a line of `pg_hba.conf` says `reject`.
+    /// 28000: a `reject` line of `pg_hba.conf`.
     RejectedByRule { encrypted: bool },
     /// 28000: the role needs a client certificate.
     ClientCertificateNeeded,
-    /// 28000: a directory outside the database judges the password, and said no.
+    /// 28000: a directory outside the database rejected the password.
     DirectoryRefused { directory: &'static str },
     /// 28000, anything else.
     RoleRefused,
-    /// A pooler that finds its customers by the name of the role (Supabase) found none.
+    /// A pooler that selects the project by the name of the role (Supabase) found none.
     NoSuchTenant,
     /// A proxy that logs in with passwords of its own (Amazon RDS Proxy) has none for this role.
     UnknownToProxy,
@@ -116,11 +127,11 @@ pub enum Reason {
     NoPool,
     /// The account of the role has expired or is locked.
     AccountExpired,
-    /// A service wants the name of the server behind that of the role (Azure Database, single server).
+    /// A service requires the name of the server after that of the role (Azure Database, single server).
     RoleWithoutServer,
-    /// A service that finds its customers by the name that TLS asks for (Neon, CockroachDB) was not told one.
-    HostNotTold { encrypted: bool },
-    /// The server lets nobody from here try for a while, after failed logins.
+    /// A service that selects the database by the TLS server name (Neon, CockroachDB) received none.
+    HostNameMissing { encrypted: bool },
+    /// The server blocks logins for a while, after failed attempts.
     Throttled,
     /// 3D000.
     NoSuchDatabase,
@@ -132,34 +143,34 @@ pub enum Reason {
     DatabaseInvalid,
     /// 53300.
     TooManyConnections(Scope),
-    /// 57P03: starting up, shutting down, or a standby that answers no queries.
+    /// 57P03: starting up, shutting down, or a standby that allows no queries.
     Starting,
-    /// 57P01 or 57P02: somebody ended the session.
+    /// 57P01 or 57P02: the session was terminated.
     Terminated,
-    /// A pooler or another product says openly that it wants TLS. PostgreSQL itself has no access rule then.
+    /// A pooler or another product requires TLS. PostgreSQL itself reports a missing access rule.
     TlsRequired,
-    /// The pooler's own rules say no.
+    /// The pooler's own rules reject the login.
     PoolerRefused,
     /// The pooler cannot reach the server behind it.
     PoolerWithoutServer,
-    /// The server could not prove that it knows the password.
+    /// The server's SCRAM signature is wrong: it does not have the password.
     ImpostorServer,
-    /// No password can answer what the server asks.
+    /// The server uses an authentication method without a password.
     UnsupportedAuthentication { method: String },
     /// A way to authenticate that no PostgreSQL has.
     UnknownAuthentication { number: u32 },
-    /// The password was asked for in a way that is not answered over this connection.
-    InsecureAuthentication { how: Insecure, encrypted: bool },
+    /// The server requested the password in a form that is not safe over this connection.
+    InsecureAuthentication { how: Insecure, channel: Channel },
     /// More SCRAM iterations than the client calculates.
     TooManyIterations { count: u32 },
     /// Any other error of the server.
     OtherServerError { sqlstate: String, message: String },
-    /// An answer that makes no sense.
+    /// An unexpected message.
     Protocol { detail: String },
 }
 
 impl Reason {
-    /// Returns whether a login from elsewhere would fail in the same way.
+    /// Returns whether a login from another machine would fail in the same way.
     pub fn certainty(&self) -> Certainty {
         use Certainty::{Conclusive, Unreachable};
         match self {
@@ -179,7 +190,7 @@ impl Reason {
             | Self::NoPool
             | Self::AccountExpired
             | Self::RoleWithoutServer
-            | Self::HostNotTold { .. }
+            | Self::HostNameMissing { .. }
             | Self::NoSuchDatabase
             | Self::NoConnectPrivilege
             | Self::DatabaseNotAccepting

@@ -1,4 +1,4 @@
-//! A reason together with where, when and as whom: everything that a message needs. Holds no secret.
+//! A reason with the endpoint, the role and the time: all facts that a message needs. Holds no secret.
 
 use std::net::SocketAddr;
 
@@ -7,58 +7,64 @@ use time::OffsetDateTime;
 use super::{Address, Certainty, Reason, ServerError, Stage, Target, Trust};
 use crate::postgres::address::written_host;
 
-/// Which server was asked, as far as it was found.
+/// The endpoint of a login, as far as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// As given.
     pub host: String,
     /// As given.
     pub port: u16,
-    /// The address that was tried last or answered.
+    /// The address that was tried last or that responded.
     pub address: Option<SocketAddr>,
-    /// Our own end of the connection: what a firewall and the server's log show.
+    /// The local address of the connection, as a firewall and the server's log show it.
     pub local: Option<SocketAddr>,
-    /// What was dialled instead of `host` and `port`.
+    /// The address that was dialled instead of host and port.
     pub overridden: Option<Address>,
 }
 
-/// A login that did not come about.
+/// A failed login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// What the server itself said, when it said something.
-    pub said: Option<ServerError>,
-    /// Who was asked.
+    /// The server's own error, if it sent one.
+    pub server_error: Option<ServerError>,
+    /// The endpoint.
     pub endpoint: Endpoint,
-    /// Addresses of the name that could not be reached, in the order in which they were tried, each with what the system
-    /// said.
-    pub passed_over: Vec<(SocketAddr, String)>,
-    /// Whether the other side said anything at all.
-    pub answered: bool,
-    /// Whether it was sent the password, or a proof of it, and never said what it thinks of it. A server that delays its
-    /// "no" counts such a login as refused.
-    pub password_unanswered: bool,
-    /// For which database.
+    /// Addresses of the name that could not be reached, in the order in which they were tried, each with its error.
+    pub unreachable_addresses: Vec<(SocketAddr, String)>,
+    /// Whether the server sent anything.
+    pub responded: bool,
+    /// Whether the server received the password, or a hash of it, and sent no result. A server that delays its rejection
+    /// counts such a login as failed.
+    pub password_pending: bool,
+    /// The database.
     pub database: String,
-    /// As which role.
+    /// The role.
     pub username: String,
-    /// How far the attempt came.
+    /// The stage that failed.
     pub stage: Stage,
-    /// When it began.
+    /// The start of the login.
     pub at: OffsetDateTime,
 }
 
 impl Refusal {
-    /// A login that somebody else made and told of.
-    pub fn told(reason: Reason, host: &str, port: u16, database: &str, username: &str, at: OffsetDateTime) -> Self {
+    /// Returns a login that another program made and reported.
+    pub fn from_report(
+        reason: Reason,
+        host: &str,
+        port: u16,
+        database: &str,
+        username: &str,
+        at: OffsetDateTime,
+    ) -> Self {
         Self {
             reason,
-            said: None,
+            server_error: None,
             endpoint: Endpoint { host: host.to_owned(), port, address: None, local: None, overridden: None },
-            passed_over: Vec::new(),
-            answered: true,
-            password_unanswered: false,
+            unreachable_addresses: Vec::new(),
+            responded: true,
+            password_pending: false,
             database: database.to_owned(),
             username: username.to_owned(),
             stage: Stage::Login,
@@ -66,7 +72,7 @@ impl Refusal {
         }
     }
 
-    /// The same answer to another login that would get it too.
+    /// Returns the outcome for another login that would fail in the same way.
     #[must_use]
     pub fn as_for(&self, target: &Target) -> Self {
         let target = target.trimmed();
@@ -80,34 +86,34 @@ impl Refusal {
         Self { endpoint, database: target.database, username: target.username, ..self.clone() }
     }
 
-    /// Returns whether a login from elsewhere would fail in the same way.
+    /// Returns whether a login from another machine would fail in the same way.
     pub fn certainty(&self) -> Certainty {
         self.reason.certainty()
     }
 
-    /// Whether it says only that there was nobody to talk to, so that it holds for every login there.
-    pub fn is_silence(&self) -> bool {
-        let nobody = matches!(
+    /// Returns whether no server responded, which holds for each login at the endpoint.
+    pub fn is_unreachable(&self) -> bool {
+        let no_server = matches!(
             self.reason,
             Reason::DnsFailed { .. } | Reason::ConnectionRefused | Reason::Unreachable { .. } | Reason::TimedOut { .. }
         );
-        nobody && !self.answered
+        no_server && !self.responded
     }
 
-    /// Whether all that is wrong is an authority that is not among the public ones, where no others were given.
-    pub fn is_unknown_to_the_public(&self) -> bool {
+    /// Returns whether the only problem is an issuer that is not a public authority, where no certificates were given.
+    pub fn lacks_public_trust(&self) -> bool {
         let Reason::Certificate(problem) = &self.reason else { return false };
-        problem.is_for_want_of_trust() && problem.trust == Trust::Public
+        problem.lacks_trust_only() && problem.trust == Trust::Public
     }
 
-    /// Whether the server had no place for it, and may have one soon.
-    pub fn is_crowding(&self) -> bool {
+    /// Returns whether the server has no free connection and may have one soon.
+    pub fn is_at_capacity(&self) -> bool {
         matches!(self.reason, Reason::TooManyConnections(_) | Reason::Starting)
     }
 
-    /// Whether it counts as a failed attempt where failed attempts are counted and the role is locked in the end.
-    pub fn counts_against_the_role(&self) -> bool {
-        self.password_unanswered
+    /// Returns whether servers and directories that lock a role count the login as a failed attempt.
+    pub fn counts_as_failed_attempt(&self) -> bool {
+        self.password_pending
             || matches!(self.reason, Reason::PasswordRefused | Reason::NoSuchRole | Reason::RoleRefused)
     }
 

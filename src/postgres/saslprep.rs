@@ -1,4 +1,4 @@
-//! Passwords that PostgreSQL's clients rewrite before they use them (SASLprep, RFC 4013). Knows nothing of logins.
+//! Passwords that PostgreSQL's clients rewrite before they use them (SASLprep, RFC 4013). Does not depend on logins.
 
 /// Whether SASLprep changes a password. Clients use as it is what SASLprep rejects, so that does not count.
 pub fn is_changed_by_saslprep(password: &str) -> bool {

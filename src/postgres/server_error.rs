@@ -1,4 +1,4 @@
-//! What a server says with an error, and what it means: SQLSTATE to reason. Knows nothing of streams.
+//! The errors that a server sends, and the conversion of their SQLSTATEs to reasons. Does not depend on streams.
 //!
 //! The SQLSTATE decides, because texts follow the language of the server. Texts decide only for poolers, which have one
 //! SQLSTATE for everything and English texts, and between cases of equal SQLSTATE.
@@ -6,16 +6,16 @@
 use crate::postgres::reason::{Reason, Scope};
 use crate::postgres::text::{decoded, masked};
 
-/// An ErrorResponse, its texts fit to be printed.
+/// An ErrorResponse with sanitized texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerError {
     /// Five characters; see appendix A of the PostgreSQL manual.
     pub sqlstate: String,
-    /// The server's words.
+    /// The message.
     pub message: String,
-    /// More of them.
+    /// The detail.
     pub detail: Option<String>,
-    /// Whether a pooler said it: PostgreSQL itself always adds a severity that is not translated, PgBouncer never does.
+    /// Whether a pooler sent it: PostgreSQL itself always adds a severity that is not translated, PgBouncer never does.
     pub by_pooler: bool,
 }
 
@@ -46,7 +46,7 @@ impl ServerError {
         field(body, b'M', password)
     }
 
-    /// What it means for a login; `encrypted` tells how the login came.
+    /// Returns the reason for a failed login; `encrypted` is whether the connection used TLS.
     pub fn reason(&self, encrypted: bool) -> Reason {
         let text = without_names(&self.message);
         let says = |part: &str| text.contains(part);
@@ -60,7 +60,7 @@ impl ServerError {
             "28000" if says("pg_hba.conf") => Reason::NoAccessRule { encrypted },
             "28000" if says("client certificate") => Reason::ClientCertificateNeeded,
             "28000" if says("certificate authentication failed") => Reason::ClientCertificateNeeded,
-            // A rule that asks for a client certificate, in a server that has nothing to check one with.
+            // A rule that requires a client certificate, on a server without a root certificate to check one.
             "F0000" if says("client certificates") => Reason::ClientCertificateNeeded,
             "28000" if says("not permitted to log in") || says("does not have login privilege") => {
                 Reason::RoleMayNotLogIn
@@ -127,14 +127,14 @@ impl ServerError {
     }
 }
 
-/// A field of an ErrorResponse, fit to be printed.
+/// Returns a field of an ErrorResponse, sanitized.
 fn field(body: &[u8], wanted: u8, password: &str) -> Option<String> {
     let mut fields = body.split(|byte| *byte == 0).filter_map(|field| field.split_first());
     let found = fields.find(|(letter, _)| **letter == wanted);
     found.map(|(_, text)| masked(&decoded(text), password))
 }
 
-/// 28000 of the ways to authenticate that keep no password in the database.
+/// Returns the reason for 28000 of authentication methods without a password in the database.
 fn reason_of_method(text: &str) -> Reason {
     for directory in ["PAM", "LDAP", "RADIUS"] {
         if text.contains(directory) {
@@ -156,7 +156,7 @@ fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
     if says(&["tenant or user not found", "tenant/user ", "(enotfound)", "(enoidentifier)", "no tenant identifier"]) {
         Some(Reason::NoSuchTenant)
     } else if says(&["endpoint id is not specified", "missing cluster"]) {
-        Some(Reason::HostNotTold { encrypted })
+        Some(Reason::HostNameMissing { encrypted })
     } else if says(&[
         "time quota",
         "data quota",
@@ -227,7 +227,7 @@ fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
     }
 }
 
-/// Without what stands in quotes: a role can be called `pg_hba.conf`.
+/// Returns the message without the names in quotes: a role can be called `pg_hba.conf`.
 pub fn without_names(message: &str) -> String {
     message.split('"').step_by(2).collect::<Vec<_>>().join("\"\"")
 }
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_servers_and_poolers_say_has_a_meaning() {
+    fn converts_errors_of_servers_and_poolers_to_reasons() {
         for (sqlstate, message, reason) in [
             ("28P01", "password authentication failed for user \"x\"", Reason::PasswordRefused),
             ("28P01", "Passwort-Authentifizierung fehlgeschlagen", Reason::PasswordRefused),
@@ -327,7 +327,7 @@ mod tests {
             ("XX000", "Tenant or user not found", Reason::NoSuchTenant),
             ("XX000", "(ENOTFOUND) tenant/user x.y not found", Reason::NoSuchTenant),
             ("08006", "(ENOIDENTIFIER) no tenant identifier provided", Reason::NoSuchTenant),
-            ("XX000", "The endpoint ID is not specified. Either upgrade", Reason::HostNotTold { encrypted: false }),
+            ("XX000", "The endpoint ID is not specified. Either upgrade", Reason::HostNameMissing { encrypted: false }),
             ("53300", "connection throttled from IP address \"192.0.2.1\": too many login attempts", Reason::Throttled),
             ("28000", "connection is insecure (try using `sslmode=require`)", Reason::TlsRequired),
             ("XX000", "Max client connections reached", Reason::TooManyConnections(Scope::Pooler)),
@@ -336,7 +336,11 @@ mod tests {
                 "MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size",
                 Reason::TooManyConnections(Scope::Pooler),
             ),
-            ("08P01", "codeParamsRoutingFailed: missing cluster identifier", Reason::HostNotTold { encrypted: false }),
+            (
+                "08P01",
+                "codeParamsRoutingFailed: missing cluster identifier",
+                Reason::HostNameMissing { encrypted: false },
+            ),
             (
                 "XX000",
                 "Your account or project has exceeded the compute time quota. Upgrade your plan to increase limits.",
@@ -399,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_sqlstate_or_text_is_no_error_of_postgresql() {
+    fn rejects_body_without_sqlstate_or_message() {
         let body = b"SFATAL\0VFATAL\0C53300\0Msorry\0\0";
         assert_eq!(ServerError::from_body(body, ""), Some(error("53300", "sorry")));
         assert!(ServerError::from_body(b"SFATAL\0C53300\0Msorry\0\0", "").unwrap().by_pooler);

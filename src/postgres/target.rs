@@ -1,13 +1,12 @@
-//! What is asked: a server, a database and a role. Knows nothing of how the question is put.
+//! The target of a login: a server, a database and a role.
 
 use std::fmt;
-use std::net::IpAddr;
 
-use super::{Certificates, Questions};
+use super::{Certificates, Questions, is_loopback};
 use crate::secret::Secret;
 use crate::text::shown;
 
-/// One login to be tried.
+/// The target of one login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// DNS name or IP address (IPv6 without brackets). It is also the name that the server's certificate must carry.
@@ -22,13 +21,13 @@ pub struct Target {
     pub password: Secret,
     /// Whether and how the connection is encrypted.
     pub tls: Tls,
-    /// Dialled instead of `host` and `port`, for example the end of a tunnel.
+    /// The address that is dialled instead of `host` and `port`, for example the end of a tunnel.
     pub address: Option<Address>,
-    /// What else is to be found out once the role is in.
+    /// What the login reads from the catalogs.
     pub questions: Questions,
 }
 
-/// Where to dial.
+/// An address to dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// DNS name or IP address.
@@ -48,9 +47,9 @@ impl fmt::Display for Address {
 /// Encryption of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tls {
-    /// None, and none is asked for.
+    /// No encryption.
     Off,
-    /// Encrypted, with whatever certificate the server shows.
+    /// Encrypted, with any certificate.
     Unverified,
     /// Encrypted, with a certificate for `host` that leads to a trusted root.
     Verified {
@@ -60,7 +59,7 @@ pub enum Tls {
 }
 
 impl Target {
-    /// Without white space around the values, as the service stores them.
+    /// Returns the target without whitespace around its values.
     pub(super) fn trimmed(&self) -> Self {
         let trim = |text: &str| text.trim().to_owned();
         Self {
@@ -75,7 +74,7 @@ impl Target {
         }
     }
 
-    /// Where the connection goes.
+    /// Returns the address of the connection.
     pub fn dialled(&self) -> Address {
         match &self.address {
             Some(address) => address.clone(),
@@ -83,11 +82,9 @@ impl Target {
         }
     }
 
-    /// Whether only the server itself, or this machine, can read what is sent.
-    ///
-    /// A *name* that resolves to a loopback address does not count: whoever answers for the name decides where it leads.
-    pub(super) fn channel_is_safe(&self) -> bool {
-        let loopback = self.dialled().host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
-        loopback || matches!(self.tls, Tls::Verified { .. })
+    /// Returns whether the connection goes to an *address* of this machine, so that no network carries it. A name that
+    /// resolves to a loopback address does not count: DNS decides where it leads.
+    pub(super) fn dials_loopback(&self) -> bool {
+        self.dialled().host.parse().is_ok_and(is_loopback)
     }
 }

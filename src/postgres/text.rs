@@ -1,4 +1,4 @@
-//! Texts of a server that nobody vouches for, made fit for a message, and bytes and dates as texts.
+//! Texts of servers, sanitized for messages, and bytes as text.
 
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
@@ -7,7 +7,7 @@ use crate::redact::Redactor;
 use crate::secret::Secret;
 use crate::text;
 
-/// More than any server says in earnest.
+/// The maximum length of a server's text in characters.
 const MAX_TEXT: usize = 400;
 
 /// Returns a text on one line, of bounded length.
@@ -15,12 +15,12 @@ pub(super) fn printable(raw: &str) -> String {
     text::sentence(raw, MAX_TEXT)
 }
 
-/// [`printable`], with every occurrence of the password hidden: a server may repeat what it was told.
+/// [`printable`], with every occurrence of the password hidden: a server may repeat what it received.
 pub(super) fn masked(raw: &str, password: &str) -> String {
     Redactor::new([&Secret::new(password)]).sentence(raw, MAX_TEXT)
 }
 
-/// Bytes as text: UTF-8, or else Latin-1, in which no byte is wrong.
+/// Decodes bytes as UTF-8, or else as Latin-1, in which every byte is valid.
 pub(super) fn decoded(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
@@ -28,7 +28,7 @@ pub(super) fn decoded(bytes: &[u8]) -> String {
     }
 }
 
-/// Bytes in hex, as a dump shows them.
+/// Returns bytes in hex.
 pub fn hex(bytes: &[u8], separator: &str) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(separator)
 }

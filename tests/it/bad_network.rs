@@ -58,7 +58,7 @@ fn reports_each_network_failure_to_the_database() {
     {
         proxy.set(trouble);
         let plan = scene.workspace.plan().expect(2);
-        plan.says(&["Warning: The credentials could not be checked from this machine", "1 to add"]);
+        plan.says(&["Warning: PostgreSQL server not reachable: ", "1 to add"]);
     }
     proxy.set(Trouble::None);
     scene.workspace.apply().expect(0).says(&["1 added"]);

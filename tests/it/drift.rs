@@ -11,7 +11,7 @@ use crate::support::terraform::Workspace;
 
 const PATH: &str = "/api/v1/app-connections/postgres";
 
-const WARNING: &str = "Credentials of orders-db changed outside Terraform";
+const WARNING: &str = "Credentials changed outside Terraform: orders-db";
 
 /// Another user saves the credentials in the KMS, with this password.
 fn saved_outside(scene: &Scene, password: &str) {
@@ -116,7 +116,7 @@ fn role_changed_outside_is_no_error_if_configured_one_fails() {
     let database = [("database", "\"postgres\"")];
     for change in [rename, version, database] {
         scene.configure(&change);
-        scene.workspace.plan().expect(1).says(&["The database refused the login"]);
+        scene.workspace.plan().expect(1).says(&["PostgreSQL login failed: "]);
     }
     scene.configure(&[]);
     scene.workspace.destroy().expect(0);
@@ -149,7 +149,7 @@ fn without_password_warns_until_acknowledged() {
     scene.workspace.apply().expect(0);
     scene.is_settled();
     written_again(&scene);
-    scene.workspace.plan().expect(0).says(&["The configuration gives no password"]);
+    scene.workspace.plan().expect(0).says(&["The configuration has no password"]);
     scene.workspace.apply().expect(0);
     let plan = scene.workspace.plan().expect(0);
     assert!(!plan.text.contains("gives no password"), "{}", plan.text);

@@ -161,7 +161,8 @@ fn managed_credentials_guide_works() {
     let logs_in = |password: &str| crate::managed::takes(&scene, password);
 
     scene.workspace.write("main.tf", &made_own(&scene, &block));
-    let before = ["The KMS takes over the password of orders-db", "No other connection of this scope", "no way back"];
+    let before =
+        ["The KMS will change the password: orders-db", "No other connection of this scope", "cannot be undone"];
     scene.workspace.plan().expect(2).says(&before);
     scene.workspace.apply().expect(0);
     assert!(!logs_in(PASSWORD));
@@ -175,7 +176,7 @@ fn managed_credentials_guide_works() {
     let replace = ["apply", "-no-color", "-auto-approve", "-replace=kms_postgres_connection.orders"];
     apply(&scene, &block).expect(0);
     let id = scene.id();
-    scene.workspace.run(&replace).expect(1).says(&["cannot be replaced like this", "`removed` block"]);
+    scene.workspace.run(&replace).expect(1).says(&["connection cannot be replaced", "`removed` block"]);
     let give_back = |password: &str| {
         let statement = statement.replace('…', password).replace("\"kms_role\"", &format!("{:?}", scene.role));
         assert!(statement.contains(&scene.role) && statement.contains(password));
@@ -192,7 +193,7 @@ fn managed_credentials_guide_works() {
 
     // Destroying.
     let plan = scene.workspace.run(&["plan", "-no-color", "-destroy"]).expect(0);
-    plan.says(&["keeps a password that nobody knows", "ALTER ROLE"]);
+    plan.says(&["keeps an unknown password", "ALTER ROLE"]);
     scene.workspace.destroy().expect(0);
     assert!(!logs_in("given-back"));
     give_back("given-back");
@@ -257,7 +258,7 @@ fn import_one(block: &str) {
     let refused = apply(&scene, &with("\"wrong\"")).expect(1);
     assert_eq!(refused.errors()[0].attribute.as_deref(), Some("password_wo"));
     let first = apply(&scene, &with("var.db_password")).expect(0);
-    first.says(&["The password will be sent to the KMS for orders-db", "1 changed"]);
+    first.says(&["Password will be sent to the KMS: orders-db", "1 changed"]);
     assert_eq!(scene.bodies("PATCH", "/").len(), 1);
     scene.is_settled();
 }

@@ -69,7 +69,7 @@ fn apply(scene: &Scene, options: &[&str]) -> Output {
 fn creates_and_destroys_managed_connection() {
     let scene = Scene::new();
     scene.configure(&[MANAGED]);
-    let warned = ["The KMS takes over the password of orders-db", &scene.role, "No other connection"];
+    let warned = ["The KMS will change the password: orders-db", &scene.role, "No other connection"];
     scene.workspace.plan().expect(2).says(&warned);
     scene.workspace.apply().expect(0);
     assert_eq!(scene.bodies("POST", PATH)[0]["isPlatformManagedCredentials"], true);
@@ -88,7 +88,7 @@ fn creates_and_destroys_managed_connection() {
     scene.is_settled();
     assert_eq!((scene.logins(), failures(&scene)), before);
 
-    let destroyed = ["The role of renamed keeps a password that nobody knows", "ALTER ROLE"];
+    let destroyed = ["Role keeps an unknown password: renamed", "ALTER ROLE"];
     plan(&scene, &["-destroy"]).expect(2).says(&destroyed);
     scene.workspace.destroy().expect(0);
     assert_eq!((scene.logins(), failures(&scene)), before);
@@ -105,7 +105,7 @@ fn turning_it_on_later_sends_the_flag_once() {
         .workspace
         .plan_with_changes()
         .expect(2)
-        .says(&["takes over the password", "~ is_platform_managed_credentials = false -> true"]);
+        .says(&["The KMS will change the password", "~ is_platform_managed_credentials = false -> true"]);
     scene.workspace.apply().expect(0).says(&["1 changed"]);
     let bodies = scene.bodies("PATCH", PATH);
     assert_eq!(bodies.len(), 1);
@@ -131,10 +131,10 @@ fn rejects_changed_credentials_of_managed_connection() {
     ] {
         scene.configure(&[(argument, value)]);
         let refused = scene.workspace.plan().expect(1);
-        refused.says(&["Platform-managed credentials cannot be changed", &format!("`{argument}`")]).says(&way_out);
+        refused.says(&[&format!("Platform-managed credentials cannot be changed: {argument}")]).says(&way_out);
     }
     scene.configure(&[(FLAG, "false")]);
-    scene.workspace.plan().expect(1).says(&["cannot be turned off"]).says(&way_out);
+    scene.workspace.plan().expect(1).says(&["cannot be changed: not reversible"]).says(&way_out);
     // The passwords themselves say nothing any more.
     scene.workspace.set("TF_VAR_password", "something-else");
     scene.configure(&[MANAGED]);
@@ -154,7 +154,7 @@ fn removing_or_moving_password_changes_only_the_state() {
     with(&plain);
     scene.workspace.apply().expect(0);
     with("\"another\"");
-    scene.workspace.plan().expect(1).says(&["cannot be changed", "`password`"]);
+    scene.workspace.plan().expect(1).says(&["cannot be changed: password"]);
     with("null");
     scene.workspace.apply().expect(0).says(&["1 changed"]);
     scene.is_settled();
@@ -180,7 +180,7 @@ fn import_and_outside_change_of_flag_plan_nothing() {
     scene.workspace.apply().expect(0);
     scene.kms.edit(&scene.id(), |connection| connection["isPlatformManagedCredentials"] = json!(true));
     let planned = scene.workspace.plan().expect(0);
-    planned.says(&["The KMS manages the credentials of orders-db now", "No changes"]);
+    planned.says(&["Platform-managed credentials turned on outside Terraform: orders-db", "No changes"]);
     scene.workspace.apply().expect(0);
     assert_eq!(scene.workspace.object(ADDRESS)[FLAG], true);
     assert!(!scene.workspace.plan().expect(0).words().contains("manages the credentials"));
@@ -194,14 +194,14 @@ fn names_connections_of_same_role_and_rejects_managed_ones() {
     let other = scene.id();
     scene.workspace.run(&["state", "rm", ADDRESS]).expect(0);
     scene.configure(&[MANAGED]);
-    scene.workspace.plan().expect(2).says(&["Other connections of this scope use the same role", "`other`"]);
+    scene.workspace.plan().expect(2).says(&["Other connections of this scope whose passwords stop working", "`other`"]);
     scene.kms.edit(&other, |connection| connection["isPlatformManagedCredentials"] = json!(true));
     scene.postgres.sql(&format!("ALTER ROLE {} PASSWORD 'of-the-kms'", quoted(&scene.role)));
-    let refused = ["The KMS manages the password of this role already", "`other`", "destroy -refresh=false"];
+    let refused = ["credentials not possible: role already managed", "`other`", "destroy -refresh=false"];
     scene.workspace.plan().expect(1).says(&refused).says(&["28P01"]);
     // Where the configured password is the role's, the other one has stopped working already.
     reset(&scene);
-    scene.workspace.plan().expect(2).says(&["Other connections of this scope use the same role", "`other`"]);
+    scene.workspace.plan().expect(2).says(&["Other connections of this scope whose passwords stop working", "`other`"]);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn unquotable_role_or_taken_name_leaves_role_unchanged() {
     let scene = Scene::new();
     for role in ["app.user", "app?user"] {
         scene.configure(&[MANAGED, ("username", &format!("{role:?}"))]);
-        scene.workspace.plan().expect(1).says(&["cannot take over the password of this role", role]);
+        scene.workspace.plan().expect(1).says(&["credentials not possible: role name", role]);
     }
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
@@ -220,7 +220,7 @@ fn unquotable_role_or_taken_name_leaves_role_unchanged() {
         .workspace
         .apply()
         .expect(1)
-        .says(&["Connection name already exists", "the password of the role is as it was"]);
+        .says(&["Connection name already exists", "the password of the role was not changed"]);
     assert!(scene.bodies("POST", PATH).is_empty());
     assert!(takes(&scene, PASSWORD));
 }
@@ -237,16 +237,20 @@ fn rejects_role_whose_password_cannot_be_changed() {
     if version < 160_000 {
         let statement = format!("ALTER ROLE {role} NOREPLICATION;");
         let plan = scene.workspace.plan().expect(1);
-        plan.says(&["could not change the password of this role", "REPLICATION", &statement]);
+        plan.says(&["credentials not possible: role has REPLICATION", &statement]);
     } else {
         scene.workspace.plan().expect(2);
     }
     scene
         .postgres
         .sql(&format!("ALTER ROLE {role} NOREPLICATION; ALTER ROLE {role} SET default_transaction_read_only = on"));
-    scene.workspace.plan().expect(1).says(&["read-only here", "default_transaction_read_only"]);
+    scene
+        .workspace
+        .plan()
+        .expect(1)
+        .says(&["credentials not possible: sessions are read-only", "default_transaction_read_only"]);
     scene.postgres.sql(&format!("ALTER ROLE {role} RESET ALL; ALTER ROLE {role} VALID UNTIL '2099-01-01'"));
-    scene.workspace.plan().expect(2).says(&["The role of orders-db expires", "VALID UNTIL 'infinity'"]);
+    scene.workspace.plan().expect(2).says(&["Platform-managed role expires: orders-db", "VALID UNTIL 'infinity'"]);
     assert!(scene.kms.connections().is_empty());
 }
 
@@ -261,7 +265,7 @@ fn password_transfer_behind_gateway_names_the_gateway() {
     let quoted = format!("{gateway:?}");
     scene.configure(&[MANAGED, ("gateway_id", &quoted)]);
     let logins = scene.logins();
-    scene.workspace.plan().expect(2).says(&["The KMS takes over the password of orders-db"]);
+    scene.workspace.plan().expect(2).says(&["The KMS will change the password: orders-db"]);
     // There are no gateways at the local KMS.
     let refused = scene.workspace.apply().expect(1);
     refused.says(&["KMS request failed: gateway rejected", &format!("Gateway with ID {gateway} not found")]);
@@ -288,7 +292,7 @@ fn checks_unknown_flag_in_the_apply() {
     let off = "validation {\n    mode = \"off\"\n  }";
     scene.configure_with(&[unknown, ("username", "\"app.user\"")], off);
     scene.workspace.plan().expect(2);
-    scene.workspace.apply().expect(1).says(&["cannot take over the password of this role", "app.user"]);
+    scene.workspace.apply().expect(1).says(&["credentials not possible: role name", "app.user"]);
     assert!(scene.kms.connections().is_empty() && scene.bodies("POST", PATH).is_empty());
     scene.workspace.run(&["state", "rm", "terraform_data.later"]).expect(0);
     // Off at last: an ordinary connection.
@@ -302,7 +306,7 @@ fn checks_unknown_flag_in_the_apply() {
     scene.is_settled();
     // On: the apply announces the transfer of the password, and makes it.
     later("managed");
-    scene.workspace.apply().expect(0).says(&["The KMS takes over the password of orders-db"]);
+    scene.workspace.apply().expect(0).says(&["The KMS will change the password: orders-db"]);
     assert!(!takes(&scene, PASSWORD));
     assert_eq!(scene.workspace.object(ADDRESS)[FLAG], true);
     scene.is_settled();
@@ -310,6 +314,6 @@ fn checks_unknown_flag_in_the_apply() {
     scene.kms.clear_requests();
     later("ordinary");
     scene.workspace.plan().expect(2);
-    scene.workspace.apply().expect(1).says(&["cannot be turned off", "destroy -refresh=false"]);
+    scene.workspace.apply().expect(1).says(&["cannot be changed: not reversible", "destroy -refresh=false"]);
     assert!(scene.bodies("PATCH", PATH).is_empty());
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use terraform_provider_kms::postgres::{
-    Accepted, Address, Certainty, Certificates, Fault, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
+    Accepted, Address, Certainty, Certificates, Channel, Fault, Questions, Reason, Refusal, Scope, Stage, Target, Tls,
+    login,
 };
 use terraform_provider_kms::provider::messages::postgres::{Argument, explain, facts};
 use terraform_provider_kms::secret::Secret;
@@ -48,7 +49,8 @@ async fn refused(target: &Target) -> Refusal {
 pub(crate) fn everything(refusal: &Refusal) -> String {
     let explanation = explain(refusal);
     let mut lines = facts(refusal);
-    lines.push(explanation.headline);
+    lines.push(explanation.sentence);
+    lines.extend(explanation.facts);
     lines.extend(explanation.causes);
     lines.extend(explanation.statement.map(|statement| statement.sql));
     lines.push(format!("{refusal:?}"));
@@ -92,7 +94,7 @@ async fn accepts_correct_password_with_and_without_tls() {
                 .starts_with(accepted.server_version.as_ref().unwrap().split(' ').next().unwrap()),
             "{name}"
         );
-        assert!(accepted.password_asked, "{name}");
+        assert!(accepted.password_requested, "{name}");
         assert_eq!(accepted.endpoint.address.unwrap().port(), server.port(), "{name}");
         assert!(accepted.endpoint.local.is_some(), "{name}");
         // When the login returns, its backend is already gone.
@@ -156,7 +158,7 @@ async fn each_refusal_has_its_reason_and_one_server_log_line() {
             argument: Argument::Password,
             sqlstate: "28P01",
             text: &[
-                "refused the password of role `r_wrong`",
+                "authentication failed for role `r_wrong`",
                 "ALTER ROLE \"r_wrong\" WITH LOGIN PASSWORD '…';",
                 "VALID UNTIL",
             ],
@@ -177,7 +179,7 @@ async fn each_refusal_has_its_reason_and_one_server_log_line() {
             class: Conclusive,
             argument: Argument::Password,
             sqlstate: "28P01",
-            text: &["Whether role `R_missing` exists", "Upper and lower case"],
+            text: &["Role `R_missing` does not exist", "case-sensitive"],
         },
         Refused {
             name: "may not log in",
@@ -186,7 +188,7 @@ async fn each_refusal_has_its_reason_and_one_server_log_line() {
             class: Conclusive,
             argument: Argument::Username,
             sqlstate: "28000",
-            text: &["ALTER ROLE \"r_nologin\" WITH LOGIN;", "superuser"],
+            text: &["ALTER ROLE \"r_nologin\" WITH LOGIN;", "NOLOGIN"],
         },
         Refused {
             name: "missing database",
@@ -195,7 +197,7 @@ async fn each_refusal_has_its_reason_and_one_server_log_line() {
             class: Conclusive,
             argument: Argument::Database,
             sqlstate: "3D000",
-            text: &["no database `r_no\"where`", "CREATE DATABASE \"r_no\"\"where\" OWNER \"r_database\";"],
+            text: &["database `r_no\"where` does not exist", "CREATE DATABASE \"r_no\"\"where\" OWNER \"r_database\";"],
         },
         Refused {
             name: "no CONNECT",
@@ -204,7 +206,7 @@ async fn each_refusal_has_its_reason_and_one_server_log_line() {
             class: Conclusive,
             argument: Argument::Database,
             sqlstate: "42501",
-            text: &["GRANT CONNECT ON DATABASE \"private\" TO \"r_connect\";", "the owner of the database"],
+            text: &["GRANT CONNECT ON DATABASE \"private\" TO \"r_connect\";", "CONNECT privilege"],
         },
         Refused {
             name: "closed database",
@@ -213,7 +215,7 @@ async fn each_refusal_has_its_reason_and_one_server_log_line() {
             class: Conclusive,
             argument: Argument::Database,
             sqlstate: "55000",
-            text: &["accepts no connections"],
+            text: &["does not accept connections"],
         },
         Refused {
             name: "limit of the role",
@@ -247,8 +249,8 @@ async fn each_refusal_has_its_reason_and_one_server_log_line() {
                 (case.class, case.argument, Stage::Login),
                 "{name}"
             );
-            assert_eq!(refusal.said.as_ref().unwrap().sqlstate, case.sqlstate, "{name}");
-            assert!(!refusal.said.as_ref().unwrap().by_pooler, "{name}");
+            assert_eq!(refusal.server_error.as_ref().unwrap().sqlstate, case.sqlstate, "{name}");
+            assert!(!refusal.server_error.as_ref().unwrap().by_pooler, "{name}");
             let text = everything(&refusal);
             let local = refusal.endpoint.local.unwrap().to_string();
             let asked = format!("`localhost:{}` (address 127.0.0.1:{0})", server.port());
@@ -260,7 +262,7 @@ async fn each_refusal_has_its_reason_and_one_server_log_line() {
                     "{name}: no {fact:?} in\n{text}"
                 );
             }
-            assert!(explain(&refusal).headline.contains(case.sqlstate), "{name}");
+            assert!(explain(&refusal).sentence.contains(case.sqlstate), "{name}");
             assert!(!text.contains("battery staple") && !text.contains(PASSWORD), "{name}");
             assert_eq!(lines_of(server, &target.username, "FATAL"), before + 1, "{name}:\n{}", server.log());
         }
@@ -281,12 +283,12 @@ async fn verifies_trust_name_and_validity_of_the_certificate() {
     #[rustfmt::skip]
     let cases = [
         ("unknown authority", None, trusting(foreign.pem()), Some((Fault::UnknownIssuer, Argument::SslCertificate, "Fixture CA"))),
-        ("public authorities", None, Target { tls: Tls::Verified { ca: None }, ..right.clone() }, Some((Fault::UnknownIssuer, Argument::SslCertificate, "not a public authority"))),
-        ("wrong name", of_server(&["db.test", "10.9.8.7"], now), right.clone(), Some((Fault::WrongName, Argument::Host, "not for `localhost` but for `db.test`, `10.9.8.7`"))),
+        ("public authorities", None, Target { tls: Tls::Verified { ca: None }, ..right.clone() }, Some((Fault::UnknownIssuer, Argument::SslCertificate, "not a public certificate authority"))),
+        ("wrong name", of_server(&["db.test", "10.9.8.7"], now), right.clone(), Some((Fault::WrongName, Argument::Host, "it is not for `localhost` but for `db.test`, `10.9.8.7`"))),
         ("name of the host, not of the tunnel", of_server(&["db.test"], now), tunnelled("DB.test.", &right), None),
-        ("tunnel to another server", of_server(&["localhost"], now), tunnelled("db.test", &right), Some((Fault::WrongName, Argument::Host, "not for `db.test` but for `localhost`"))),
+        ("tunnel to another server", of_server(&["localhost"], now), tunnelled("db.test", &right), Some((Fault::WrongName, Argument::Host, "it is not for `db.test` but for `localhost`"))),
         ("expired", of_server(&["localhost"], Validity::Past), right.clone(), Some((Fault::Expired, Argument::SslCertificate, "has expired (20"))),
-        ("not yet valid", of_server(&["localhost"], Validity::Future), right.clone(), Some((Fault::NotYetValid, Argument::SslCertificate, "is not valid before 20"))),
+        ("not yet valid", of_server(&["localhost"], Validity::Future), right.clone(), Some((Fault::NotYetValid, Argument::SslCertificate, "is not yet valid (valid from 20"))),
         ("self-signed authority, trusted itself", Some(self_signed.clone()), trusting(&self_signed.certificate_pem), None),
         ("self-signed, for another name", Some(self_signed.clone()), tunnelled("db.test", &trusting(&self_signed.certificate_pem)), Some((Fault::WrongName, Argument::Host, "but for `localhost`"))),
         ("ordinary again", of_server(&["localhost"], now), right.clone(), None),
@@ -307,7 +309,7 @@ async fn verifies_trust_name_and_validity_of_the_certificate() {
             "{name}"
         );
         assert_eq!(refusal.stage, Stage::Tls, "{name}");
-        assert!(explain(&refusal).headline.contains(text), "{name}: {}", explain(&refusal).headline);
+        assert!(explain(&refusal).sentence.contains(text), "{name}: {}", explain(&refusal).sentence);
         let presented = problem.presented.as_ref().unwrap();
         assert_eq!(presented.fingerprint.len(), 32 * 3 - 1, "{name}");
         assert!(everything(&refusal).contains(&presented.fingerprint), "{name}");
@@ -339,7 +341,7 @@ async fn explains_pg_hba_rules() {
             Reason::NoAccessRule { encrypted: false },
             Certainty::Unreachable,
             Argument::SslEnabled,
-            "Set `ssl_enabled = true`",
+            "set `ssl_enabled = true`",
         ),
         (
             "host all ruled 127.0.0.1/32 reject",
@@ -363,7 +365,7 @@ async fn explains_pg_hba_rules() {
             Reason::NoSuchRole,
             Certainty::Conclusive,
             Argument::Username,
-            "has no role `missing`",
+            "role `missing` does not exist",
         ),
     ];
     for (rules, target, reason, class, argument, text) in cases {
@@ -383,17 +385,17 @@ async fn explains_pg_hba_rules() {
     server.set_access_rules("host all ruled 127.0.0.1/32 password");
     accepted(&right).await;
     accepted(&Target { host: "127.0.0.1".to_owned(), ..plain.clone() }).await;
-    for (target, encrypted, argument) in [
-        (plain.clone(), false, Argument::SslEnabled),
-        (Target { tls: Tls::Unverified, ..right.clone() }, true, Argument::SslCertificate),
+    for (target, channel, argument) in [
+        (plain.clone(), Channel::Plain, Argument::SslEnabled),
+        (Target { tls: Tls::Unverified, ..right.clone() }, Channel::Unverified, Argument::SslCertificate),
     ] {
         let refusal = refused(&target).await;
-        assert!(matches!(refusal.reason, Reason::InsecureAuthentication { encrypted: seen, .. } if seen == encrypted));
+        assert!(matches!(refusal.reason, Reason::InsecureAuthentication { channel: seen, .. } if seen == channel));
         assert_eq!((refusal.certainty(), explain(&refusal).argument), (Certainty::Unreachable, argument));
     }
 
     server.set_access_rules("host all ruled 127.0.0.1/32 trust");
-    assert!(!accepted(&right).await.password_asked);
+    assert!(!accepted(&right).await.password_requested);
     assert_politeness(&server);
 }
 

@@ -6,16 +6,18 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use terraform_provider_kms::postgres::{
-    Address, Certainty, Certificates, Insecure, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login, resolve,
+    Address, Certainty, Certificates, Channel, Insecure, Questions, Reason, Refusal, Scope, Stage, Target, Tls, login,
+    resolve,
 };
 use terraform_provider_kms::provider::messages::postgres::{Argument, explain};
 use terraform_provider_kms::secret::Secret;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::postgres_login::everything;
-use crate::support::postgres::Authority;
+use crate::support::postgres::{Authority, Validity};
 use crate::support::scripted_postgres::{
     Drip, Fake, Read, Reset, Scram, Send, Silence, asks_for_scram, authentication, error, lets_in, message, send, tls,
+    tls_with_chain,
 };
 
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -102,7 +104,7 @@ async fn recognizes_other_protocols() {
             assert_eq!(*seen, protocol, "{tls:?} {first:?}");
             assert_eq!((refusal.certainty(), explain(&refusal).argument), (Certainty::Conclusive, Argument::Port));
             let shown = protocol.map_or_else(|| format!("bytes {:02x}", first[0]), str::to_owned);
-            assert!(explain(&refusal).headline.contains(&shown), "{}", explain(&refusal).headline);
+            assert!(explain(&refusal).sentence.contains(&shown), "{}", explain(&refusal).sentence);
         }
     }
 }
@@ -132,7 +134,7 @@ async fn names_what_a_broken_server_does() {
         ("kerberos", vec![Read, Send(authentication(7, b""))], Tls::Off, Reason::UnsupportedAuthentication { method: "GSSAPI".to_owned() }, Argument::Username),
         ("another SASL", vec![Read, Send(authentication(10, b"OAUTHBEARER\0\0"))], Tls::Off, Reason::UnsupportedAuthentication { method: "OAUTHBEARER".to_owned() }, Argument::Username),
         ("without end", vec![Read, Send([authentication(0, b""), message(b'S', format!("x\0{}\0", "y".repeat(30_000)).as_bytes()).repeat(20)].concat())], Tls::Off, no_sense("more data than any login takes"), Argument::Host),
-        ("weak SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=1")]].concat(), Tls::Off, Reason::InsecureAuthentication { how: Insecure::WeakScram(1), encrypted: false }, Argument::SslEnabled),
+        ("weak SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=1")]].concat(), Tls::Off, Reason::InsecureAuthentication { how: Insecure::WeakScram(1), channel: Channel::Plain }, Argument::SslEnabled),
         ("costly SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=20000000")]].concat(), Tls::Off, Reason::TooManyIterations { count: 20_000_000 }, Argument::Host),
         ("false SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=4096"), Read, Send(authentication(12, format!("v={}", STANDARD.encode([0; 32])).as_bytes()))]].concat(), Tls::Off, Reason::ImpostorServer, Argument::Host),
     ];
@@ -142,7 +144,7 @@ async fn names_what_a_broken_server_does() {
         assert_eq!((&refusal.reason, explain(&refusal).argument), (&reason, argument), "{name}");
         assert!(!explain(&refusal).causes.is_empty(), "{name}");
         // Text before TLS is not authenticated.
-        let has_text = refusal.said.is_some() || explain(&refusal).headline.contains("sorry");
+        let has_text = refusal.server_error.is_some() || explain(&refusal).sentence.contains("sorry");
         assert!(!(has_text && refusal.reason == Reason::TlsNotNegotiated), "{name}");
         assert!(!fake.heard(PASSWORD.as_bytes()), "{name}");
         assert_eq!(fake.connections(), 1, "{name}");
@@ -165,20 +167,22 @@ async fn sends_password_only_over_verified_channel() {
 
         let fake = Fake::start(plain.clone()).await;
         let refusal = refused(&target(fake.port, Tls::Off), LOGIN_TIMEOUT).await;
-        assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: false });
+        assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, channel: Channel::Plain });
         assert_eq!((refusal.certainty(), explain(&refusal).argument), (Certainty::Unreachable, Argument::SslEnabled));
-        assert!(explain(&refusal).headline.contains("it was not sent"));
+        assert!(explain(&refusal).sentence.contains("The password was not sent"));
         assert!(fake.heard(b"clerk") && !fake.heard(secret), "a name that leads to this machine is only a name");
 
         let fake = Fake::start(encrypted.clone()).await;
         let refusal = refused(&target(fake.port, Tls::Unverified), LOGIN_TIMEOUT).await;
-        assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, encrypted: true });
+        assert_eq!(refusal.reason, Reason::InsecureAuthentication { how, channel: Channel::Unverified });
         assert_eq!(explain(&refusal).argument, Argument::SslCertificate);
         assert!(fake.heard(b"clerk") && !fake.heard(secret));
 
         // The other side of the rule: there the same fake hears it.
         let fake = Fake::start(encrypted).await;
-        assert!(login(&target(fake.port, verified.clone()), LOGIN_TIMEOUT).await.is_ok_and(|in_| in_.password_asked));
+        assert!(
+            login(&target(fake.port, verified.clone()), LOGIN_TIMEOUT).await.is_ok_and(|in_| in_.password_requested)
+        );
         assert!(fake.heard(secret));
         let fake = Fake::start(plain).await;
         let target = Target { host: "db.test".to_owned(), address: tunnel(&fake), ..target(fake.port, Tls::Off) };
@@ -194,8 +198,34 @@ async fn removes_password_and_escapes_from_server_text() {
     let refusal = refused(&target(fake.port, Tls::Off), LOGIN_TIMEOUT).await;
     assert_eq!(refusal.reason, Reason::PasswordRefused);
     let text = everything(&refusal);
-    assert!(text.contains("28P01 wrong: ********"), "{text}");
+    assert!(text.contains("wrong: ********"), "{text}");
     assert!(!text.contains(PASSWORD) && !text.contains('\u{1b}'), "{text}");
+}
+
+/// The KMS accepts a certificate with a common name alone. webpki does not, so the connection is not safe for the password.
+#[tokio::test]
+async fn sends_no_password_where_only_openssl_accepts_certificate() {
+    let authority = Authority::new("Fake CA");
+    let leaf = authority.issue_to("localhost", &[], Validity::Now);
+    let pinned = format!("{}{}", leaf.certificate_pem, authority.pem());
+    for (given, request, is_safe) in [
+        (authority.pem(), authentication(3, b""), false),
+        (authority.pem(), authentication(5, b"salt"), false),
+        (&pinned, authentication(3, b""), true),
+    ] {
+        let tls = tls_with_chain(leaf.clone(), &[]);
+        let script = [vec![Read, send("S"), tls, Read, Send(request)], lets_in()].concat();
+        let fake = Fake::start(script).await;
+        let verified = Tls::Verified { ca: Some(Certificates::parse(given).unwrap()) };
+        let result = login(&target(fake.port, verified), LOGIN_TIMEOUT).await;
+        assert_eq!(fake.heard(PASSWORD.as_bytes()), is_safe);
+        let channel = match result {
+            Ok(_) => None,
+            Err(Refusal { reason: Reason::InsecureAuthentication { channel, .. }, .. }) => Some(channel),
+            Err(refusal) => panic!("{refusal:?}"),
+        };
+        assert_eq!(channel, (!is_safe).then_some(Channel::LenientlyVerified));
+    }
 }
 
 /// The first address of a name drops every connection, as a firewall does; the second answers.
@@ -217,12 +247,12 @@ async fn silent_address_leaves_time_for_the_next() {
     let accepted = found.only(vec![silent, silent, answering]).login().await.unwrap();
     assert_eq!(accepted.endpoint.address, Some(answering));
     let timed_out = (silent, "connection timed out".to_owned());
-    assert_eq!(accepted.passed_over, [timed_out.clone(), timed_out]);
+    assert_eq!(accepted.unreachable_addresses, [timed_out.clone(), timed_out]);
 
     let found = resolve(&target, SHORT).await.unwrap();
     let refusal = found.only(vec![silent, silent]).login().await.unwrap_err();
     assert_eq!(refusal.reason, Reason::TimedOut { stage: Stage::Tcp });
-    assert_eq!(refusal.passed_over.len(), 2);
+    assert_eq!(refusal.unreachable_addresses.len(), 2);
 }
 
 #[tokio::test]

@@ -20,16 +20,20 @@ fn names_each_role_with_its_statements() {
     scene.configure_with(&[], &block(&roles));
     let plan = scene.workspace.plan().expect(2);
     plan.says(&[
-        &format!("Warning: orders-db cannot rotate {role}"),
+        &format!("Warning: Rotation not possible: role {role} through orders-db"),
         &format!("Role `{}` cannot change the password of role `{role}`", scene.role),
         "lacks CREATEROLE",
         &format!("ALTER ROLE \"{}\" WITH CREATEROLE;", scene.role),
         "Run as a superuser",
-        "Warning: orders-db cannot rotate nobody_here",
+        "Warning: Rotation not possible: role nobody_here through orders-db",
         "CREATE ROLE \"nobody_here\" WITH LOGIN;",
-        "It stops nothing.",
+        "It does not stop the run.",
     ]);
-    assert!(!plan.text.contains(&format!("cannot rotate {}\n", scene.role)), "its own password: {}", plan.text);
+    assert!(
+        !plan.text.contains(&format!("Rotation not possible: role {} ", scene.role)),
+        "its own password: {}",
+        plan.text
+    );
     // A warning stops nothing.
     scene.workspace.apply().expect(0);
     scene.is_settled();
@@ -38,7 +42,7 @@ fn names_each_role_with_its_statements() {
     let error = format!("privileges = \"error\"\n    rotation_roles = [\"{}_boss\"]", scene.role);
     scene.configure_with(&[], &block(&error));
     let plan = scene.workspace.plan().expect(1);
-    plan.says(&["Error: A role cannot be rotated through this connection", "is a superuser", "NOSUPERUSER"]);
+    plan.says(&["Error: Rotation not possible: role ", "is a superuser", "NOSUPERUSER"]);
     plan.says(&["privileges = \"warning\"", "terraform destroy -refresh=false", "mode = \"warn\""]);
     assert!(!plan.text.contains("WITH SUPERUSER"), "{}", plan.text);
 }
@@ -53,7 +57,7 @@ fn changing_rotation_roles_queries_database_but_not_kms() {
 
     let roles = format!("rotation_roles = [\"{role}\"]");
     scene.configure_with(&[], &block(&roles));
-    let warning = format!("Warning: orders-db cannot rotate {role}");
+    let warning = format!("Warning: Rotation not possible: role {role} through orders-db");
     scene.workspace.plan().expect(2).says(&[&warning]);
     assert_eq!(scene.logins(), logins + 1);
     scene.workspace.apply().expect(0);
@@ -64,9 +68,9 @@ fn changing_rotation_roles_queries_database_but_not_kms() {
     let strict = format!("{roles}\n    mode = \"warn\"\n    privileges = \"error\"");
     scene.configure_with(&[], &block(&strict));
     let plan = scene.workspace.plan().expect(2);
-    plan.says(&[&format!("Warning: This would stop the apply: orders-db cannot rotate {role}")]);
+    plan.says(&[&format!("Warning: Rotation not possible: role {role} through orders-db")]);
     assert_eq!(scene.logins(), after + 1);
-    scene.workspace.apply().expect(1).says(&["Error: A role cannot be rotated through this connection"]);
+    scene.workspace.apply().expect(1).says(&["Error: Rotation not possible: role "]);
 
     scene.postgres.sql(&format!("ALTER ROLE {} CREATEROLE", scene.role));
     let server_from_16 =
@@ -75,7 +79,7 @@ fn changing_rotation_roles_queries_database_but_not_kms() {
         scene.postgres.sql(&format!("GRANT {role} TO {} WITH ADMIN OPTION", scene.role));
     }
     let apply = scene.workspace.apply().expect(0);
-    assert!(!apply.text.contains("cannot rotate"), "{}", apply.text);
+    assert!(!apply.text.contains("Rotation not possible"), "{}", apply.text);
     let settled = scene.logins();
     scene.configure_with(&[], &block(&roles));
     scene.workspace.apply().expect(0);
@@ -87,7 +91,7 @@ fn changing_rotation_roles_queries_database_but_not_kms() {
 fn prints_statements_where_no_login_is_possible() {
     let scene = Scene::new();
     let gateway = [("gateway_id", "\"3c90c3cc-0d44-4b50-8888-8dd25736052a\"")];
-    let not_checked = "Warning: The privileges for rotation were not checked";
+    let not_checked = "Warning: Rotation privileges not checked";
     scene.configure_with(&gateway, &block("rotation_roles = [\"app\"]"));
     let plan = scene.workspace.plan().expect(2);
     plan.says(&[not_checked, "through a gateway"]);
@@ -104,7 +108,7 @@ fn prints_statements_where_no_login_is_possible() {
         &[("password_wo", "\"wrong\"")],
         &block("privileges = \"error\"\n    rotation_roles = [\"app\"]"),
     );
-    scene.workspace.plan().expect(2).says(&["Warning: The database refused the login", "for `rotation_roles` only"]);
+    scene.workspace.plan().expect(2).says(&["Warning: PostgreSQL login failed: ", "only for `rotation_roles`"]);
 }
 
 #[test]
@@ -119,6 +123,6 @@ fn rejects_invalid_roles_and_checks_unknown_ones_in_the_apply() {
     let plan = scene.workspace.plan().expect(2);
     assert!(!plan.text.contains("rotate"), "{}", plan.text);
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["Error: A role cannot be rotated through this connection", "there is no role `nobody_here`"]);
+    apply.says(&["Error: Rotation not possible: role ", "role `nobody_here` does not exist"]);
     assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
 }

@@ -10,10 +10,9 @@ use crate::support::terraform::Output;
 const WARN: &str = "validation {\n    mode = \"warn\"\n  }";
 const IN_THE_APPLY: &str = "validation {\n    mode = \"apply\"\n  }";
 
-/// How a refusal ends that the same run would cure.
-const TOO_EARLY: &str = "If this same run creates the role or the database, or changes this password, this login comes too \
-     early. In a plan, set `validation { mode = \"warn\" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer \
-     to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.";
+/// The end of a message about a cause that the same run removes.
+const TOO_EARLY: &str = "If this run creates the role or the database, or changes this password, this login is too \
+     early. In a plan, set `validation { mode = \"warn\" }` or use `KMS_VALIDATION=warn`; in an apply, refer to the resource that does so (`username = postgresql_role.x.name`), or add it to `depends_on`.";
 
 /// A scene whose `role` and `database` do not exist yet.
 struct Recipe {
@@ -140,7 +139,7 @@ fn apply_rejects_role_created_with_wrong_password() {
     recipe.scene.configure(&[("username", "terraform_data.role.output")]);
     recipe.scene.workspace.plan().expect(2);
     let apply = recipe.scene.workspace.apply().expect(1);
-    apply.says(&["Error: The database refused the login", "NOLOGIN", "No credentials were sent to the KMS."]);
+    apply.says(&["Error: PostgreSQL login failed: ", "NOLOGIN", "No credentials were sent to the KMS."]);
     // The way that it names works.
     recipe.scene.postgres.sql(&format!("ALTER ROLE {} LOGIN", recipe.role));
     assert!(recipe.scene.bodies("POST", "/api/v1/app-connections").is_empty());
@@ -204,10 +203,7 @@ fn ephemeral_password_needs_mode_apply_and_a_shared_version() {
 
     consumers(1, "");
     let plan = value("ephemeral-0", &PLAN).expect(1);
-    plan.says(&[
-        TOO_EARLY,
-        "An ephemeral generator gives another value in every plan: use `mode = \"apply\"` for that.",
-    ]);
+    plan.says(&[TOO_EARLY, "For an ephemeral password, which differs in every plan, use `mode = \"apply\"`."]);
 
     // Each plan has a value of its own, and so has each apply.
     for version in [1, 2] {
@@ -254,18 +250,21 @@ fn rejects_what_the_run_would_fix_and_names_alternatives() {
     let refused = |recipe: &Recipe| {
         recipe.role_and_database();
         recipe.by_name(&order, "");
-        recipe.scene.workspace.plan().expect(1).says(&["Error: The database refused the login", "(28P01)", TOO_EARLY]);
+        recipe.scene.workspace.plan().expect(1).says(&[
+            "Error: PostgreSQL login failed: password rejected",
+            "SQLSTATE 28P01",
+            TOO_EARLY,
+        ]);
     };
-    let would_stop = "Warning: This would stop the apply: orders-db cannot log in";
-    let finds_it_done = "If this same run creates the role or the database, or changes this password, the apply finds it \
-         done if it comes first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to \
-         `depends_on`.";
+    let would_stop = "Warning: PostgreSQL login failed: password rejected (orders-db)";
+    let succeeds_in_order = "If this run creates the role or the database, or changes this password, the apply succeeds if \
+         that comes first: refer to the resource that does so (`username = postgresql_role.x.name`), or add it to `depends_on`.";
 
     // `mode = "warn"`.
     let recipe = Recipe::new();
     refused(&recipe);
     recipe.by_name(&order, WARN);
-    recipe.scene.workspace.plan().expect(2).says(&[would_stop, finds_it_done]);
+    recipe.scene.workspace.plan().expect(2).says(&[would_stop, succeeds_in_order]);
     recipe.scene.workspace.apply().expect(0);
     recipe.scene.is_settled();
 
@@ -319,7 +318,7 @@ fn each_fixable_rejection_names_alternatives() {
             sql(&statement);
         }
         recipe.scene.configure(changes);
-        recipe.scene.workspace.plan().expect(1).says(&[&format!("({sqlstate})"), TOO_EARLY]);
+        recipe.scene.workspace.plan().expect(1).says(&[&format!("(SQLSTATE {sqlstate})"), TOO_EARLY]);
     }
     assert!(recipe.scene.workspace.files_with(PASSWORD).is_empty());
 }

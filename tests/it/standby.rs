@@ -35,8 +35,8 @@ fn accepts_login_to_a_standby() {
 fn rejects_platform_managed_credentials_at_a_standby() {
     let (scene, _server) = scene(Options::standby(), &[("is_platform_managed_credentials", "true")], "");
     scene.workspace.plan().expect(1).says(&[
-        "Error: The KMS could not change the password of this role",
-        "this server is a standby, where nothing can be changed",
+        "Error: Platform-managed credentials not possible: server is a standby",
+        "The server is a read-only standby. The KMS could not change the password.",
         "No credentials were sent to the KMS.",
         "Set `host` to the primary (the writer endpoint).",
     ]);
@@ -48,8 +48,8 @@ fn rejects_rotation_roles_at_a_standby() {
     let lines = "validation {\n    rotation_roles = [\"postgres\"]\n  }";
     let (scene, _server) = scene(Options::standby(), &[], lines);
     scene.workspace.plan().expect(2).says(&[
-        "Warning: orders-db cannot rotate postgres",
-        "the server is a standby, where nothing can be changed",
+        "Warning: Rotation not possible: role postgres through orders-db",
+        "the server is a read-only standby",
         "primary",
     ]);
 }
@@ -59,8 +59,8 @@ fn rejects_rotation_roles_at_a_standby() {
 fn reports_standby_that_allows_no_connections() {
     let (scene, _server) = scene(Options::standby().setting("hot_standby", "off"), &[], "");
     scene.workspace.plan().expect(2).says(&[
-        "Warning: The credentials could not be checked from this machine",
-        "takes no logins right now (57P03)",
-        "Whether it is a standby that answers no queries: use the host of the primary then.",
+        "Warning: PostgreSQL login failed: server not ready",
+        "does not accept logins at the moment (SQLSTATE 57P03)",
+        "The server is a standby that allows no queries: use the host of the primary.",
     ]);
 }

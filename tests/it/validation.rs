@@ -5,16 +5,14 @@ use std::net::TcpListener;
 use crate::support::postgres::{Authority, Options, Postgres};
 use crate::support::scene::Scene;
 
-const REFUSED: &str = "The database refused the login";
-const UNREACHABLE: &str = "The credentials could not be checked from this machine";
-
 /// Plans with these arguments and expects one error, at one of them or at the whole connection (empty).
 /// Nothing is stored.
 fn refused(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&str]) {
     scene.configure(changes);
     let plan = scene.workspace.plan().expect(1);
+    let summary = sentences[0];
     let at = if at.is_empty() { String::new() } else { format!(" at {at}") };
-    plan.reports(&[&format!("error{at}: {REFUSED}")]);
+    plan.reports(&[&format!("error{at}: {summary}")]);
     plan.says(&["No credentials were sent to the KMS."]).says(sentences);
     plan.says(&["KMS_VALIDATION=apply terraform plan", "terraform destroy -refresh=false"]);
     assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
@@ -24,21 +22,32 @@ fn refused(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&str]
 fn unreachable(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&str]) {
     scene.configure(changes);
     let plan = scene.workspace.plan().expect(2);
-    plan.reports(&[&format!("warning at {at}: {UNREACHABLE}")]).says(&["1 to add"]).says(sentences);
+    let summary = sentences[0];
+    plan.reports(&[&format!("warning at {at}: {summary}")]).says(&["1 to add"]).says(sentences);
 }
 
 #[test]
 fn reports_wrong_password_at_its_argument() {
     let scene = Scene::new();
-    let role = format!("refused the password of role `{}` (28P01)", scene.role);
+    let role = format!("Password authentication failed for role `{}`", scene.role);
     refused(
         &scene,
         &[("password_wo", "\"wrong\"")],
         "password_wo",
-        &[&role, "The server said: 28P01", "from `password_wo`"],
+        &[
+            "PostgreSQL login failed: password rejected",
+            &role,
+            "Server message: password authentication failed",
+            "from `password_wo`",
+        ],
     );
     let plain = [("password_wo", "null"), ("password_wo_version", "null"), ("password", "\" wrong \"")];
-    refused(&scene, &plain, "password", &["from `password`", "white space around it was cut off"]);
+    refused(
+        &scene,
+        &plain,
+        "password",
+        &["PostgreSQL login failed: password rejected", "from `password`", "whitespace around it is removed"],
+    );
 }
 
 #[test]
@@ -61,9 +70,14 @@ fn reports_missing_role_and_missing_database() {
         &scene,
         &[("username", "\"nobody_here\"")],
         "password_wo",
-        &["role `nobody_here`", "Whether role `nobody_here` exists"],
+        &["PostgreSQL login failed: password rejected", "Role `nobody_here` does not exist"],
     );
-    refused(&scene, &[("database", "\"nothing_here\"")], "database", &["3D000", "nothing_here"]);
+    refused(
+        &scene,
+        &[("database", "\"nothing_here\"")],
+        "database",
+        &["PostgreSQL login failed: database not found", "3D000", "nothing_here"],
+    );
 }
 
 #[test]
@@ -71,7 +85,7 @@ fn reports_role_without_login_with_the_statement() {
     let scene = Scene::new();
     scene.postgres.sql(&format!("ALTER ROLE {} NOLOGIN", scene.role));
     let statement = format!("ALTER ROLE \"{}\" WITH LOGIN;", scene.role);
-    refused(&scene, &[], "username", &["NOLOGIN", &statement]);
+    refused(&scene, &[], "username", &["PostgreSQL login failed: role has NOLOGIN", &statement]);
 }
 
 #[test]
@@ -79,7 +93,12 @@ fn untrusted_certificate_keeps_password_back() {
     let scene = Scene::new();
     scene.workspace.write("other.pem", Authority::new("Another CA").pem());
     let before = scene.postgres.log().matches("password authentication failed").count();
-    refused(&scene, &[("ssl_certificate", "file(\"other.pem\")")], "ssl_certificate", &["certificate"]);
+    refused(
+        &scene,
+        &[("ssl_certificate", "file(\"other.pem\")")],
+        "ssl_certificate",
+        &["TLS to PostgreSQL failed: unknown issuer"],
+    );
     assert_eq!(scene.postgres.log().matches("password authentication failed").count(), before);
     scene.configure(&[("ssl_certificate", "null"), ("ssl_reject_unauthorized", "false")]);
     scene.workspace.plan().expect(2);
@@ -91,15 +110,30 @@ fn reports_server_without_tls() {
     let plain = Postgres::start(Options::without_tls());
     plain.create_role(&scene.role, crate::support::scene::PASSWORD);
     let port = plain.port().to_string();
-    refused(&scene, &[("port", &port)], "", &["does not offer TLS", "ssl_enabled = false"]);
+    refused(
+        &scene,
+        &[("port", &port)],
+        "",
+        &["TLS to PostgreSQL failed: not enabled on server", "ssl_enabled = false"],
+    );
 }
 
 #[test]
 fn warns_where_the_kms_may_have_another_outcome() {
     let scene = Scene::new();
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
-    unreachable(&scene, &[("port", &closed.to_string())], "port", &["Nothing accepts connections", "listen_addresses"]);
-    unreachable(&scene, &[("host", "\"db.invalid\"")], "host", &["does not resolve on this machine"]);
+    unreachable(
+        &scene,
+        &[("port", &closed.to_string())],
+        "port",
+        &["PostgreSQL server not reachable: connection refused", "listen_addresses"],
+    );
+    unreachable(
+        &scene,
+        &[("host", "\"db.invalid\"")],
+        "host",
+        &["PostgreSQL server not reachable: host not found", "does not resolve on this machine"],
+    );
 }
 
 #[test]
@@ -108,7 +142,7 @@ fn timeout_ends_login_to_silent_server() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("an address").port().to_string();
     scene.configure_with(&[("port", &port)], "validation {\n    timeout = \"300ms\"\n  }");
-    scene.workspace.plan().expect(2).says(&["could not be checked", "fell silent"]);
+    scene.workspace.plan().expect(2).says(&["PostgreSQL server not reachable", "did not respond"]);
 }
 
 #[test]
@@ -116,10 +150,10 @@ fn unreachable_sets_the_severity() {
     let scene = Scene::new();
     let block = |value: &str| format!("validation {{\n    unreachable = \"{value}\"\n  }}");
     scene.configure_with(&[("host", "\"db.invalid\"")], &block("error"));
-    scene.workspace.plan().expect(1).says(&["Error: The credentials could not be checked from this machine"]);
+    scene.workspace.plan().expect(1).says(&["Error: PostgreSQL server not reachable: "]);
     scene.configure_with(&[("host", "\"db.invalid\"")], &block("ignore"));
     let plan = scene.workspace.plan().expect(2);
-    assert!(!plan.text.contains("could not be checked"), "{}", plan.text);
+    assert!(!plan.text.contains("not reachable"), "{}", plan.text);
 }
 
 #[test]
@@ -130,7 +164,7 @@ fn warns_of_password_that_saslprep_changes() {
     scene.workspace.set("TF_VAR_password", CHANGED);
     scene.configure(&[]);
     let plan = scene.workspace.plan().expect(2);
-    plan.says(&["Warning: The KMS may fail with the password of orders-db", "SASLprep"]);
+    plan.says(&["Warning: Login from KMS may fail: password needs SASLprep (orders-db)", "SASLprep"]);
     assert!(!plan.text.contains("hunter2"), "{}", plan.text);
     assert_eq!(scene.logins(), 1, "PostgreSQL itself replaces them");
 
@@ -165,16 +199,16 @@ fn mode_decides_when_and_with_which_severity() {
         || scene.postgres.log().matches(&format!("password authentication failed for user \"{}\"", scene.role)).count();
 
     scene.configure_with(&wrong, &mode("warn"));
-    let warning = "Warning: This would stop the apply: orders-db cannot log in";
+    let warning = "Warning: PostgreSQL login failed: password rejected (orders-db)";
     scene.workspace.plan().expect(2).says(&[warning]);
-    scene.workspace.apply().expect(1).says(&["Error: The database refused the login"]);
+    scene.workspace.apply().expect(1).says(&["Error: PostgreSQL login failed: "]);
     assert!(scene.kms.connections().is_empty());
 
     let before = tries();
     scene.configure_with(&wrong, &mode("apply"));
     scene.workspace.plan().expect(2);
     assert_eq!(tries(), before);
-    scene.workspace.apply().expect(1).says(&["Error: The database refused the login", "depends_on"]);
+    scene.workspace.apply().expect(1).says(&["Error: PostgreSQL login failed: ", "depends_on"]);
     assert_eq!(tries(), before + 1);
 
     let before = tries();
@@ -189,10 +223,10 @@ fn reads_defaults_from_environment_and_provider_block() {
     let mut scene = Scene::new();
     scene.configure(&[("password_wo", "\"wrong\"")]);
     scene.workspace.write("provider.tf", "provider \"kms\" {\n  validation {\n    mode = \"warn\"\n  }\n}\n");
-    scene.workspace.plan().expect(2).says(&["This would stop the apply"]);
+    scene.workspace.plan().expect(2).says(&["the apply stops with an error"]);
     scene.workspace.set("KMS_VALIDATION", "off");
     let plan = scene.workspace.plan().expect(2);
-    assert!(!plan.text.contains("would stop"), "{}", plan.text);
+    assert!(!plan.text.contains("apply stops"), "{}", plan.text);
     scene.workspace.set("KMS_VALIDATION", "maybe");
     let plan = scene.workspace.plan().expect(1);
     plan.reports(&["error: Invalid validation mode: `KMS_VALIDATION`"]);
@@ -225,7 +259,7 @@ fn apply_makes_login_that_the_plan_could_not() {
         .workspace
         .apply()
         .expect(1)
-        .says(&["Error: The database refused the login", "No credentials were sent to the KMS."]);
+        .says(&["Error: PostgreSQL login failed: ", "No credentials were sent to the KMS."]);
     assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
 }
 

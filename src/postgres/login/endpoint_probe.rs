@@ -27,9 +27,9 @@ pub struct EndpointReport {
     pub error: Option<Refusal>,
     /// Whether a TCP connection was established.
     pub reachable: bool,
-    /// Whether the server answered as PostgreSQL does.
+    /// Whether the server responded as PostgreSQL does.
     pub is_postgresql: bool,
-    /// Whether the server offers TLS; `None` if it gave no answer.
+    /// Whether the server offers TLS; `None` if it sent no response.
     pub tls_offered: Option<bool>,
     /// What the TLS handshake showed, if there was one.
     pub tls: Option<TlsReport>,
@@ -172,7 +172,7 @@ fn root_of(chain: &[CertificateDer<'static>], host: &ServerName<'_>) -> Option<V
             now: OffsetDateTime::now_utc().unix_timestamp(),
             algorithms: &provider.signature_verification_algorithms,
         };
-        match case.judge() {
+        match case.verify() {
             Ok(()) => true,
             Err(finding) => matches!(finding.fault, Fault::WrongName | Fault::Expired | Fault::NotYetValid),
         }

@@ -1,6 +1,6 @@
-//! What the catalogs say about the role that logged in and the roles it is to change. Holds no judgement.
+//! What the catalogs say about the role that logged in and the roles it is to change.
 
-/// One answer: everything that the rules look at.
+/// The facts that the rules need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// The server's version as it counts it: `170010` is 17.10.
@@ -9,18 +9,18 @@ pub struct Facts {
     pub database: String,
     /// Whether every role may connect to it.
     pub database_is_public: bool,
-    /// Who asks.
+    /// The session of the login.
     pub session: LoginSession,
-    /// The roles that were asked about, in that order.
+    /// The roles in question, in their order.
     pub roles: Vec<CatalogRole>,
 }
 
 /// The role that logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginSession {
-    /// As whom statements run.
+    /// The role with which statements run.
     pub role: String,
-    /// As whom the server let the session in: poolers and some services take other names at the login.
+    /// The role that the server authenticated: poolers and some services accept other names at login.
     pub authorized_as: String,
     /// SUPERUSER.
     pub superuser: bool,
@@ -38,7 +38,7 @@ pub struct LoginSession {
     pub password_commands_restricted: bool,
 }
 
-/// A role that was asked about.
+/// A role in question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogRole {
     /// Its name.
@@ -70,8 +70,8 @@ pub struct RoleAttributes {
     pub admin: bool,
     /// The login role is a direct member of it.
     pub has_login_role: bool,
-    /// The memberships in the login role through which it is, directly or not, a member of that.
-    pub doors: Vec<Membership>,
+    /// The memberships through which it is, directly or not, a member of the login role.
+    pub memberships: Vec<Membership>,
 }
 
 /// A direct membership in the login role.
@@ -79,7 +79,7 @@ pub struct RoleAttributes {
 pub struct Membership {
     /// The member.
     pub member: String,
-    /// Who granted it, where that has to be said to revoke it.
+    /// The role that granted it, where a REVOKE must name it.
     pub grantor: Option<String>,
 }
 

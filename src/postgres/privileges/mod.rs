@@ -1,12 +1,12 @@
-//! May the role that logged in change the password of another? Read from the catalogs, judged by PostgreSQL's rules;
-//! nothing is tried. Knows nothing of who wants to know.
+//! Whether the login role may change the password of another role, by PostgreSQL's rules for what the catalogs say. Nothing is
+//! tried.
 //!
 //! | file | concept |
 //! |---|---|
-//! | `query` | what is asked, in SQL, and the answer as facts |
+//! | `query` | the SQL query, and its result as facts |
 //! | `facts` | what the catalogs say |
 //! | `rules` | what follows for a rotation: pure, for PostgreSQL 12 to 18 |
-//! | `own_password` | what follows for a role whose password a platform changes |
+//! | `own_password` | the rules for a role that changes its own password |
 //! | `statements` | the statements that remove an obstacle |
 
 mod facts;
@@ -23,7 +23,7 @@ pub use self::statements::without_facts;
 
 use crate::postgres::text::printable;
 
-/// What a login is to find out besides whether it succeeds.
+/// What a login reads from the catalogs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Questions {
     /// Roles whose passwords the login role is to change.
@@ -32,44 +32,45 @@ pub struct Questions {
     pub own_password: bool,
 }
 
-/// Why the questions have no answer, although the login succeeded.
+/// Why the facts are not known, although the login succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswered {
-    /// It speaks the protocol of PostgreSQL and has privileges of its own.
+    /// CockroachDB, which has its own privileges.
     #[error("the server is CockroachDB, whose privileges follow other rules")]
     AnotherProduct,
-    /// Older than 12, or a product that says so.
-    #[error("the server calls its version `{0}`, and the rules are known for PostgreSQL 12 and later")]
+    /// A version before 12, or a product that reports one.
+    #[error("the server reports version `{0}`, and the rules are known for PostgreSQL 12 and later")]
     Version(String),
-    /// The time of the login was over.
-    #[error("the server did not answer in time")]
+    /// The deadline of the login passed.
+    #[error("the query timed out")]
     TimedOut,
-    /// What the server said.
-    #[error("the server could not answer: {0}")]
+    /// The server's error.
+    #[error("the query failed: {0}")]
     Failed(String),
-    /// Columns that make no sense.
-    #[error("the server's answer cannot be read")]
+    /// Unexpected columns.
+    #[error("the result of the query cannot be read")]
     Unreadable,
 }
 
 impl Questions {
-    /// Whether there is nothing to ask.
+    /// Returns whether there is nothing to read.
     pub fn is_empty(&self) -> bool {
         self.rotation_roles.is_empty() && !self.own_password
     }
 }
 
-/// Whether the rules hold for a server, by what it told of itself during the login.
+/// Checks whether the rules hold for a server, by the parameters that it reported during the login.
 pub(super) fn applicable(server_version: Option<&str>, is_cockroach: bool) -> Result<(), Unanswered> {
     const OLDEST: u32 = 12;
     if is_cockroach {
         return Err(Unanswered::AnotherProduct);
     }
-    let told = server_version.unwrap_or_default();
-    let digits = told.find(|c: char| !c.is_ascii_digit()).map_or(told, |end| told.get(..end).unwrap_or_default());
+    let version = server_version.unwrap_or_default();
+    let digits =
+        version.find(|c: char| !c.is_ascii_digit()).map_or(version, |end| version.get(..end).unwrap_or_default());
     match digits.parse::<u32>() {
         Ok(major) if major >= OLDEST => Ok(()),
-        _ => Err(Unanswered::Version(printable(told))),
+        _ => Err(Unanswered::Version(printable(version))),
     }
 }
 
@@ -79,11 +80,11 @@ mod tests {
 
     #[test]
     fn the_rules_hold_for_postgresql_from_12_on() {
-        for told in ["12.22", "15.18 (Debian 15.18-0+deb12u1)", "16beta1", "18.4", "19devel"] {
-            assert_eq!(applicable(Some(told), false), Ok(()), "{told}");
+        for version in ["12.22", "15.18 (Debian 15.18-0+deb12u1)", "16beta1", "18.4", "19devel"] {
+            assert_eq!(applicable(Some(version), false), Ok(()), "{version}");
         }
-        for told in ["8.0.2", "11.2-YB-2.18", "1.18.0/bouncer", "", "mine"] {
-            assert_eq!(applicable(Some(told), false), Err(Unanswered::Version(told.to_owned())), "{told}");
+        for version in ["8.0.2", "11.2-YB-2.18", "1.18.0/bouncer", "", "mine"] {
+            assert_eq!(applicable(Some(version), false), Err(Unanswered::Version(version.to_owned())), "{version}");
         }
         assert_eq!(applicable(None, false), Err(Unanswered::Version(String::new())));
         assert_eq!(applicable(Some("13.0.0"), true), Err(Unanswered::AnotherProduct));

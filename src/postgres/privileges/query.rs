@@ -1,4 +1,4 @@
-//! The question in SQL and its answer as facts. Any role may ask it; nothing is changed, not even a setting of the
+//! The SQL query and its result as facts. Any role may run it; it changes nothing, not even a setting of the
 //! session that a pooler would pass on to the next.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(in crate::postgres) fn sql(questions: &Questions, limit: Duration) -> String
     let names: Vec<String> = questions.rotation_roles.iter().map(|name| literal(name)).collect();
     let names = names.join(", ");
     let milliseconds = limit.as_millis().clamp(1, 3_600_000);
-    // The three answers are told apart by their first column. A superuser is a member of everything for
+    // The first column tells the three results apart. A superuser is a member of everything for
     // `pg_has_role`, so memberships are walked here.
     format!(
         "BEGIN READ ONLY;
@@ -59,7 +59,7 @@ WITH RECURSIVE climb(start, at) AS (
     SELECT oid, oid FROM pg_roles WHERE rolname = ANY (ARRAY[{names}]::text[])
     UNION
     SELECT climb.start, up.roleid FROM climb JOIN pg_auth_members AS up ON up.member = climb.at)
-SELECT DISTINCT 'door' AS answer,
+SELECT DISTINCT 'membership' AS answer,
     start.rolname AS role,
     member.rolname AS member,
     CASE WHEN step.grantor <> {BOOTSTRAP} THEN grantor.rolname END AS grantor
@@ -73,7 +73,7 @@ COMMIT"
     )
 }
 
-/// The facts in the answer; `None` when they are not all there.
+/// Returns the facts in the result; `None` if some are missing.
 pub(in crate::postgres) fn read(messages: &[SimpleQueryMessage], questions: &Questions) -> Option<Facts> {
     let rows = |kind: &'static str| {
         messages.iter().filter_map(move |message| match message {
@@ -87,12 +87,12 @@ pub(in crate::postgres) fn read(messages: &[SimpleQueryMessage], questions: &Que
     }
     let session = rows("session").next()?;
     let version = session.number("version")?;
-    for row in rows("door") {
+    for row in rows("membership") {
         let (role, member) = (row.raw("role")?, row.text("member")?);
         // Only since 16 a membership belongs to its grantor.
         let grantor = row.text("grantor").filter(|_| version >= 160_000);
         let attributes = found.iter_mut().find(|(name, _)| name == role).map(|(_, attributes)| attributes)?;
-        attributes.doors.push(Membership { member, grantor });
+        attributes.memberships.push(Membership { member, grantor });
     }
     let attributes =
         |name: &String| found.iter().find(|(found, _)| found == name).map(|(_, attributes)| attributes.clone());
@@ -159,7 +159,7 @@ impl Columns<'_> {
             is_login_role: self.flag("is_login_role")?,
             admin: self.flag("admin")?,
             has_login_role: self.flag("has_login_role")?,
-            doors: Vec::new(),
+            memberships: Vec::new(),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::facts::{CatalogRole, Facts, RoleAttributes};
 
-/// What stands between the login role and the rotation of one role.
+/// An obstacle to the rotation of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// There is no such role.
@@ -22,7 +22,7 @@ pub enum Obstacle {
     NoAdmin,
     /// Amazon RDS reserves passwords for members of `rds_password`.
     PasswordCommandsRestricted,
-    /// Nothing can be changed in this session.
+    /// The session is read-only.
     ReadOnly {
         /// Because the server is a standby.
         standby: bool,
@@ -37,12 +37,12 @@ pub enum Obstacle {
     NoConnections,
 }
 
-/// The verdict on one role.
+/// The outcome for one role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotationCheck {
     /// The role.
     pub role: CatalogRole,
-    /// Everything that is in the way, in the order in which PostgreSQL would find it. Empty: it should work.
+    /// All obstacles, in the order in which PostgreSQL finds them. Empty: it should work.
     pub obstacles: Vec<Obstacle>,
 }
 

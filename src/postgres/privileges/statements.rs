@@ -11,7 +11,7 @@ impl RotationCheck {
     }
 }
 
-/// The statements for a server that was not asked: those that are needed by a role without any right.
+/// Returns the statements for a server whose catalogs are not known: those that a role without privileges needs.
 pub fn without_facts(login: &str, roles: &[String]) -> Vec<Statement> {
     let create_role =
         Statement::new(RunAs::RoleAdministrator, format!("ALTER ROLE {} WITH CREATEROLE;", quoted(login)));
@@ -25,7 +25,7 @@ pub fn without_facts(login: &str, roles: &[String]) -> Vec<Statement> {
             )
         })
         .collect();
-    // Its own password a role may change anyhow.
+    // A role may always change its own password.
     if grants.is_empty() { grants } else { [vec![create_role], grants].concat() }
 }
 
@@ -34,7 +34,7 @@ impl Obstacle {
         let (login, role) = (quoted(&facts.session.role), quoted(&target.name));
         let one = |run_as, sql| vec![Statement::new(run_as, sql)];
         match self {
-            // Without a password nobody can come in until the first rotation has set one.
+            // Without a password the role cannot log in until the first rotation sets one.
             Self::Missing => one(RunAs::CreateRole, format!("CREATE ROLE {role} WITH LOGIN;")),
             Self::Reserved | Self::Superuser { bootstrap: true } | Self::ReadOnly { standby: true } => Vec::new(),
             Self::Superuser { bootstrap: false } => one(RunAs::Superuser, format!("ALTER ROLE {role} NOSUPERUSER;")),
@@ -55,23 +55,23 @@ impl Obstacle {
     }
 }
 
-/// The right to change the role without the rights that it has. Memberships may not go in circles: one that leads the
-/// other way has to end first.
+/// Returns the statements that grant the right to change the role, without its privileges. Memberships may not be circular:
+/// one in the other direction must be revoked first.
 fn grant_of_admin(login: &str, target: &CatalogRole) -> Vec<Statement> {
     let attributes = target.attributes.clone().unwrap_or_default();
     let mut statements: Vec<Statement> = attributes
-        .doors
+        .memberships
         .iter()
-        .map(|door| {
-            let grantor = door.grantor.as_ref().map(|grantor| format!(" GRANTED BY {}", quoted(grantor)));
-            let member = quoted(&door.member);
+        .map(|membership| {
+            let grantor = membership.grantor.as_ref().map(|grantor| format!(" GRANTED BY {}", quoted(grantor)));
+            let member = quoted(&membership.member);
             Statement::new(
                 RunAs::AdminOfGrantedRole,
                 format!("REVOKE {login} FROM {member}{};", grantor.unwrap_or_default()),
             )
         })
         .collect();
-    // What an existing membership gives besides stays as it is.
+    // An existing membership keeps its other options.
     let only = if attributes.has_login_role { "" } else { ", INHERIT FALSE, SET FALSE" };
     let role = quoted(&target.name);
     statements

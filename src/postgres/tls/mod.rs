@@ -1,5 +1,5 @@
-//! TLS settings of a login: which certificates are trusted, and how handshake signatures are checked. The verification of
-//! certificates is in [`verify`].
+//! TLS settings of a login: which certificates are trusted, and how handshake signatures are checked. [`verify`] decides what
+//! OpenSSL accepts; webpki decides whether the connection is safe for a password in clear text.
 
 pub(crate) mod not_pem;
 pub(crate) mod pem;
@@ -10,38 +10,60 @@ pub(crate) mod verify;
 
 use std::sync::Arc;
 
-use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, NamedGroup, OtherError, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, NamedGroup, OtherError, RootCertStore, SignatureScheme,
+};
 
 use self::verify::{Case, Certificate, Finding, has_checkable_key, is_signed_by, may_sign_handshake};
 use super::{CertificateProblem, Certificates, Fault, Link, Presented, Trust};
 use crate::crypto::crypto_provider;
 
-/// The settings of a connection that encrypts and asks nothing.
+/// Returns the settings of a connection that encrypts and accepts any certificate.
 pub(super) fn unverified() -> Result<ClientConfig, rustls::Error> {
     config(unverified_verifier())
 }
 
-fn unverified_verifier() -> Arc<dyn ServerCertVerifier> {
-    Arc::new(Anything { provider: crypto_provider() })
-}
-
-/// The settings of a connection to a server that must prove its name.
+/// Returns the settings of a connection to a server whose certificate must be trusted for its name.
 pub(super) fn verified(ca: Option<&Certificates>) -> Result<ClientConfig, rustls::Error> {
     config(verifier(ca))
 }
 
+/// Returns whether a verified connection is safe for a password in clear text: whether webpki accepts the certificates, or
+/// the server's own is one of the given ones.
+///
+/// [`verify`] predicts what OpenSSL accepts, which is more. A mistake there must not disclose a password.
+pub(super) fn is_strictly_verified(
+    ca: Option<&Certificates>,
+    chain: &[CertificateDer<'_>],
+    host: &ServerName<'_>,
+) -> bool {
+    let Some((leaf, intermediates)) = chain.split_first() else { return false };
+    let mut roots = RootCertStore::empty();
+    match ca {
+        Some(given) if given.as_slice().contains(leaf) => return true,
+        Some(given) => roots.add_parsable_certificates(given.as_slice().iter().cloned()),
+        None => roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned()),
+    };
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider()).build();
+    verifier.is_ok_and(|verifier| verifier.verify_server_cert(leaf, intermediates, host, &[], UnixTime::now()).is_ok())
+}
+
+fn unverified_verifier() -> Arc<dyn ServerCertVerifier> {
+    Arc::new(Verifier { roots: Roots::Any, provider: crypto_provider() })
+}
+
 fn verifier(ca: Option<&Certificates>) -> Arc<dyn ServerCertVerifier> {
-    Arc::new(Judge { given: ca.cloned(), provider: crypto_provider() })
+    Arc::new(Verifier { roots: ca.cloned().map_or(Roots::Public, Roots::Given), provider: crypto_provider() })
 }
 
 fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, rustls::Error> {
     let mut provider = CryptoProvider::clone(&crypto_provider());
     // A client guesses which curve the server takes, with the first of these, and pays for a wrong guess with one more round
-    // trip. PostgreSQL takes P-256 alone unless `ssl_ecdh_curve` says otherwise (before 18), and takes it anyhow.
+    // trip. PostgreSQL accepts P-256 alone by default (before 18, `ssl_ecdh_curve`), and always accepts it.
     provider.kx_groups.sort_by_key(|group| group.name() != NamedGroup::secp256r1);
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()?
@@ -52,29 +74,50 @@ fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, rustls:
     Ok(config)
 }
 
-/// Judges a certificate as the service does, which trusts the given certificates *instead of* the public ones.
+/// The certificates that are trusted.
 #[derive(Debug)]
-struct Judge {
-    given: Option<Certificates>,
+enum Roots {
+    /// Any certificate is accepted.
+    Any,
+    /// The public authorities of Mozilla, with which Node is built. The list of this machine does not count.
+    Public,
+    /// The given certificates *instead of* the public ones.
+    Given(Certificates),
+}
+
+/// Verifies a server as OpenSSL and Node do. The handshake must be signed with the key of its certificate, whatever
+/// certificates are trusted.
+#[derive(Debug)]
+struct Verifier {
+    roots: Roots,
     provider: Arc<CryptoProvider>,
 }
 
-impl Judge {
-    /// The public authorities are those that Node is built with, which come from Mozilla; the list of this machine does
-    /// not count.
-    fn trusted(&self) -> (Trust, &[CertificateDer<'static>]) {
-        match &self.given {
-            Some(given) => (Trust::Given, given.as_slice()),
-            None => (Trust::Public, webpki_root_certs::TLS_SERVER_ROOT_CERTS),
+impl Verifier {
+    fn trusted(&self) -> Option<(Trust, &[CertificateDer<'static>])> {
+        match &self.roots {
+            Roots::Any => None,
+            Roots::Public => Some((Trust::Public, webpki_root_certs::TLS_SERVER_ROOT_CERTS)),
+            Roots::Given(given) => Some((Trust::Given, given.as_slice())),
         }
     }
 
     fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
         &self.provider.signature_verification_algorithms
     }
+
+    /// Returns the certificate whose key must have signed the handshake. Where any certificate is accepted, so is a key that
+    /// only OpenSSL can check: then there is none.
+    fn signer<'c>(&self, leaf: &'c CertificateDer<'_>) -> Result<Option<Certificate<'c>>, rustls::Error> {
+        match (Certificate::read(leaf), &self.roots) {
+            (certificate, Roots::Any) => Ok(certificate.filter(has_checkable_key)),
+            (None, _) => Err(CertificateError::BadEncoding.into()),
+            (certificate, _) => Ok(certificate),
+        }
+    }
 }
 
-impl ServerCertVerifier for Judge {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
@@ -83,11 +126,11 @@ impl ServerCertVerifier for Judge {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let Some((trust, trusted)) = self.trusted() else { return Ok(ServerCertVerified::assertion()) };
         let sent: Vec<_> = std::iter::once(leaf).chain(intermediates).collect();
-        let (trust, trusted) = self.trusted();
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let case = Case { sent: &sent, trusted, trust, host, now, algorithms: self.algorithms() };
-        case.judge().map(|()| ServerCertVerified::assertion()).map_err(|finding| refused(finding, trust, leaf))
+        case.verify().map(|()| ServerCertVerified::assertion()).map_err(|finding| refused(finding, trust, leaf))
     }
 
     fn verify_tls12_signature(
@@ -96,8 +139,11 @@ impl ServerCertVerifier for Judge {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let certificate = Certificate::read(leaf).ok_or(CertificateError::BadEncoding)?;
-        verify_tls12(&certificate, message, signed, self.algorithms(), self.trusted().0)
+        let trust = self.trusted().map_or(Trust::Given, |(trust, _)| trust);
+        match self.signer(leaf)? {
+            Some(certificate) => verify_tls12(&certificate, message, signed, self.algorithms(), trust),
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
     }
 
     fn verify_tls13_signature(
@@ -106,8 +152,10 @@ impl ServerCertVerifier for Judge {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let certificate = Certificate::read(leaf).ok_or(CertificateError::BadEncoding)?;
-        verify_tls13(&certificate, message, signed, self.algorithms())
+        match self.signer(leaf)? {
+            Some(certificate) => verify_tls13(&certificate, message, signed, self.algorithms()),
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -159,65 +207,6 @@ fn refused(finding: Finding, trust: Trust, leaf: &CertificateDer<'_>) -> rustls:
     CertificateError::Other(OtherError(Arc::new(problem))).into()
 }
 
-/// `ssl_reject_unauthorized = false`: any certificate is accepted. The handshake must be signed with its key all the same:
-/// Node, which the service runs on, checks that too.
-#[derive(Debug)]
-struct Anything {
-    provider: Arc<CryptoProvider>,
-}
-
-impl Anything {
-    /// The certificate, when its key is one that the algorithms of this process can check. OpenSSL checks others too; they
-    /// are accepted unchecked, as their certificates are.
-    fn checkable<'c>(leaf: &'c CertificateDer<'_>) -> Option<Certificate<'c>> {
-        Certificate::read(leaf).filter(has_checkable_key)
-    }
-}
-
-impl ServerCertVerifier for Anything {
-    fn verify_server_cert(
-        &self,
-        _leaf: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _host: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        match Self::checkable(leaf) {
-            Some(certificate) => verify_tls12(&certificate, message, signed, algorithms, Trust::Given),
-            None => Ok(HandshakeSignatureValid::assertion()),
-        }
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        match Self::checkable(leaf) {
-            Some(certificate) => {
-                verify_tls13(&certificate, message, signed, &self.provider.signature_verification_algorithms)
-            }
-            None => Ok(HandshakeSignatureValid::assertion()),
-        }
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rustls::{ClientConnection, HandshakeKind, ServerConfig, ServerConnection};
@@ -226,7 +215,7 @@ mod tests {
 
     /// In memory, with a server that takes one curve, as PostgreSQL does.
     #[test]
-    fn the_first_guess_of_a_curve_is_right() {
+    fn needs_no_second_round_trip_for_the_curve() {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = made.signing_key.serialize_der().try_into().unwrap();
         let mut one_curve = CryptoProvider::clone(&crypto_provider());

@@ -1,4 +1,4 @@
-//! What people give where a certificate (PEM) belongs. Tells the mistakes apart; echoes none of the text.
+//! The kinds of text that users give instead of a certificate (PEM). No error contains the text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,10 +9,10 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotPem {
-    /// Nothing. The service takes that for no certificate.
+    /// An empty text.
     #[error("it is empty. Remove the line, or set it to `null`, to trust the public authorities")]
     Empty,
-    /// What a browser shows.
+    /// An HTML page.
     #[error(
         "it is an HTML page: the download led to a web page, such as a login page or an error. Download the file again and \
          look at it: it must begin with `-----BEGIN CERTIFICATE-----`"
@@ -24,7 +24,7 @@ pub enum NotPem {
     /// The name of a file.
     #[error("it is the path of a file. Give the content of the file: `file(\"…\")` around the path")]
     Path,
-    /// The content without the two lines around it.
+    /// Base64 without the two lines around it.
     #[error(
         "it is a certificate without its first and last line. Put it between `-----BEGIN CERTIFICATE-----` and \
          `-----END CERTIFICATE-----`, each on a line of its own"
@@ -42,7 +42,7 @@ pub enum NotPem {
 }
 
 impl NotPem {
-    /// What a trimmed text without certificates is. `label` is the kind of its first block.
+    /// Returns the kind of a trimmed text without certificates. `label` is the label of its first block.
     pub(crate) fn of(text: &str, label: Option<String>) -> Self {
         let lower = text.chars().take(200).collect::<String>().to_ascii_lowercase();
         let one_line = !text.contains(['\n', '\r']);
@@ -94,7 +94,7 @@ mod tests {
     const CA: &str = include_str!("../../../tests/support/ca.pem");
 
     #[test]
-    fn each_thing_that_people_paste_is_named() {
+    fn names_each_kind_of_text() {
         let bare: String = CA.lines().filter(|line| !line.starts_with("-----")).collect();
         for (text, expected) in [
             ("", NotPem::Empty),

@@ -1,5 +1,5 @@
-//! Certificates as a person gives them (PEM), read as OpenSSL reads them, which the service uses. What OpenSSL ignores in
-//! silence is reported here. Knows nothing of connections.
+//! Certificates that a user gives (PEM), read as OpenSSL reads them. Blocks that OpenSSL ignores silently are reported. Does not
+//! depend on connections.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use crate::postgres::Presented;
 use crate::postgres::text::day;
 
 /// The certificates that are trusted in place of the public ones: at least one, each readable, at least one of them a
-/// root whose time is not over.
+/// root that has not expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificates {
     trusted: Vec<CertificateDer<'static>>,
@@ -26,7 +26,7 @@ pub struct Certificates {
 pub struct Damage {
     /// Which block, from 1.
     pub block: usize,
-    /// What is wrong with it.
+    /// The problem.
     pub problem: &'static str,
     /// Whether OpenSSL reads nothing after it. It skips a block that it does not recognise as one.
     pub ends_reading: bool,
@@ -36,10 +36,10 @@ pub struct Damage {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// No block of the right kind. The service would then trust nothing.
+    /// No block of the right kind.
     #[error(transparent)]
     NoCertificate(#[from] NotPem),
-    /// A key among the certificates would be stored where everybody who may read the connection reads it.
+    /// A private key, which would be stored where each reader of the connection sees it.
     #[error("it contains a private key, which must never leave its machine: give certificates only")]
     PrivateKey,
     /// A block that cannot be read, and no root before it that can be trusted.
@@ -52,14 +52,14 @@ pub enum CertificateError {
         if *.authority { "an intermediate authority" } else { "a server's own certificate" }
     )]
     NoRoot {
-        /// Whom the first certificate is for.
+        /// The subject of the first certificate.
         subject: String,
-        /// Who issued it.
+        /// The issuer of the first certificate.
         issuer: String,
         /// Whether it may issue others itself.
         authority: bool,
     },
-    /// The time of every root is over.
+    /// Every root has expired.
     #[error("the root `{subject}` expired on {}. Use the current bundle", day(*.ended))]
     Expired {
         /// The root that expired last.
@@ -79,7 +79,7 @@ impl Certificates {
     }
 
     fn parse_at(pem: &str, now: OffsetDateTime) -> Result<Self, CertificateError> {
-        // The service trims the value, a byte order mark included.
+        // Whitespace and a byte order mark around the text are ignored.
         let pem = pem.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
         if pem.lines().any(|line| line.contains("-----BEGIN ") && line.contains("PRIVATE KEY-----")) {
             return Err(CertificateError::PrivateKey);
@@ -174,7 +174,7 @@ const INDENTED: &str = "its first and last line must begin at the start of a lin
 
 const EMPTY_LINE: &str = "there is an empty line in it";
 
-/// What the first line of a block announces.
+/// Returns the label in the first line of a block.
 fn label(line: &str) -> Result<&str, &'static str> {
     if line.contains("\\n") {
         return Err("it is one line with `\\n` in it instead of real line ends");
@@ -194,10 +194,10 @@ fn label(line: &str) -> Result<&str, &'static str> {
     label.ok_or("its first line does not end in `-----`")
 }
 
-/// The bytes of a block of which the first line is read.
+/// Reads the bytes of a block after its first line.
 fn body<'l>(lines: &mut impl Iterator<Item = &'l str>, label: &str) -> Result<Vec<u8>, &'static str> {
     /// OpenSSL's, for blocks with headers, which an empty line ends.
-    const LONGEST_LINE: usize = 64;
+    const MAX_LINE_LENGTH: usize = 64;
     let end = format!("-----END {label}-----");
     let mut base64 = String::new();
     let (mut after_headers, mut short) = (false, false);
@@ -212,10 +212,10 @@ fn body<'l>(lines: &mut impl Iterator<Item = &'l str>, label: &str) -> Result<Ve
             break;
         } else if line.is_empty() && base64.is_empty() && !after_headers {
             after_headers = true;
-        } else if line.is_empty() || after_headers && (short || line.len() > LONGEST_LINE) {
+        } else if line.is_empty() || after_headers && (short || line.len() > MAX_LINE_LENGTH) {
             return Err(EMPTY_LINE);
         } else {
-            short = line.len() < LONGEST_LINE;
+            short = line.len() < MAX_LINE_LENGTH;
             base64.extend(line.split_whitespace());
         }
     }
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn pem_is_read_as_people_paste_it() {
+    fn reads_pem_with_text_around_it() {
         let root = pem_of(&rcgen::CertificateParams::new(vec!["db.test".to_owned()]).unwrap());
         let cases = [
             ("one", root.clone(), 1),
@@ -276,7 +276,7 @@ mod tests {
             ("key after", format!("{root}{key}"), PrivateKey),
             ("key before", format!("{key}{root}"), PrivateKey),
             ("old kind of key", key.replace("PRIVATE", "RSA PRIVATE"), PrivateKey),
-            ("cut off", root[..60].to_owned(), broken(1, "its `-----END` line is missing")),
+            ("truncated", root[..60].to_owned(), broken(1, "its `-----END` line is missing")),
             ("not base64", root.replacen("MII", "!!!", 1), broken(1, "it is not base64")),
             (
                 "not a certificate",
@@ -290,12 +290,12 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_a_damaged_block_is_trusted() {
+    fn trusts_certificates_before_a_damaged_block() {
         let root = pem_of(&rcgen::CertificateParams::new(vec!["db.test".to_owned()]).unwrap());
         let indented = root.replace("-----BEGIN", "  -----BEGIN");
         for (name, pem, count, damage) in [
             ("not base64", format!("{root}{}{root}", root.replacen("MII", "!!!", 1)), 1, (2, "it is not base64", true)),
-            ("cut off", format!("{root}{}", &root[..60]), 1, (2, "its `-----END` line is missing", true)),
+            ("truncated", format!("{root}{}", &root[..60]), 1, (2, "its `-----END` line is missing", true)),
             ("indented", format!("{root}{indented}{root}"), 2, (2, INDENTED, false)),
         ] {
             let read = Certificates::parse(&pem).unwrap();
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_others_vouch_for_is_no_root() {
+    fn rejects_certificate_that_another_one_signed() {
         let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, "root");
         let issuer = rcgen::Issuer::new(params, rcgen::KeyPair::generate().unwrap());

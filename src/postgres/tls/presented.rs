@@ -1,4 +1,4 @@
-//! What a certificate says of itself, fit to be printed. Knows nothing of trust.
+//! The fields of a certificate, sanitized. Does not depend on trust.
 
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -7,12 +7,12 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::postgres::text::{hex, printable};
 
-/// What a certificate says of itself, fit to be printed.
+/// The fields of a certificate, sanitized.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presented {
-    /// Whom it is for.
+    /// The subject.
     pub subject: String,
-    /// Who issued it.
+    /// The issuer.
     pub issuer: String,
     /// The DNS names and addresses that it is for. The common name, when there is no DNS name.
     pub names: Vec<String>,
@@ -46,11 +46,6 @@ impl Presented {
             not_after: certificate.validity().not_after.to_datetime(),
             fingerprint: hex(&Sha256::digest(der), ":").to_uppercase(),
         })
-    }
-
-    /// Whether it names itself as its issuer.
-    pub fn is_self_signed(&self) -> bool {
-        self.subject == self.issuer
     }
 }
 

@@ -1,16 +1,16 @@
-//! What can be wrong with a server's certificate. The words are in `words`.
+//! The problems of server certificates.
 
 use crate::postgres::Presented;
 
-/// What is wrong with a server's certificate, or with one above it.
+/// A problem of a server's certificate, or of one above it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server's certificate is not trusted: {fault:?}")]
 pub struct CertificateProblem {
-    /// The first thing that is wrong.
+    /// The first problem.
     pub fault: Fault,
-    /// Which link of the chain it is wrong with.
+    /// The certificate of the chain that has it.
     pub link: Link,
-    /// What was trusted.
+    /// The trusted certificates.
     pub trust: Trust,
     /// The server's own certificate, when it can be read at all.
     pub presented: Option<Presented>,
@@ -18,18 +18,18 @@ pub struct CertificateProblem {
     pub culprit: Option<Presented>,
 }
 
-/// A place in the chain from a server's certificate to a root.
+/// A certificate in the chain from the server's own to the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
     /// The server's own certificate.
     Server,
     /// An authority between the server's and the root.
     Intermediate,
-    /// The one that vouches for itself.
+    /// A self-signed authority.
     Root,
 }
 
-/// Whose word counts.
+/// The certificates that are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
     /// The given certificates alone.
@@ -38,59 +38,59 @@ pub enum Trust {
     Public,
 }
 
-/// One thing that can be wrong with a certificate.
+/// A kind of problem with a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nobody who is trusted has issued it, nor anybody that the server sent along.
+    /// Its issuer is neither trusted nor sent by the server.
     UnknownIssuer,
-    /// It vouches for itself and is not trusted.
+    /// It is self-signed and not trusted.
     SelfSigned,
-    /// What is trusted is the server's own certificate, for which others vouch.
+    /// The trusted certificate is the server's own, which another one signed.
     OwnCertificate,
     /// It is trusted, but the root above it is not given.
     RootMissing,
     /// It names an issuer that is there, but another key has signed it.
     NotSignedByIssuer,
-    /// It has issued others and is no authority.
+    /// It has issued others and is not a certificate authority.
     NotAnAuthority,
-    /// It stands too far above the server's own certificate.
+    /// The path length of an issuer is exceeded.
     PathTooLong,
     /// It is for something other than TLS servers.
     WrongPurpose,
-    /// It has a critical extension that nobody knows; its object identifier.
+    /// It has an unknown critical extension; its object identifier.
     UnknownCritical(String),
-    /// An authority above it may not vouch for its names.
+    /// The name constraints of an issuer do not permit its names.
     NameNotPermitted,
-    /// It is signed over a hash that no longer protects.
+    /// It is signed with a weak hash.
     WeakHash(&'static str),
     /// Its RSA key is too short.
     WeakKey {
-        /// How long it is.
+        /// The length of the key.
         bits: usize,
-        /// Whether every version of the service refuses it. Those on Node 20 and 22 accept 1024 bits and more.
+        /// Whether every version of OpenSSL rejects it. Some accept 1024 bits and more.
         everywhere: bool,
     },
     /// It is for other names.
     WrongName,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its time has not begun.
+    /// It is not yet valid.
     NotYetValid,
-    /// A form that this judgement does not know and the service may accept.
-    Unjudged(String),
+    /// A form that this verification does not support and OpenSSL may accept.
+    Unverifiable(String),
 }
 
 impl Fault {
-    /// Whether every version of the service refuses it too.
+    /// Returns whether every supported version of OpenSSL and Node rejects it.
     pub fn is_conclusive(&self) -> bool {
-        !matches!(self, Self::Unjudged(_) | Self::WeakKey { everywhere: false, .. })
+        !matches!(self, Self::Unverifiable(_) | Self::WeakKey { everywhere: false, .. })
     }
 }
 
 impl CertificateProblem {
-    /// Whether a service that trusts more than the public authorities (`NODE_EXTRA_CA_CERTS`) would find nothing wrong.
-    pub fn is_for_want_of_trust(&self) -> bool {
+    /// Returns whether a client that trusts more than the public authorities would find no problem.
+    pub fn lacks_trust_only(&self) -> bool {
         self.trust == Trust::Public && matches!(self.fault, Fault::UnknownIssuer | Fault::SelfSigned)
     }
 

@@ -144,15 +144,17 @@ impl EndpointState {
                 role.accepted.retain(|(password, _)| *password != target.password);
                 role.accepted.push((target.password.clone(), now));
             }
-            LoginOutcome::Refused(refusal) if refusal.is_silence() => self.unreachable = Some((now, outcome.clone())),
+            LoginOutcome::Refused(refusal) if refusal.is_unreachable() => {
+                self.unreachable = Some((now, outcome.clone()))
+            }
             LoginOutcome::Refused(refusal) => {
-                if refusal.answered {
+                if refusal.responded {
                     (self.responded, self.unreachable) = (true, None);
                 }
-                self.crowded |= refusal.is_crowding();
+                self.crowded |= refusal.is_at_capacity();
                 // A server that accepted the password before and does not respond now is under load.
-                let is_load = ticket.was_accepted && refusal.password_unanswered;
-                if refusal.counts_against_the_role() && !is_load {
+                let is_load = ticket.was_accepted && refusal.password_pending;
+                if refusal.counts_as_failed_attempt() && !is_load {
                     role.accepted.retain(|(password, _)| *password != target.password);
                     let (password, outcome) = (target.password.clone(), outcome.clone());
                     role.refused.push(Refused { at: now, password, outcome });

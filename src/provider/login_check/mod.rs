@@ -135,8 +135,8 @@ impl SharedOutcome {
         Arc::new(Self { verdict, addresses, took })
     }
 
-    fn is_crowding(&self) -> bool {
-        matches!(&self.verdict, LoginOutcome::Refused(refusal) if refusal.is_crowding())
+    fn is_at_capacity(&self) -> bool {
+        matches!(&self.verdict, LoginOutcome::Refused(refusal) if refusal.is_at_capacity())
     }
 
     /// Returns the outcome with the database and role of a login that may not be the one that was made.
@@ -256,7 +256,7 @@ impl Logins {
         }
         let endpoint = self.endpoint(target);
         let first = self.attempt(&endpoint, target, timeout, requester).await;
-        if first.shared || !first.outcome.is_crowding() {
+        if first.shared || !first.outcome.is_at_capacity() {
             return first;
         }
         sleep(pause()).await;
@@ -279,7 +279,7 @@ impl Logins {
         let began = Instant::now();
         let left = slot.allowance().unwrap_or(timeout);
         let (mut verdict, addresses) = self.log_in(target, timeout.min(left)).await;
-        let silent = matches!(&verdict, LoginOutcome::Refused(refusal) if refusal.is_silence());
+        let silent = matches!(&verdict, LoginOutcome::Refused(refusal) if refusal.is_unreachable());
         if left < timeout && silent && began.elapsed() >= left {
             verdict = LoginOutcome::NotChecked(NotChecked::Budget);
         }

@@ -5,12 +5,12 @@ use crate::provider::login_check::kms_location::NotAllowed;
 use crate::terraform::diagnostic::{Diagnostic, Path};
 use crate::text::shown;
 
-use super::login_refused::capitalized;
+use super::capitalized;
 use super::{postgres, sentence};
 
 /// Returns why a probe, or its TLS handshake, ended, in one sentence.
 pub(crate) fn reason(refusal: &Refusal) -> String {
-    sentence(&capitalized(&postgres::explain(refusal).headline))
+    sentence(&capitalized(&postgres::explain(refusal).sentence))
 }
 
 /// The endpoint is not on the allow list.

@@ -1,12 +1,12 @@
-//! What a database said to a login, for a person.
+//! Diagnostics about logins that failed.
 
 use crate::postgres::{Certainty, Reason, Refusal, Statement, is_private};
 use crate::provider::config::validation::Mode;
 use crate::terraform::diagnostic::{Diagnostic, Severity};
 use crate::text::shown;
 
-use super::postgres::{asked, explain, facts, run_as};
-use super::{DESTROY, NOTHING_SENT, sentence};
+use super::postgres::{Explanation, explain, identity, observations, run_as};
+use super::{DESTROY, NOTHING_SENT, capitalized, possible_causes, sentence};
 
 /// The circumstances of a login, as far as a message needs them.
 pub(crate) struct LoginContext<'a> {
@@ -14,141 +14,139 @@ pub(crate) struct LoginContext<'a> {
     pub(crate) connection: &'a str,
     /// The argument that gave the password.
     pub(crate) password_argument: &'static str,
-    /// Whether white space around the password was cut off, as the KMS does.
+    /// Whether whitespace around the password was removed, as the KMS does.
     pub(crate) password_was_trimmed: bool,
-    /// Whether it was made by a plan.
+    /// Whether a plan made the login.
     pub(crate) in_plan: bool,
-    /// Whether only `mode = "warn"` keeps it from being an error.
+    /// Whether the message is a warning only because of `mode = "warn"`.
     pub(crate) would_stop_the_apply: bool,
     /// The configured mode, where the environment lowered it.
     pub(crate) lowered_from: Option<Mode>,
-    /// Whether the answer would be the same for the KMS.
+    /// Whether the KMS would get the same response.
     pub(crate) class: Certainty,
-    /// Where the connection moves, when its password stays.
+    /// The endpoints of an update that keeps the password.
     pub(crate) moved: Option<MovedCredentials>,
-    /// The connection whose message says the same in full.
+    /// The connection whose message has the details.
     pub(crate) first_reporter: Option<&'a str>,
 }
 
-/// From where to where an update moves a connection.
+/// The old and the new endpoint of a connection whose password stays.
 pub(crate) struct MovedCredentials {
     pub(crate) from: String,
     pub(crate) to: String,
 }
 
-/// A login that did not come about.
+/// Returns the diagnostic for a login that failed.
 ///
-/// In this order: what the server said, who was asked as whom, when and from where, what gave the password, what has
-/// happened so far, what to check, the statement to run, and how to go on all the same.
-///
-/// What another connection's message says already is not said again, unless the core shows one of all anyhow.
+/// A message that repeats that of another connection is short, unless Terraform shows only one of them.
 pub(crate) fn refusal(severity: Severity, refusal: &Refusal, login: &LoginContext<'_>) -> Diagnostic {
-    let folded = severity == Severity::Warning && !login.would_stop_the_apply;
-    let detail = match login.first_reporter {
-        Some(first) if !folded => in_short(severity, refusal, login, first),
-        _ => in_full(severity, refusal, login),
+    let explanation = explain(refusal);
+    let path = explanation.argument.path(login.password_argument);
+    let summary = match login.would_stop_the_apply {
+        true => format!("{} ({})", explanation.summary, shown(login.connection)),
+        false => explanation.summary.clone(),
     };
-    Diagnostic::new(severity, summary(login), detail).at(explain(refusal).argument.path(login.password_argument))
+    let is_folded = severity == Severity::Warning && !login.would_stop_the_apply;
+    let detail = match login.first_reporter {
+        Some(first) if !is_folded => in_short(severity, refusal, &explanation, login, first),
+        _ => in_full(severity, refusal, explanation, login),
+    };
+    Diagnostic::new(severity, summary, detail).at(path)
 }
 
-fn in_short(severity: Severity, refusal: &Refusal, login: &LoginContext<'_>, first: &str) -> String {
-    let mut lines = vec![sentence(&capitalized(&explain(refusal).headline)), asked(refusal), password(login)];
-    lines.extend(moved(login));
-    lines.push(so_far(login.class, severity));
+fn in_short(
+    severity: Severity,
+    refusal: &Refusal,
+    explanation: &Explanation,
+    login: &LoginContext<'_>,
+    first: &str,
+) -> String {
+    let mut lines = vec![sentence(&capitalized(&explanation.sentence))];
+    lines.extend(identity(refusal));
+    lines.push(password(login));
+    lines.push(effect(severity, login));
     let destroy = if severity == Severity::Error && login.in_plan { format!(" {DESTROY}") } else { String::new() };
-    lines.push(format!("What to check and how to go on says the message of `{}`.{destroy}", shown(first)));
+    lines.push(format!(
+        "See the message about connection `{}` for possible causes and how to proceed.{destroy}",
+        shown(first)
+    ));
     lines.join("\n")
 }
 
-fn in_full(severity: Severity, refusal: &Refusal, login: &LoginContext<'_>) -> String {
-    let explanation = explain(refusal);
-    // An error without a meaning of its own stands in the headline already.
-    let told = refusal
-        .said
-        .as_ref()
-        .is_some_and(|said| said.detail.is_none() && explanation.headline.contains(said.message.trim_end_matches('.')));
-    let mut lines = vec![sentence(&capitalized(&explanation.headline))];
-    lines.extend(facts(refusal).into_iter().skip(usize::from(told)));
+fn in_full(severity: Severity, refusal: &Refusal, explanation: Explanation, login: &LoginContext<'_>) -> String {
+    // An error without a row of its own stands in the sentence already.
+    let is_repeated = refusal.server_error.as_ref().is_some_and(|error| {
+        error.detail.is_none() && explanation.sentence.contains(error.message.trim_end_matches('.'))
+    });
+    let mut lines = vec![sentence(&capitalized(&explanation.sentence))];
+    lines.extend(identity(refusal));
     lines.push(password(login));
-    lines.extend(moved(login));
-    lines.push(so_far(login.class, severity));
+    lines.extend(observations(refusal).into_iter().skip(usize::from(is_repeated)));
+    lines.extend(explanation.facts);
+    lines.push(effect(severity, login));
     let mut paragraphs = vec![lines.join("\n")];
-    let mut check = explanation.causes;
-    check.extend(seen_from_elsewhere(refusal, login));
-    match check.as_slice() {
-        [] => {}
-        [one] => paragraphs.push(format!("Check:\n  - {one}")),
-        several => paragraphs.push(format!("Check, likeliest first:\n  - {}", several.join("\n  - "))),
-    }
-    paragraphs.extend(explanation.statement.map(|statement| to_be_run(&[statement])));
-    if cured_by_this_run(&refusal.reason) {
-        paragraphs.push(cure(login));
-    }
-    paragraphs.push(way_on(login.class, severity, login));
+    paragraphs.extend(possible_causes(explanation.causes.into_iter().chain(seen_by_the_kms(refusal, login))));
+    paragraphs.extend(explanation.statement.map(|statement| statements_to_run(&[statement])));
+    let mut proceed: Vec<_> = may_come_too_early(&refusal.reason).then(|| too_early(login)).into_iter().collect();
+    proceed.push(without_check(login.class, severity, login));
+    paragraphs.push(proceed.join("\n"));
     paragraphs.join("\n\n")
 }
 
-/// Statements in their order, with who may run them.
-pub(super) fn to_be_run(statements: &[Statement]) -> String {
-    let parts = statements.chunk_by(|one, next| one.run_as == next.run_as).enumerate().map(|(number, part)| {
+/// Returns statements in their order, each group after the roles that may run it.
+pub(super) fn statements_to_run(statements: &[Statement]) -> String {
+    let groups = statements.chunk_by(|one, next| one.run_as == next.run_as).enumerate().map(|(number, group)| {
         let lead = if number == 0 { "Run as" } else { "Then run as" };
-        let who = part.first().map_or("", |statement| run_as(statement.run_as));
-        let lines: String = part.iter().map(|statement| format!("\n  {}", statement.sql)).collect();
-        format!("{lead} {who}:{lines}")
+        let roles = group.first().map_or("", |statement| run_as(statement.run_as));
+        let lines: String = group.iter().map(|statement| format!("\n  {}", statement.sql)).collect();
+        format!("{lead} {roles}:{lines}")
     });
-    parts.collect::<Vec<_>>().join("\n\n")
-}
-
-/// One constant summary per class, so that many alike fold into one; but what will happen to one connection is named.
-fn summary(login: &LoginContext<'_>) -> String {
-    match login.class {
-        _ if login.would_stop_the_apply => {
-            format!("This would stop the apply: {} cannot log in", shown(login.connection))
-        }
-        Certainty::Conclusive => "The database refused the login".to_owned(),
-        Certainty::Unreachable => "The credentials could not be checked from this machine".to_owned(),
-    }
+    groups.collect::<Vec<_>>().join("\n")
 }
 
 fn password(login: &LoginContext<'_>) -> String {
-    let trimmed = if login.password_was_trimmed { "; white space around it was cut off, as the KMS does" } else { "" };
-    let connection = shown(login.connection);
-    format!("Connection: `{connection}`, with the password from `{}`{trimmed}.", login.password_argument)
+    let mut line = format!("Password: from `{}` of connection `{}`", login.password_argument, shown(login.connection));
+    if login.password_was_trimmed {
+        line += "; whitespace around it is removed, as the KMS does";
+    }
+    if let Some(MovedCredentials { from, to }) = &login.moved {
+        line += &format!("; this update keeps it and changes the endpoint from {} to {}", shown(from), shown(to));
+    }
+    line
 }
 
-fn so_far(class: Certainty, severity: Severity) -> String {
-    match (class, severity) {
+/// Returns what has happened so far, and what follows for the run.
+fn effect(severity: Severity, login: &LoginContext<'_>) -> String {
+    if login.would_stop_the_apply {
+        return format!(
+            "{NOTHING_SENT} `mode = \"warn\"` makes this a warning in the plan; the apply stops with an error."
+        );
+    }
+    match (login.class, severity) {
         (Certainty::Unreachable, Severity::Warning) => {
-            "The KMS connects from its own network and judges for itself when the change is applied.".to_owned()
+            "This does not stop the run: the KMS logs in from its own network when the change is applied.".to_owned()
         }
         _ => NOTHING_SENT.to_owned(),
     }
 }
 
-fn moved(login: &LoginContext<'_>) -> Option<String> {
-    let MovedCredentials { from, to } = login.moved.as_ref()?;
-    let (from, to) = (shown(from), shown(to));
-    Some(format!("This update moves the connection from {from} to {to} and keeps the password."))
-}
-
-/// What the KMS may see differently from its place.
-fn seen_from_elsewhere(refusal: &Refusal, login: &LoginContext<'_>) -> Option<String> {
-    if refusal.is_unknown_to_the_public() && login.class == Certainty::Unreachable {
+/// Returns what may differ for the KMS.
+fn seen_by_the_kms(refusal: &Refusal, login: &LoginContext<'_>) -> Option<String> {
+    if refusal.lacks_public_trust() && login.class == Certainty::Unreachable {
         return Some(
-            "A KMS of your own may trust more authorities (`NODE_EXTRA_CA_CERTS`), which cannot be seen from here; no password \
-             was sent from here."
+            "The KMS trusts more certificate authorities (`NODE_EXTRA_CA_CERTS`), which the provider cannot see. The provider \
+             sent no password."
                 .to_owned(),
         );
     }
     let address = refusal.endpoint.address?.ip();
     let direct = refusal.endpoint.overridden.is_none();
-    (login.class == Certainty::Conclusive && direct && is_private(address)).then(|| {
-        format!("{address} is a private address: on the network of the KMS it can be another machine than from here.")
-    })
+    (login.class == Certainty::Conclusive && direct && is_private(address))
+        .then(|| format!("{address} is a private address, which can be another machine on the network of the KMS."))
 }
 
-/// A provider sees no graph: what another resource of the same run would put right looks like any other refusal.
-pub(super) fn cured_by_this_run(reason: &Reason) -> bool {
+/// Returns whether another resource of the same run may remove the cause. A provider does not see the other resources.
+pub(super) fn may_come_too_early(reason: &Reason) -> bool {
     matches!(
         reason,
         Reason::PasswordRefused
@@ -160,55 +158,49 @@ pub(super) fn cured_by_this_run(reason: &Reason) -> bool {
     )
 }
 
-fn cure(login: &LoginContext<'_>) -> String {
-    let too_early = login.in_plan && !login.would_stop_the_apply;
+fn too_early(login: &LoginContext<'_>) -> String {
     let ephemeral = match login.password_argument {
-        "password_wo" if too_early => {
-            " An ephemeral generator gives another value in every plan: use `mode = \"apply\"` for that."
+        "password_wo" if login.in_plan && !login.would_stop_the_apply => {
+            " For an ephemeral password, which differs in every plan, use `mode = \"apply\"`."
         }
         _ => "",
     };
-    let cure = cure_of(
-        "If this same run creates the role or the database, or changes this password,",
-        "refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.",
+    in_order(
+        "If this run creates the role or the database, or changes this password,",
+        "refer to the resource that does so (`username = postgresql_role.x.name`), or add it to `depends_on`.",
         login,
-    );
-    cure + ephemeral
+    ) + ephemeral
 }
 
-/// How to go on when `first` is true, and what to write for the right `order`.
-pub(super) fn cure_of(first: &str, order: &str, login: &LoginContext<'_>) -> String {
+/// Returns how to proceed if `condition` is true; `order` is how to put the resources into the right order.
+pub(super) fn in_order(condition: &str, order: &str, login: &LoginContext<'_>) -> String {
     if !login.in_plan {
-        return format!("{first} it has to come first: {order}");
+        return format!("{condition} that must come first: {order}");
     }
     if login.would_stop_the_apply {
-        return format!("{first} the apply finds it done if it comes first: {order}");
+        return format!("{condition} the apply succeeds if that comes first: {order}");
     }
-    // An apply plans once more, when what was unknown is known; which of the two this is no core tells.
+    // An apply plans once more, when what was unknown is known; no core reports which of the two it is.
     format!(
-        "{first} this login comes too early. In a plan, set `validation {{ mode = \"warn\" }}` here, or run once with \
+        "{condition} this login is too early. In a plan, set `validation {{ mode = \"warn\" }}` or use \
          `KMS_VALIDATION=warn`; in an apply, {order}"
     )
 }
 
-pub(super) fn way_on(class: Certainty, severity: Severity, login: &LoginContext<'_>) -> String {
+/// Returns how to proceed without the check.
+pub(super) fn without_check(class: Certainty, severity: Severity, login: &LoginContext<'_>) -> String {
     let lowered = login
         .lowered_from
-        .map(|mode| format!(" (The configuration says `mode = \"{mode}\"`; `KMS_VALIDATION` lowered it.)"))
+        .map(|mode| format!(" (`KMS_VALIDATION` lowered `mode`, which is \"{mode}\" in the configuration.)"))
         .unwrap_or_default();
     if !login.in_plan {
-        return format!("To apply without this check: `KMS_VALIDATION=off terraform apply`.{lowered}");
+        return format!("To proceed without this check: `KMS_VALIDATION=off terraform apply`.{lowered}");
     }
     let ignore = match class {
         Certainty::Conclusive => "",
-        Certainty::Unreachable => " To hear nothing of it: `validation { unreachable = \"ignore\" }`.",
+        Certainty::Unreachable => " To ignore unreachable servers: `validation { unreachable = \"ignore\" }`.",
     };
     // A warning stops nothing, and so no destroy either.
     let destroy = if severity == Severity::Error { format!(" {DESTROY}") } else { String::new() };
-    format!("To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.{ignore}{lowered}{destroy}")
-}
-
-pub(super) fn capitalized(sentence: &str) -> String {
-    let mut characters = sentence.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+    format!("To proceed without this check: `KMS_VALIDATION=apply terraform plan`.{ignore}{lowered}{destroy}")
 }

@@ -1,113 +1,129 @@
-//! What a person reads about platform-managed credentials: what is about to happen, what cannot be done, and ways out.
+//! Diagnostics about platform-managed credentials: before the transfer of the password, after a lost response, while the KMS
+//! manages it, and when the connection is replaced or destroyed.
 
 use crate::kms::{AppConnection, Client, ErrorKind, Lookup};
-use crate::postgres::{OwnPassword, Refusal};
+use crate::postgres::{OwnPassword, Refusal, RunAs, Statement, quoted};
 use crate::provider::connections::managed_registry::ManagedRole;
 use crate::terraform::diagnostic::Diagnostic;
 use crate::text::shown;
 
+use super::kms::summary::NAME_EXISTS;
 use super::kms::{import_block, outcome};
+use super::login_refused::statements_to_run;
 use super::postgres::{explain, facts};
-use super::{DESTROY, NOTHING_SENT, sentence};
+use super::summary::{MANAGED_IS_FIXED, NAME_NOT_CHECKED, NOT_MANAGEABLE};
+use super::{DESTROY, NOTHING_SENT, capitalized, sentence};
 
 const FLAG: &str = "is_platform_managed_credentials";
 
-const WHO: &str = "a superuser, or as a role that may administer this role";
-
-/// The statement that gives a role a password. The password itself is for the person to fill in.
+/// Returns the paragraph with the statement that gives a role the configured password.
 fn set_password(role: &str) -> String {
-    format!("ALTER ROLE \"{}\" PASSWORD '…';", shown(role).replace('"', "\"\""))
+    statements_to_run(&[Statement::set_password(role)])
 }
 
-/// What the catalogs say against a hand-over of this role.
+/// Returns the diagnostic for something that prevents the transfer of a password, as the catalogs show it.
 pub(crate) fn own_password(title: &str, role: &str, found: &OwnPassword) -> Diagnostic {
-    let (title, role) = (shown(title), shown(role));
-    let (what, next) = match found {
+    let (title, name) = (shown(title), shown(role));
+    let (summary, what, next) = match found {
         OwnPassword::AnotherName { role: real } => (
-            format!(
-                "the server knows the role `{role}` as `{real}`, and the KMS would change the password of `{role}`"
-            ),
-            "Connect to the server itself instead of a pooler or proxy that changes names.".to_owned(),
+            "role has another name",
+            format!("the server's name of the role `{name}` is `{}`, and the KMS would change `{name}`", shown(real)),
+            "Connect to the server itself instead of a pooler or proxy that changes role names.".to_owned(),
         ),
         OwnPassword::Replication => (
-            format!("the role `{role}` has REPLICATION, and before PostgreSQL 16 only superusers change such roles"),
-            format!("Run as a superuser:\n  ALTER ROLE \"{}\" NOREPLICATION;", role.replace('"', "\"\"")),
+            "role has REPLICATION",
+            format!("before PostgreSQL 16, only superusers may change the role `{name}`, which has REPLICATION"),
+            statements_to_run(&[Statement::new(
+                RunAs::Superuser,
+                format!("ALTER ROLE {} NOREPLICATION;", quoted(role)),
+            )]),
         ),
         OwnPassword::ReadOnly { standby: true } => (
-            "this server is a standby, where nothing can be changed".to_owned(),
+            "server is a standby",
+            "the server is a read-only standby".to_owned(),
             "Set `host` to the primary (the writer endpoint).".to_owned(),
         ),
         OwnPassword::ReadOnly { standby: false } => (
-            format!("sessions of the role `{role}` are read-only here, so its password cannot be changed"),
-            "Look for `default_transaction_read_only` of the role, the database and the server.".to_owned(),
+            "sessions are read-only",
+            format!("sessions of the role `{name}` are read-only"),
+            "Check `default_transaction_read_only` of the role, the database and the server.".to_owned(),
         ),
         OwnPassword::PasswordCommandsRestricted => (
-            format!("this server lets only members of `rds_password` change passwords, and `{role}` is none"),
-            format!("Run as the administrator:\n  GRANT rds_password TO \"{}\";", role.replace('"', "\"\"")),
+            "rds_password required",
+            format!("only members of `rds_password` may change passwords here, and `{name}` is not a member"),
+            statements_to_run(&[Statement::new(RunAs::MasterUser, format!("GRANT rds_password TO {};", quoted(role)))]),
         ),
         OwnPassword::Expires { when } => {
+            let statement = Statement::new(
+                RunAs::RoleAdministrator,
+                format!("ALTER ROLE {} VALID UNTIL 'infinity';", quoted(role)),
+            );
             return Diagnostic::warning(
-                format!("The role of {title} expires"),
+                format!("Platform-managed role expires: {title}"),
                 format!(
-                    "The role `{role}` may log in until {when} (`VALID UNTIL`). A new password does not change that: from then on \
-                     the KMS is locked out.\n\nRun as {WHO}:\n  ALTER ROLE \"{}\" VALID UNTIL 'infinity';",
-                    role.replace('"', "\"\"")
+                    "The role `{name}` may log in until {when} (`VALID UNTIL`). A new password does not change that: the KMS \
+                     cannot log in afterwards.\n\n{}",
+                    statements_to_run(&[statement])
                 ),
             )
             .at("username");
         }
     };
     Diagnostic::error(
-        "The KMS could not change the password of this role",
-        format!("{title} is to be handed over, but {what}.\n{NOTHING_SENT}\n\n{next}\n\n{DESTROY}"),
+        format!("{NOT_MANAGEABLE}: {summary}"),
+        format!(
+            "{}. The KMS could not change the password.\nConnection: `{title}`\n{NOTHING_SENT}\n\n{next}\n\n{DESTROY}",
+            capitalized(&what)
+        ),
     )
     .at("username")
 }
 
-/// The password of a role is handed over to the service. `others` use the same role; an error is why they are unknown.
+/// Returns the warning about a transfer of a password. `others` use the same role; an error is why they are not known.
 pub(crate) fn handed_over(title: &str, role: Option<&ManagedRole>, others: &Result<Vec<String>, String>) -> Diagnostic {
-    let title = shown(title);
-    let (named, place) = role.map_or_else(
-        || ("its role".to_owned(), String::new()),
-        |role| (format!("the role `{}`", shown(&role.name)), format!(" at `{}`", role.endpoint())),
-    );
-    let affected = match others {
-        Ok(names) if names.is_empty() => "No other connection of this scope uses that role.".to_owned(),
+    let (mut lines, name) = match role {
+        Some(role) => (role_lines(role), format!("the role `{}`", shown(&role.name))),
+        None => (Vec::new(), "the role".to_owned()),
+    };
+    lines.push(match others {
+        Ok(names) if names.is_empty() => "No other connection of this scope uses the role.".to_owned(),
         Ok(names) => format!(
-            "Other connections of this scope use the same role, and the passwords stored in them do not work any more from then \
-             on: {}.",
+            "Other connections of this scope whose passwords stop working: {}",
             names.iter().map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ")
         ),
         Err(reason) => {
-            format!("Whether other connections use that role could not be found out: {}", sentence(reason))
+            format!("The provider could not check whether other connections use the role: {}", sentence(reason))
         }
-    };
+    });
     Diagnostic::warning(
-        format!("The KMS takes over the password of {title}"),
+        format!("The KMS will change the password: {}", shown(title)),
         format!(
-            "With `{FLAG} = true` the apply makes the KMS give {named}{place} a new password at once. Nobody else ever learns it: \
-             whatever else logs in as that role, with the configured password, is locked out. {affected}\n\nThere is no way \
-             back: the KMS accepts no other credentials for this connection afterwards, and destroying it leaves the role with \
-             the unknown password."
+            "With `{FLAG} = true`, the apply makes the KMS give {name} a new password, which only the KMS knows. Every other \
+             client that uses the configured password can no longer log in.\n{}\n\nThis cannot be undone: afterwards the KMS \
+             accepts no other credentials for this connection, and destroying it leaves the role with the unknown password.",
+            lines.join("\n")
         ),
     )
     .at(FLAG)
 }
 
-/// The password of the role belongs to another connection already.
+fn role_lines(role: &ManagedRole) -> Vec<String> {
+    vec![format!("Server: `{}`", role.endpoint()), format!("Role: `{}`", shown(&role.name))]
+}
+
+/// Returns the error for a role whose password the KMS manages through another connection.
 pub(crate) fn managed_by_another(title: &str, role: &ManagedRole, other: &AppConnection, reason: &str) -> Diagnostic {
-    let title = shown(title);
     Diagnostic::error(
-        "The KMS manages the password of this role already",
+        format!("{NOT_MANAGEABLE}: role already managed"),
         format!(
-            "`{title}` cannot take over the password of the role `{}` at `{}`: the connection `{}` ({}) has done so, and would \
-             stop working. The login with the configured password did not succeed, as is to be expected then: {}\n{NOTHING_SENT}\n\n\
-             Use that connection, or give this one a role of its own. If this one is to replace it, give the role the configured \
-             password, and run this again; run as {WHO}:\n  {}\n\n{DESTROY}",
-            shown(&role.name),
-            role.endpoint(),
+            "The KMS already manages the password of this role through another connection, which would stop working.\n\
+             Connection: `{}`\nOther connection: `{}` ({})\n{}\nLogin with the configured password: {}\n{NOTHING_SENT}\n\nUse \
+             the other connection, or another role. To replace the other connection by this one, give the role the configured \
+             password and run again.\n{}\n\n{DESTROY}",
+            shown(title),
             shown(&other.name),
             shown(&other.id),
+            role_lines(role).join("\n"),
             sentence(reason),
             set_password(&role.name)
         ),
@@ -115,19 +131,16 @@ pub(crate) fn managed_by_another(title: &str, role: &ManagedRole, other: &AppCon
     .at(FLAG)
 }
 
-/// A connection of this name has taken over the password of this role: made, most likely, by a run that was killed.
+/// Returns the error for a connection of this name that manages this role: most likely one of a run that was killed.
 pub(crate) fn exists_managed(title: &str, role: &ManagedRole, id: &str, reason: &str) -> Diagnostic {
-    let title = shown(title);
     Diagnostic::error(
-        "The KMS has this connection already",
+        format!("Connection already exists in the KMS: {}", shown(title)),
         format!(
-            "`{title}` is to be created, but the KMS has it, and manages the password of the role `{}` at `{}` through it. Either \
-             an earlier run made it and was interrupted before it could note that in the state, or another configuration has it. \
-             The login with the configured password did not succeed, as is to be expected then: {}\n{NOTHING_SENT}\n\nNothing is \
-             lost. Unless another configuration has it, manage that connection here, and remove this block after the \
+            "The KMS already has this connection and manages the password of its role. Either an earlier run was interrupted \
+             after it created the connection, or another configuration manages it.\n{}\nLogin with the configured password: \
+             {}\n{NOTHING_SENT}\n\nUnless another configuration manages it, import it, and remove this block after the \
              apply:\n\n{}\n\n{DESTROY}",
-            shown(&role.name),
-            role.endpoint(),
+            role_lines(role).join("\n"),
             sentence(reason),
             import_block(id)
         ),
@@ -135,76 +148,78 @@ pub(crate) fn exists_managed(title: &str, role: &ManagedRole, id: &str, reason: 
     .at("name")
 }
 
-/// The service builds a statement with the name, and makes a wrong one of this.
+/// Returns the error for a role whose name the KMS does not quote correctly.
 pub(crate) fn cannot_be_quoted(role: &str) -> Diagnostic {
-    let role = shown(role);
     Diagnostic::error(
-        "The KMS cannot take over the password of this role",
+        format!("{NOT_MANAGEABLE}: role name"),
         format!(
-            "The name of the role, `{role}`, contains a `.` or a `?`. The KMS quotes such names wrongly in the statement that \
-             changes the password, so the change would fail. {NOTHING_SENT} Rename the role (`ALTER ROLE … RENAME TO …`), use \
-             another one, or leave `{FLAG}` out.\n\n{DESTROY}"
+            "The name of the role contains a `.` or a `?`. The KMS quotes such a name wrongly in the statement that changes the \
+             password, so the change would fail.\nRole: `{}`\n{NOTHING_SENT}\n\nRename the role (`ALTER ROLE … RENAME TO …`), \
+             use another role, or remove `{FLAG}`.\n\n{DESTROY}",
+            shown(role)
         ),
     )
     .at("username")
 }
 
-/// An argument that cannot be changed any more. `was` is the value to put back, where it can be shown.
+/// Returns the error for a change of an argument that can no longer be changed. `was` is its value, where it can be shown.
 pub(crate) fn cannot_change(title: &str, role: &str, argument: &str, was: Option<&str>) -> Diagnostic {
-    let (title, role) = (shown(title), shown(role));
-    let back = match was {
-        Some(was) => format!("put it back: `{argument} = {was}`"),
-        None => format!("take the change of `{argument}` back"),
+    let undo = match was {
+        Some(was) => format!("Undo the change: `{argument} = {was}`."),
+        None => format!("Undo the change of `{argument}`."),
     };
     Diagnostic::error(
-        "Platform-managed credentials cannot be changed",
+        format!("{MANAGED_IS_FIXED}: {argument}"),
         format!(
-            "The KMS manages the credentials of `{title}`: only it knows the password of `{role}`, and it accepts no change of \
-             `{argument}`. {NOTHING_SENT}\n\nEither {back}. {}",
-            start_anew(&role)
+            "The KMS manages the credentials of this connection and accepts no change of `{argument}`.\nConnection: \
+             `{}`\nRole: `{}`\n{NOTHING_SENT}\n\n{undo} Or start again:\n{}",
+            shown(title),
+            shown(role),
+            start_again(role)
         ),
     )
     .at(argument)
 }
 
-/// There is no way back.
+/// Returns the error for a configuration that turns off platform-managed credentials.
 pub(crate) fn cannot_be_turned_off(title: &str, role: &str) -> Diagnostic {
-    let (title, role) = (shown(title), shown(role));
     Diagnostic::error(
-        "Platform-managed credentials cannot be turned off",
+        format!("{MANAGED_IS_FIXED}: not reversible"),
         format!(
-            "The KMS manages the credentials of `{title}`: only it knows the password of `{role}`, and it does not give it back. \
-             {NOTHING_SENT}\n\nEither remove the line `{FLAG} = false`, or set it to `true`. {}",
-            start_anew(&role)
+            "The KMS manages the credentials of this connection: only the KMS knows the password, and does not return \
+             it.\nConnection: `{}`\nRole: `{}`\n{NOTHING_SENT}\n\nRemove the line `{FLAG} = false`, or set it to `true`. Or \
+             start again:\n{}",
+            shown(title),
+            shown(role),
+            start_again(role)
         ),
     )
     .at(FLAG)
 }
 
-fn start_anew(role: &str) -> String {
+fn start_again(role: &str) -> String {
     format!(
-        "Or start anew:\n  1. Destroy this connection alone: `terraform destroy -refresh=false -target=<its address>`.\n  2. Give \
-         the role a password that you know; run as {WHO}:\n       {}\n  3. Configure that password, and apply.\n\nTo leave \
-         the connection in the KMS and forget it here, put a `removed` block with `destroy = false` in the place of the \
-         resource.\n\n{DESTROY}",
+        "  1. Destroy this connection alone: `terraform destroy -refresh=false -target=<its address>`.\n  2. Give the role a \
+         new password.\n  3. Configure that password, and apply.\n{}\n\nTo keep the connection in the KMS and remove it from \
+         the state, replace the resource by a `removed` block with `destroy = false`. {DESTROY}",
         set_password(role)
     )
 }
 
-/// Somebody has turned it on in the KMS.
+/// Returns the warning that a user turned on platform-managed credentials in the KMS.
 pub(crate) fn turned_on_outside(title: &str, role: &str) -> Diagnostic {
-    let (title, role) = (shown(title), shown(role));
     Diagnostic::warning(
-        format!("The KMS manages the credentials of {title} now"),
+        format!("Platform-managed credentials turned on outside Terraform: {}", shown(title)),
         format!(
-            "Somebody turned on platform-managed credentials outside of this configuration: only the KMS knows the password of \
-             `{role}` now, and the configured one is dead. Nothing is planned for that, and nothing is sent. Set `{FLAG} = \
-             true`, or leave it out; the password arguments can be removed."
+            "Only the KMS knows the password of the role now, and the configured password no longer works.\nRole: `{}`\nThis run \
+             changes and sends nothing for it.\n\nSet `{FLAG} = true`, or leave it out; you can remove the password \
+             arguments.",
+            shown(role)
         ),
     )
 }
 
-/// Who asks for a verdict on the credentials of a replacement.
+/// The replacement of a platform-managed connection.
 pub(crate) struct Replacement<'a> {
     /// The connection's name.
     pub(crate) title: &'a str,
@@ -218,96 +233,88 @@ pub(crate) struct Replacement<'a> {
     pub(crate) is_destroyed: bool,
 }
 
-/// A managed connection is to be replaced, and the new one would not come about.
+/// Returns the error for a replacement whose new connection could not be created.
 pub(crate) fn replacement_refused(replacement: &Replacement<'_>, reason: &str) -> Diagnostic {
     let Replacement { title, old, role, password_argument, is_destroyed } = replacement;
-    let (title, old) = (shown(title), shown(old));
-    let so_far = if *is_destroyed {
-        "The new connection was not sent to the KMS. This run has destroyed the old one already.".to_owned()
+    let (effect, keep, old_connection) = if *is_destroyed {
+        ("The new connection was not sent to the KMS. This run has destroyed the old one already.".to_owned(), "", "")
     } else {
-        format!("{NOTHING_SENT} The old connection is still there.")
+        (
+            format!("{NOTHING_SENT} The old connection still exists."),
+            "\nTo keep the connection: `terraform untaint <its address>` if it is tainted; else remove `-replace`, or undo the \
+             change that replaces it.\nTo keep it in the KMS and remove it from the state: replace the resource by a `removed` \
+             block with `destroy = false`.",
+            " The KMS can then no longer log in through the old connection.",
+        )
     };
-    let keep = if !is_destroyed {
-        "\n  - To keep the connection: `terraform untaint <its address>` if it is tainted; else leave `-replace` out, or take back \
-         the change that replaces it.\n  - To leave it in the KMS and forget it here: put a `removed` block with `destroy = \
-         false` in the place of the resource."
-    } else {
-        ""
-    };
-    let through_the_old =
-        if *is_destroyed { "" } else { "\n    From then on the KMS cannot log in through the old connection." };
     Diagnostic::error(
-        "A platform-managed connection cannot be replaced like this",
+        format!("Platform-managed connection cannot be replaced: {}", shown(title)),
         format!(
-            "`{title}` replaces `{old}`, whose role has a password that only the KMS knows (platform-managed credentials). The \
-             new connection needs a password that works, and the login with the configured one did not succeed.\n{}\n{so_far}\n\n\
-             Ways out:\n  - To replace it: give the role the password of the configuration, and run this again. Run as \
-             {WHO}:\n      {}{through_the_old}{keep}\n\n{DESTROY}",
-            sentence(reason),
+            "Only the KMS knows the password of the role, and the new connection needs a password that works. The login with \
+             the configured one failed.\nOld connection: `{}`\n{}\n{effect}\n\nTo replace it: give the role the configured \
+             password and run again.{old_connection}\n{}{keep}\n{DESTROY}",
+            shown(old),
+            sentence(&capitalized(reason)),
             set_password(role)
         ),
     )
     .at(*password_argument)
 }
 
-/// A new connection uses the role of one that the KMS manages.
+/// Returns the warning about a new connection that uses the role of a platform-managed one.
 pub(crate) fn shares_managed_role(title: &str, role: &ManagedRole, other: &AppConnection) -> Diagnostic {
-    let (title, name) = (shown(title), shown(&other.name));
+    let name = shown(&other.name);
     Diagnostic::warning(
-        format!("{title} uses the role of a managed connection"),
+        format!("Role is platform-managed through another connection: {}", shown(title)),
         format!(
-            "The KMS manages the credentials of the connection `{}` ({}), which uses the same role: the KMS gave the role a \
-             password that only it knows.\nRole: `{}`\nServer: `{}`\n\nThe password of this configuration works only if the role \
-             was given it since, and then `{}` cannot log in any more. Use that connection, or give this one a role of its own.",
-            name,
+            "Another connection uses the same role, and the KMS gave the role a password that only the KMS knows.\nOther \
+             connection: `{name}` ({})\n{}\n\nThe password of this configuration works only if the role was given it since; then \
+             `{name}` can no longer log in. Use that connection, or another role.",
             shown(&other.id),
-            shown(&role.name),
-            role.endpoint(),
-            name
+            role_lines(role).join("\n"),
         ),
     )
     .at("username")
 }
 
-/// Why a login says no, in the fewest words.
+/// Returns the facts of a failed login.
 pub(crate) fn why(refusal: &Refusal) -> String {
-    let mut lines = vec![sentence(&explain(refusal).headline)];
-    lines.extend(facts(refusal));
-    lines.join("\n")
+    let sentence = sentence(&explain(refusal).sentence);
+    [sentence].into_iter().chain(facts(refusal)).collect::<Vec<_>>().join("\n")
 }
 
-/// What stays behind in the database.
+/// Returns the warning about the role of a connection that is destroyed.
 pub(crate) fn destroyed(title: &str, role: &str) -> Diagnostic {
-    let (title, role) = (shown(title), shown(role));
     Diagnostic::warning(
-        format!("The role of {title} keeps a password that nobody knows"),
+        format!("Role keeps an unknown password: {}", shown(title)),
         format!(
-            "The KMS manages the credentials of this connection, and destroying it does not touch the database: the role \
-             `{role}` keeps the password that only the KMS knew. To log in as that role again, give it a new one; run as \
-             {WHO}:\n  {}",
-            set_password(&role)
+            "The KMS manages the credentials of this connection. Destroying it does not change the database: the role keeps the \
+             password that only the KMS knew.\nRole: `{}`\n\nTo log in with the role again, give it a new password.\n{}",
+            shown(role),
+            set_password(role)
         ),
     )
 }
 
-/// The name is not free, or nobody can tell. Found before the role was touched.
+/// Returns the error for a name that is taken, or that could not be checked, before the role was changed.
 pub(crate) fn name_not_free(name: &str, found: &Lookup, client: &Client) -> Diagnostic {
     let name = shown(name);
-    let untouched = "Nothing was created, and the password of the role is as it was.";
+    let unchanged = "Nothing was created, and the password of the role was not changed.";
     match found {
         Lookup::Failed(error) if !matches!(error.kind, ErrorKind::OtherApp) => Diagnostic::error(
-            "Whether the name is free could not be found out",
+            NAME_NOT_CHECKED,
             format!(
-                "`{name}` was not created: the KMS at `{}` would change the password of the role for good, which is only asked of \
-                 it once its name is known to be free. {} {untouched} Try again.",
+                "The provider creates a platform-managed connection only under a name that is free: the KMS changes the \
+                 password of the role for good.\nConnection: `{name}`\nKMS: `{}`\nError: {}\n{unchanged}\n\nRun `terraform \
+                 apply` again.",
                 client.host(),
                 sentence(&error.to_string())
             ),
         ),
         _ => Diagnostic::error(
-            "Connection name already exists",
+            NAME_EXISTS,
             format!(
-                "`{name}` could not be created: the scope has an app connection of that name. {untouched}\n\n{}",
+                "The scope already has an app connection of this name.\nConnection: `{name}`\n{unchanged}\n\n{}",
                 outcome(true, &name, found)
             ),
         )
@@ -315,36 +322,36 @@ pub(crate) fn name_not_free(name: &str, found: &Lookup, client: &Client) -> Diag
     }
 }
 
-/// What a login found out about a role after a request whose outcome is not known.
+/// The state of a role after a failed request, as a login found it.
 pub(crate) enum RoleState {
     /// The configured password works.
     Untouched,
-    /// The server does not take it any more.
+    /// The server rejects the configured password.
     Changed(String),
-    /// No login was made, or it says nothing about the password.
+    /// No login was made, or it shows nothing about the password.
     Unknown(String),
 }
 
-/// What became of the role, as a paragraph for the error.
-pub(crate) fn fate(role: &str, fate: &RoleState) -> String {
-    let role = shown(role);
-    match fate {
+/// Returns the paragraph about the role after a failed request.
+pub(crate) fn role_state(role: &str, state: &RoleState) -> String {
+    let name = shown(role);
+    match state {
         RoleState::Untouched => format!(
-            "The role `{role}` still takes the configured password: the KMS has not changed it. It is safe to apply again."
+            "Role: `{name}` still accepts the configured password, so the KMS has not changed it. It is safe to apply again."
         ),
-        RoleState::Changed(said) => format!(
-            "The role `{role}` does not take the configured password any more, so the KMS has changed it: {}\nIf the KMS has a \
-             connection of this name, import it; nothing else has to be done. If it has none, nobody knows the password: give \
-             the role the configured one again, and apply again. Run as {WHO}:\n  {}",
-            sentence(said),
-            set_password(&role)
+        RoleState::Changed(message) => format!(
+            "Role: `{name}` no longer accepts the configured password, so the KMS has changed it.\n{}\nIf the KMS has a \
+             connection of this name, import it: nothing else is needed. If it has none, the password is lost: give the role \
+             the configured password again, and apply again.\n{}",
+            sentence(&capitalized(message)),
+            set_password(role)
         ),
         RoleState::Unknown(reason) => format!(
-            "Whether the KMS has changed the password of the role `{role}` could not be found out: {} Log in as that role with \
-             the configured password. If that works, nothing was changed. If not, and the KMS has no connection of this name, \
-             give the role the configured password again. Run as {WHO}:\n  {}",
+            "Role: the provider could not check whether the KMS has changed the password of `{name}`.\nReason: {}\nLog in with \
+             the role and the configured password. If that works, nothing was changed. If not, and the KMS has no connection of \
+             this name, give the role the configured password again.\n{}",
             sentence(reason),
-            set_password(&role)
+            set_password(role)
         ),
     }
 }

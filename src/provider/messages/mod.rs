@@ -1,7 +1,8 @@
-//! Errors of the two services as diagnostics: the only place where one becomes the other.
+//! Diagnostics for errors of the KMS and of PostgreSQL: the only place where a user's text is made.
 //!
-//! A detail says what happened, why, and what to do next, and is written for somebody whose deployment is blocked at
-//! night. No text here holds a secret: the types that it is made of have none.
+//! A summary begins with constant words. A detail has, in this order: one sentence that says what happened; facts as
+//! `Label: value`; what has and has not been changed; possible causes; the statement to run; how to proceed. No text holds a
+//! secret: the types that it is made of have none.
 
 mod detail;
 pub(crate) mod drift;
@@ -16,6 +17,7 @@ mod missing_privileges;
 mod not_checked;
 pub mod postgres;
 pub(crate) mod settings;
+mod summary;
 
 pub(crate) use existing_connection::{
     Wanted, import_form, moved_incomplete, not_movable, nothing_to_import, several_to_import,
@@ -36,10 +38,10 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::terraform::diagnostic::Diagnostic;
 
-/// How every refusal in a plan can be passed by to destroy what is there.
+/// How to destroy what exists although a plan fails.
 const DESTROY: &str = "To destroy this configuration as it is: `terraform destroy -refresh=false`.";
 
-/// What holds in every refusal before a write. The list of connections may have been read by then.
+/// What holds for each error before a write. The provider may have read the list of connections by then.
 const NOTHING_SENT: &str = "No credentials were sent to the KMS.";
 
 /// Returns a date without its time (UTC).
@@ -56,7 +58,23 @@ pub(crate) fn invalid_argument(name: &'static str, valid: &str) -> Diagnostic {
     .at(name)
 }
 
-/// With a full stop, unless there is one: texts of servers come with and without.
+/// Returns the paragraph of possible causes; `None` if there are none.
+fn possible_causes(causes: impl IntoIterator<Item = String>) -> Option<String> {
+    let causes: Vec<_> = causes.into_iter().collect();
+    match causes.as_slice() {
+        [] => None,
+        [one] => Some(format!("Possible cause:\n  - {one}")),
+        several => Some(format!("Possible causes, most likely first:\n  - {}", several.join("\n  - "))),
+    }
+}
+
+/// Returns a sentence that begins with an upper-case letter.
+fn capitalized(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// Returns the text with a full stop, unless it ends like a sentence: texts of servers come with and without.
 fn sentence(text: &str) -> String {
     let text = text.trim_end();
     if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }

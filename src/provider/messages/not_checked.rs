@@ -1,4 +1,4 @@
-//! Where this machine and the KMS may see different things, and logins that were not made, for a person.
+//! Diagnostics about logins that were not made, and about differences between this machine and the KMS.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,14 +10,13 @@ use crate::provider::login_check::kms_location::NotAllowed;
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
 use crate::text::shown;
 
+use super::summary::{CHECK_SKIPPED, KMS_MAY_FAIL};
 use super::{DESTROY, NOTHING_SENT};
 
-/// Constant, so that many alike fold into one.
-const NOT_CHECKED: &str = "The credentials were not checked";
+const KMS_LOGS_IN: &str =
+    "This does not stop the run: the KMS logs in from its own network when the change is applied.";
 
-const JUDGES_ITSELF: &str = "The KMS judges for itself when the change is applied.";
-
-/// A login that was not made, although the settings ask for it.
+/// Returns the diagnostic for a login that was not made, although the settings ask for it.
 pub(crate) fn not_checked(
     severity: Severity,
     why: &NotChecked,
@@ -25,47 +24,48 @@ pub(crate) fn not_checked(
     target: &Target,
     in_plan: bool,
 ) -> Diagnostic {
-    let connection = shown(connection);
     let server = format!("`{}`", shown(&target.dialled().to_string()));
     let (host, role) = (shown(&target.host), shown(&target.username));
-    let (what, next, path) = match why {
+    let (summary, what, next, path) = match why {
         NotChecked::Attempts => (
+            "two failed attempts",
             format!(
-                "{server} has refused role `{role}` twice in this run, in words or by letting the login wait, so a further \
-                 password was not tried: many directories lock a role at the third."
+                "Two logins of role `{role}` at {server} failed in this run, or got no response. The provider makes no \
+                 third attempt: many directories then lock the role."
             ),
-            "Put right what was refused, which the other messages name, and run again.".to_owned(),
+            "Correct the failed logins, which other messages name, and run again.",
             Path::from("username"),
         ),
         NotChecked::Budget => (
+            "time for unreachable servers exhausted",
             format!(
-                "This run has waited a minute for servers that never answer, so {server} was not asked, or not waited for."
+                "This run has spent 60 s on servers that do not respond, so the provider did not wait for {server}."
             ),
-            "For databases that cannot be reached from here: `validation { mode = \"off\" }`, or `address` for the end of a \
-             tunnel."
-                .to_owned(),
+            "For databases that this machine cannot reach: set `validation { mode = \"off\" }`, or `address` to the end of a \
+             tunnel.",
             Path::from("host"),
         ),
         NotChecked::Queue => (
-            format!("Others were in front of it at {server} for three times the `timeout` of a login."),
-            "Run again, with a longer `timeout` in the `validation` block if the server is slow.".to_owned(),
+            "queue timed out",
+            format!("Other logins at {server} took longer than three times the `timeout` of a login."),
+            "Run again; if the server is slow, with a longer `timeout` in the `validation` block.",
             Path::from("validation"),
         ),
         NotChecked::NotAllowed(NotAllowed::Loopback) => (
+            "loopback address",
             format!(
                 "`{host}` {} a loopback address. To the KMS it is the KMS's own machine, so a login from here would prove \
                  nothing; a cloud KMS rejects such hosts.",
                 if host.parse::<IpAddr>().is_ok() { "is" } else { "resolves to" }
             ),
-            "Use the name by which the KMS reaches the database. Where `host` is right and this machine has a way to the same \
-             server, a tunnel for example, say so: `validation { address = \"127.0.0.1:5432\" }`."
-                .to_owned(),
+            "Use the name by which the KMS reaches the database. If `host` is right and this machine reaches the same server \
+             another way, such as a tunnel, set `validation { address = \"127.0.0.1:5432\" }`.",
             Path::from("host"),
         ),
         NotChecked::NotAllowed(NotAllowed::Host) => (
-            format!("`KMS_VALIDATION_HOSTS` does not list the host `{host}`, so no password goes there from here."),
-            "Add the host to the variable if it is the right one. Who runs this sees a host here that was not foreseen."
-                .to_owned(),
+            "host not allowed",
+            format!("`KMS_VALIDATION_HOSTS` does not list the host `{host}`, so the provider sends no password to it."),
+            "If the host is right, add it to the variable, which is the allow list of this environment.",
             Path::from("host"),
         ),
         NotChecked::NotAllowed(NotAllowed::Addresses(addresses)) => {
@@ -75,121 +75,121 @@ pub(crate) fn not_checked(
                 None => Path::from("host"),
             };
             (
+                "address not allowed",
                 format!(
-                    "{server} leads to {}, which `KMS_VALIDATION_HOSTS` does not list, so no password goes there from here.",
+                    "{server} resolves to {}, which `KMS_VALIDATION_HOSTS` does not list, so the provider sends no password to \
+                     it.",
                     addresses.join(", ")
                 ),
-                "Add the address or its network (`10.0.0.0/8`) to the variable if it is the right one: a listed name vouches \
-                 for no address."
-                    .to_owned(),
+                "If the address is right, add it or its network (`10.0.0.0/8`) to the variable: a listed name alone does not \
+                 allow its addresses.",
                 path,
             )
         }
     };
-    let so_far = if severity == Severity::Error { NOTHING_SENT } else { JUDGES_ITSELF };
+    let effect = if severity == Severity::Error { NOTHING_SENT } else { KMS_LOGS_IN };
     let destroy = if severity == Severity::Error && in_plan { format!(" {DESTROY}") } else { String::new() };
-    let detail = format!("The login for `{connection}` was not made. {what}\n{so_far}\n\n{next}{destroy}");
-    Diagnostic::new(severity, NOT_CHECKED, detail).at(path)
+    let detail = format!("{what}\nConnection: `{}`\n{effect}\n\n{next}{destroy}", shown(connection));
+    Diagnostic::new(severity, format!("{CHECK_SKIPPED}: {summary}"), detail).at(path)
 }
 
-/// The same in the words of a log.
+/// Returns the reason for a login that was not made, for a log line.
 pub(crate) fn why_not_checked(why: &NotChecked) -> &'static str {
     match why {
-        NotChecked::Attempts => "the role was refused twice already",
-        NotChecked::Budget => "the time for servers that never answer is used up",
-        NotChecked::Queue => "others were in front of it for too long",
-        NotChecked::NotAllowed(NotAllowed::Loopback) => "the host means the machine of the KMS",
+        NotChecked::Attempts => "two logins of the role have failed",
+        NotChecked::Budget => "the time for servers that do not respond is exhausted",
+        NotChecked::Queue => "other logins at the server took too long",
+        NotChecked::NotAllowed(NotAllowed::Loopback) => "the host is a loopback address",
         NotChecked::NotAllowed(NotAllowed::Host) => "`KMS_VALIDATION_HOSTS` does not list the host",
         NotChecked::NotAllowed(NotAllowed::Addresses(_)) => "`KMS_VALIDATION_HOSTS` does not list the address",
     }
 }
 
-/// A gateway, where the settings ask to hear of every login that is not made.
+/// Returns the warning that there is no login behind a gateway, where the settings ask to report each skipped login.
 pub(crate) fn behind_gateway(connection: &str) -> Diagnostic {
-    let connection = shown(connection);
     let detail = format!(
-        "The login for `{connection}` was not made: the KMS connects through a gateway, and this machine has no known way to \
-         the database.\n{JUDGES_ITSELF}\n\nIf there is one, set it: `validation {{ address = \"host:port\" }}`. This is said \
-         because of `unreachable = \"error\"`."
+        "The KMS connects through a gateway, and the provider has no way to the database.\nConnection: `{}`\n{KMS_LOGS_IN}\n\n\
+         If this machine can reach the database, set `validation {{ address = \"host:port\" }}`. To hide this warning, remove \
+         `unreachable = \"error\"`.",
+        shown(connection)
     );
-    Diagnostic::warning(NOT_CHECKED, detail).at("gateway_id")
+    Diagnostic::warning(format!("{CHECK_SKIPPED}: gateway"), detail).at("gateway_id")
 }
 
-/// A mode that was lowered, likewise.
+/// Returns the warning that the environment lowered the mode, where the settings ask to report each skipped login.
 pub(crate) fn mode_lowered(connection: &str, configured: Mode, mode: Mode) -> Diagnostic {
-    let connection = shown(connection);
     let when = if mode == Mode::Apply { "in this plan" } else { "in this run" };
     let detail = format!(
-        "The login for `{connection}` is not made {when}: `KMS_VALIDATION` lowered `mode` from `{configured}` to \
-         `{mode}`.\n{JUDGES_ITSELF}\n\nThis is said because of `unreachable = \"error\"`. To check as configured, unset the \
-         variable."
+        "The provider makes no login {when}: `KMS_VALIDATION` lowered `mode` from `{configured}` to `{mode}`.\nConnection: \
+         `{}`\n{KMS_LOGS_IN}\n\nTo check as configured, unset the variable. To hide this warning, remove \
+         `unreachable = \"error\"`.",
+        shown(connection)
     );
-    Diagnostic::warning(NOT_CHECKED, detail).at(Path::from("validation"))
+    Diagnostic::warning(format!("{CHECK_SKIPPED}: mode lowered"), detail).at(Path::from("validation"))
 }
 
-/// A login that came about only at a later address of the name.
+/// Returns the warning that the login succeeded only at a later address of the name.
 pub(crate) fn later_address(connection: &str, accepted: &Accepted) -> Diagnostic {
-    let connection = shown(connection);
-    let passed_over: Vec<_> = accepted.passed_over.iter().map(|(address, said)| format!("{address}: {said}")).collect();
-    let answered = accepted.endpoint.address.map(|address| address.to_string()).unwrap_or_default();
+    let failed: Vec<_> =
+        accepted.unreachable_addresses.iter().map(|(address, error)| format!("{address}: {error}")).collect();
+    let address = accepted.endpoint.address.map(|address| address.to_string()).unwrap_or_default();
     Diagnostic::warning(
-        format!("The KMS may not reach the database of {connection}"),
+        format!("{KMS_MAY_FAIL}: first address unreachable ({})", shown(connection)),
         format!(
-            "`{}` has several addresses, and the login succeeded only at a later one, {answered}. Before it: {}.\nThe KMS \
-             tries the first address alone.\n\nUse a name with one address, the writer endpoint for example, or remove the \
-             dead address from DNS.",
+            "`{}` has several addresses, and the login succeeded only at a later one. The KMS tries the first address \
+             alone.\nUnreachable: {}\nAccepted: {address}\n\nUse a name with one address, such as the writer endpoint, or remove \
+             the unreachable address from DNS.",
             accepted.endpoint.name(),
-            passed_over.join("; ")
+            failed.join("; ")
         ),
     )
     .at("host")
 }
 
-/// A host that a KMS in the cloud will refuse.
+/// Returns the warning about a host that a cloud KMS rejects.
 pub(crate) fn internal_address(connection: &str, host: &str, address: IpAddr) -> Diagnostic {
-    let (connection, host) = (shown(connection), shown(host));
+    let host = shown(host);
     let what = if host.parse() == Ok(address) {
         format!("`{address}` is an address of an internal network")
     } else {
-        format!("`{host}` has the address {address} from here, which belongs to an internal network")
+        format!("`{host}` resolves to {address} on this machine, an address of an internal network")
     };
     Diagnostic::warning(
-        format!("The KMS may refuse the host of {connection}"),
+        format!("{KMS_MAY_FAIL}: internal address ({})", shown(connection)),
         format!(
-            "{what}. The KMS in the cloud does not connect to those.\n\nUse a public name or address of the database, or a \
-             gateway (`gateway_id`). Only a KMS of your own can be told to allow it, with \
-             `ALLOW_INTERNAL_IP_CONNECTIONS=true` in its environment."
+            "{what}. A cloud KMS does not connect to such addresses.\n\nUse a public name or address of the database, or a \
+             gateway (`gateway_id`). A self-hosted KMS allows them with `ALLOW_INTERNAL_IP_CONNECTIONS=true` in its \
+             environment."
         ),
     )
     .at("host")
 }
 
-/// Given certificates that soon vouch for nobody any more. `left` is what their time still is.
+/// Returns the warning about given certificates that expire soon or have expired. `left` is the time until then.
 pub(crate) fn certificate_expires(connection: &str, day: &str, left: Option<Duration>) -> Diagnostic {
-    let connection = shown(connection);
     let (summary, verb) = match left {
-        Some(_) => (format!("The `ssl_certificate` of {connection} expires soon"), "expires"),
-        None => (format!("The `ssl_certificate` of {connection} has expired"), "expired"),
+        Some(_) => ("Certificate expires soon", "expires"),
+        None => ("Certificate has expired", "expired"),
     };
     Diagnostic::warning(
-        summary,
+        format!("{summary}: `ssl_certificate` of {}", shown(connection)),
         format!(
-            "The last root in it {verb} on {day}. After that the KMS trusts no server through it and cannot connect.\n\nGet the \
-             new root of the authority and put it next to the old one: a bundle of both works before and after the server \
-             changes its certificate."
+            "The last root in `ssl_certificate` {verb} on {day}. After that day the KMS trusts no server through it and cannot \
+             connect.\n\nAdd the new root of the authority next to the old one: a bundle of both works before and after the \
+             server changes its certificate."
         ),
     )
     .at("ssl_certificate")
 }
 
-/// A password of characters that PostgreSQL's clients replace, and older versions of the KMS's driver do not.
+/// Returns the warning about a password of characters that PostgreSQL's clients replace and older drivers of the KMS do not.
 pub(crate) fn changed_by_saslprep(connection: &str, argument: &'static str) -> Diagnostic {
     Diagnostic::warning(
-        format!("The KMS may fail with the password of {connection}"),
+        format!("{KMS_MAY_FAIL}: password needs SASLprep ({})", shown(connection)),
         "The password has characters that PostgreSQL and its clients replace before they use it (SASLprep): no-break spaces \
-         and hyphens, ellipses, or accents as characters of their own. The login check replaces them, too. Older versions of \
-         the KMS's driver (Node's `pg`: 8.11.3 for example, unlike 8.23.1) do not, and PostgreSQL rejects their password \
-         (28P01). Which version the KMS uses is not known from here.\n\nUse a password of ASCII characters."
+         and hyphens, ellipses, or separate accents. The login check replaces them too. Older versions of the KMS's driver \
+         (Node's `pg`, such as 8.11.3; not 8.23.1) do not, and PostgreSQL then rejects their password (28P01). The provider \
+         cannot see the version of the driver.\n\nUse a password of ASCII characters."
             .to_owned(),
     )
     .at(argument)

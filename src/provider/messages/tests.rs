@@ -68,7 +68,7 @@ fn styled(diagnostic: &Diagnostic) -> String {
 /// Mistakes that no reader of a snapshot should have to look for.
 fn assert_is_neat(text: &str) {
     for line in text.lines() {
-        assert_eq!(line, line.trim_end(), "white space at the end of a line:\n{text}");
+        assert_eq!(line, line.trim_end(), "whitespace at the end of a line:\n{text}");
         for doubled in ["..", "  - .", "``", " ,", " .", ";;", ". ,", ".,", ".)."] {
             assert!(!line.contains(doubled), "`{doubled}` in `{line}` of:\n{text}");
         }
@@ -76,4 +76,59 @@ fn assert_is_neat(text: &str) {
         assert!(!line[lead..].contains("  "), "two spaces in `{line}` of:\n{text}");
     }
     assert!(!text.contains("\n\n\n"), "two empty lines:\n{text}");
+}
+
+/// [`shown`], for a message that keeps to the style.
+fn shown_in_style(diagnostic: &Diagnostic) -> String {
+    assert_is_in_style(diagnostic);
+    shown(diagnostic)
+}
+
+/// The length and the words that each message keeps to.
+fn assert_is_in_style(diagnostic: &Diagnostic) {
+    const MAX_LINES: usize = 20;
+    const MAX_SUMMARY_WORDS: usize = 8;
+    const AVOIDED: [&str; 29] = [
+        "likeliest",
+        "cut off",
+        "white space",
+        "to be run",
+        "the way on",
+        "told",
+        "says",
+        "asked",
+        "answered",
+        "answers",
+        "who",
+        "whoever",
+        "whom",
+        "somebody",
+        "nobody",
+        "anybody",
+        "everybody",
+        "judge",
+        "judges",
+        "judged",
+        "verdict",
+        "definite",
+        "blame",
+        "vouch",
+        "vouches",
+        "proof",
+        "evidence",
+        "elsewhere",
+        "hand-over",
+    ];
+    let (summary, detail) = (&diagnostic.summary, &diagnostic.detail);
+    let constant = summary.split(" (").next().unwrap_or_default();
+    assert!(constant.split_whitespace().count() <= MAX_SUMMARY_WORDS, "a long summary: {summary}");
+    assert!(detail.lines().count() <= MAX_LINES, "{} lines:\n{summary}\n{detail}", detail.lines().count());
+    // Messages of servers are not ours.
+    let ours: String = detail.lines().filter(|line| !line.contains(" message: ")).collect::<Vec<_>>().join("\n");
+    let text = format!(" {summary} {ours} ").to_lowercase();
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
+    for avoided in AVOIDED {
+        let parts: Vec<&str> = avoided.split(' ').collect();
+        assert!(!words.windows(parts.len()).any(|part| part == parts), "`{avoided}` in:\n{summary}\n{detail}");
+    }
 }

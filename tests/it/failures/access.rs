@@ -46,113 +46,123 @@ fn reports_pg_hba_rules_and_methods() {
     rows.accepted("clear_text", port, &[tls]);
     rows.accepted("clear_text_plain", port, &[plain, ("host", "\"127.0.0.1\"")]);
     rows.accepted("md5_plain", port, &[plain, ("host", "\"127.0.0.1\"")]);
-    rows.row("no_rule", port, &[tls], expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` has no access rule for role `no_rule` from here (28000).
-        The server said: 28000 no pg_hba.conf entry for host "127.0.0.1", user "no_rule", database "postgres", SSL encryption
-        Check, likeliest first:
-          - `pg_hba.conf` of the server: it lists who may come from which address to which database.
-          - The KMS comes from another address and needs a rule for that one.
-    "#]]);
+    rows.row(
+        "no_rule",
+        port,
+        &[tls],
+        expect![[r#"
+        warning: PostgreSQL login failed: no pg_hba.conf entry, at host
+        No pg_hba.conf entry of `localhost:PORT` allows role `no_rule` from this address (SQLSTATE 28000).
+        Server message: no pg_hba.conf entry for host "127.0.0.1", user "no_rule", database "postgres", SSL encryption
+        Possible causes, most likely first:
+          - `pg_hba.conf` lacks an entry for this role and database from the address of this machine.
+          - The KMS connects from another address, which needs an entry too.
+    "#]],
+    );
     rows.row("not_this_one", port, &[tls], expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` has no access rule for role `not_this_one` from here (28000).
-        The server said: 28000 no pg_hba.conf entry for host "127.0.0.1", user "not_this_one", database "postgres", SSL encryption
-        Check, likeliest first:
-          - `pg_hba.conf` of the server: it lists who may come from which address to which database.
-          - The KMS comes from another address and needs a rule for that one.
+        warning: PostgreSQL login failed: no pg_hba.conf entry, at host
+        No pg_hba.conf entry of `localhost:PORT` allows role `not_this_one` from this address (SQLSTATE 28000).
+        Server message: no pg_hba.conf entry for host "127.0.0.1", user "not_this_one", database "postgres", SSL encryption
+        Possible causes, most likely first:
+          - `pg_hba.conf` lacks an entry for this role and database from the address of this machine.
+          - The KMS connects from another address, which needs an entry too.
     "#]]);
-    rows.row("tls_only", port, &[plain], expect![[r#"
-        warning: The credentials could not be checked from this machine, at ssl_enabled
-        `localhost:PORT` has no access rule for a connection without TLS (28000).
-        The server said: 28000 no pg_hba.conf entry for host "127.0.0.1", user "tls_only", database "postgres", no encryption
-        Check, likeliest first:
-          - Set `ssl_enabled = true`: the server probably admits encrypted connections only.
-          - The setting is `rds.force_ssl` on Amazon RDS, `require_secure_transport` on Azure.
-          - `pg_hba.conf` of the server: it lists who may come from which address to which database.
-    "#]]);
+    rows.row(
+        "tls_only",
+        port,
+        &[plain],
+        expect![[r#"
+        warning: PostgreSQL login failed: no pg_hba.conf entry without TLS, at ssl_enabled
+        No pg_hba.conf entry of `localhost:PORT` allows a connection without TLS (SQLSTATE 28000).
+        Server message: no pg_hba.conf entry for host "127.0.0.1", user "tls_only", database "postgres", no encryption
+        Possible causes, most likely first:
+          - The server accepts only connections with TLS: set `ssl_enabled = true`.
+          - Amazon RDS (`rds.force_ssl`) or Azure (`require_secure_transport`) requires TLS.
+          - `pg_hba.conf` lacks an entry for this role and database from the address of this machine.
+    "#]],
+    );
     rows.row("rejected", port, &[tls], expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        An access rule of `localhost:PORT` rejects role `rejected` (28000).
-        The server said: 28000 pg_hba.conf rejects connection for host "127.0.0.1", user "rejected", database "postgres", SSL encryption
-        Check:
-          - The `reject` line in `pg_hba.conf` of the server.
+        warning: PostgreSQL login failed: rejected by pg_hba.conf, at host
+        A pg_hba.conf entry of `localhost:PORT` rejects role `rejected` (SQLSTATE 28000).
+        Server message: pg_hba.conf rejects connection for host "127.0.0.1", user "rejected", database "postgres", SSL encryption
+        Possible cause:
+          - A `reject` line of `pg_hba.conf` matches this role, database or address.
     "#]]);
     rows.row("rejected_plain", port, &[plain], expect![[r#"
-        warning: The credentials could not be checked from this machine, at ssl_enabled
-        An access rule of `localhost:PORT` rejects role `rejected_plain` without TLS (28000).
-        The server said: 28000 pg_hba.conf rejects connection for host "127.0.0.1", user "rejected_plain", database "postgres", no encryption
-        Check, likeliest first:
-          - Set `ssl_enabled = true`.
-          - The `reject` line in `pg_hba.conf` of the server.
+        warning: PostgreSQL login failed: rejected by pg_hba.conf, at ssl_enabled
+        A pg_hba.conf entry of `localhost:PORT` rejects role `rejected_plain` without TLS (SQLSTATE 28000).
+        Server message: pg_hba.conf rejects connection for host "127.0.0.1", user "rejected_plain", database "postgres", no encryption
+        Possible causes, most likely first:
+          - The server accepts only connections with TLS: set `ssl_enabled = true`.
+          - A `reject` line of `pg_hba.conf` matches this role, database or address.
     "#]]);
     rows.row(
         "certificate",
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at username
-        `localhost:PORT` wants a client certificate for role `certificate`, which the KMS cannot show (F0000).
-        The server said: F0000 client certificates can only be checked if a root certificate store is available
-        Check:
-          - A role that logs in with a password.
-    "#]],
+            error: PostgreSQL login failed: client certificate required, at username
+            `localhost:PORT` requires a client certificate for role `certificate`, which the KMS does not support (SQLSTATE F0000).
+            Server message: client certificates can only be checked if a root certificate store is available
+            Possible cause:
+              - `pg_hba.conf` requires a certificate for this role: use a role that logs in with a password.
+        "#]],
     );
     rows.row(
         "os_user",
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at username
-        `localhost:PORT` lets role `os_user` in by Ident only, not by a password (28000).
-        The server said: 28000 Ident authentication failed for user "os_user"
-        Check, likeliest first:
-          - A role that `pg_hba.conf` lets in with `scram-sha-256`.
-          - The order of its lines: the first that fits decides.
-    "#]],
+            error: PostgreSQL login failed: no password authentication, at username
+            `localhost:PORT` authenticates role `os_user` by Ident, not by a password (SQLSTATE 28000).
+            Server message: Ident authentication failed for user "os_user"
+            Possible causes, most likely first:
+              - `pg_hba.conf` has no `scram-sha-256` line for this role.
+              - An earlier line of `pg_hba.conf` matches: the first one that matches is used.
+        "#]],
     );
     rows.row(
         "pam",
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `pam`, which PAM judges, not the database (28000).
-        The server said: 28000 PAM authentication failed for user "pam"
-        Check, likeliest first:
-          - The password in that directory. Many lock an account after a few failures.
-          - On Amazon RDS a member of `rds_iam` logs in with short-lived tokens, never with a password.
-          - A role whose password the database itself keeps, let in by `scram-sha-256` in `pg_hba.conf`.
-    "#]],
+            error: PostgreSQL login failed: password rejected by PAM, at password_wo
+            PAM authentication failed for role `pam` at `localhost:PORT` (SQLSTATE 28000).
+            Server message: PAM authentication failed for user "pam"
+            Possible causes, most likely first:
+              - The directory has another password. Many directories lock an account after a few failures.
+              - On Amazon RDS, the role is a member of `rds_iam`: it logs in with short-lived tokens, not with a password.
+              - The KMS needs a role whose password PostgreSQL stores (`scram-sha-256` in `pg_hba.conf`).
+        "#]],
     );
     rows.row(
         "ldap",
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `ldap`, which LDAP judges, not the database (28000).
-        The server said: 28000 LDAP authentication failed for user "ldap"
-        Check, likeliest first:
-          - The password in that directory. Many lock an account after a few failures.
-          - On Amazon RDS a member of `rds_iam` logs in with short-lived tokens, never with a password.
-          - A role whose password the database itself keeps, let in by `scram-sha-256` in `pg_hba.conf`.
-    "#]],
+            error: PostgreSQL login failed: password rejected by LDAP, at password_wo
+            LDAP authentication failed for role `ldap` at `localhost:PORT` (SQLSTATE 28000).
+            Server message: LDAP authentication failed for user "ldap"
+            Possible causes, most likely first:
+              - The directory has another password. Many directories lock an account after a few failures.
+              - On Amazon RDS, the role is a member of `rds_iam`: it logs in with short-lived tokens, not with a password.
+              - The KMS needs a role whose password PostgreSQL stores (`scram-sha-256` in `pg_hba.conf`).
+        "#]],
     );
     rows.row(
         "stranger",
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at username
-        `localhost:PORT` has no role `stranger` (28000).
-        The server said: 28000 role "stranger" does not exist
-        Check:
-          - The name of the role, upper and lower case included.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          CREATE ROLE "stranger" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: role not found, at username
+            Role `stranger` does not exist on `localhost:PORT` (SQLSTATE 28000).
+            Server message: role "stranger" does not exist
+            Possible cause:
+              - The name of the role is wrong; it is case-sensitive.
+            Run as a superuser, or as a role with CREATEROLE:
+              CREATE ROLE "stranger" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     let name = |role: &'static str| ("username", role);
     rows.row(
@@ -160,36 +170,36 @@ fn reports_pg_hba_rules_and_methods() {
         port,
         &[unverified, name("\"clear_text\"")],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at the whole connection
-        `localhost:PORT` asks for the password in clear text, and others could listen: it was not sent.
-        Check, likeliest first:
-          - TLS with a verified certificate (`ssl_enabled` and `ssl_reject_unauthorized` both true).
-          - Or `scram-sha-256` on the server, which never shows the password to anybody.
-    "#]],
+            warning: PostgreSQL login failed: password not sent, at the whole connection
+            `localhost:PORT` requested the password in clear text over TLS without a verified certificate. The password was not sent.
+            Possible causes, most likely first:
+              - The connection does not verify the server: set `ssl_enabled` and `ssl_reject_unauthorized` to `true`.
+              - The server does not use `scram-sha-256`, which keeps the password secret from others.
+        "#]],
     );
     rows.row(
         "clear_text_in_the_open",
         port,
         &[plain, name("\"clear_text_plain\"")],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at ssl_enabled
-        `localhost:PORT` asks for the password in clear text, and others could listen: it was not sent.
-        Check, likeliest first:
-          - TLS with a verified certificate (`ssl_enabled` and `ssl_reject_unauthorized` both true).
-          - Or `scram-sha-256` on the server, which never shows the password to anybody.
-    "#]],
+            warning: PostgreSQL login failed: password not sent, at ssl_enabled
+            `localhost:PORT` requested the password in clear text without TLS. The password was not sent.
+            Possible causes, most likely first:
+              - The connection does not verify the server: set `ssl_enabled` and `ssl_reject_unauthorized` to `true`.
+              - The server does not use `scram-sha-256`, which keeps the password secret from others.
+        "#]],
     );
     rows.row(
         "md5_in_the_open",
         port,
         &[plain, name("\"md5_plain\"")],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at ssl_enabled
-        `localhost:PORT` asks for the password as an MD5 hash, and others could listen: it was not sent.
-        Check, likeliest first:
-          - TLS with a verified certificate (`ssl_enabled` and `ssl_reject_unauthorized` both true).
-          - Or `scram-sha-256` on the server, which never shows the password to anybody.
-    "#]],
+            warning: PostgreSQL login failed: password not sent, at ssl_enabled
+            `localhost:PORT` requested the password as an MD5 hash without TLS. The password was not sent.
+            Possible causes, most likely first:
+              - The connection does not verify the server: set `ssl_enabled` and `ssl_reject_unauthorized` to `true`.
+              - The server does not use `scram-sha-256`, which keeps the password secret from others.
+        "#]],
     );
     rows.check();
 }
@@ -222,12 +232,11 @@ fn reports_full_servers() {
         almost.port(),
         &[role, ("ssl_certificate", "file(\"almost.pem\")")],
         expect![[r#"
-            warning: The credentials could not be checked from this machine, at host
-            `localhost:PORT` has only its reserved connection slots left (53300).
-            The server said: 53300 remaining connection slots are reserved for non-replication superuser connections
-            Check, likeliest first:
-              - `max_connections` of the server, and which sessions are open: try again when there are fewer.
-              - The password was accepted: PostgreSQL checks it before it counts connections.
+            warning: PostgreSQL login failed: too many connections, at host
+            Too many connections at `localhost:PORT`: it has only reserved connection slots left (SQLSTATE 53300).
+            Server message: remaining connection slots are reserved for non-replication superuser connections
+            Possible cause:
+              - `max_connections` of the server is reached: close sessions, or try again later. The password was accepted.
         "#]],
     );
     rows.row(
@@ -235,25 +244,24 @@ fn reports_full_servers() {
         entirely.port(),
         &[role, ("ssl_enabled", "false")],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` has no connection left (53300).
-        The server said: 53300 sorry, too many clients already
-        Check, likeliest first:
-          - `max_connections` of the server, and who is connected: try again when fewer are.
-          - Whether the password is right is not known: the server did not come to that.
-    "#]],
+            warning: PostgreSQL login failed: too many connections, at host
+            Too many connections at `localhost:PORT` (SQLSTATE 53300).
+            Server message: sorry, too many clients already
+            Possible cause:
+              - `max_connections` of the server is reached: close sessions, or try again later. The password was not checked.
+        "#]],
     );
     rows.row(
         "without_tls",
         without.port(),
         &[],
         expect![[r#"
-        error: The database refused the login, at the whole connection
-        `localhost:PORT` does not offer TLS.
-        Check, likeliest first:
-          - Turn TLS on there: `ssl = on` with a certificate and a key; PgBouncer: `client_tls_sslmode`.
-          - Or set `ssl_enabled = false`, if everybody on the way may read the data.
-    "#]],
+            error: TLS to PostgreSQL failed: not enabled on server, at the whole connection
+            TLS is not enabled on the server `localhost:PORT`.
+            Possible causes, most likely first:
+              - The server has `ssl = off`: set it to `on`, with a certificate and a key (PgBouncer: `client_tls_sslmode`).
+              - TLS is not wanted: set `ssl_enabled = false`. Others on the network can then read the data.
+        "#]],
     );
     rows.check();
 }

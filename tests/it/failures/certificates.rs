@@ -21,79 +21,90 @@ fn reports_certificate_problems() {
     let localhost = |validity| own.issue(&["localhost"], validity);
 
     rows.fake("another_authority", shows(localhost(Validity::Now)), &[other_ca], expect![[r#"
-        error: The database refused the login, at ssl_certificate
-        The certificate of `localhost:PORT` is not trusted: its issuer `CN=Own CA` is not among the given certificates.
-        Check, likeliest first:
-          - Set `ssl_certificate` to the certificate of `CN=Own CA` (PEM) if it is a root; else to the root above it, with `CN=Own CA` as well unless the server sends it.
-          - The server's certificate: for `CN=localhost`, issued by `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT.
+        error: TLS to PostgreSQL failed: unknown issuer, at ssl_certificate
+        The certificate of `localhost:PORT` is not trusted: unknown issuer `CN=Own CA`, which is not in `ssl_certificate`.
+        Certificate: `CN=localhost`, issuer `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT
+        Possible cause:
+          - The issuer is a private authority: set `ssl_certificate` to the certificate of `CN=Own CA` (PEM) if that is a root; else to its root, together with `CN=Own CA` unless the server sends that.
     "#]]);
     rows.fake("not_public", shows(localhost(Validity::Now)), &[], expect![[r#"
-        warning: The credentials could not be checked from this machine, at the whole connection
-        The certificate of `localhost:PORT` is not trusted: its issuer `CN=Own CA` is not a public authority.
-        Check, likeliest first:
-          - Set `ssl_certificate` to the certificate of `CN=Own CA` (PEM) if it is a root; else to the root above it, with `CN=Own CA` as well unless the server sends it.
-          - The server's certificate: for `CN=localhost`, issued by `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT.
-          - A KMS of your own may trust more authorities (`NODE_EXTRA_CA_CERTS`), which cannot be seen from here; no password was sent from here.
+        warning: TLS to PostgreSQL failed: unknown issuer, at the whole connection
+        The certificate of `localhost:PORT` is not trusted: unknown issuer `CN=Own CA`, which is not a public certificate authority.
+        Certificate: `CN=localhost`, issuer `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT
+        Possible causes, most likely first:
+          - The issuer is a private authority: set `ssl_certificate` to the certificate of `CN=Own CA` (PEM) if that is a root; else to its root, together with `CN=Own CA` unless the server sends that.
+          - The KMS trusts more certificate authorities (`NODE_EXTRA_CA_CERTS`), which the provider cannot see. The provider sent no password.
     "#]]);
     let namesake = Authority::new("Own CA").issue(&["localhost"], Validity::Now);
     rows.fake("namesake", shows(namesake), &[own_ca], expect![[r#"
-        error: The database refused the login, at ssl_certificate
-        The certificate of `localhost:PORT` is not trusted: `CN=Own CA` is there, but the key that signed is another.
-        Check, likeliest first:
-          - Whether `CN=Own CA` got a new key: give its present certificate in `ssl_certificate` (compare fingerprints).
-          - Whether somebody between here and the server shows a certificate of their own.
-          - The server's certificate: for `CN=localhost`, issued by `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT.
+        error: TLS to PostgreSQL failed: issuer key mismatch, at ssl_certificate
+        The certificate of `localhost:PORT` is not trusted: it names `CN=Own CA` as its issuer, but another key signed it.
+        Certificate: `CN=localhost`, issuer `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT
+        Possible causes, most likely first:
+          - `CN=Own CA` has a new key: set `ssl_certificate` to its current certificate (compare fingerprints).
+          - Another machine intercepts the connection with its own certificate.
     "#]]);
     let alone = Authority::self_signed(&["localhost"], true);
     rows.fake("self_signed", shows(alone.clone()), &[own_ca], expect![[r#"
-        error: The database refused the login, at ssl_certificate
-        The certificate of `localhost:PORT` vouches for itself and is not among the given certificates.
-        Check, likeliest first:
-          - Set `ssl_certificate` to this very certificate of `CN=localhost` (PEM), after comparing fingerprints.
-          - A certificate that was made anew under the same name is another one.
-          - The server's certificate: for `CN=localhost`, issued by `CN=localhost`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT.
+        error: TLS to PostgreSQL failed: self-signed certificate, at ssl_certificate
+        The certificate of `localhost:PORT` is not trusted: self-signed certificate, which is not in `ssl_certificate`.
+        Certificate: `CN=localhost`, issuer `CN=localhost`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT
+        Possible causes, most likely first:
+          - The server uses its own certificate: set `ssl_certificate` to that of `CN=localhost` (PEM), after comparing fingerprints.
+          - The certificate was created again under the same name: the new one is needed.
     "#]]);
     rows.fake("self_signed_without_given_certificates", shows(alone), &[], expect![[r#"
-        warning: The credentials could not be checked from this machine, at the whole connection
-        The certificate of `localhost:PORT` vouches for itself and is not a public authority.
-        Check, likeliest first:
-          - Set `ssl_certificate` to this very certificate of `CN=localhost` (PEM), after comparing fingerprints.
-          - A certificate that was made anew under the same name is another one.
-          - The server's certificate: for `CN=localhost`, issued by `CN=localhost`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT.
-          - A KMS of your own may trust more authorities (`NODE_EXTRA_CA_CERTS`), which cannot be seen from here; no password was sent from here.
+        warning: TLS to PostgreSQL failed: self-signed certificate, at the whole connection
+        The certificate of `localhost:PORT` is not trusted: self-signed certificate, which is not a public certificate authority.
+        Certificate: `CN=localhost`, issuer `CN=localhost`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT
+        Possible causes, most likely first:
+          - The server uses its own certificate: set `ssl_certificate` to that of `CN=localhost` (PEM), after comparing fingerprints.
+          - The certificate was created again under the same name: the new one is needed.
+          - The KMS trusts more certificate authorities (`NODE_EXTRA_CA_CERTS`), which the provider cannot see. The provider sent no password.
     "#]]);
     let db = own.issue(&["db.example.com", "10.0.0.5"], Validity::Now);
     rows.fake("wrong_name", shows(db), &[own_ca], expect![[r#"
-        error: The database refused the login, at host
-        The certificate of `localhost:PORT` is not for `localhost` but for `db.example.com`, `10.0.0.5`.
-        Check, likeliest first:
-          - Use one of those names as `host`, or give the server a certificate with this one.
-          - The server's certificate: for `CN=db.example.com`, issued by `CN=Own CA`, names `db.example.com`, `10.0.0.5`, valid DAY to DAY, SHA-256 FINGERPRINT.
+        error: TLS to PostgreSQL failed: host name mismatch, at host
+        The certificate of `localhost:PORT` does not match the host name: it is not for `localhost` but for `db.example.com`, `10.0.0.5`.
+        Certificate: `CN=db.example.com`, issuer `CN=Own CA`, names `db.example.com`, `10.0.0.5`, valid DAY to DAY, SHA-256 FINGERPRINT
+        Possible causes, most likely first:
+          - `host` is another name of the server: use a name of the certificate.
+          - The certificate lacks this name: create one that has it.
     "#]]);
-    rows.fake("expired", shows(localhost(Validity::Past)), &[own_ca], expect![[r#"
-        error: The database refused the login, at ssl_certificate
+    rows.fake(
+        "expired",
+        shows(localhost(Validity::Past)),
+        &[own_ca],
+        expect![[r#"
+        error: TLS to PostgreSQL failed: certificate has expired, at ssl_certificate
         The certificate of `localhost:PORT` has expired (DAY).
-        Check, likeliest first:
-          - A new certificate for the server.
-          - The clock of this machine.
-          - The server's certificate: for `CN=localhost`, issued by `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT.
-    "#]]);
-    rows.fake("not_yet_valid", shows(localhost(Validity::Future)), &[own_ca], expect![[r#"
-        error: The database refused the login, at ssl_certificate
-        The certificate of `localhost:PORT` is not valid before DAY.
-        Check, likeliest first:
-          - The clock of this machine, and of the one that made the certificate.
-          - The server's certificate: for `CN=localhost`, issued by `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT.
-    "#]]);
+        Certificate: `CN=localhost`, issuer `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT
+        Possible causes, most likely first:
+          - The server needs a new certificate.
+          - The clock of this machine is wrong.
+    "#]],
+    );
+    rows.fake(
+        "not_yet_valid",
+        shows(localhost(Validity::Future)),
+        &[own_ca],
+        expect![[r#"
+        error: TLS to PostgreSQL failed: certificate not yet valid, at ssl_certificate
+        The certificate of `localhost:PORT` is not yet valid (valid from DAY).
+        Certificate: `CN=localhost`, issuer `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT
+        Possible cause:
+          - The clock of this machine, or of the machine that created the certificate, is wrong.
+    "#]],
+    );
     // The classic certificates of Google Cloud SQL name the instance, and no host.
     let cloud_sql = own.issue_to("my-project:my-instance", &[], Validity::Now);
     rows.fake("cloud_sql", shows(cloud_sql), &[own_ca, ("host", "\"127.0.0.1\"")], expect![[r#"
-        error: The database refused the login, at host
-        The certificate of `127.0.0.1:PORT` is not for `127.0.0.1` but for `my-project:my-instance`.
-        Check, likeliest first:
-          - That is no host name. Google Cloud SQL names an instance so that has no DNS name: give it one.
-          - Or set `ssl_reject_unauthorized = false`, if nobody on the way can stand in for the server.
-          - The server's certificate: for `CN=my-project:my-instance`, issued by `CN=Own CA`, names `my-project:my-instance`, valid DAY to DAY, SHA-256 FINGERPRINT.
+        error: TLS to PostgreSQL failed: host name mismatch, at host
+        The certificate of `127.0.0.1:PORT` does not match the host name: it is not for `127.0.0.1` but for `my-project:my-instance`.
+        Certificate: `CN=my-project:my-instance`, issuer `CN=Own CA`, names `my-project:my-instance`, valid DAY to DAY, SHA-256 FINGERPRINT
+        Possible causes, most likely first:
+          - The name is a Google Cloud SQL instance, not a host name: configure a DNS name for the instance.
+          - The network is trusted: set `ssl_reject_unauthorized = false`. The server is then not verified.
     "#]]);
     rows.check();
 }

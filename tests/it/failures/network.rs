@@ -47,24 +47,24 @@ fn reports_refused_and_silent_connections() {
         closed,
         &[],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at port
-        Nothing accepts connections at `localhost:PORT`.
-        Check, likeliest first:
-          - The port, and whether the server runs.
-          - `listen_addresses` of the server: by default it listens on its own machine only.
-    "#]],
+            warning: PostgreSQL server not reachable: connection refused, at port
+            Connection refused by `localhost:PORT`.
+            Possible causes, most likely first:
+              - The server is not running, or the port is wrong.
+              - The server listens on its own machine only, the default of `listen_addresses`.
+        "#]],
     );
     rows.row(
         "no_such_name",
         5432,
         &[("host", "\"db.invalid\"")],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        The name `db.invalid` does not resolve on this machine: Name or service not known.
-        Check, likeliest first:
-          - The spelling of the name.
-          - Whether the name exists only in a private zone or VPN that this machine does not see.
-    "#]],
+            warning: PostgreSQL server not reachable: host not found, at host
+            Host not found: `db.invalid` does not resolve on this machine: Name or service not known.
+            Possible causes, most likely first:
+              - The name is misspelled.
+              - The name exists only in a private DNS zone or a VPN that this machine does not use.
+        "#]],
     );
     // A queue that is full: the kernel drops what comes, as a firewall does.
     let port = full_queue(&rows);
@@ -73,12 +73,12 @@ fn reports_refused_and_silent_connections() {
         port,
         &[SOON, ("host", "\"127.0.0.1\"")],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `127.0.0.1:PORT` did not answer in time (opening the connection).
-        Check, likeliest first:
-          - A firewall, security group or allow-list that drops connections from this machine.
-          - The host name and the address that it has from here.
-    "#]],
+            warning: PostgreSQL server not reachable: connection timed out, at host
+            Connection to `127.0.0.1:PORT` timed out (TCP connection).
+            Possible causes, most likely first:
+              - A firewall, security group or allow list drops connections from this machine.
+              - The host name is wrong, or resolves to another address on this machine.
+        "#]],
     );
     // Nobody can connect to all machines of a network at once.
     rows.row(
@@ -86,52 +86,52 @@ fn reports_refused_and_silent_connections() {
         5432,
         &[("host", "\"127.255.255.255\"")],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        There is no way to `127.255.255.255:PORT`: Network is unreachable (os error 101).
-        Check, likeliest first:
-          - Whether this machine is in the network (VPN, peering) that the address belongs to.
-          - An IPv6 address needs a machine with IPv6.
-    "#]],
+            warning: PostgreSQL server not reachable: network error, at host
+            No connection to `127.255.255.255:PORT`: Network is unreachable (os error 101).
+            Possible causes, most likely first:
+              - This machine is not in the network (VPN, peering) of the address.
+              - The address is an IPv6 address, and this machine has no IPv6.
+        "#]],
     );
     rows.row("never_contacted", 5432, &[("host", "\"169.254.169.254\"")], expect![[r#"
-        error: The database refused the login, at host
-        `169.254.169.254` is a link-local address, where clouds keep the credentials of their machines: it is never contacted.
-        Check:
-          - The name: does it mean the database, and does its DNS record hold the database's address?
+        error: PostgreSQL server not reachable: address not allowed, at host
+        `169.254.169.254` is a metadata address, where clouds serve the credentials of their machines. The provider never contacts such an address.
+        Possible cause:
+          - The host name is wrong, or its DNS record does not hold the address of the database.
     "#]]);
     rows.fake(
         "silent",
         vec![Silence],
         &[SOON],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at port
-        `localhost:PORT` accepted the connection and then fell silent (asking for TLS).
-        Check:
-          - Whether PostgreSQL listens on this port, or a proxy without a server behind it.
-    "#]],
+            warning: PostgreSQL server not reachable: response timed out, at port
+            `localhost:PORT` accepted the connection and then did not respond (TLS request).
+            Possible cause:
+              - The port belongs to another service, or to a proxy without a server behind it.
+        "#]],
     );
     rows.fake(
         "silent_plain",
         vec![Silence],
         &[SOON, PLAIN],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` did not finish the login in time.
-        Check, likeliest first:
-          - A pooler that waits for the server behind it, or a server under load.
-          - The password: some servers delay the answer to a wrong one (`auth_delay`).
-    "#]],
+            warning: PostgreSQL login failed: timed out, at host
+            `localhost:PORT` did not complete the login in time.
+            Possible causes, most likely first:
+              - A pooler waits for its server, or the server is under load.
+              - The password is wrong, and the server delays its response (`auth_delay`).
+        "#]],
     );
     rows.fake(
         "silent_after_yes",
         vec![Read, send("S"), Silence],
         &[SOON],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at port
-        `localhost:PORT` accepted the connection and then fell silent (the TLS handshake).
-        Check:
-          - Whether PostgreSQL listens on this port, or a proxy without a server behind it.
-    "#]],
+            warning: PostgreSQL server not reachable: response timed out, at port
+            `localhost:PORT` accepted the connection and then did not respond (TLS handshake).
+            Possible cause:
+              - The port belongs to another service, or to a proxy without a server behind it.
+        "#]],
     );
     let after_password = [asks_for_scram(), vec![Silence]].concat();
     rows.fake(
@@ -139,12 +139,12 @@ fn reports_refused_and_silent_connections() {
         after_password,
         &[SOON, PLAIN],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` did not finish the login in time.
-        Check, likeliest first:
-          - A pooler that waits for the server behind it, or a server under load.
-          - The password: some servers delay the answer to a wrong one (`auth_delay`).
-    "#]],
+            warning: PostgreSQL login failed: timed out, at host
+            `localhost:PORT` did not complete the login in time.
+            Possible causes, most likely first:
+              - A pooler waits for its server, or the server is under load.
+              - The password is wrong, and the server delays its response (`auth_delay`).
+        "#]],
     );
     let after_login = vec![Read, send(authentication(0, b"")), Silence];
     rows.fake(
@@ -152,12 +152,12 @@ fn reports_refused_and_silent_connections() {
         after_login,
         &[SOON, PLAIN],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` did not finish the login in time.
-        Check, likeliest first:
-          - A pooler that waits for the server behind it, or a server under load.
-          - The password: some servers delay the answer to a wrong one (`auth_delay`).
-    "#]],
+            warning: PostgreSQL login failed: timed out, at host
+            `localhost:PORT` did not complete the login in time.
+            Possible causes, most likely first:
+              - A pooler waits for its server, or the server is under load.
+              - The password is wrong, and the server delays its response (`auth_delay`).
+        "#]],
     );
     let drip = vec![Read, Drip(&[b'E', 0, 0, 0x4e, 0x20, b'S'], Duration::from_millis(200))];
     rows.fake(
@@ -165,37 +165,37 @@ fn reports_refused_and_silent_connections() {
         drip,
         &[SOON, PLAIN],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` did not finish the login in time.
-        Check, likeliest first:
-          - A pooler that waits for the server behind it, or a server under load.
-          - The password: some servers delay the answer to a wrong one (`auth_delay`).
-    "#]],
+            warning: PostgreSQL login failed: timed out, at host
+            `localhost:PORT` did not complete the login in time.
+            Possible causes, most likely first:
+              - A pooler waits for its server, or the server is under load.
+              - The password is wrong, and the server delays its response (`auth_delay`).
+        "#]],
     );
     rows.fake(
         "closes_at_once",
         vec![],
         &[],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` closed the connection without a word (asking for TLS).
-        Check, likeliest first:
-          - The port: one for HTTPS looks like this.
-          - A load balancer or proxy without a server behind it.
-          - A filter that admits only some addresses: the KMS comes from another one.
-    "#]],
+            warning: PostgreSQL server not reachable: connection closed, at host
+            `localhost:PORT` closed the connection (TLS request).
+            Possible causes, most likely first:
+              - The port belongs to another protocol, such as HTTPS.
+              - A load balancer or proxy has no server behind it.
+              - An allow list lacks the address of this machine. The KMS connects from another address.
+        "#]],
     );
     rows.fake(
         "closes_after_startup",
         vec![Read],
         &[PLAIN],
         expect![[r#"
-            warning: The credentials could not be checked from this machine, at host
-            `localhost:PORT` closed the connection without a word (the login).
-            Check, likeliest first:
-              - The port: another protocol, or one that wants TLS (`ssl_enabled`).
-              - A load balancer or proxy without a server behind it.
-              - A filter that admits only some addresses: the KMS comes from another one.
+            warning: PostgreSQL server not reachable: connection closed, at host
+            `localhost:PORT` closed the connection (login).
+            Possible causes, most likely first:
+              - The port belongs to another protocol, or the server requires TLS (`ssl_enabled`).
+              - A load balancer or proxy has no server behind it.
+              - An allow list lacks the address of this machine. The KMS connects from another address.
         "#]],
     );
     rows.fake(
@@ -203,13 +203,13 @@ fn reports_refused_and_silent_connections() {
         vec![Read, Reset],
         &[],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` reset the connection without a word (asking for TLS).
-        Check, likeliest first:
-          - The port: one for HTTPS looks like this.
-          - A load balancer or proxy without a server behind it.
-          - A filter that admits only some addresses: the KMS comes from another one.
-    "#]],
+            warning: PostgreSQL server not reachable: connection reset, at host
+            `localhost:PORT` reset the connection (TLS request).
+            Possible causes, most likely first:
+              - The port belongs to another protocol, such as HTTPS.
+              - A load balancer or proxy has no server behind it.
+              - An allow list lacks the address of this machine. The KMS connects from another address.
+        "#]],
     );
     rows.check();
 }
@@ -225,98 +225,108 @@ fn reports_other_protocols_and_broken_tls() {
         vec![Read, send("HTTP/1.1 400 Bad Request\r\n\r\n")],
         &[],
         expect![[r#"
-        error: The database refused the login, at port
-        What answers at `localhost:PORT` is not a PostgreSQL server: it speaks HTTP.
-        Check, likeliest first:
-          - The port; PostgreSQL's own is 5432.
-          - The host.
-    "#]],
+            error: PostgreSQL login failed: not a PostgreSQL server, at port
+            `localhost:PORT` is not a PostgreSQL server: it uses HTTP.
+            Possible causes, most likely first:
+              - The port is wrong; the default of PostgreSQL is 5432.
+              - The host is wrong.
+        "#]],
     );
     rows.fake(
         "ssh",
         vec![send("SSH-2.0-OpenSSH_9.2p1\r\n"), Read],
         &[],
         expect![[r#"
-        error: The database refused the login, at port
-        What answers at `localhost:PORT` is not a PostgreSQL server: it speaks SSH.
-        Check, likeliest first:
-          - The port; PostgreSQL's own is 5432.
-          - The host.
-    "#]],
+            error: PostgreSQL login failed: not a PostgreSQL server, at port
+            `localhost:PORT` is not a PostgreSQL server: it uses SSH.
+            Possible causes, most likely first:
+              - The port is wrong; the default of PostgreSQL is 5432.
+              - The host is wrong.
+        "#]],
     );
     rows.fake(
         "mysql",
         vec![send(b"\x4a\x00\x00\x00\x0a8.0.36\x00")],
         &[PLAIN],
         expect![[r#"
-        error: The database refused the login, at port
-        What answers at `localhost:PORT` is not a PostgreSQL server: it speaks MySQL.
-        Check, likeliest first:
-          - The port; PostgreSQL's own is 5432.
-          - The host.
-    "#]],
+            error: PostgreSQL login failed: not a PostgreSQL server, at port
+            `localhost:PORT` is not a PostgreSQL server: it uses MySQL.
+            Possible causes, most likely first:
+              - The port is wrong; the default of PostgreSQL is 5432.
+              - The host is wrong.
+        "#]],
     );
     rows.fake(
         "redis",
         vec![Read, send("-ERR unknown command\r\n")],
         &[PLAIN],
         expect![[r#"
-        error: The database refused the login, at port
-        What answers at `localhost:PORT` is not a PostgreSQL server: it speaks Redis.
-        Check, likeliest first:
-          - The port; PostgreSQL's own is 5432.
-          - The host.
-    "#]],
+            error: PostgreSQL login failed: not a PostgreSQL server, at port
+            `localhost:PORT` is not a PostgreSQL server: it uses Redis.
+            Possible causes, most likely first:
+              - The port is wrong; the default of PostgreSQL is 5432.
+              - The host is wrong.
+        "#]],
     );
     rows.fake(
         "smtp",
         vec![send("220 mail.test ESMTP\r\n"), Read],
         &[],
         expect![[r#"
-        error: The database refused the login, at port
-        What answers at `localhost:PORT` is not a PostgreSQL server: it speaks SMTP or FTP.
-        Check, likeliest first:
-          - The port; PostgreSQL's own is 5432.
-          - The host.
+            error: PostgreSQL login failed: not a PostgreSQL server, at port
+            `localhost:PORT` is not a PostgreSQL server: it uses SMTP or FTP.
+            Possible causes, most likely first:
+              - The port is wrong; the default of PostgreSQL is 5432.
+              - The host is wrong.
+        "#]],
+    );
+    rows.fake(
+        "tls_at_once",
+        vec![Read, send(b"\x15\x03\x01\x00\x02\x02\x46")],
+        &[PLAIN],
+        expect![[r#"
+        error: PostgreSQL login failed: not a PostgreSQL server, at port
+        `localhost:PORT` is not a PostgreSQL server: it uses TLS at once, without PostgreSQL's request.
+        Possible causes, most likely first:
+          - The port is wrong; the default of PostgreSQL is 5432.
+          - The host is wrong.
     "#]],
     );
-    rows.fake("tls_at_once", vec![Read, send(b"\x15\x03\x01\x00\x02\x02\x46")], &[PLAIN], expect![[r#"
-        error: The database refused the login, at port
-        What answers at `localhost:PORT` is not a PostgreSQL server: it speaks TLS at once, without PostgreSQL's request.
-        Check, likeliest first:
-          - The port; PostgreSQL's own is 5432.
-          - The host.
-    "#]]);
-    rows.fake("unknown_bytes", vec![Read, send(b"\xde\xad\xbe\xef\x00\x01\x02\x03")], &[], expect![[r#"
-        error: The database refused the login, at port
-        What answers at `localhost:PORT` is not a PostgreSQL server: its answer begins with the bytes de ad be ef 00 01 02 03.
-        Check, likeliest first:
-          - The port; PostgreSQL's own is 5432.
-          - The host.
-    "#]]);
+    rows.fake(
+        "unknown_bytes",
+        vec![Read, send(b"\xde\xad\xbe\xef\x00\x01\x02\x03")],
+        &[],
+        expect![[r#"
+        error: PostgreSQL login failed: not a PostgreSQL server, at port
+        `localhost:PORT` is not a PostgreSQL server: its response begins with the bytes de ad be ef 00 01 02 03.
+        Possible causes, most likely first:
+          - The port is wrong; the default of PostgreSQL is 5432.
+          - The host is wrong.
+    "#]],
+    );
     rows.fake(
         "no_to_tls",
         vec![Read, send("N")],
         &[],
         expect![[r#"
-        error: The database refused the login, at the whole connection
-        `localhost:PORT` does not offer TLS.
-        Check, likeliest first:
-          - Turn TLS on there: `ssl = on` with a certificate and a key; PgBouncer: `client_tls_sslmode`.
-          - Or set `ssl_enabled = false`, if everybody on the way may read the data.
-    "#]],
+            error: TLS to PostgreSQL failed: not enabled on server, at the whole connection
+            TLS is not enabled on the server `localhost:PORT`.
+            Possible causes, most likely first:
+              - The server has `ssl = off`: set it to `on`, with a certificate and a key (PgBouncer: `client_tls_sslmode`).
+              - TLS is not wanted: set `ssl_enabled = false`. Others on the network can then read the data.
+        "#]],
     );
     rows.fake(
         "yes_and_closes",
         vec![Read, send("S")],
         &[ANY_CERTIFICATE],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` closed the connection without a word (the TLS handshake).
-        Check, likeliest first:
-          - A load balancer or proxy without a server behind it.
-          - A filter that admits only some addresses: the KMS comes from another one.
-    "#]],
+            warning: PostgreSQL server not reachable: connection closed, at host
+            `localhost:PORT` closed the connection (TLS handshake).
+            Possible causes, most likely first:
+              - A load balancer or proxy has no server behind it.
+              - An allow list lacks the address of this machine. The KMS connects from another address.
+        "#]],
     );
     let garbage = vec![Read, send("S"), Read, send("garbage, not TLS")];
     rows.fake(
@@ -324,11 +334,11 @@ fn reports_other_protocols_and_broken_tls() {
         garbage,
         &[ANY_CERTIFICATE],
         expect![[r#"
-            error: The database refused the login, at port
-            What answers at `localhost:PORT` is not a PostgreSQL server: it said yes to TLS, and then something that is not TLS.
-            Check, likeliest first:
-              - The port; PostgreSQL's own is 5432.
-              - The host.
+            error: PostgreSQL login failed: not a PostgreSQL server, at port
+            `localhost:PORT` is not a PostgreSQL server: it accepted TLS and then sent something that is not TLS.
+            Possible causes, most likely first:
+              - The port is wrong; the default of PostgreSQL is 5432.
+              - The host is wrong.
         "#]],
     );
     // The alert `handshake_failure`, then `certificate_required`.
@@ -338,24 +348,24 @@ fn reports_other_protocols_and_broken_tls() {
         alert(40),
         &[ANY_CERTIFICATE],
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at the whole connection
-        `localhost:PORT` offers only TLS that this program does not speak: received fatal alert: HandshakeFailure.
-        Check, likeliest first:
-          - TLS 1.2 with ECDHE and AEAD ciphers, or TLS 1.3, on the server.
-          - A server that wants a client certificate can look like this too; the KMS has none to show.
-          - The KMS speaks some of the older ciphers: it may get in where this login cannot.
-    "#]],
+            warning: TLS to PostgreSQL failed: version or cipher unsupported, at the whole connection
+            `localhost:PORT` offers no TLS version and cipher that the provider supports: received fatal alert: HandshakeFailure.
+            Possible causes, most likely first:
+              - The server has neither TLS 1.3 nor TLS 1.2 with ECDHE and AEAD ciphers.
+              - The server requires a client certificate, which the KMS does not support.
+              - The server is old, and only the provider is affected: the KMS supports some older ciphers.
+        "#]],
     );
     rows.fake(
         "wants_a_certificate",
         alert(116),
         &[ANY_CERTIFICATE],
         expect![[r#"
-        error: The database refused the login, at the whole connection
-        `localhost:PORT` wants a client certificate, which the KMS cannot show.
-        Check:
-          - Another endpoint of this database that asks for a password alone.
-    "#]],
+            error: TLS to PostgreSQL failed: client certificate required, at the whole connection
+            `localhost:PORT` requires a client certificate, which the KMS does not support.
+            Possible cause:
+              - The endpoint is for clients with certificates: use one that requires a password alone.
+        "#]],
     );
     let encrypted = |rest: &[_]| [&[Read, send("S"), tls(&authority)][..], rest].concat();
     rows.fake(
@@ -363,12 +373,12 @@ fn reports_other_protocols_and_broken_tls() {
         encrypted(&[Read]),
         &[trusted],
         expect![[r#"
-            warning: The credentials could not be checked from this machine, at host
-            `localhost:PORT` closed the connection without a word (the login).
-            Check, likeliest first:
-              - The port: another protocol, or one that wants TLS (`ssl_enabled`).
-              - A load balancer or proxy without a server behind it.
-              - A filter that admits only some addresses: the KMS comes from another one.
+            warning: PostgreSQL server not reachable: connection closed, at host
+            `localhost:PORT` closed the connection (login).
+            Possible causes, most likely first:
+              - The port belongs to another protocol, or the server requires TLS (`ssl_enabled`).
+              - A load balancer or proxy has no server behind it.
+              - An allow list lacks the address of this machine. The KMS connects from another address.
         "#]],
     );
     let port = rows.serve(encrypted(&lets_in()));

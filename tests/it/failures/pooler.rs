@@ -70,84 +70,80 @@ fn reports_errors_of_poolers() {
         port,
         &[plain],
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `wrong` (08P01).
-        The pooler said: 08P01 SASL authentication failed
-        Check, likeliest first:
-          - The password.
-          - Whether role `wrong` exists: the answer is the same when it does not.
-          - The pooler's `auth_file`: it may still hold an older password.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "wrong" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `wrong` at `localhost:PORT` (SQLSTATE 08P01).
+            Pooler message: SASL authentication failed
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `wrong` does not exist; names are case-sensitive. The server sends the same response.
+              - The pooler's `auth_file` holds an older password.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "wrong" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "unknown",
         port,
         &[plain],
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `unknown` (08P01).
-        The pooler said: 08P01 SASL authentication failed
-        Check, likeliest first:
-          - The password.
-          - Whether role `unknown` exists: the answer is the same when it does not.
-          - The pooler's `auth_file`: it may still hold an older password.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "unknown" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `unknown` at `localhost:PORT` (SQLSTATE 08P01).
+            Pooler message: SASL authentication failed
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `unknown` does not exist; names are case-sensitive. The server sends the same response.
+              - The pooler's `auth_file` holds an older password.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "unknown" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "no_database",
         port,
         &[plain, ("database", "\"nowhere\"")],
         expect![[r#"
-        error: The database refused the login, at database
-        `localhost:PORT` has no database `nowhere` (08P01).
-        The pooler said: 08P01 no such database: nowhere
-        Check, likeliest first:
-          - The name of the database, upper and lower case included.
-          - The pooler's own list of databases, and the server behind it.
-        Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
-          CREATE DATABASE "nowhere" OWNER "no_database";
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: database not found, at database
+            Database `nowhere` does not exist on `localhost:PORT` (SQLSTATE 08P01).
+            Pooler message: no such database: nowhere
+            Possible causes, most likely first:
+              - The name of the database is wrong; it is case-sensitive.
+              - The pooler's list of databases lacks it, or its server does.
+            Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
+              CREATE DATABASE "nowhere" OWNER "no_database";
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "missing_behind",
         port,
         &[plain, ("database", "\"moved\"")],
         expect![[r#"
-        error: The database refused the login, at database
-        `localhost:PORT` has no database `moved` (08P01).
-        The pooler said: 08P01 database "nowhere" does not exist
-        Check, likeliest first:
-          - The name of the database, upper and lower case included.
-          - The pooler's own list of databases, and the server behind it.
-        Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
-          CREATE DATABASE "moved" OWNER "missing_behind";
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: database not found, at database
+            Database `moved` does not exist on `localhost:PORT` (SQLSTATE 08P01).
+            Pooler message: database "nowhere" does not exist
+            Possible causes, most likely first:
+              - The name of the database is wrong; it is case-sensitive.
+              - The pooler's list of databases lacks it, or its server does.
+            Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
+              CREATE DATABASE "moved" OWNER "missing_behind";
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "dead_server",
         port,
         &[plain, ("database", "\"dead\"")],
         expect![[r#"
-            warning: The credentials could not be checked from this machine, at host
-            The pooler at `localhost:PORT` gets no connection to the server behind it (08P01).
-            The pooler said: 08P01 query_wait_timeout
-            Check, likeliest first:
-              - Whether that server runs and has connections left; the pooler's log says more.
-              - The password that the pooler uses there (`auth_file`): it may be an older one.
+            warning: PostgreSQL login failed: pooler without server, at host
+            The pooler at `localhost:PORT` has no connection to its server (SQLSTATE 08P01).
+            Pooler message: query_wait_timeout
+            Possible causes, most likely first:
+              - The server is down or has too many connections; see the pooler's log.
+              - The password that the pooler uses there (`auth_file`) is an old one.
         "#]],
     );
     rows.row(
@@ -155,34 +151,32 @@ fn reports_errors_of_poolers() {
         port,
         &[plain],
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `stale` (08P01).
-        The pooler said: 08P01 password authentication failed for user "stale"
-        Check, likeliest first:
-          - The password.
-          - Whether role `stale` exists: the answer is the same when it does not.
-          - The pooler's `auth_file`: it may still hold an older password.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "stale" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `stale` at `localhost:PORT` (SQLSTATE 08P01).
+            Pooler message: password authentication failed for user "stale"
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `stale` does not exist; names are case-sensitive. The server sends the same response.
+              - The pooler's `auth_file` holds an older password.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "stale" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "asleep",
         port,
         &[plain],
         expect![[r#"
-            error: The database refused the login, at username
-            Role `asleep` may not log in at `localhost:PORT`: it is NOLOGIN (08P01).
-            The pooler said: 08P01 role "asleep" is not permitted to log in
-            Check:
-              - Whether this is a group role; a connection needs a role that may log in.
+            error: PostgreSQL login failed: role has NOLOGIN, at username
+            Role `asleep` is not permitted to log in at `localhost:PORT` (NOLOGIN) (SQLSTATE 08P01).
+            Pooler message: role "asleep" is not permitted to log in
+            Possible cause:
+              - The role is a group: a connection needs a role with LOGIN.
             Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "asleep" WITH LOGIN;
-            If this same run creates the role or the database, or changes this password, …
+            If this run creates the role or the database, or changes this password, …
         "#]],
     );
     rows.row(
@@ -190,49 +184,47 @@ fn reports_errors_of_poolers() {
         port,
         &[plain],
         expect![[r#"
-        error: The database refused the login, at username
-        The pooler at `localhost:PORT` refused role `rejected` by rules of its own (08P01).
-        The pooler said: 08P01 login rejected
-        Check, likeliest first:
-          - The pooler's rules of access (`auth_hba_file`) and its list of databases.
-          - The pooler's log at that time, which says more.
-    "#]],
+            error: PostgreSQL login failed: rejected by pooler, at username
+            The pooler at `localhost:PORT` rejected role `rejected` (SQLSTATE 08P01).
+            Pooler message: login rejected
+            Possible cause:
+              - The pooler's access rules (`auth_hba_file`) or its list of databases exclude it; see the pooler's log.
+        "#]],
     );
     rows.row(
         "no_tls",
         port,
         &[],
         expect![[r#"
-        error: The database refused the login, at the whole connection
-        `localhost:PORT` does not offer TLS.
-        Check, likeliest first:
-          - Turn TLS on there: `ssl = on` with a certificate and a key; PgBouncer: `client_tls_sslmode`.
-          - Or set `ssl_enabled = false`, if everybody on the way may read the data.
-    "#]],
+            error: TLS to PostgreSQL failed: not enabled on server, at the whole connection
+            TLS is not enabled on the server `localhost:PORT`.
+            Possible causes, most likely first:
+              - The server has `ssl = off`: set it to `on`, with a certificate and a key (PgBouncer: `client_tls_sslmode`).
+              - TLS is not wanted: set `ssl_enabled = false`. Others on the network can then read the data.
+        "#]],
     );
     rows.row(
         "tls_only",
         encrypted.port,
         &[plain],
         expect![[r#"
-        error: The database refused the login, at ssl_enabled
-        `localhost:PORT` admits encrypted connections only (08P01).
-        The pooler said: 08P01 SSL required
-        Check:
-          - Set `ssl_enabled = true`.
-    "#]],
+            error: PostgreSQL login failed: TLS required, at ssl_enabled
+            `localhost:PORT` accepts only connections with TLS (SQLSTATE 08P01).
+            Pooler message: SSL required
+            Possible cause:
+              - `ssl_enabled` is `false`: set it to `true`.
+        "#]],
     );
     rows.row(
         "full",
         full.port,
         &[plain, ("username", "\"right\"")],
         expect![[r#"
-            warning: The credentials could not be checked from this machine, at host
-            The pooler at `localhost:PORT` has no connection left (08P01).
-            The pooler said: 08P01 no more connections allowed (max_client_conn)
-            Check, likeliest first:
-              - Try again, or raise the pooler's limits (`max_client_conn`).
-              - Whether the password is right is not known: the pooler did not come to that.
+            warning: PostgreSQL login failed: too many connections at pooler, at host
+            Too many connections at the pooler `localhost:PORT` (SQLSTATE 08P01).
+            Pooler message: no more connections allowed (max_client_conn)
+            Possible cause:
+              - The pooler's limits (`max_client_conn`) are reached: raise them, or try again later. The password was not checked.
         "#]],
     );
     rows.check();
@@ -258,105 +250,98 @@ fn reports_rare_errors_of_poolers() {
         "no_such_user",
         "no such user: no_such_user",
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `no_such_user` (08P01).
-        The pooler said: 08P01 no such user: no_such_user
-        Check, likeliest first:
-          - The password.
-          - Whether role `no_such_user` exists: the answer is the same when it does not.
-          - The pooler's `auth_file`: it may still hold an older password.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "no_such_user" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `no_such_user` at `localhost:PORT` (SQLSTATE 08P01).
+            Pooler message: no such user: no_such_user
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `no_such_user` does not exist; names are case-sensitive. The server sends the same response.
+              - The pooler's `auth_file` holds an older password.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "no_such_user" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     row(
         "empty_password",
         "empty password returned by client",
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `empty_password` (08P01).
-        The pooler said: 08P01 empty password returned by client
-        Check, likeliest first:
-          - The password.
-          - Whether role `empty_password` exists: the answer is the same when it does not.
-          - The pooler's `auth_file`: it may still hold an older password.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "empty_password" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `empty_password` at `localhost:PORT` (SQLSTATE 08P01).
+            Pooler message: empty password returned by client
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `empty_password` does not exist; names are case-sensitive. The server sends the same response.
+              - The pooler's `auth_file` holds an older password.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "empty_password" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     row(
         "no_trust",
         "\"trust\" authentication failed",
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `no_trust` (08P01).
-        The pooler said: 08P01 "trust" authentication failed
-        Check, likeliest first:
-          - The password.
-          - Whether role `no_trust` exists: the answer is the same when it does not.
-          - The pooler's `auth_file`: it may still hold an older password.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "no_trust" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `no_trust` at `localhost:PORT` (SQLSTATE 08P01).
+            Pooler message: "trust" authentication failed
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `no_trust` does not exist; names are case-sensitive. The server sends the same response.
+              - The pooler's `auth_file` holds an older password.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "no_trust" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     row(
         "client_certificate",
         "certificate authentication failed for user \"x\"",
         expect![[r#"
-        error: The database refused the login, at username
-        `localhost:PORT` wants a client certificate for role `client_certificate`, which the KMS cannot show (08P01).
-        The pooler said: 08P01 certificate authentication failed for user "x"
-        Check:
-          - A role that logs in with a password.
-    "#]],
+            error: PostgreSQL login failed: client certificate required, at username
+            `localhost:PORT` requires a client certificate for role `client_certificate`, which the KMS does not support (SQLSTATE 08P01).
+            Pooler message: certificate authentication failed for user "x"
+            Possible cause:
+              - `pg_hba.conf` requires a certificate for this role: use a role that logs in with a password.
+        "#]],
     );
     row(
         "exceeded",
         "client connections exceeded (max_db_client_connections)",
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        The pooler at `localhost:PORT` has no connection left (08P01).
-        The pooler said: 08P01 client connections exceeded (max_db_client_connections)
-        Check, likeliest first:
-          - Try again, or raise the pooler's limits (`max_client_conn`).
-          - Whether the password is right is not known: the pooler did not come to that.
-    "#]],
+            warning: PostgreSQL login failed: too many connections at pooler, at host
+            Too many connections at the pooler `localhost:PORT` (SQLSTATE 08P01).
+            Pooler message: client connections exceeded (max_db_client_connections)
+            Possible cause:
+              - The pooler's limits (`max_client_conn`) are reached: raise them, or try again later. The password was not checked.
+        "#]],
     );
     row(
         "backend_fails",
         "server login failed: FATAL password authentication failed",
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        The pooler at `localhost:PORT` gets no connection to the server behind it (08P01).
-        The pooler said: 08P01 server login failed: FATAL password authentication failed
-        Check, likeliest first:
-          - Whether that server runs and has connections left; the pooler's log says more.
-          - The password that the pooler uses there (`auth_file`): it may be an older one.
-    "#]],
+            warning: PostgreSQL login failed: pooler without server, at host
+            The pooler at `localhost:PORT` has no connection to its server (SQLSTATE 08P01).
+            Pooler message: server login failed: FATAL password authentication failed
+            Possible causes, most likely first:
+              - The server is down or has too many connections; see the pooler's log.
+              - The password that the pooler uses there (`auth_file`) is an old one.
+        "#]],
     );
     row(
         "backend_shuts_down",
         "the database system is shutting down",
         expect![[r#"
-        warning: The credentials could not be checked from this machine, at host
-        `localhost:PORT` takes no logins right now (08P01).
-        The pooler said: 08P01 the database system is shutting down
-        Check, likeliest first:
-          - It starts up, shuts down or recovers: try again in a minute.
-          - Whether it is a standby that answers no queries: use the host of the primary then.
-    "#]],
+            warning: PostgreSQL login failed: server not ready, at host
+            `localhost:PORT` does not accept logins at the moment (SQLSTATE 08P01).
+            Pooler message: the database system is shutting down
+            Possible causes, most likely first:
+              - The server starts, stops or recovers: try again in a minute.
+              - The server is a standby that allows no queries: use the host of the primary.
+        "#]],
     );
     rows.check();
 }

@@ -43,200 +43,187 @@ fn reports_roles_passwords_and_databases() {
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `wrong` (28P01).
-        The server said: 28P01 password authentication failed for user "wrong"
-        Check, likeliest first:
-          - The password.
-          - Whether role `wrong` exists: the answer is the same when it does not.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "wrong" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `wrong` at `localhost:PORT` (SQLSTATE 28P01).
+            Server message: password authentication failed for user "wrong"
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `wrong` does not exist; names are case-sensitive. The server sends the same response.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "wrong" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "unknown",
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `unknown` (28P01).
-        The server said: 28P01 password authentication failed for user "unknown"
-        Check, likeliest first:
-          - The password.
-          - Whether role `unknown` exists: the answer is the same when it does not.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "unknown" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `unknown` at `localhost:PORT` (SQLSTATE 28P01).
+            Server message: password authentication failed for user "unknown"
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `unknown` does not exist; names are case-sensitive. The server sends the same response.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "unknown" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "mixed_case",
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `mixed_case` (28P01).
-        The server said: 28P01 password authentication failed for user "mixed_case"
-        Check, likeliest first:
-          - The password.
-          - Whether role `mixed_case` exists: the answer is the same when it does not.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "mixed_case" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `mixed_case` at `localhost:PORT` (SQLSTATE 28P01).
+            Server message: password authentication failed for user "mixed_case"
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `mixed_case` does not exist; names are case-sensitive. The server sends the same response.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "mixed_case" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "expired",
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `expired` (28P01).
-        The server said: 28P01 password authentication failed for user "expired"
-        Check, likeliest first:
-          - The password.
-          - Whether role `expired` exists: the answer is the same when it does not.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "expired" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `expired` at `localhost:PORT` (SQLSTATE 28P01).
+            Server message: password authentication failed for user "expired"
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `expired` does not exist; names are case-sensitive. The server sends the same response.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "expired" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "no_password",
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `no_password` (28P01).
-        The server said: 28P01 password authentication failed for user "no_password"
-        Check, likeliest first:
-          - The password.
-          - Whether role `no_password` exists: the answer is the same when it does not.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "no_password" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `no_password` at `localhost:PORT` (SQLSTATE 28P01).
+            Server message: password authentication failed for user "no_password"
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `no_password` does not exist; names are case-sensitive. The server sends the same response.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "no_password" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "old_hash",
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at password_wo
-        `localhost:PORT` refused the password of role `old_hash` (28P01).
-        The server said: 28P01 password authentication failed for user "old_hash"
-        Check, likeliest first:
-          - The password.
-          - Whether role `old_hash` exists: the answer is the same when it does not.
-          - Upper and lower case of the role's name: they matter once it was created in quotes.
-          - Whether the password has expired (`VALID UNTIL`) or was never set.
-          - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "old_hash" WITH LOGIN PASSWORD '…';
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: password rejected, at password_wo
+            Password authentication failed for role `old_hash` at `localhost:PORT` (SQLSTATE 28P01).
+            Server message: password authentication failed for user "old_hash"
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `old_hash` does not exist; names are case-sensitive. The server sends the same response.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "old_hash" WITH LOGIN PASSWORD '…';
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "no_login",
         port,
         &[tls],
         expect![[r#"
-        error: The database refused the login, at username
-        Role `no_login` may not log in at `localhost:PORT`: it is NOLOGIN (28000).
-        The server said: 28000 role "no_login" is not permitted to log in
-        Check:
-          - Whether this is a group role; a connection needs a role that may log in.
-        Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
-          ALTER ROLE "no_login" WITH LOGIN;
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: role has NOLOGIN, at username
+            Role `no_login` is not permitted to log in at `localhost:PORT` (NOLOGIN) (SQLSTATE 28000).
+            Server message: role "no_login" is not permitted to log in
+            Possible cause:
+              - The role is a group: a connection needs a role with LOGIN.
+            Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
+              ALTER ROLE "no_login" WITH LOGIN;
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "no_database",
         port,
         &[tls, ("database", "\"Nowhere\"")],
         expect![[r#"
-        error: The database refused the login, at database
-        `localhost:PORT` has no database `Nowhere` (3D000).
-        The server said: 3D000 database "Nowhere" does not exist
-        Check:
-          - The name of the database, upper and lower case included.
-        Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
-          CREATE DATABASE "Nowhere" OWNER "no_database";
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: database not found, at database
+            Database `Nowhere` does not exist on `localhost:PORT` (SQLSTATE 3D000).
+            Server message: database "Nowhere" does not exist
+            Possible cause:
+              - The name of the database is wrong; it is case-sensitive.
+            Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
+              CREATE DATABASE "Nowhere" OWNER "no_database";
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "no_connect",
         port,
         &[tls, ("database", "\"private\"")],
         expect![[r#"
-        error: The database refused the login, at database
-        Role `no_connect` may not connect to database `private` (42501).
-        The server said: 42501 permission denied for database "private" (User does not have CONNECT privilege.)
-        Check:
-          - The password is right; the role lacks the CONNECT privilege.
-        Run as the owner of the database or a superuser:
-          GRANT CONNECT ON DATABASE "private" TO "no_connect";
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: permission denied for database, at database
+            Permission denied for database `private`: role `no_connect` may not connect to it (SQLSTATE 42501).
+            Server message: permission denied for database "private" (User does not have CONNECT privilege.)
+            Possible cause:
+              - The role lacks the CONNECT privilege. The password was accepted.
+            Run as a superuser, or as the owner of the database:
+              GRANT CONNECT ON DATABASE "private" TO "no_connect";
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "template",
         port,
         &[tls, ("database", "\"template0\"")],
         expect![[r#"
-        error: The database refused the login, at database
-        Database `template0` accepts no connections (55000).
-        The server said: 55000 database "template0" is not currently accepting connections
-        Check:
-          - Whether it is a template; choose the database that the application uses.
-        Run as the owner of the database or a superuser:
-          ALTER DATABASE "template0" WITH ALLOW_CONNECTIONS true;
-        If this same run creates the role or the database, or changes this password, …
-    "#]],
+            error: PostgreSQL login failed: database accepts no connections, at database
+            Database `template0` does not accept connections (SQLSTATE 55000).
+            Server message: database "template0" is not currently accepting connections
+            Possible cause:
+              - The database is a template: use the database of the application.
+            Run as a superuser, or as the owner of the database:
+              ALTER DATABASE "template0" WITH ALLOW_CONNECTIONS true;
+            If this run creates the role or the database, or changes this password, …
+        "#]],
     );
     rows.row(
         "invalid",
         port,
         &[tls, ("database", "\"interrupted\"")],
         expect![[r#"
-        error: The database refused the login, at database
-        Database `interrupted` is broken: a `DROP DATABASE` was interrupted (55000).
-        The server said: 55000 cannot connect to invalid database "interrupted"
-        Check:
-          - Its data is gone: drop what is left, create it again and restore a backup.
-        Run as the owner of the database or a superuser:
-          DROP DATABASE "interrupted";
-    "#]],
+            error: PostgreSQL login failed: database is invalid, at database
+            Database `interrupted` is invalid: a `DROP DATABASE` was interrupted (SQLSTATE 55000).
+            Server message: cannot connect to invalid database "interrupted"
+            Possible cause:
+              - Its data is lost: drop it, create it again and restore a backup.
+            Run as a superuser, or as the owner of the database:
+              DROP DATABASE "interrupted";
+        "#]],
     );
     rows.row(
         "role_limit",
         port,
         &[tls],
         expect![[r#"
-            warning: The credentials could not be checked from this machine, at username
-            Role `role_limit` has reached its connection limit at `localhost:PORT` (53300).
-            The server said: 53300 too many connections for role "role_limit"
-            Check, likeliest first:
-              - Which sessions the role has open, and its `CONNECTION LIMIT` (0 allows none).
-              - The password was accepted: PostgreSQL checks it before it counts connections.
+            warning: PostgreSQL login failed: too many connections for role, at username
+            Too many connections for role `role_limit` at `localhost:PORT` (SQLSTATE 53300).
+            Server message: too many connections for role "role_limit"
+            Possible cause:
+              - The role's `CONNECTION LIMIT` is reached (0 allows none). The password was accepted.
             Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "role_limit" CONNECTION LIMIT -1;
         "#]],
@@ -246,13 +233,12 @@ fn reports_roles_passwords_and_databases() {
         port,
         &[tls, ("database", "\"crowded\"")],
         expect![[r#"
-            warning: The credentials could not be checked from this machine, at database
-            Database `crowded` has reached its connection limit at `localhost:PORT` (53300).
-            The server said: 53300 too many connections for database "crowded"
-            Check, likeliest first:
-              - Which sessions are open in it, and its `CONNECTION LIMIT` (0 allows none).
-              - The password was accepted: PostgreSQL checks it before it counts connections.
-            Run as the owner of the database or a superuser:
+            warning: PostgreSQL login failed: too many connections for database, at database
+            Too many connections for database `crowded` at `localhost:PORT` (SQLSTATE 53300).
+            Server message: too many connections for database "crowded"
+            Possible cause:
+              - The database's `CONNECTION LIMIT` is reached (0 allows none). The password was accepted.
+            Run as a superuser, or as the owner of the database:
               ALTER DATABASE "crowded" CONNECTION LIMIT -1;
         "#]],
     );

@@ -9,8 +9,8 @@ use tokio::runtime::Runtime;
 use crate::support::scene::{PASSWORD, Scene};
 use crate::support::scripted_postgres::{Fake, Step};
 
-/// No headline is longer, so that a terminal shows it in two lines at most.
-const MAX_HEADLINE_LENGTH: usize = 160;
+/// No first sentence is longer, so that a terminal shows it in two lines.
+const MAX_SENTENCE_LENGTH: usize = 160;
 
 /// A table under way.
 pub(super) struct Rows {
@@ -127,37 +127,58 @@ impl Row {
         let ([first, middle @ ..], last) = paragraphs.split_last().map(|(last, rest)| (rest, *last)).unwrap() else {
             panic!("one paragraph only:\n{detail}")
         };
-        let lines: Vec<&str> = first.lines().collect();
-        let (own, frame) = lines.split_at(lines.len() - 4);
-        self.assert_is_frame(frame, text("severity"));
-        assert!(own[0].chars().count() <= MAX_HEADLINE_LENGTH, "a long headline: {}", own[0]);
-        assert_eq!(last, way_on(text("severity"), text("summary")));
+        let own = self.without_frame(first, text("severity"));
+        assert!(own[0].chars().count() <= MAX_SENTENCE_LENGTH, "a long sentence: {}", own[0]);
+        let (too_early, proceed) = last.split_once('\n').map_or((None, last), |(line, rest)| (Some(line), rest));
+        assert_eq!(proceed, how_to_proceed(text("severity"), proceed));
 
         let summary = format!("{}: {}, at {argument}", text("severity"), text("summary"));
-        let mut shown = vec![summary, without_days(&own.join("\n"))];
-        shown.extend(middle.iter().map(|paragraph| match paragraph.strip_prefix(CURE) {
-            Some(_) => format!("{CURE} …"),
-            None => without_days(&without_fingerprints(paragraph)),
+        let mut shown = vec![summary];
+        shown.extend(own.iter().map(|line| without_days(&without_fingerprints(line))));
+        shown.extend(middle.iter().map(|paragraph| without_days(&without_fingerprints(paragraph))));
+        shown.extend(too_early.map(|line| {
+            assert!(line.starts_with(TOO_EARLY), "{line}");
+            format!("{TOO_EARLY} …")
         }));
         shown.join("\n") + "\n"
     }
 
-    /// Who was asked, when and from where, whose password, what has happened so far.
-    fn assert_is_frame(&self, lines: &[&str], severity: &str) {
-        let asked = lines[0].replace(" (address 127.0.0.1:PORT)", "");
-        let role = format!("as role `{}` for database `{}`.", self.role, self.database);
-        assert!(asked.starts_with("Asked: `") && asked.ends_with(&role), "{asked}");
-        let digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0");
-        let when = digits(lines[1]).replace("00000", "0000");
-        let place = ["When: 0000-00-00 00:00:00 UTC.", "When: 0000-00-00 00:00:00 UTC, from 000.0.0.0:0000."];
-        assert!(place.contains(&when.as_str()), "{}", lines[1]);
+    /// Checks the lines that each message has: server, role, database, password, time and effect. Returns the others.
+    fn without_frame<'d>(&self, paragraph: &'d str, severity: &str) -> Vec<&'d str> {
+        let digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0").replace("00000", "0000");
         let name = self.name.replace('_', "-");
-        assert_eq!(lines[2], format!("Connection: `{name}`, with the password from `password_wo`."));
-        let so_far = match severity {
+        let mut own = Vec::new();
+        let mut labels = Vec::new();
+        for line in paragraph.lines() {
+            let (label, value) = line.split_once(": ").unwrap_or(("", line));
+            let expected = match label {
+                "Server" => {
+                    assert!(value.contains(":PORT`"), "{line}");
+                    None
+                }
+                "Role" => Some(format!("`{}`", self.role)),
+                "Database" => Some(format!("`{}`", self.database)),
+                "Password" => Some(format!("from `password_wo` of connection `{name}`")),
+                "Time" => {
+                    let times = ["0000-00-00 00:00:00 UTC", "0000-00-00 00:00:00 UTC, from 000.0.0.0:0000"];
+                    assert!(times.contains(&digits(value).as_str()), "{line}");
+                    None
+                }
+                _ => {
+                    own.push(line);
+                    continue;
+                }
+            };
+            labels.push(label);
+            assert!(expected.as_deref().is_none_or(|expected| expected == value), "{line}, expected {expected:?}");
+        }
+        assert_eq!(labels, ["Server", "Role", "Database", "Password", "Time"], "{paragraph}");
+        let effect = match severity {
             "error" => "No credentials were sent to the KMS.",
-            _ => "The KMS connects from its own network and judges for itself when the change is applied.",
+            _ => "This does not stop the run: the KMS logs in from its own network when the change is applied.",
         };
-        assert_eq!(lines[3], so_far);
+        assert_eq!(own.pop(), Some(effect));
+        own
     }
 }
 
@@ -183,12 +204,13 @@ fn without_days(text: &str) -> String {
     }
 }
 
-const CURE: &str = "If this same run creates the role or the database, or changes this password,";
+const TOO_EARLY: &str = "If this run creates the role or the database, or changes this password,";
 
-fn way_on(severity: &str, summary: &str) -> String {
-    let mut text = "To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.".to_owned();
-    if summary == "The credentials could not be checked from this machine" {
-        text += " To hear nothing of it: `validation { unreachable = \"ignore\" }`.";
+fn how_to_proceed(severity: &str, proceed: &str) -> String {
+    const IGNORE: &str = " To ignore unreachable servers: `validation { unreachable = \"ignore\" }`.";
+    let mut text = "To proceed without this check: `KMS_VALIDATION=apply terraform plan`.".to_owned();
+    if severity == "warning" || proceed.contains(IGNORE) {
+        text += IGNORE;
     }
     if severity == "error" {
         text += " To destroy this configuration as it is: `terraform destroy -refresh=false`.";
@@ -200,7 +222,7 @@ fn way_on(severity: &str, summary: &str) -> String {
 fn assert_is_neat(text: &str) {
     for line in text.lines() {
         let line = line.trim_start();
-        assert_eq!(line, line.trim_end(), "white space at the end of a line:\n{text}");
+        assert_eq!(line, line.trim_end(), "whitespace at the end of a line:\n{text}");
         for doubled in ["..", "  ", "``", " ,", " .", ";;", ".,", ".)."] {
             assert!(!line.contains(doubled), "`{doubled}` in `{line}` of:\n{text}");
         }

@@ -11,8 +11,8 @@ use crate::support::scene::Scene;
 use crate::support::terraform::finish;
 
 const BY_NAME: &str = "/api/v1/app-connections/postgres/connection-name";
-const UNTOUCHED: &str = "still takes the configured password";
-const CHANGED: &str = "does not take the configured password any more";
+const UNTOUCHED: &str = "still accepts the configured password";
+const CHANGED: &str = "no longer accepts the configured password";
 
 fn scene() -> Scene {
     let mut scene = Scene::new();
@@ -53,7 +53,7 @@ fn unreadable_create_response_reports_role_and_import_block() {
     scene.workspace.apply().expect(1).says(&[CHANGED, "import {", &id(), "ALTER ROLE"]);
     assert!(!takes(&scene, PASSWORD));
     // The next run tells it without the answer that was lost.
-    scene.workspace.plan().expect(1).says(&["The KMS has this connection already", "import {", &id()]);
+    scene.workspace.plan().expect(1).says(&["Connection already exists in the KMS: orders-db", "import {", &id()]);
     import_and_settle(&scene);
 }
 
@@ -82,7 +82,7 @@ fn next_run_names_connection_of_killed_provider() {
     finish(run).expect(1);
     assert_eq!(scene.workspace.object(ADDRESS), Json::Null);
     let said = scene.workspace.apply().expect(1);
-    said.says(&["The KMS has this connection already", "Nothing is lost", &scene.role, "destroy -refresh=false"]);
+    said.says(&["Connection already exists in the KMS: orders-db", "import it", &scene.role, "destroy -refresh=false"]);
     assert_eq!(scene.bodies("POST", PATH).len(), 1);
     import_and_settle(&scene);
 }
@@ -144,7 +144,13 @@ fn reports_unknown_role_state() {
     scene.configure_with(&[MANAGED], "validation {\n    mode = \"off\"\n  }");
     scene.kms.fail("POST", PATH, 1, Fault::Garbage);
     let said = scene.workspace.apply().expect(1);
-    said.says(&["could not be found out", "`mode` is `off`", "Log in as that role", "ALTER ROLE", "import {"]);
+    said.says(&[
+        "could not check whether the KMS has changed",
+        "`mode` is `off`",
+        "Log in with the role",
+        "ALTER ROLE",
+        "import {",
+    ]);
 }
 
 #[test]
@@ -185,7 +191,7 @@ fn finds_password_transfer_of_killed_provider_done() {
     }
     finish(run).expect(1);
     let next = scene.workspace.apply().expect(0);
-    next.says(&["The KMS manages the credentials of orders-db now", "0 changed"]);
+    next.says(&["Platform-managed credentials turned on outside Terraform: orders-db", "0 changed"]);
     assert_eq!(scene.workspace.object(ADDRESS)[super::FLAG], true);
     scene.is_settled();
 }

@@ -8,7 +8,7 @@ use crate::support::scene::{PASSWORD, Scene};
 
 const BEFORE: &str = "create_before_destroy = true";
 const REFUSED: &[&str] =
-    &["cannot be replaced like this", "ALTER ROLE", "terraform untaint", "`removed` block", "destroy -refresh=false"];
+    &["connection cannot be replaced", "ALTER ROLE", "terraform untaint", "`removed` block", "destroy -refresh=false"];
 
 /// Each way to replace: what to prepare, and the options of plan and apply.
 fn each_way(lines: &str, replaceable: bool) {
@@ -81,7 +81,7 @@ fn checks_unknown_replacement_values_in_the_apply() {
     let password = "trimsuffix(\"${var.password}${terraform_data.later.output}\", \"x\")";
     scene.configure(&[MANAGED, ("password_wo", password)]);
     let refused = apply(&scene, &["-replace=kms_postgres_connection.orders"]).expect(1);
-    refused.says(&["cannot be replaced like this", "ALTER ROLE"]);
+    refused.says(&["connection cannot be replaced", "ALTER ROLE"]);
     assert!(scene.bodies("POST", PATH).is_empty());
     assert_eq!(scene.workspace.object(ADDRESS), Json::Null);
     reset(&scene);
@@ -127,16 +127,16 @@ fn apply_checks_saved_replacement_again() {
         plan(&scene, &["-replace=kms_postgres_connection.orders", "-out=saved.tfplan"]).expect(2);
         scene.postgres.sql(&format!("ALTER ROLE {} PASSWORD 'dead'", quoted(&scene.role)));
         let refused = scene.workspace.run(&["apply", "-no-color", "-input=false", "saved.tfplan"]).expect(1);
-        refused.says(&["refused the password of role", "ALTER ROLE"]);
+        refused.says(&["assword authentication failed for role", "ALTER ROLE"]);
         assert!(scene.bodies("POST", PATH).is_empty());
         // The core has destroyed the old one by now, unless it creates first.
         let is_there = scene.kms.connections().iter().any(|row| row["id"] == id.as_str());
         assert_eq!(is_there, lines.contains(BEFORE));
         // A core that creates first tells the second process nothing of the old one: it is found among the others.
         refused.says(if is_there {
-            &["manages the password of this role already", "If this one is to replace it"]
+            &["role already managed", "To replace the other connection by this one"]
         } else {
-            &["cannot be replaced like this", "This run has destroyed the old one already."]
+            &["connection cannot be replaced", "This run has destroyed the old one already."]
         });
 
         let scene = managed();

@@ -62,7 +62,7 @@ async fn replacement_hint_makes_next_create_a_replacement() {
     // Another name, so that nothing but the mark tells of it.
     config.set("name", "orders-new");
     let (_, errors) = plan(&scene, None, &config, mark).await;
-    assert!(errors.contains(&"A platform-managed connection cannot be replaced like this".to_owned()), "{errors:?}");
+    assert!(errors.contains(&"Platform-managed connection cannot be replaced: orders-new".to_owned()), "{errors:?}");
     let (_, errors) = plan(&scene, None, &config, Vec::new()).await;
-    assert!(errors.contains(&"The database refused the login".to_owned()), "{errors:?}");
+    assert!(errors.contains(&"PostgreSQL login failed: password rejected".to_owned()), "{errors:?}");
 }

@@ -42,7 +42,7 @@ fn keeps_mode_beside_managed_connection_of_same_role() {
         // With the login of the default mode it is named as what it is.
         newcomer(&scene, "newcomer", new);
         let refused = plan(&scene, &[]).expect(1);
-        refused.says(&["newcomer uses the role of a managed connection", "`orders-db`", "28P01"]);
+        refused.says(&["Role is platform-managed through another connection: newcomer", "`orders-db`", "28P01"]);
         assert!(!refused.text.contains("replace"), "{}", refused.text);
     }
 }

@@ -1,4 +1,4 @@
-//! The rules, row by row. That they are PostgreSQL's own is proved against servers elsewhere.
+//! The rules, row by row. `tests/it/privileges_by_version.rs` compares them with real servers.
 
 use super::*;
 use crate::postgres::privileges::facts::{LoginSession, Membership};
@@ -33,7 +33,7 @@ pub(in crate::postgres::privileges) fn facts(version: u32) -> Facts {
     }
 }
 
-/// The session and the role after these changes: words of the catalogs.
+/// The session and the role after these changes: options by name.
 fn changed(version: u32, words: &str) -> Facts {
     let mut facts = facts(version);
     let (session, role) = (&mut facts.session, facts.roles.first_mut().unwrap());
@@ -52,9 +52,11 @@ fn changed(version: u32, words: &str) -> Facts {
             "itself" => attributes.is_login_role = true,
             "admin" => attributes.admin = true,
             "member" => attributes.has_login_role = true,
-            "loop" => attributes.doors.push(Membership { member: "app".to_owned(), grantor: None }),
+            "loop" => attributes.memberships.push(Membership { member: "app".to_owned(), grantor: None }),
             "far-loop" => {
-                attributes.doors.push(Membership { member: "team".to_owned(), grantor: Some("o\"brien".to_owned()) });
+                attributes
+                    .memberships
+                    .push(Membership { member: "team".to_owned(), grantor: Some("o\"brien".to_owned()) });
             }
             "nologin" => attributes.can_login = false,
             "expired" => attributes.expired = true,
@@ -70,7 +72,7 @@ fn changed(version: u32, words: &str) -> Facts {
     facts
 }
 
-fn verdict(version: u32, words: &str) -> (bool, Vec<Obstacle>, Vec<String>) {
+fn outcome(version: u32, words: &str) -> (bool, Vec<Obstacle>, Vec<String>) {
     let facts = changed(version, words);
     let rotation = facts.rotations().into_iter().next().unwrap();
     let statements = rotation.statements(&facts);
@@ -124,7 +126,7 @@ fn who_may_change_whom() {
         (old, "login:superuser superuser full", true, vec![]),
         (new, "nologin", false, vec![NoCreateRole, NoAdmin, NoLogin]),
     ] {
-        let (is, found, _) = verdict(version, words);
+        let (is, found, _) = outcome(version, words);
         assert_eq!((is, found), (may, expected), "{version} {words}");
     }
 }
@@ -167,6 +169,6 @@ fn what_helps() {
             ],
         ),
     ] {
-        assert_eq!(verdict(version, words).2, expected, "{version} {words}");
+        assert_eq!(outcome(version, words).2, expected, "{version} {words}");
     }
 }

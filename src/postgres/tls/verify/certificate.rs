@@ -1,4 +1,4 @@
-//! One certificate as a chain sees it: its names, its key identifiers, its time. Knows nothing of the others.
+//! One certificate as a chain sees it: its names, its key identifiers, its time. Does not depend on the others.
 
 use x509_parser::asn1_rs::{Any, Tag};
 use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};
@@ -26,7 +26,7 @@ impl<'a> Certificate<'a> {
         self.may_have_issued(self)
     }
 
-    /// Whether it says that it may issue others.
+    /// Returns whether it claims to be a certificate authority.
     pub(in crate::postgres) fn is_authority(&self) -> bool {
         self.x509.is_ca()
     }

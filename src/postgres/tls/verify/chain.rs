@@ -1,4 +1,4 @@
-//! Finding who vouches for a certificate. Knows names and key identifiers, no signatures.
+//! Search for the issuers of a certificate, by names and key identifiers.
 //!
 //! The search is OpenSSL's, with its limits: a trusted issuer is preferred to a sent one, nothing is ever taken back, and
 //! above a trusted certificate only trusted ones count.
@@ -6,7 +6,7 @@
 use super::certificate::{Certificate, When};
 use super::{Fault, Finding};
 
-/// Longer chains are nobody's.
+/// The maximum length of a chain.
 const MAX: usize = 100;
 
 /// From the server's certificate to a trusted one that is self-signed.
@@ -65,7 +65,7 @@ fn issuer_among<'c, 'a>(
     fallback
 }
 
-/// Why nobody vouches for the last one.
+/// Returns why the last one has no trusted issuer.
 fn dead_end(last: &Certificate<'_>, trusted: &[Certificate<'_>]) -> Fault {
     let namesake = trusted.iter().any(|root| root.subject == last.issuer);
     let itself = trusted.iter().any(|root| root.der == last.der);

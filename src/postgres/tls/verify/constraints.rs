@@ -1,4 +1,4 @@
-//! Names that an authority may vouch for. OpenSSL's rules.
+//! Name constraints, by OpenSSL's rules.
 
 use x509_parser::extensions::{GeneralName, NameConstraints, ParsedExtension};
 use x509_parser::oid_registry as oid;

@@ -1,14 +1,14 @@
-//! The judgement of a server's certificate: the one that the service makes, which runs on Node 20 to 24 and so on
-//! OpenSSL. Where those versions differ the strictest is followed, and the fault says that others may accept.
-//! Knows nothing of connections.
+//! Verification of a server's certificate as Node 20 to 24 does it with OpenSSL. Where the versions differ, the strictest one
+//! counts, and the fault names the difference. Predicts whether OpenSSL accepts a certificate; whether a connection is safe is
+//! webpki's decision. Does not depend on connections.
 //!
 //! | file | concept |
 //! |---|---|
 //! | `certificate` | one certificate |
-//! | `chain` | who vouches for whom |
+//! | `chain` | the chain from a certificate to a trusted root |
 //! | `purpose` | what each may be used for, and how strong it is |
-//! | `signature` | who signed what |
-//! | `constraints` | which names an authority may vouch for |
+//! | `signature` | signatures |
+//! | `constraints` | name constraints |
 //! | `host` | whether a certificate is for a host |
 
 mod certificate;
@@ -27,16 +27,16 @@ pub(in crate::postgres) use self::purpose::may_sign_handshake;
 pub(in crate::postgres) use self::signature::{has_checkable_key, is_signed_by};
 use crate::postgres::{Fault, Trust};
 
-/// What is wrong with which certificate of a chain.
+/// A problem of one certificate of a chain.
 pub(crate) struct Finding {
     pub(crate) fault: Fault,
-    /// Its place, counted from the server's own.
+    /// Its position, counted from the server's own.
     pub(crate) at: usize,
     /// The certificate.
     pub(crate) der: Vec<u8>,
 }
 
-/// What a server showed, and what it is judged by.
+/// The certificates that a server sent, and what they are verified against.
 pub(crate) struct Case<'a> {
     pub(crate) sent: &'a [&'a CertificateDer<'a>],
     pub(crate) trusted: &'a [CertificateDer<'a>],
@@ -48,24 +48,24 @@ pub(crate) struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// The judgement.
-    pub(crate) fn judge(&self) -> Result<(), Finding> {
+    /// Verifies the certificates.
+    pub(crate) fn verify(&self) -> Result<(), Finding> {
         let read = |der: &'_ CertificateDer<'_>| Finding {
-            fault: Fault::Unjudged("it cannot be read".to_owned()),
+            fault: Fault::Unverifiable("it cannot be read".to_owned()),
             at: 0,
             der: der.to_vec(),
         };
         let sent: Vec<Certificate<'_>> = self.sent.iter().filter_map(|der| Certificate::read(der)).collect();
         let trusted: Vec<Certificate<'_>> = self.trusted.iter().filter_map(|der| Certificate::read(der)).collect();
         let (Some(leaf), Some(first)) = (sent.first(), self.sent.first()) else {
-            return Err(Finding { fault: Fault::Unjudged("there is none".to_owned()), at: 0, der: Vec::new() });
+            return Err(Finding { fault: Fault::Unverifiable("there is none".to_owned()), at: 0, der: Vec::new() });
         };
         if leaf.der != first.as_ref() {
             return Err(read(first));
         }
         let chain = match chain::build(leaf, &sent, &trusted, self.now) {
             Ok(chain) => chain,
-            // What is wrong with the server's own certificate stays wrong, whomever the service trusts besides.
+            // A problem of the server's own certificate remains, whatever else is trusted.
             Err(finding) if self.trust == Trust::Public => {
                 return self.in_time(&[leaf]).and_then(|()| self.named(leaf)).and(Err(finding));
             }
@@ -136,7 +136,7 @@ mod tests {
                 now: certificate.not_after(),
                 algorithms: &provider.signature_verification_algorithms,
             };
-            let finding = case.judge().unwrap_err();
+            let finding = case.verify().unwrap_err();
             // Most say that they are for signing certificates only.
             assert!(
                 matches!(finding.fault, Fault::WrongPurpose | Fault::WrongName),

@@ -1,5 +1,5 @@
 //! What each certificate of a chain may be used for, and how strong it is. The rules are those of OpenSSL for a client
-//! that checks a server; knows nothing of time, signatures and host names.
+//! that checks a server; does not depend on dates, signatures and host names.
 
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::oid_registry as oid;
@@ -28,7 +28,7 @@ const UNDERSTOOD: [&str; 15] = [
     "1.3.6.1.5.5.7.1.14",
     "1.3.6.1.5.5.7.48.1.5",
 ];
-/// "Server gated cryptography" of Microsoft and Netscape: old words for a TLS server.
+/// "Server gated cryptography" of Microsoft and Netscape: old names of a TLS server.
 const OLD_SERVER_PURPOSES: [&str; 2] = ["1.3.6.1.4.1.311.10.3.3", "2.16.840.1.113730.4.1"];
 /// The least that Node 24 accepts of RSA.
 const RSA_BITS: usize = 2048;
@@ -45,7 +45,7 @@ pub(crate) fn check(chain: &[&Certificate<'_>]) -> Result<(), Finding> {
             return Err(finding(Fault::UnknownCritical(kind)));
         }
         if let Some(kind) = unreadable(certificate) {
-            return Err(finding(Fault::Unjudged(format!("its extension {kind} cannot be read"))));
+            return Err(finding(Fault::Unverifiable(format!("its extension {kind} cannot be read"))));
         }
         if at > 0 {
             let standing = standing(certificate);
@@ -70,14 +70,14 @@ pub(crate) fn check(chain: &[&Certificate<'_>]) -> Result<(), Finding> {
     Ok(())
 }
 
-/// The first certificate from the bottom whose key, or whose signature by another, is too weak.
+/// Finds the first certificate from the bottom with a key, or a signature by another one, that is too weak.
 pub(crate) fn check_strength(chain: &[&Certificate<'_>]) -> Result<(), Finding> {
     for (at, certificate) in chain.iter().enumerate() {
         let finding = |fault| Finding::new(fault, at, certificate);
         if let Some(bits) = rsa_bits(certificate).filter(|bits| *bits < RSA_BITS) {
             return Err(finding(Fault::WeakKey { bits, everywhere: bits < OLD_RSA_BITS }));
         }
-        // Whoever trusts a certificate does not ask how it signed itself.
+        // The signature of a trusted self-signed certificate does not count.
         if let (Some(hash), true) = (weak_hash(certificate), at + 1 < chain.len()) {
             return Err(finding(Fault::WeakHash(hash)));
         }
@@ -123,7 +123,7 @@ fn key_usage(certificate: &Certificate<'_>) -> Option<u16> {
     }
 }
 
-/// Whether it may belong to a TLS server, or vouch for one.
+/// Returns whether it may belong to a TLS server, or to an issuer of one.
 fn may_serve(certificate: &Certificate<'_>, is_leaf: bool) -> bool {
     let purposes = match certificate.extension(&oid::OID_X509_EXT_EXTENDED_KEY_USAGE) {
         // "Any purpose" is not taken at its word.
@@ -141,7 +141,7 @@ fn may_serve(certificate: &Certificate<'_>, is_leaf: bool) -> bool {
     purposes && (!is_leaf || (old_type && key_usage(certificate).is_none_or(|usage| usage & usages != 0)))
 }
 
-/// Whether its key may sign a handshake. Before TLS 1.3 that is asked of elliptic curves alone.
+/// Whether its key may sign a handshake. Before TLS 1.3 this is required of elliptic curves alone.
 pub(in crate::postgres) fn may_sign_handshake(certificate: &Certificate<'_>) -> bool {
     certificate.x509.public_key().algorithm.algorithm != oid::OID_KEY_TYPE_EC_PUBLIC_KEY
         || key_usage(certificate).is_none_or(|usage| usage & DIGITAL_SIGNATURE != 0)

@@ -21,7 +21,8 @@ pub(crate) fn check(
         return Err(Fault::NotSignedByIssuer);
     }
     let kind = signature_kind(certificate.der);
-    let unknown = || Fault::Unjudged(format!("its signature is of the kind {}", x509.signature_algorithm.algorithm));
+    let unknown =
+        || Fault::Unverifiable(format!("its signature is of the kind {}", x509.signature_algorithm.algorithm));
     let mut fitting = algorithms
         .all
         .iter()
@@ -29,7 +30,7 @@ pub(crate) fn check(
         .peekable();
     fitting.peek().ok_or_else(unknown)?;
     if purpose::rsa_bits(issuer).is_some_and(|bits| !RSA_BITS.contains(&bits)) {
-        return Err(Fault::Unjudged("its issuer's RSA key has an unusual length".to_owned()));
+        return Err(Fault::Unverifiable("its issuer's RSA key has an unusual length".to_owned()));
     }
     let signature = &x509.signature_value.data;
     let is_signed = fitting

@@ -26,9 +26,9 @@ fn endpoint() -> postgres::Endpoint {
 fn accepted() -> LoginOutcome {
     LoginOutcome::Accepted(postgres::Accepted {
         endpoint: endpoint(),
-        passed_over: Vec::<(SocketAddr, String)>::new(),
+        unreachable_addresses: Vec::<(SocketAddr, String)>::new(),
         server_version: None,
-        password_asked: true,
+        password_requested: true,
         facts: None,
         milliseconds: 1,
     })
@@ -37,11 +37,11 @@ fn accepted() -> LoginOutcome {
 fn refused(reason: Reason, answered: bool) -> LoginOutcome {
     LoginOutcome::Refused(Refusal {
         reason,
-        said: None,
+        server_error: None,
         endpoint: endpoint(),
-        passed_over: Vec::new(),
-        answered,
-        password_unanswered: false,
+        unreachable_addresses: Vec::new(),
+        responded: answered,
+        password_pending: false,
         database: "orders".to_owned(),
         username: "kms_role".to_owned(),
         stage: Stage::Login,
@@ -58,7 +58,7 @@ fn no_answer_to_the_password() -> LoginOutcome {
     let LoginOutcome::Refused(refusal) = refused(Reason::TimedOut { stage: Stage::Login }, true) else {
         unreachable!()
     };
-    LoginOutcome::Refused(Refusal { password_unanswered: true, ..refusal })
+    LoginOutcome::Refused(Refusal { password_pending: true, ..refusal })
 }
 
 fn no_such_database() -> LoginOutcome {

@@ -8,8 +8,9 @@ use crate::postgres::{Reason, Refusal, Statement, ascii_host, is_changed_by_sasl
 use crate::terraform::diagnostic::{Diagnostic, Path};
 use crate::text::shown;
 
+use super::super::capitalized;
 use super::super::detail::Detail;
-use super::super::login_refused::{capitalized, cured_by_this_run, to_be_run};
+use super::super::login_refused::{may_come_too_early, statements_to_run};
 use super::super::postgres::explain;
 use super::driver::reason_of_driver;
 use super::{RequestContext, summary};
@@ -35,7 +36,8 @@ pub(crate) fn refusal(
     reply: &ServiceError,
     at: OffsetDateTime,
 ) -> Diagnostic {
-    let told = |reason| Refusal::told(reason, &ascii_host(&sent.host), sent.port, &sent.database, &sent.username, at);
+    let told =
+        |reason| Refusal::from_report(reason, &ascii_host(&sent.host), sent.port, &sent.database, &sent.username, at);
     let reason = reason_of_driver(message, sent.ssl_enabled);
     let other = || Reason::OtherServerError { sqlstate: String::new(), message: message.to_owned() };
     let about = told(reason.clone().unwrap_or_else(other));
@@ -72,7 +74,7 @@ pub(crate) fn refusal(
         .changed("The KMS stored nothing.")
         .causes(cause.causes);
     let detail = match cause.statement {
-        Some(statement) => detail.next(to_be_run(&[statement])),
+        Some(statement) => detail.next(statements_to_run(&[statement])),
         None => detail,
     };
     let detail = if cause.may_be_too_early {
@@ -90,11 +92,11 @@ pub(crate) fn refusal(
 fn of_server(refusal: &Refusal, context: RequestContext<'_>) -> DatabaseCause {
     let explanation = explain(refusal);
     DatabaseCause {
-        headline: explanation.headline,
+        headline: explanation.sentence,
         argument: explanation.argument.path(context.password_argument),
         causes: explanation.causes,
         statement: explanation.statement,
-        may_be_too_early: cured_by_this_run(&refusal.reason),
+        may_be_too_early: may_come_too_early(&refusal.reason),
     }
 }
 

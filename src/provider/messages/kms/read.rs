@@ -4,8 +4,8 @@ use crate::kms::{Client, Error, ErrorKind};
 use crate::terraform::diagnostic::Diagnostic;
 use crate::text::shown;
 
+use super::super::capitalized;
 use super::super::detail::Detail;
-use super::super::login_refused::capitalized;
 use super::{import_block, summary};
 
 /// Returns the warning about a plan that continues without the KMS.

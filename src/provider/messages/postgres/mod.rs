@@ -1,4 +1,5 @@
-//! The words of each reason of a failed login: the argument, one sentence, possible causes and the statement to run.
+//! The words of each reason of a failed login: the summary, the argument, one sentence, possible causes and the statement to
+//! run.
 
 mod certificate;
 pub(crate) mod privileges;
@@ -7,9 +8,12 @@ use time::macros::format_description;
 
 use self::Argument::{Address, Database, Host, Password, Port, SslCertificate, SslEnabled, Username};
 use self::certificate::certificate;
-use crate::postgres::{Endpoint, Insecure, Reason, Refusal, RunAs, Scope, Stage, Statement, hex, quoted};
+use super::summary::{LOGIN_FAILED as LOGIN, NOT_REACHABLE, TLS_FAILED as TLS};
+use crate::postgres::{
+    AddressKind, Channel, Endpoint, Insecure, Reason, Refusal, RunAs, Scope, Stage, Statement, hex, quoted,
+};
 use crate::terraform::diagnostic::Path;
-use crate::text::shown;
+use crate::text::{shortened, shown};
 
 /// The argument that a reason is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,82 +46,77 @@ impl Argument {
     }
 }
 
-/// The parts of a message about a failed login.
+/// The parts of a message about a failed login: one row of the table.
 pub struct Explanation {
+    /// The summary: the constant words of its class, and what failed.
+    pub summary: String,
     /// The argument that is most likely wrong.
     pub argument: Argument,
-    /// One sentence that explains the case on its own.
-    pub headline: String,
+    /// One sentence that explains the case on its own, without a full stop. It ends with the SQLSTATE, if there is one.
+    pub sentence: String,
+    /// Facts that only this reason has, as `Label: value`.
+    pub facts: Vec<String>,
     /// Possible causes, most likely first.
     pub causes: Vec<String>,
     /// The statement that removes the cause.
     pub statement: Option<Statement>,
 }
 
-/// Returns the words for a failed login. The headline ends with the SQLSTATE, when the server sent one.
+/// Returns the words for a failed login.
 pub fn explain(refusal: &Refusal) -> Explanation {
-    let mut row = row_of(&refusal.reason, refusal);
-    if let Some(said) = &refusal.said {
-        row.headline = format!("{} ({})", row.headline.trim_end_matches('.'), said.sqlstate);
+    let mut row = row_of(refusal);
+    if let Some(error) = &refusal.server_error {
+        row.sentence = format!("{} (SQLSTATE {})", row.sentence.trim_end_matches('.'), error.sqlstate);
     }
     row
 }
 
-/// Returns the facts of a failed login, one per line.
+/// Returns the facts of a failed login, one per line: server, role and database, then what was observed.
 pub fn facts(refusal: &Refusal) -> Vec<String> {
-    let mut lines: Vec<_> = server_said(refusal).into_iter().collect();
-    lines.push(asked(refusal));
-    lines.extend(every_address(refusal));
-    lines.push(when_and_where(refusal));
-    lines
+    identity(refusal).into_iter().chain(observations(refusal)).collect()
 }
 
-/// What the server said: SQLSTATE and text.
-pub(crate) fn server_said(refusal: &Refusal) -> Option<String> {
-    let said = refusal.said.as_ref()?;
-    let who = if said.by_pooler { "The pooler" } else { "The server" };
-    let detail = said.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
-    Some(format!("{who} said: {} {}{detail}", said.sqlstate, said.message))
-}
-
-/// Who was asked as which role for which database.
-pub(crate) fn asked(refusal: &Refusal) -> String {
+/// Returns the server, the role and the database of a failed login.
+pub(crate) fn identity(refusal: &Refusal) -> [String; 3] {
     let (role, database) = (shown(&refusal.username), shown(&refusal.database));
-    format!("Asked: {} as role `{role}` for database `{database}`.", endpoint(&refusal.endpoint))
+    [server(&refusal.endpoint), format!("Role: `{role}`"), format!("Database: `{database}`")]
 }
 
-/// The name, what was dialled instead, and the address.
-pub(crate) fn endpoint(endpoint: &Endpoint) -> String {
-    let mut text = format!("`{}`", endpoint.name());
+/// Returns what the server sent, the addresses that were tried, and the time.
+pub(crate) fn observations(refusal: &Refusal) -> Vec<String> {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    let time = refusal.at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default();
+    let local = refusal.endpoint.local.map(|local| format!(", from {local}")).unwrap_or_default();
+    let tried: Vec<_> =
+        refusal.unreachable_addresses.iter().map(|(address, error)| format!("{address}: {error}")).collect();
+    let tried = (tried.len() > 1).then(|| format!("Addresses tried: {}", tried.join("; ")));
+    server_message(refusal).into_iter().chain(tried).chain([format!("Time: {time}{local}")]).collect()
+}
+
+/// Returns the server's own error message.
+pub(crate) fn server_message(refusal: &Refusal) -> Option<String> {
+    let error = refusal.server_error.as_ref()?;
+    let sender = if error.by_pooler { "Pooler" } else { "Server" };
+    let detail = error.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    Some(format!("{sender} message: {}{detail}", error.message))
+}
+
+/// Returns the line about a server: its name, what was dialled instead, and the address.
+pub(crate) fn server(endpoint: &Endpoint) -> String {
+    let mut line = format!("Server: `{}`", endpoint.name());
     if endpoint.written_host() != endpoint.host {
-        text += &format!(", in DNS and certificates `{}`", shown(&endpoint.host));
+        line += &format!(", in DNS and certificates `{}`", shown(&endpoint.host));
     }
     if let Some(dialled) = &endpoint.overridden {
-        text += &format!(", dialled as `{dialled}`");
+        line += &format!(", dialled as `{dialled}`");
     }
     if let Some(address) = endpoint.address {
-        text += &format!(" (address {address})");
+        line += &format!(" (address {address})");
     }
-    text
+    line
 }
 
-/// What each address of the name answered, where several were tried.
-fn every_address(refusal: &Refusal) -> Option<String> {
-    let lines: Vec<_> = refusal.passed_over.iter().map(|(address, said)| format!("{address}: {said}")).collect();
-    (lines.len() > 1).then(|| format!("Tried all addresses of the name: {}.", lines.join("; ")))
-}
-
-/// When (UTC) and from which address.
-pub(crate) fn when_and_where(refusal: &Refusal) -> String {
-    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-    let when = refusal.at.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default();
-    match refusal.endpoint.local {
-        Some(local) => format!("When: {when}, from {local}."),
-        None => format!("When: {when}."),
-    }
-}
-
-/// The roles that may run a statement.
+/// Returns the roles that may run a statement.
 pub(crate) fn run_as(run_as: RunAs) -> &'static str {
     match run_as {
         RunAs::Superuser => "a superuser",
@@ -128,339 +127,435 @@ pub(crate) fn run_as(run_as: RunAs) -> &'static str {
         RunAs::AdminOfGrantedRole => {
             "a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked"
         }
-        RunAs::DatabaseOwner => "the owner of the database or a superuser",
+        RunAs::DatabaseOwner => "a superuser, or as the owner of the database",
         RunAs::CreateDatabase => "a superuser, or as a role with CREATEDB that is a member of the new owner",
         RunAs::MasterUser => "the master user of the instance",
     }
 }
 
-/// The table.
-fn row_of(reason: &Reason, about: &Refusal) -> Explanation {
-    let server = format!("`{}`", about.endpoint.name());
-    let (role, database) = (&*shown(&about.username), &*shown(&about.database));
-    // What is wrong with the network is wrong with what was dialled.
-    let overridden = about.endpoint.overridden.is_some();
-    let (host, port) = if overridden { (Address, Address) } else { (Host, Port) };
-    let dialled = match &about.endpoint.overridden {
-        Some(address) => shown(&address.host).into_owned(),
-        None => shown(&about.endpoint.host).into_owned(),
+/// The table: one row for each reason.
+fn row_of(refusal: &Refusal) -> Explanation {
+    let server = format!("`{}`", refusal.endpoint.name());
+    let (role, database) = (&*shown(&refusal.username), &*shown(&refusal.database));
+    // A problem of the network is a problem of the address that was dialled.
+    let (host, port, dialled) = match &refusal.endpoint.overridden {
+        Some(address) => (Address, Address, shown(&address.host)),
+        None => (Host, Port, shown(&refusal.endpoint.host)),
     };
-    let by_pooler = about.said.as_ref().is_some_and(|said| said.by_pooler);
-    match reason {
+    let by_pooler = refusal.server_error.as_ref().is_some_and(|error| error.by_pooler);
+    match &refusal.reason {
+        // The address and the network.
         Reason::ForbiddenAddress { address, kind } => {
-            let leads = if dialled.parse() == Ok(*address) { "is" } else { "leads to" };
-            let kind = if leads == "is" { (*kind).to_owned() } else { format!("{address}, {kind}") };
-            row(host, format!("`{dialled}` {leads} {kind}: it is never contacted"))
-                .check("The name: does it mean the database, and does its DNS record hold the database's address?")
-        }
-        Reason::UnusableHost => row(host, format!("`{dialled}` is neither a DNS name nor an IP address"))
-            .check("One host name or address, without scheme, port, user or spaces."),
-        Reason::DnsFailed { detail } => dns_failed(detail, &dialled, host),
-        Reason::ConnectionRefused => row(port, format!("nothing accepts connections at {server}"))
-            .check("The port, and whether the server runs.")
-            .check("`listen_addresses` of the server: by default it listens on its own machine only."),
-        Reason::Unreachable { detail } => row(host, format!("there is no way to {server}: {detail}"))
-            .check("Whether this machine is in the network (VPN, peering) that the address belongs to.")
-            .check("An IPv6 address needs a machine with IPv6."),
-        Reason::TimedOut { stage: stage @ (Stage::Dns | Stage::Tcp) } => {
-            row(host, format!("{server} did not answer in time ({})", stage_name(*stage)))
-                .check("A firewall, security group or allow-list that drops connections from this machine.")
-                .check("The host name and the address that it has from here.")
-        }
-        Reason::TimedOut { stage: stage @ (Stage::SslRequest | Stage::Tls) } => {
-            row(port, format!("{server} accepted the connection and then fell silent ({})", stage_name(*stage)))
-                .check("Whether PostgreSQL listens on this port, or a proxy without a server behind it.")
-        }
-        Reason::TimedOut { stage } => row(host, format!("{server} did not finish {} in time", stage_name(*stage)))
-            .check("A pooler that waits for the server behind it, or a server under load.")
-            .check("The password: some servers delay the answer to a wrong one (`auth_delay`)."),
-        Reason::Closed { stage, reset } => {
-            let how = if *reset { "reset" } else { "closed" };
-            row(host, format!("{server} {how} the connection without a word ({})", stage_name(*stage)))
-                .check_if(*stage == Stage::SslRequest, "The port: one for HTTPS looks like this.")
-                .check_if(*stage == Stage::Login, "The port: another protocol, or one that wants TLS (`ssl_enabled`).")
-                .check("A load balancer or proxy without a server behind it.")
-                .check("A filter that admits only some addresses: the KMS comes from another one.")
-        }
-        Reason::TlsNotOffered => row(SslEnabled, format!("{server} does not offer TLS"))
-            .check("Turn TLS on there: `ssl = on` with a certificate and a key; PgBouncer: `client_tls_sslmode`.")
-            .check("Or set `ssl_enabled = false`, if everybody on the way may read the data."),
-        Reason::TlsNotNegotiated => {
-            row(SslEnabled, format!("TLS could not be negotiated with {server}: it sent an error instead"))
-                .check(
-                    "The server's log at that time. Its error came before TLS, so it proves nothing and is left out.",
-                )
-                .check("A server with too many connections or too little memory answers so: try again.")
-        }
-        Reason::NotPostgres { protocol, first } => {
-            let answer = match protocol {
-                Some(protocol) => format!("it speaks {protocol}"),
-                None if first == b"S" => "it said yes to TLS, and then something that is not TLS".to_owned(),
-                None => format!("its answer begins with the bytes {}", hex(first.get(..8).unwrap_or(first), " ")),
+            let kind = kind_of_address(*kind);
+            let what = match dialled.parse() == Ok(*address) {
+                true => format!("`{dialled}` is {kind}"),
+                false => format!("`{dialled}` resolves to {address}, {kind}"),
             };
-            row(port, format!("what answers at {server} is not a PostgreSQL server: {answer}"))
-                .check("The port; PostgreSQL's own is 5432.")
-                .check("The host.")
+            row(NOT_REACHABLE, "address not allowed", host, format!("{what}. The provider never contacts such an address"))
+                .cause("The host name is wrong, or its DNS record does not hold the address of the database.")
         }
-        Reason::Certificate(problem) => certificate(problem, &server, about),
-        Reason::TlsClientCertificate => {
-            row(SslEnabled, format!("{server} wants a client certificate, which the KMS cannot show"))
-                .check("Another endpoint of this database that asks for a password alone.")
+        Reason::UnusableHost => {
+            row(NOT_REACHABLE, "invalid host", host, format!("`{dialled}` is neither a DNS name nor an IP address"))
+                .cause("The value has a scheme, a port, a user or a space: it must be one host name or address.")
         }
-        Reason::TlsLegacy { detail } => {
-            row(SslEnabled, format!("{server} offers only TLS that this program does not speak: {detail}"))
-                .check("TLS 1.2 with ECDHE and AEAD ciphers, or TLS 1.3, on the server.")
-                .check("A server that wants a client certificate can look like this too; the KMS has none to show.")
-                .check("The KMS speaks some of the older ciphers: it may get in where this login cannot.")
-        }
-        Reason::TlsFailed { detail } => row(SslEnabled, format!("TLS with {server} failed: {detail}"))
-            .check("What stands between here and the server: a proxy that ends TLS, an old pooler."),
-        Reason::PasswordRefused => row(Password, format!("{server} refused the password of role `{role}`"))
-            .check("The password.")
-            .check(format!("Whether role `{role}` exists: the answer is the same when it does not."))
-            .check_if(by_pooler, "The pooler's `auth_file`: it may still hold an older password.")
-            .check("Upper and lower case of the role's name: they matter once it was created in quotes.")
-            .check("Whether the password has expired (`VALID UNTIL`) or was never set.")
-            .check("Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.")
-            .statement(format!("ALTER ROLE {} WITH LOGIN PASSWORD '…';", quoted(role)), RunAs::RoleAdministrator),
-        Reason::NoSuchRole => row(Username, format!("{server} has no role `{role}`"))
-            .check("The name of the role, upper and lower case included.")
-            .statement(format!("CREATE ROLE {} WITH LOGIN PASSWORD '…';", quoted(role)), RunAs::RoleAdministrator),
-        Reason::RoleMayNotLogIn => row(Username, format!("role `{role}` may not log in at {server}: it is NOLOGIN"))
-            .check("Whether this is a group role; a connection needs a role that may log in.")
-            .statement(format!("ALTER ROLE {} WITH LOGIN;", quoted(role)), RunAs::RoleAdministrator),
-        Reason::NoAccessRule { encrypted: true } => {
-            row(host, format!("{server} has no access rule for role `{role}` from here"))
-                .check("`pg_hba.conf` of the server: it lists who may come from which address to which database.")
-                .check("The KMS comes from another address and needs a rule for that one.")
-        }
-        Reason::NoAccessRule { encrypted: false } => {
-            row(SslEnabled, format!("{server} has no access rule for a connection without TLS"))
-                .check("Set `ssl_enabled = true`: the server probably admits encrypted connections only.")
-                .check("The setting is `rds.force_ssl` on Amazon RDS, `require_secure_transport` on Azure.")
-                .check("`pg_hba.conf` of the server: it lists who may come from which address to which database.")
-        }
-        Reason::RejectedByRule { encrypted } => {
-            let argument = if *encrypted { host } else { SslEnabled };
-            let tls = if *encrypted { "" } else { " without TLS" };
-            let row = row(argument, format!("an access rule of {server} rejects role `{role}`{tls}"));
-            row.check_if(!encrypted, "Set `ssl_enabled = true`.")
-                .check("The `reject` line in `pg_hba.conf` of the server.")
-        }
-        Reason::ClientCertificateNeeded => {
-            let headline = format!("{server} wants a client certificate for role `{role}`, which the KMS cannot show");
-            row(Username, headline).check("A role that logs in with a password.")
-        }
-        Reason::DirectoryRefused { directory } => row(
-            Password,
-            format!("{server} refused the password of role `{role}`, which {directory} judges, not the database"),
-        )
-        .check("The password in that directory. Many lock an account after a few failures.")
-        .check("On Amazon RDS a member of `rds_iam` logs in with short-lived tokens, never with a password.")
-        .check("A role whose password the database itself keeps, let in by `scram-sha-256` in `pg_hba.conf`."),
-        Reason::RoleRefused => row(Username, format!("{server} refused role `{role}`")).check(
-            "The server's message above and its log at that time: the service has its own rules about who may log in.",
-        ),
-        Reason::NoSuchTenant => row(Username, format!("the pooler at {server} knows no project behind role `{role}`"))
-            .check("The form of the name: Supabase wants `role.project`, such as `postgres.abcdefgh`.")
-            .check("The project, and the host: each region has a pooler of its own."),
-        Reason::UnknownToProxy => row(Username, format!("the proxy at {server} has no password for role `{role}`"))
-            .check("The secrets of the proxy (Amazon RDS Proxy): one of them must name this role.")
-            .check("Or the database's own endpoint as `host`, where the role's password counts."),
-        Reason::HostNotTold { encrypted } => {
-            let headline = format!("{server} picks the database by host name, and the connection did not carry one");
-            if *encrypted {
-                row(host, headline)
-                    .check(
-                        "The DNS name of the endpoint as `host` (Neon, CockroachDB): an IP address does not carry it.",
-                    )
-                    .check("On CockroachDB the cluster can stand in `database` instead: `cluster.database`.")
+        Reason::DnsFailed { detail } => {
+            let detail = detail.trim_start_matches("failed to lookup address information: ");
+            if detail.contains("Temporary failure") || detail.contains("Try again") {
+                let sentence = format!("the DNS lookup of `{dialled}` failed on this machine: {detail}");
+                row(NOT_REACHABLE, "DNS lookup failed", host, sentence)
+                    .cause("The DNS resolver of this machine does not respond at the moment: try again.")
+                    .cause("A VPN or a private DNS zone is not connected.")
             } else {
-                row(SslEnabled, headline)
-                    .check("Set `ssl_enabled = true`: this service (Neon) reads the name from the TLS handshake.")
+                let sentence = format!("host not found: `{dialled}` does not resolve on this machine: {detail}");
+                row(NOT_REACHABLE, "host not found", host, sentence)
+                    .cause("The name is misspelled.")
+                    .cause("The name exists only in a private DNS zone or a VPN that this machine does not use.")
             }
         }
-        Reason::ServiceSuspended => row(host, format!("the service at {server} has suspended this database"))
-            .check("The server's message above: a quota of the account, or a disabled endpoint.")
-            .check("The console of the service: raise the limit or enable the endpoint."),
-        Reason::NoPool => {
-            row(Username, format!("the pooler at {server} has no pool for role `{role}` and database `{database}`"))
-                .check("The pooler's configuration: its pools (pgcat) or routes (Odyssey) name databases and roles.")
-                .check("The names of role and database, which are case-sensitive.")
+        Reason::ConnectionRefused => {
+            row(NOT_REACHABLE, "connection refused", port, format!("connection refused by {server}"))
+                .cause("The server is not running, or the port is wrong.")
+                .cause("The server listens on its own machine only, the default of `listen_addresses`.")
         }
-        Reason::AccountExpired => {
-            row(Username, format!("the account of role `{role}` at {server} has expired or is locked"))
-                .check("The server's message above, and the account in the service's console or directory.")
+        Reason::Unreachable { detail } => {
+            row(NOT_REACHABLE, "network error", host, format!("no connection to {server}: {detail}"))
+                .cause("This machine is not in the network (VPN, peering) of the address.")
+                .cause("The address is an IPv6 address, and this machine has no IPv6.")
         }
-        Reason::RoleWithoutServer => row(Username, format!("{server} wants the server's name behind role `{role}`"))
-            .check("The form `role@server` (Azure Database for PostgreSQL, single server)."),
-        Reason::Throttled => row(host, format!("{server} is blocking logins for now, after too many failed attempts"))
-            .check("Failed logins from this address or as this role: wait some minutes.")
-            .check("Other clients with an old password; each failure lengthens the wait."),
-        Reason::NoSuchDatabase => row(Database, format!("{server} has no database `{database}`"))
-            .check("The name of the database, upper and lower case included.")
-            .check_if(by_pooler, "The pooler's own list of databases, and the server behind it.")
-            .statement(format!("CREATE DATABASE {} OWNER {};", quoted(database), quoted(role)), RunAs::CreateDatabase),
-        Reason::NoConnectPrivilege => row(Database, format!("role `{role}` may not connect to database `{database}`"))
-            .check("The password is right; the role lacks the CONNECT privilege.")
-            .statement(
-                format!("GRANT CONNECT ON DATABASE {} TO {};", quoted(database), quoted(role)),
-                RunAs::DatabaseOwner,
-            ),
-        Reason::DatabaseNotAccepting => row(Database, format!("database `{database}` accepts no connections"))
-            .check("Whether it is a template; choose the database that the application uses.")
-            .statement(
-                format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;", quoted(database)),
-                RunAs::DatabaseOwner,
-            ),
-        Reason::DatabaseInvalid => {
-            row(Database, format!("database `{database}` is broken: a `DROP DATABASE` was interrupted"))
-                .check("Its data is gone: drop what is left, create it again and restore a backup.")
-                .statement(format!("DROP DATABASE {};", quoted(database)), RunAs::DatabaseOwner)
+        Reason::TimedOut { stage: stage @ (Stage::Dns | Stage::Tcp) } => {
+            let summary = if *stage == Stage::Dns { "DNS lookup timed out" } else { "connection timed out" };
+            row(NOT_REACHABLE, summary, host, format!("connection to {server} timed out ({})", name_of(*stage)))
+                .cause("A firewall, security group or allow list drops connections from this machine.")
+                .cause("The host name is wrong, or resolves to another address on this machine.")
         }
-        Reason::TooManyConnections(scope) => too_many_connections(*scope, &server, host, about),
-        Reason::Starting => row(host, format!("{server} takes no logins right now"))
-            .check("It starts up, shuts down or recovers: try again in a minute.")
-            .check("Whether it is a standby that answers no queries: use the host of the primary then."),
-        Reason::Terminated => row(host, format!("{server} ended the session"))
-            .check("A restart, a failover or an administrator: try again in a minute."),
-        Reason::TlsRequired => {
-            row(SslEnabled, format!("{server} admits encrypted connections only")).check("Set `ssl_enabled = true`.")
+        Reason::TimedOut { stage: stage @ (Stage::SslRequest | Stage::Tls) } => {
+            let sentence = format!("{server} accepted the connection and then did not respond ({})", name_of(*stage));
+            row(NOT_REACHABLE, "response timed out", port, sentence)
+                .cause("The port belongs to another service, or to a proxy without a server behind it.")
         }
-        Reason::PoolerWithoutServer => {
-            row(host, format!("the pooler at {server} gets no connection to the server behind it"))
-                .check("Whether that server runs and has connections left; the pooler's log says more.")
-                .check("The password that the pooler uses there (`auth_file`): it may be an older one.")
+        Reason::TimedOut { stage } => {
+            row(LOGIN, "timed out", host, format!("{server} did not complete the {} in time", name_of(*stage)))
+                .cause("A pooler waits for its server, or the server is under load.")
+                .cause("The password is wrong, and the server delays its response (`auth_delay`).")
         }
-        Reason::PoolerRefused => {
-            row(Username, format!("the pooler at {server} refused role `{role}` by rules of its own"))
-                .check("The pooler's rules of access (`auth_hba_file`) and its list of databases.")
-                .check("The pooler's log at that time, which says more.")
-        }
-        Reason::ImpostorServer => row(host, format!("{server} does not know the password of role `{role}` itself"))
-            .check("The host and the port: the right server proves that it knows the password.")
-            .check("Whether somebody stands in between. The password itself was not shown to the other side."),
-        Reason::UnsupportedAuthentication { method } => {
-            row(Username, format!("{server} lets role `{role}` in by {method} only, not by a password"))
-                .check_if(
-                    method.contains("token"),
-                    "A role with a password of its own: a token is valid for minutes only.",
+        Reason::Closed { stage, reset } => {
+            let how = if *reset { "reset" } else { "closed" };
+            let summary = if *reset { "connection reset" } else { "connection closed" };
+            row(NOT_REACHABLE, summary, host, format!("{server} {how} the connection ({})", name_of(*stage)))
+                .cause_if(*stage == Stage::SslRequest, "The port belongs to another protocol, such as HTTPS.")
+                .cause_if(
+                    *stage == Stage::Login,
+                    "The port belongs to another protocol, or the server requires TLS (`ssl_enabled`).",
                 )
-                .check("A role that `pg_hba.conf` lets in with `scram-sha-256`.")
-                .check("The order of its lines: the first that fits decides.")
+                .cause("A load balancer or proxy has no server behind it.")
+                .cause("An allow list lacks the address of this machine. The KMS connects from another address.")
         }
-        Reason::UnknownAuthentication { number } => {
-            row(host, format!("{server} asks for login method {number}, which no PostgreSQL has"))
-                .check("Whether this is PostgreSQL at all: Amazon Redshift asks for method 13.")
+        Reason::NotPostgres { protocol, first } => {
+            let why = match protocol {
+                Some(protocol) => format!("it uses {protocol}"),
+                None if first == b"S" => "it accepted TLS and then sent something that is not TLS".to_owned(),
+                None => format!("its response begins with the bytes {}", hex(first.get(..8).unwrap_or(first), " ")),
+            };
+            row(LOGIN, "not a PostgreSQL server", port, format!("{server} is not a PostgreSQL server: {why}"))
+                .cause("The port is wrong; the default of PostgreSQL is 5432.")
+                .cause("The host is wrong.")
         }
-        Reason::InsecureAuthentication { how, encrypted } => {
+        Reason::Protocol { detail } => {
+            row(LOGIN, "unexpected message", host, format!("{server} sent an unexpected message during login: {detail}"))
+                .cause("A proxy, a pooler or another product stands between this machine and the server.")
+        }
+
+        // TLS.
+        Reason::TlsNotOffered => {
+            row(TLS, "not enabled on server", SslEnabled, format!("TLS is not enabled on the server {server}"))
+                .cause("The server has `ssl = off`: set it to `on`, with a certificate and a key (PgBouncer: `client_tls_sslmode`).")
+                .cause("TLS is not wanted: set `ssl_enabled = false`. Others on the network can then read the data.")
+        }
+        Reason::TlsNotNegotiated => {
+            row(TLS, "error before handshake", SslEnabled, format!("{server} sent an error instead of starting TLS"))
+                .cause("The server has too many connections or too little memory: try again.")
+                .cause("Another problem, which the server's log names. An error before TLS can be forged, so its text is not shown.")
+        }
+        Reason::Certificate(problem) => certificate(problem, &server, refusal),
+        Reason::TlsClientCertificate => {
+            let sentence = format!("{server} requires a client certificate, which the KMS does not support");
+            row(TLS, "client certificate required", SslEnabled, sentence)
+                .cause("The endpoint is for clients with certificates: use one that requires a password alone.")
+        }
+        Reason::TlsLegacy { detail } => {
+            let sentence = format!("{server} offers no TLS version and cipher that the provider supports: {detail}");
+            row(TLS, "version or cipher unsupported", SslEnabled, sentence)
+                .cause("The server has neither TLS 1.3 nor TLS 1.2 with ECDHE and AEAD ciphers.")
+                .cause("The server requires a client certificate, which the KMS does not support.")
+                .cause("The server is old, and only the provider is affected: the KMS supports some older ciphers.")
+        }
+        Reason::TlsFailed { detail } => {
+            row(TLS, "handshake failed", SslEnabled, format!("the TLS handshake with {server} failed: {detail}"))
+                .cause("A proxy that ends TLS, or an old pooler, stands between this machine and the server.")
+        }
+        Reason::TlsRequired => {
+            row(LOGIN, "TLS required", SslEnabled, format!("{server} accepts only connections with TLS"))
+                .cause("`ssl_enabled` is `false`: set it to `true`.")
+        }
+
+        // The password and the way it is requested.
+        Reason::PasswordRefused => {
+            let sentence = format!("password authentication failed for role `{role}` at {server}");
+            row(LOGIN, "password rejected", Password, sentence)
+                .cause("The password is wrong, has expired (`VALID UNTIL`) or was never set.")
+                .cause(format!("Role `{role}` does not exist; names are case-sensitive. The server sends the same response."))
+                .cause_if(by_pooler, "The pooler's `auth_file` holds an older password.")
+                .cause("The password is stored as MD5 and the server requires SCRAM: set it again.")
+                .run(Statement::set_password(role))
+        }
+        Reason::DirectoryRefused { directory } => {
+            let sentence = format!("{directory} authentication failed for role `{role}` at {server}");
+            row(LOGIN, &format!("password rejected by {directory}"), Password, sentence)
+                .cause("The directory has another password. Many directories lock an account after a few failures.")
+                .cause("On Amazon RDS, the role is a member of `rds_iam`: it logs in with short-lived tokens, not with a password.")
+                .cause("The KMS needs a role whose password PostgreSQL stores (`scram-sha-256` in `pg_hba.conf`).")
+        }
+        Reason::ImpostorServer => {
+            let sentence = format!("{server} does not have the password of role `{role}`: its SCRAM signature is wrong");
+            row(LOGIN, "server signature is wrong", host, sentence)
+                .cause("The host or the port belongs to another server: the right one has the password.")
+                .cause("Another machine intercepts the connection. The password itself was not sent.")
+        }
+        Reason::InsecureAuthentication { how, channel } => {
             let how = match how {
                 Insecure::ClearText => "in clear text".to_owned(),
                 Insecure::Md5 => "as an MD5 hash".to_owned(),
                 Insecure::WeakScram(1) => "with a single SCRAM iteration".to_owned(),
                 Insecure::WeakScram(count) => format!("with only {count} SCRAM iterations"),
             };
-            let argument = if *encrypted { SslCertificate } else { SslEnabled };
-            let headline = format!("{server} asks for the password {how}, and others could listen: it was not sent");
-            row(argument, headline)
-                .check("TLS with a verified certificate (`ssl_enabled` and `ssl_reject_unauthorized` both true).")
-                .check("Or `scram-sha-256` on the server, which never shows the password to anybody.")
+            let (argument, where_) = match channel {
+                Channel::Plain => (SslEnabled, "without TLS"),
+                Channel::Unverified => (SslCertificate, "over TLS without a verified certificate"),
+                Channel::LenientlyVerified => (SslCertificate, "over TLS with a certificate that strict rules reject"),
+            };
+            let sentence = format!("{server} requested the password {how} {where_}. The password was not sent");
+            row(LOGIN, "password not sent", argument, sentence)
+                .cause_if(
+                    *channel != Channel::LenientlyVerified,
+                    "The connection does not verify the server: set `ssl_enabled` and `ssl_reject_unauthorized` to `true`.",
+                )
+                .cause_if(
+                    *channel == Channel::LenientlyVerified,
+                    "The KMS accepts the certificate, but it breaks rules of RFC 5280 or has no DNS name (`subjectAltName`): \
+                     issue a new one.",
+                )
+                .cause("The server does not use `scram-sha-256`, which keeps the password secret from others.")
         }
         Reason::TooManyIterations { count } => {
-            row(host, format!("{server} asks for {count} SCRAM iterations; the KMS calculates 100000 at most"))
-                .check("`scram_iterations` when the password was set: lower it and set the password again.")
-                .check("Whether this is the right server: nobody needs so many.")
+            let sentence = format!("{server} requires {count} SCRAM iterations, and the KMS computes at most 100000");
+            row(LOGIN, "too many SCRAM iterations", host, sentence)
+                .cause("`scram_iterations` was too high when the password was set: lower it and set the password again.")
+                .cause("The host or the port belongs to another server.")
                 .statement(
-                    format!("SET scram_iterations = 4096; ALTER ROLE {} WITH PASSWORD '…';", quoted(role)),
                     RunAs::RoleAdministrator,
+                    format!("SET scram_iterations = 4096; ALTER ROLE {} WITH PASSWORD '…';", quoted(role)),
                 )
         }
-        Reason::OtherServerError { message, .. } => {
-            row(host, format!("{server} refused the login: {}", brief(message)))
-                .check("The server's message above; the service's status page or the server's log at that time.")
+        Reason::UnsupportedAuthentication { method } => {
+            let sentence = format!("{server} authenticates role `{role}` by {method}, not by a password");
+            row(LOGIN, "no password authentication", Username, sentence)
+                .cause_if(
+                    method.contains("token"),
+                    "The role uses tokens, which are valid for minutes: use a role with a password.",
+                )
+                .cause("`pg_hba.conf` has no `scram-sha-256` line for this role.")
+                .cause("An earlier line of `pg_hba.conf` matches: the first one that matches is used.")
         }
-        Reason::Protocol { detail } => {
-            row(host, format!("{server} gave an answer that makes no sense in a login: {detail}"))
-                .check("What stands between here and the server: a proxy, a pooler, or another product.")
+        Reason::UnknownAuthentication { number } => {
+            let sentence = format!("{server} requires authentication method {number}, which PostgreSQL does not have");
+            row(LOGIN, "unknown authentication method", host, sentence)
+                .cause("The server is another product: Amazon Redshift uses method 13.")
+        }
+        Reason::Throttled => {
+            let sentence = format!("{server} blocks logins at the moment, after too many failed attempts");
+            row(LOGIN, "too many failed attempts", host, sentence)
+                .cause("Logins from this address or with this role failed: wait some minutes.")
+                .cause("Other clients use an old password; each failure extends the block.")
+        }
+
+        // The role.
+        Reason::NoSuchRole => row(LOGIN, "role not found", Username, format!("role `{role}` does not exist on {server}"))
+            .cause("The name of the role is wrong; it is case-sensitive.")
+            .statement(
+                RunAs::CreateRole,
+                format!("CREATE ROLE {} WITH LOGIN PASSWORD '…';", quoted(role)),
+            ),
+        Reason::RoleMayNotLogIn => {
+            let sentence = format!("role `{role}` is not permitted to log in at {server} (NOLOGIN)");
+            row(LOGIN, "role has NOLOGIN", Username, sentence)
+                .cause("The role is a group: a connection needs a role with LOGIN.")
+                .statement(RunAs::RoleAdministrator, format!("ALTER ROLE {} WITH LOGIN;", quoted(role)))
+        }
+        Reason::RoleRefused => row(LOGIN, "role rejected", Username, format!("{server} rejected role `{role}`"))
+            .cause("The service has its own rules about its roles: see the server message, and the server's log at that time."),
+        Reason::AccountExpired => {
+            let sentence = format!("the account of role `{role}` at {server} has expired or is locked");
+            row(LOGIN, "account expired or locked", Username, sentence)
+                .cause("See the server message, and the account in the console or directory of the service.")
+        }
+        Reason::RoleWithoutServer => {
+            let sentence = format!("{server} requires the name of the server after role `{role}`");
+            row(LOGIN, "server name missing in role", Username, sentence)
+                .cause("The service is Azure Database for PostgreSQL, single server: write the role as `role@server`.")
+        }
+        Reason::ClientCertificateNeeded => {
+            let sentence = format!("{server} requires a client certificate for role `{role}`, which the KMS does not support");
+            row(LOGIN, "client certificate required", Username, sentence)
+                .cause("`pg_hba.conf` requires a certificate for this role: use a role that logs in with a password.")
+        }
+        Reason::NoAccessRule { encrypted: true } => {
+            let sentence = format!("no pg_hba.conf entry of {server} allows role `{role}` from this address");
+            row(LOGIN, "no pg_hba.conf entry", host, sentence)
+                .cause("`pg_hba.conf` lacks an entry for this role and database from the address of this machine.")
+                .cause("The KMS connects from another address, which needs an entry too.")
+        }
+        Reason::NoAccessRule { encrypted: false } => {
+            let sentence = format!("no pg_hba.conf entry of {server} allows a connection without TLS");
+            row(LOGIN, "no pg_hba.conf entry without TLS", SslEnabled, sentence)
+                .cause("The server accepts only connections with TLS: set `ssl_enabled = true`.")
+                .cause("Amazon RDS (`rds.force_ssl`) or Azure (`require_secure_transport`) requires TLS.")
+                .cause("`pg_hba.conf` lacks an entry for this role and database from the address of this machine.")
+        }
+        Reason::RejectedByRule { encrypted } => {
+            let (argument, tls) = if *encrypted { (host, "") } else { (SslEnabled, " without TLS") };
+            let sentence = format!("a pg_hba.conf entry of {server} rejects role `{role}`{tls}");
+            row(LOGIN, "rejected by pg_hba.conf", argument, sentence)
+                .cause_if(!encrypted, "The server accepts only connections with TLS: set `ssl_enabled = true`.")
+                .cause("A `reject` line of `pg_hba.conf` matches this role, database or address.")
+        }
+
+        // The database.
+        Reason::NoSuchDatabase => {
+            let sentence = format!("database `{database}` does not exist on {server}");
+            row(LOGIN, "database not found", Database, sentence)
+                .cause("The name of the database is wrong; it is case-sensitive.")
+                .cause_if(by_pooler, "The pooler's list of databases lacks it, or its server does.")
+                .statement(
+                    RunAs::CreateDatabase,
+                    format!("CREATE DATABASE {} OWNER {};", quoted(database), quoted(role)),
+                )
+        }
+        Reason::NoConnectPrivilege => {
+            let sentence = format!("permission denied for database `{database}`: role `{role}` may not connect to it");
+            row(LOGIN, "permission denied for database", Database, sentence)
+                .cause("The role lacks the CONNECT privilege. The password was accepted.")
+                .statement(
+                    RunAs::DatabaseOwner,
+                    format!("GRANT CONNECT ON DATABASE {} TO {};", quoted(database), quoted(role)),
+                )
+        }
+        Reason::DatabaseNotAccepting => {
+            let sentence = format!("database `{database}` does not accept connections");
+            row(LOGIN, "database accepts no connections", Database, sentence)
+                .cause("The database is a template: use the database of the application.")
+                .statement(
+                    RunAs::DatabaseOwner,
+                    format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;", quoted(database)),
+                )
+        }
+        Reason::DatabaseInvalid => {
+            let sentence = format!("database `{database}` is invalid: a `DROP DATABASE` was interrupted");
+            row(LOGIN, "database is invalid", Database, sentence)
+                .cause("Its data is lost: drop it, create it again and restore a backup.")
+                .statement(RunAs::DatabaseOwner, format!("DROP DATABASE {};", quoted(database)))
+        }
+
+        // The capacity and the state of the server.
+        Reason::TooManyConnections(Scope::Role) => {
+            row(LOGIN, "too many connections for role", Username, format!("too many connections for role `{role}` at {server}"))
+                .cause(format!("The role's `CONNECTION LIMIT` is reached (0 allows none). {ACCEPTED_FIRST}"))
+                .statement(RunAs::RoleAdministrator, format!("ALTER ROLE {} CONNECTION LIMIT -1;", quoted(role)))
+        }
+        Reason::TooManyConnections(Scope::Database) => {
+            let sentence = format!("too many connections for database `{database}` at {server}");
+            row(LOGIN, "too many connections for database", Database, sentence)
+                .cause(format!("The database's `CONNECTION LIMIT` is reached (0 allows none). {ACCEPTED_FIRST}"))
+                .statement(
+                    RunAs::DatabaseOwner,
+                    format!("ALTER DATABASE {} CONNECTION LIMIT -1;", quoted(database)),
+                )
+        }
+        Reason::TooManyConnections(Scope::Server) => {
+            row(LOGIN, "too many connections", host, format!("too many connections at {server}"))
+                .cause("`max_connections` of the server is reached: close sessions, or try again later. The password was not checked.")
+        }
+        Reason::TooManyConnections(Scope::Ordinary) => {
+            let sentence = format!("too many connections at {server}: it has only reserved connection slots left");
+            row(LOGIN, "too many connections", host, sentence).cause(format!(
+                "`max_connections` of the server is reached: close sessions, or try again later. {ACCEPTED_FIRST}"
+            ))
+        }
+        Reason::TooManyConnections(Scope::Pooler) => {
+            row(LOGIN, "too many connections at pooler", host, format!("too many connections at the pooler {server}"))
+                .cause("The pooler's limits (`max_client_conn`) are reached: raise them, or try again later. The password was not checked.")
+        }
+        Reason::Starting => row(LOGIN, "server not ready", host, format!("{server} does not accept logins at the moment"))
+            .cause("The server starts, stops or recovers: try again in a minute.")
+            .cause("The server is a standby that allows no queries: use the host of the primary."),
+        Reason::Terminated => row(LOGIN, "session terminated", host, format!("{server} terminated the session"))
+            .cause("The server restarted or failed over, or an administrator ended the session: try again in a minute."),
+
+        // Poolers, proxies and managed services.
+        Reason::NoSuchTenant => {
+            row(LOGIN, "tenant not found", Username, format!("the pooler at {server} has no project for role `{role}`"))
+                .cause("The role lacks the project: Supabase expects `role.project`, such as `postgres.abcdefgh`.")
+                .cause("The project or the host is wrong: each region has its own pooler.")
+        }
+        Reason::UnknownToProxy => {
+            row(LOGIN, "role unknown to proxy", Username, format!("the proxy at {server} has no password for role `{role}`"))
+                .cause("No secret of the proxy (Amazon RDS Proxy) names this role.")
+                .cause("The role is meant to log in to the database itself: set `host` to the database's own endpoint.")
+        }
+        Reason::HostNameMissing { encrypted } => {
+            let sentence = format!("{server} selects the database by host name, and the connection did not send one");
+            let argument = if *encrypted { Host } else { SslEnabled };
+            row(LOGIN, "host name missing", argument, sentence)
+                .cause_if(
+                    *encrypted,
+                    "`host` is an IP address: use the DNS name of the endpoint (Neon, CockroachDB).",
+                )
+                .cause_if(*encrypted, "On CockroachDB, `database` can name the cluster instead: `cluster.database`.")
+                .cause_if(
+                    !encrypted,
+                    "The service (Neon) reads the name from the TLS handshake: set `ssl_enabled = true`.",
+                )
+        }
+        Reason::ServiceSuspended => {
+            row(LOGIN, "database suspended", host, format!("the service at {server} has suspended this database"))
+                .cause("A quota is exhausted or the endpoint is disabled: see the server message and the service's console.")
+        }
+        Reason::NoPool => {
+            let sentence = format!("the pooler at {server} has no pool for role `{role}` and database `{database}`");
+            row(LOGIN, "no pool at pooler", Username, sentence)
+                .cause("The pooler's pools (pgcat) or routes (Odyssey) lack this role and database.")
+                .cause("The name of the role or the database is wrong; both are case-sensitive.")
+        }
+        Reason::PoolerWithoutServer => {
+            let sentence = format!("the pooler at {server} has no connection to its server");
+            row(LOGIN, "pooler without server", host, sentence)
+                .cause("The server is down or has too many connections; see the pooler's log.")
+                .cause("The password that the pooler uses there (`auth_file`) is an old one.")
+        }
+        Reason::PoolerRefused => {
+            row(LOGIN, "rejected by pooler", Username, format!("the pooler at {server} rejected role `{role}`"))
+                .cause("The pooler's access rules (`auth_hba_file`) or its list of databases exclude it; see the pooler's log.")
+        }
+        Reason::OtherServerError { sqlstate, message } => {
+            let summary = if sqlstate.is_empty() { "server error".to_owned() } else { format!("SQLSTATE {sqlstate}") };
+            row(LOGIN, &summary, host, format!("{server} rejected the login: {}", shortened(message, 100)))
+                .cause("See the server message, the service's status page, or the server's log at that time.")
         }
     }
 }
 
-/// The name of a stage in a sentence.
-fn stage_name(stage: Stage) -> &'static str {
+const ACCEPTED_FIRST: &str = "The password was accepted.";
+
+fn name_of(stage: Stage) -> &'static str {
     match stage {
-        Stage::Dns => "looking up the name",
-        Stage::Tcp => "opening the connection",
-        Stage::SslRequest => "asking for TLS",
-        Stage::Tls => "the TLS handshake",
-        Stage::Login => "the login",
-        Stage::Query => "the first query",
+        Stage::Dns => "DNS lookup",
+        Stage::Tcp => "TCP connection",
+        Stage::SslRequest => "TLS request",
+        Stage::Tls => "TLS handshake",
+        Stage::Login => "login",
+        Stage::Query => "first query",
     }
 }
 
-/// What the resolver says, in other words where they are known.
-fn dns_failed(detail: &str, dialled: &str, host: Argument) -> Explanation {
-    let detail = detail.trim_start_matches("failed to lookup address information: ");
-    if detail.contains("Temporary failure") || detail.contains("Try again") {
-        return row(host, format!("this machine's DNS gave no answer about `{dialled}`: {detail}"))
-            .check("The DNS of this machine: try again, or look up another name.")
-            .check("A private zone or VPN that is not up.");
-    }
-    row(host, format!("the name `{dialled}` does not resolve on this machine: {detail}"))
-        .check("The spelling of the name.")
-        .check("Whether the name exists only in a private zone or VPN that this machine does not see.")
-}
-
-const ACCEPTED_FIRST: &str = "The password was accepted: PostgreSQL checks it before it counts connections.";
-
-fn too_many_connections(scope: Scope, server: &str, host: Argument, about: &Refusal) -> Explanation {
-    let (role, database) = (&about.username, &about.database);
-    match scope {
-        Scope::Role => row(Username, format!("role `{role}` has reached its connection limit at {server}"))
-            .check("Which sessions the role has open, and its `CONNECTION LIMIT` (0 allows none).")
-            .check(ACCEPTED_FIRST)
-            .statement(format!("ALTER ROLE {} CONNECTION LIMIT -1;", quoted(role)), RunAs::RoleAdministrator),
-        Scope::Database => row(Database, format!("database `{database}` has reached its connection limit at {server}"))
-            .check("Which sessions are open in it, and its `CONNECTION LIMIT` (0 allows none).")
-            .check(ACCEPTED_FIRST)
-            .statement(format!("ALTER DATABASE {} CONNECTION LIMIT -1;", quoted(database)), RunAs::DatabaseOwner),
-        Scope::Server => row(host, format!("{server} has no connection left"))
-            .check("`max_connections` of the server, and who is connected: try again when fewer are.")
-            .check("Whether the password is right is not known: the server did not come to that."),
-        Scope::Ordinary => row(host, format!("{server} has only its reserved connection slots left"))
-            .check("`max_connections` of the server, and which sessions are open: try again when there are fewer.")
-            .check(ACCEPTED_FIRST),
-        Scope::Pooler => row(host, format!("the pooler at {server} has no connection left"))
-            .check("Try again, or raise the pooler's limits (`max_client_conn`).")
-            .check("Whether the password is right is not known: the pooler did not come to that."),
+fn kind_of_address(kind: AddressKind) -> &'static str {
+    match kind {
+        AddressKind::Unspecified => "an unspecified address",
+        AddressKind::Broadcast => "the broadcast address",
+        AddressKind::Multicast => "a multicast address",
+        AddressKind::LinkLocal => "a link-local address",
+        AddressKind::Metadata => "a metadata address, where clouds serve the credentials of their machines",
     }
 }
 
-/// Of a server's words as many as fit a line; all of them follow below it.
-fn brief(message: &str) -> String {
-    const MAX: usize = 100;
-    match message.char_indices().nth(MAX) {
-        Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
-        None => message.to_owned(),
-    }
-}
-
-fn row(argument: Argument, headline: String) -> Explanation {
-    Explanation { argument, headline, causes: Vec::new(), statement: None }
+fn row(class: &str, what: &str, argument: Argument, sentence: String) -> Explanation {
+    let summary = format!("{class}: {what}");
+    Explanation { summary, argument, sentence, facts: Vec::new(), causes: Vec::new(), statement: None }
 }
 
 impl Explanation {
-    fn check(mut self, line: impl Into<String>) -> Self {
-        self.causes.push(line.into());
+    fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
         self
     }
 
-    fn check_if(self, condition: bool, line: impl Into<String>) -> Self {
-        if condition { self.check(line) } else { self }
+    fn cause_if(self, condition: bool, cause: &str) -> Self {
+        if condition { self.cause(cause) } else { self }
     }
 
-    fn statement(mut self, sql: String, run_as: RunAs) -> Self {
-        self.statement = Some(Statement::new(run_as, sql));
-        self
+    fn run(self, statement: Statement) -> Self {
+        Self { statement: Some(statement), ..self }
+    }
+
+    fn statement(self, run_as: RunAs, sql: String) -> Self {
+        self.run(Statement::new(run_as, sql))
     }
 }

@@ -3,72 +3,64 @@
 use crate::postgres::{CatalogRole, Facts, Obstacle, RotationCheck};
 use crate::text::shown;
 
-impl RotationCheck {
-    /// One sentence that tells the case on its own; `None` when nothing is in the way.
-    pub fn headline(&self, facts: &Facts) -> Option<String> {
-        let first = self.obstacles.first()?;
-        let (login, role) = (&facts.session.role, shown(&self.role.name));
-        let why = first.because(facts, &self.role);
-        Some(if first.comes_afterwards() {
-            format!("a rotation logs in as role `{role}` at the end, which fails: {why}")
-        } else {
-            format!("role `{login}` cannot change the password of role `{role}`: {why}")
-        })
-    }
+/// Returns one sentence that explains the first obstacle on its own; `None` if there is none.
+pub(crate) fn sentence(check: &RotationCheck, facts: &Facts) -> Option<String> {
+    let first = check.obstacles.first()?;
+    let (login, role) = (&facts.session.role, shown(&check.role.name));
+    let why = reason(first, facts, &check.role);
+    Some(if first.comes_afterwards() {
+        format!("a rotation ends with a login as role `{role}`, which fails: {why}")
+    } else {
+        format!("role `{login}` cannot change the password of role `{role}`: {why}")
+    })
+}
 
-    /// The other obstacles, a sentence each.
-    pub fn besides(&self, facts: &Facts) -> Vec<String> {
-        self.obstacles.iter().skip(1).map(|obstacle| obstacle.because(facts, &self.role)).collect()
-    }
+/// Returns the other obstacles.
+pub(crate) fn other_reasons(check: &RotationCheck, facts: &Facts) -> Vec<String> {
+    check.obstacles.iter().skip(1).map(|obstacle| reason(obstacle, facts, &check.role)).collect()
+}
 
-    /// What to do that no statement can.
-    pub fn advice(&self) -> Vec<&'static str> {
-        self.obstacles.iter().filter_map(Obstacle::advice).collect()
+/// Returns the remedies that are not a statement.
+pub(crate) fn remedies(check: &RotationCheck) -> Vec<&'static str> {
+    check.obstacles.iter().filter_map(remedy).collect()
+}
+
+fn reason(obstacle: &Obstacle, facts: &Facts, target: &CatalogRole) -> String {
+    let (login, role, database) = (&facts.session.role, shown(&target.name), &facts.database);
+    match obstacle {
+        Obstacle::Missing => format!("role `{role}` does not exist"),
+        Obstacle::Reserved => "roles whose names begin with `pg_` are reserved for PostgreSQL".to_owned(),
+        Obstacle::Superuser { bootstrap: false } => format!("`{role}` is a superuser, and `{login}` is not"),
+        Obstacle::Superuser { bootstrap: true } => {
+            format!("`{role}` is the bootstrap superuser of the server, and `{login}` is not a superuser")
+        }
+        Obstacle::Replication => {
+            format!("`{role}` has REPLICATION, and before PostgreSQL 16 only superusers may change such a role")
+        }
+        Obstacle::NoCreateRole => format!("`{login}` lacks CREATEROLE, which is not inherited from a group"),
+        Obstacle::NoAdmin => format!("`{login}` lacks ADMIN OPTION on `{role}`, which PostgreSQL 16 and later require"),
+        Obstacle::PasswordCommandsRestricted => {
+            format!("`rds.restrict_password_commands` is on, and `{login}` is not a member of `rds_password`")
+        }
+        Obstacle::ReadOnly { standby: true } => "the server is a read-only standby".to_owned(),
+        Obstacle::ReadOnly { standby: false } => {
+            format!("sessions of `{login}` are read-only (`default_transaction_read_only`)")
+        }
+        Obstacle::NoLogin => format!("`{role}` has NOLOGIN"),
+        Obstacle::Expired => format!("`{role}` has expired (VALID UNTIL)"),
+        Obstacle::NoConnect => format!("`{role}` has no CONNECT privilege on database `{database}`"),
+        Obstacle::NoConnections => format!("`{role}` has a CONNECTION LIMIT of 0"),
     }
 }
 
-impl Obstacle {
-    fn because(&self, facts: &Facts, target: &CatalogRole) -> String {
-        let (login, role, database) = (&facts.session.role, shown(&target.name), &facts.database);
-        match self {
-            Self::Missing => format!("there is no role `{role}`"),
-            Self::Reserved => "names that begin with `pg_` belong to PostgreSQL itself".to_owned(),
-            Self::Superuser { bootstrap: false } => format!("`{role}` is a superuser, and `{login}` is none"),
-            Self::Superuser { bootstrap: true } => {
-                format!("`{role}` is the superuser that the server was made with, and `{login}` is none")
-            }
-            Self::Replication => {
-                format!("`{role}` has REPLICATION, and before PostgreSQL 16 only superusers change such roles")
-            }
-            Self::NoCreateRole => format!("`{login}` lacks CREATEROLE, which no group can lend it"),
-            Self::NoAdmin => {
-                format!("`{login}` lacks ADMIN OPTION on `{role}`, which PostgreSQL 16 and later ask for")
-            }
-            Self::PasswordCommandsRestricted => format!(
-                "the server has `rds.restrict_password_commands` on, and `{login}` is no member of `rds_password`"
-            ),
-            Self::ReadOnly { standby: true } => "the server is a standby, where nothing can be changed".to_owned(),
-            Self::ReadOnly { standby: false } => {
-                format!("sessions of `{login}` are read-only (`default_transaction_read_only`)")
-            }
-            Self::NoLogin => format!("`{role}` is NOLOGIN"),
-            Self::Expired => format!("`{role}` has expired (VALID UNTIL)"),
-            Self::NoConnect => format!("`{role}` may not connect to database `{database}`"),
-            Self::NoConnections => format!("`{role}` has a CONNECTION LIMIT of 0"),
+fn remedy(obstacle: &Obstacle) -> Option<&'static str> {
+    match obstacle {
+        Obstacle::Reserved => Some("Use a role of your own: no statement makes this one changeable."),
+        Obstacle::Superuser { bootstrap: true } => Some("Rotate another role: this one always stays a superuser."),
+        Obstacle::Superuser { bootstrap: false } => {
+            Some("Rotate a role that is not a superuser, or remove SUPERUSER from this one.")
         }
-    }
-
-    fn advice(&self) -> Option<&'static str> {
-        match self {
-            Self::Reserved => Some("Name a role of your own; no statement makes this one changeable."),
-            Self::Superuser { bootstrap: true } => {
-                Some("Rotate a role that is no superuser instead; this one cannot cease to be one.")
-            }
-            Self::Superuser { bootstrap: false } => {
-                Some("Better rotate a role that is no superuser; or take that away from this one.")
-            }
-            Self::ReadOnly { standby: true } => Some("Use the primary's name as `host`."),
-            _ => None,
-        }
+        Obstacle::ReadOnly { standby: true } => Some("Set `host` to the primary."),
+        _ => None,
     }
 }

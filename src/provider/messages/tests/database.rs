@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use time::macros::datetime;
 
-use super::shown;
+use super::shown_in_style as shown;
 use crate::postgres::{
     Address, Certainty, CertificateProblem, Endpoint, Fault, Link, Presented, Reason, Refusal, ServerError, Stage,
     Trust,
@@ -15,7 +15,7 @@ use crate::terraform::diagnostic::Severity;
 pub(super) fn refused(reason: Reason, said: Option<(&str, &str)>) -> Refusal {
     Refusal {
         reason,
-        said: said.map(|(sqlstate, message)| ServerError {
+        server_error: said.map(|(sqlstate, message)| ServerError {
             sqlstate: sqlstate.to_owned(),
             message: message.to_owned(),
             detail: None,
@@ -28,9 +28,9 @@ pub(super) fn refused(reason: Reason, said: Option<(&str, &str)>) -> Refusal {
             local: Some("198.51.100.7:50123".parse().unwrap()),
             overridden: None,
         },
-        passed_over: Vec::new(),
-        answered: true,
-        password_unanswered: false,
+        unreachable_addresses: Vec::new(),
+        responded: true,
+        password_pending: false,
         database: "orders".to_owned(),
         username: "kms_role".to_owned(),
         stage: Stage::Login,
@@ -72,29 +72,28 @@ fn a_wrong_password_in_a_plan() {
         &wrong_password(),
         &in_plan(),
         expect![[r#"
-            Error: The database refused the login
+            Error: PostgreSQL login failed: password rejected
             at password_wo
 
-            `db.example.com:5432` refused the password of role `kms_role` (28P01).
-            The server said: 28P01 password authentication failed for user "kms_role"
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-            Connection: `orders-db`, with the password from `password_wo`.
+            Password authentication failed for role `kms_role` at `db.example.com:5432` (SQLSTATE 28P01).
+            Server: `db.example.com:5432` (address 192.0.2.10:5432)
+            Role: `kms_role`
+            Database: `orders`
+            Password: from `password_wo` of connection `orders-db`
+            Server message: password authentication failed for user "kms_role"
+            Time: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123
             No credentials were sent to the KMS.
 
-            Check, likeliest first:
-              - The password.
-              - Whether role `kms_role` exists: the answer is the same when it does not.
-              - Upper and lower case of the role's name: they matter once it was created in quotes.
-              - Whether the password has expired (`VALID UNTIL`) or was never set.
-              - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `kms_role` does not exist; names are case-sensitive. The server sends the same response.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
 
             Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
-            If this same run creates the role or the database, or changes this password, this login comes too early. In a plan, set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
-
-            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+            If this run creates the role or the database, or changes this password, this login is too early. In a plan, set `validation { mode = "warn" }` or use `KMS_VALIDATION=warn`; in an apply, refer to the resource that does so (`username = postgresql_role.x.name`), or add it to `depends_on`. For an ephemeral password, which differs in every plan, use `mode = "apply"`.
+            To proceed without this check: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
     );
 }
@@ -106,29 +105,28 @@ fn a_wrong_password_in_an_apply() {
         &wrong_password(),
         &in_apply(),
         expect![[r#"
-            Error: The database refused the login
+            Error: PostgreSQL login failed: password rejected
             at password_wo
 
-            `db.example.com:5432` refused the password of role `kms_role` (28P01).
-            The server said: 28P01 password authentication failed for user "kms_role"
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-            Connection: `orders-db`, with the password from `password_wo`.
+            Password authentication failed for role `kms_role` at `db.example.com:5432` (SQLSTATE 28P01).
+            Server: `db.example.com:5432` (address 192.0.2.10:5432)
+            Role: `kms_role`
+            Database: `orders`
+            Password: from `password_wo` of connection `orders-db`
+            Server message: password authentication failed for user "kms_role"
+            Time: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123
             No credentials were sent to the KMS.
 
-            Check, likeliest first:
-              - The password.
-              - Whether role `kms_role` exists: the answer is the same when it does not.
-              - Upper and lower case of the role's name: they matter once it was created in quotes.
-              - Whether the password has expired (`VALID UNTIL`) or was never set.
-              - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `kms_role` does not exist; names are case-sensitive. The server sends the same response.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
 
             Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
-            If this same run creates the role or the database, or changes this password, it has to come first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
-
-            To apply without this check: `KMS_VALIDATION=off terraform apply`.
+            If this run creates the role or the database, or changes this password, that must come first: refer to the resource that does so (`username = postgresql_role.x.name`), or add it to `depends_on`.
+            To proceed without this check: `KMS_VALIDATION=off terraform apply`.
         "#]],
     );
 }
@@ -141,29 +139,28 @@ fn a_wrong_password_that_only_warns() {
         &wrong_password(),
         &login,
         expect![[r#"
-            Warning: This would stop the apply: orders-db cannot log in
+            Warning: PostgreSQL login failed: password rejected (orders-db)
             at password_wo
 
-            `db.example.com:5432` refused the password of role `kms_role` (28P01).
-            The server said: 28P01 password authentication failed for user "kms_role"
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-            Connection: `orders-db`, with the password from `password_wo`; white space around it was cut off, as the KMS does.
-            No credentials were sent to the KMS.
+            Password authentication failed for role `kms_role` at `db.example.com:5432` (SQLSTATE 28P01).
+            Server: `db.example.com:5432` (address 192.0.2.10:5432)
+            Role: `kms_role`
+            Database: `orders`
+            Password: from `password_wo` of connection `orders-db`; whitespace around it is removed, as the KMS does
+            Server message: password authentication failed for user "kms_role"
+            Time: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123
+            No credentials were sent to the KMS. `mode = "warn"` makes this a warning in the plan; the apply stops with an error.
 
-            Check, likeliest first:
-              - The password.
-              - Whether role `kms_role` exists: the answer is the same when it does not.
-              - Upper and lower case of the role's name: they matter once it was created in quotes.
-              - Whether the password has expired (`VALID UNTIL`) or was never set.
-              - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `kms_role` does not exist; names are case-sensitive. The server sends the same response.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
 
             Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
-            If this same run creates the role or the database, or changes this password, the apply finds it done if it comes first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
-
-            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.
+            If this run creates the role or the database, or changes this password, the apply succeeds if that comes first: refer to the resource that does so (`username = postgresql_role.x.name`), or add it to `depends_on`.
+            To proceed without this check: `KMS_VALIDATION=apply terraform plan`.
         "#]],
     );
 }
@@ -180,29 +177,28 @@ fn a_wrong_password_through_a_tunnel_with_a_lowered_mode() {
         &about,
         &login,
         expect![[r#"
-            Warning: This would stop the apply: orders-db cannot log in
+            Warning: PostgreSQL login failed: password rejected (orders-db)
             at password_wo
 
-            `[2001:db8::1]:5432` refused the password of role `kms_role` (28P01).
-            The server said: 28P01 password authentication failed for user "kms_role"
-            Asked: `[2001:db8::1]:5432`, dialled as `localhost:15432` (address 127.0.0.1:15432) as role `kms_role` for database `orders`.
-            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-            Connection: `orders-db`, with the password from `password_wo`.
-            No credentials were sent to the KMS.
+            Password authentication failed for role `kms_role` at `[2001:db8::1]:5432` (SQLSTATE 28P01).
+            Server: `[2001:db8::1]:5432`, dialled as `localhost:15432` (address 127.0.0.1:15432)
+            Role: `kms_role`
+            Database: `orders`
+            Password: from `password_wo` of connection `orders-db`
+            Server message: password authentication failed for user "kms_role"
+            Time: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123
+            No credentials were sent to the KMS. `mode = "warn"` makes this a warning in the plan; the apply stops with an error.
 
-            Check, likeliest first:
-              - The password.
-              - Whether role `kms_role` exists: the answer is the same when it does not.
-              - Upper and lower case of the role's name: they matter once it was created in quotes.
-              - Whether the password has expired (`VALID UNTIL`) or was never set.
-              - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
+            Possible causes, most likely first:
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `kms_role` does not exist; names are case-sensitive. The server sends the same response.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
 
             Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH LOGIN PASSWORD '…';
 
-            If this same run creates the role or the database, or changes this password, the apply finds it done if it comes first: refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`.
-
-            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. (The configuration says `mode = "plan"`; `KMS_VALIDATION` lowered it.)
+            If this run creates the role or the database, or changes this password, the apply succeeds if that comes first: refer to the resource that does so (`username = postgresql_role.x.name`), or add it to `depends_on`.
+            To proceed without this check: `KMS_VALIDATION=apply terraform plan`. (`KMS_VALIDATION` lowered `mode`, which is "plan" in the configuration.)
         "#]],
     );
 }
@@ -215,25 +211,26 @@ fn a_missing_database() {
         &about,
         &in_plan(),
         expect![[r#"
-            Error: The database refused the login
+            Error: PostgreSQL login failed: database not found
             at database
 
-            `db.example.com:5432` has no database `orders` (3D000).
-            The server said: 3D000 database "orders" does not exist
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-            Connection: `orders-db`, with the password from `password_wo`.
+            Database `orders` does not exist on `db.example.com:5432` (SQLSTATE 3D000).
+            Server: `db.example.com:5432` (address 192.0.2.10:5432)
+            Role: `kms_role`
+            Database: `orders`
+            Password: from `password_wo` of connection `orders-db`
+            Server message: database "orders" does not exist
+            Time: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123
             No credentials were sent to the KMS.
 
-            Check:
-              - The name of the database, upper and lower case included.
+            Possible cause:
+              - The name of the database is wrong; it is case-sensitive.
 
             Run as a superuser, or as a role with CREATEDB that is a member of the new owner:
               CREATE DATABASE "orders" OWNER "kms_role";
 
-            If this same run creates the role or the database, or changes this password, this login comes too early. In a plan, set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer to the resource that does it (`username = postgresql_role.x.name`), or add it to `depends_on`. An ephemeral generator gives another value in every plan: use `mode = "apply"` for that.
-
-            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+            If this run creates the role or the database, or changes this password, this login is too early. In a plan, set `validation { mode = "warn" }` or use `KMS_VALIDATION=warn`; in an apply, refer to the resource that does so (`username = postgresql_role.x.name`), or add it to `depends_on`. For an ephemeral password, which differs in every plan, use `mode = "apply"`.
+            To proceed without this check: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
     );
 }
@@ -247,20 +244,22 @@ fn an_unreachable_server_in_a_plan() {
         &about,
         &in_plan(),
         expect![[r#"
-            Warning: The credentials could not be checked from this machine
+            Warning: PostgreSQL server not reachable: connection timed out
             at host
 
-            `db.example.com:5432` did not answer in time (opening the connection).
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-            When: 2026-01-02 03:04:05 UTC.
-            Connection: `orders-db`, with the password from `password_wo`.
-            The KMS connects from its own network and judges for itself when the change is applied.
+            Connection to `db.example.com:5432` timed out (TCP connection).
+            Server: `db.example.com:5432` (address 192.0.2.10:5432)
+            Role: `kms_role`
+            Database: `orders`
+            Password: from `password_wo` of connection `orders-db`
+            Time: 2026-01-02 03:04:05 UTC
+            This does not stop the run: the KMS logs in from its own network when the change is applied.
 
-            Check, likeliest first:
-              - A firewall, security group or allow-list that drops connections from this machine.
-              - The host name and the address that it has from here.
+            Possible causes, most likely first:
+              - A firewall, security group or allow list drops connections from this machine.
+              - The host name is wrong, or resolves to another address on this machine.
 
-            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To hear nothing of it: `validation { unreachable = "ignore" }`.
+            To proceed without this check: `KMS_VALIDATION=apply terraform plan`. To ignore unreachable servers: `validation { unreachable = "ignore" }`.
         "#]],
     );
 }
@@ -274,21 +273,23 @@ fn an_unreachable_server_in_an_apply() {
         &about,
         &in_apply(),
         expect![[r#"
-        Warning: The credentials could not be checked from this machine
-        at port
+            Warning: PostgreSQL server not reachable: connection refused
+            at port
 
-        Nothing accepts connections at `db.example.com:5432`.
-        Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-        When: 2026-01-02 03:04:05 UTC.
-        Connection: `orders-db`, with the password from `password_wo`.
-        The KMS connects from its own network and judges for itself when the change is applied.
+            Connection refused by `db.example.com:5432`.
+            Server: `db.example.com:5432` (address 192.0.2.10:5432)
+            Role: `kms_role`
+            Database: `orders`
+            Password: from `password_wo` of connection `orders-db`
+            Time: 2026-01-02 03:04:05 UTC
+            This does not stop the run: the KMS logs in from its own network when the change is applied.
 
-        Check, likeliest first:
-          - The port, and whether the server runs.
-          - `listen_addresses` of the server: by default it listens on its own machine only.
+            Possible causes, most likely first:
+              - The server is not running, or the port is wrong.
+              - The server listens on its own machine only, the default of `listen_addresses`.
 
-        To apply without this check: `KMS_VALIDATION=off terraform apply`.
-    "#]],
+            To proceed without this check: `KMS_VALIDATION=off terraform apply`.
+        "#]],
     );
 }
 
@@ -302,20 +303,22 @@ fn an_unreachable_server_that_stops_the_plan() {
         &about,
         &in_plan(),
         expect![[r#"
-            Error: The credentials could not be checked from this machine
+            Error: PostgreSQL server not reachable: host not found
             at host
 
-            The name `db.example.com` does not resolve on this machine: Name or service not known.
-            Asked: `db.example.com:5432` as role `kms_role` for database `orders`.
-            When: 2026-01-02 03:04:05 UTC.
-            Connection: `orders-db`, with the password from `password_wo`.
+            Host not found: `db.example.com` does not resolve on this machine: Name or service not known.
+            Server: `db.example.com:5432`
+            Role: `kms_role`
+            Database: `orders`
+            Password: from `password_wo` of connection `orders-db`
+            Time: 2026-01-02 03:04:05 UTC
             No credentials were sent to the KMS.
 
-            Check, likeliest first:
-              - The spelling of the name.
-              - Whether the name exists only in a private zone or VPN that this machine does not see.
+            Possible causes, most likely first:
+              - The name is misspelled.
+              - The name exists only in a private DNS zone or a VPN that this machine does not use.
 
-            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To hear nothing of it: `validation { unreachable = "ignore" }`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+            To proceed without this check: `KMS_VALIDATION=apply terraform plan`. To ignore unreachable servers: `validation { unreachable = "ignore" }`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
     );
 }
@@ -327,20 +330,22 @@ fn no_tls() {
         &refused(Reason::TlsNotOffered, None),
         &in_plan(),
         expect![[r#"
-            Error: The database refused the login
+            Error: TLS to PostgreSQL failed: not enabled on server
             at ssl_enabled
 
-            `db.example.com:5432` does not offer TLS.
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-            Connection: `orders-db`, with the password from `password_wo`.
+            TLS is not enabled on the server `db.example.com:5432`.
+            Server: `db.example.com:5432` (address 192.0.2.10:5432)
+            Role: `kms_role`
+            Database: `orders`
+            Password: from `password_wo` of connection `orders-db`
+            Time: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123
             No credentials were sent to the KMS.
 
-            Check, likeliest first:
-              - Turn TLS on there: `ssl = on` with a certificate and a key; PgBouncer: `client_tls_sslmode`.
-              - Or set `ssl_enabled = false`, if everybody on the way may read the data.
+            Possible causes, most likely first:
+              - The server has `ssl = off`: set it to `on`, with a certificate and a key (PgBouncer: `client_tls_sslmode`).
+              - TLS is not wanted: set `ssl_enabled = false`. Others on the network can then read the data.
 
-            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+            To proceed without this check: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
     );
 }
@@ -366,20 +371,22 @@ fn an_unknown_authority() {
         &certificate(Fault::UnknownIssuer, Trust::Public),
         &in_plan(),
         expect![[r#"
-            Error: The database refused the login
+            Error: TLS to PostgreSQL failed: unknown issuer
             at ssl_certificate
 
-            The certificate of `db.example.com:5432` is not trusted: its issuer `CN=Example Root CA` is not a public authority.
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-            Connection: `orders-db`, with the password from `password_wo`.
+            The certificate of `db.example.com:5432` is not trusted: unknown issuer `CN=Example Root CA`, which is not a public certificate authority.
+            Server: `db.example.com:5432` (address 192.0.2.10:5432)
+            Role: `kms_role`
+            Database: `orders`
+            Password: from `password_wo` of connection `orders-db`
+            Time: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123
+            Certificate: `CN=db.internal`, issuer `CN=Example Root CA`, names `db.internal`, `10.0.0.5`, valid 2024-01-01 to 2025-12-31, SHA-256 AB:CD:EF
             No credentials were sent to the KMS.
 
-            Check, likeliest first:
-              - Set `ssl_certificate` to the certificate of `CN=Example Root CA` (PEM) if it is a root; else to the root above it, with `CN=Example Root CA` as well unless the server sends it.
-              - The server's certificate: for `CN=db.internal`, issued by `CN=Example Root CA`, names `db.internal`, `10.0.0.5`, valid 2024-01-01 to 2025-12-31, SHA-256 AB:CD:EF.
+            Possible cause:
+              - The issuer is a private authority: set `ssl_certificate` to the certificate of `CN=Example Root CA` (PEM) if that is a root; else to its root, together with `CN=Example Root CA` unless the server sends that.
 
-            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+            To proceed without this check: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
     );
 }
@@ -391,20 +398,23 @@ fn a_certificate_for_another_name() {
         &certificate(Fault::WrongName, Trust::Given),
         &in_plan(),
         expect![[r#"
-            Error: The database refused the login
+            Error: TLS to PostgreSQL failed: host name mismatch
             at host
 
-            The certificate of `db.example.com:5432` is not for `db.example.com` but for `db.internal`, `10.0.0.5`.
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`.
-            When: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123.
-            Connection: `orders-db`, with the password from `password_wo`.
+            The certificate of `db.example.com:5432` does not match the host name: it is not for `db.example.com` but for `db.internal`, `10.0.0.5`.
+            Server: `db.example.com:5432` (address 192.0.2.10:5432)
+            Role: `kms_role`
+            Database: `orders`
+            Password: from `password_wo` of connection `orders-db`
+            Time: 2026-01-02 03:04:05 UTC, from 198.51.100.7:50123
+            Certificate: `CN=db.internal`, issuer `CN=Example Root CA`, names `db.internal`, `10.0.0.5`, valid 2024-01-01 to 2025-12-31, SHA-256 AB:CD:EF
             No credentials were sent to the KMS.
 
-            Check, likeliest first:
-              - Use one of those names as `host`, or give the server a certificate with this one.
-              - The server's certificate: for `CN=db.internal`, issued by `CN=Example Root CA`, names `db.internal`, `10.0.0.5`, valid 2024-01-01 to 2025-12-31, SHA-256 AB:CD:EF.
+            Possible causes, most likely first:
+              - `host` is another name of the server: use a name of the certificate.
+              - The certificate lacks this name: create one that has it.
 
-            To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+            To proceed without this check: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
     );
 }

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::shown;
+use super::shown_in_style as shown;
 use crate::postgres::{Accepted, Address, Endpoint, Questions, Target, Tls};
 use crate::provider::config::validation::Mode;
 use crate::provider::login_check::NotChecked;
@@ -35,13 +35,14 @@ fn limits() {
         NotChecked::Attempts,
         None,
         expect![[r#"
-            Error: The credentials were not checked
+            Error: Login check skipped: two failed attempts
             at username
 
-            The login for `orders-db` was not made. `db.example.com:5432` has refused role `kms_role` twice in this run, in words or by letting the login wait, so a further password was not tried: many directories lock a role at the third.
+            Two logins of role `kms_role` at `db.example.com:5432` failed in this run, or got no response. The provider makes no third attempt: many directories then lock the role.
+            Connection: `orders-db`
             No credentials were sent to the KMS.
 
-            Put right what was refused, which the other messages name, and run again. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+            Correct the failed logins, which other messages name, and run again. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
     );
     check(
@@ -49,13 +50,14 @@ fn limits() {
         NotChecked::Budget,
         None,
         expect![[r#"
-            Warning: The credentials were not checked
+            Warning: Login check skipped: time for unreachable servers exhausted
             at host
 
-            The login for `orders-db` was not made. This run has waited a minute for servers that never answer, so `db.example.com:5432` was not asked, or not waited for.
-            The KMS judges for itself when the change is applied.
+            This run has spent 60 s on servers that do not respond, so the provider did not wait for `db.example.com:5432`.
+            Connection: `orders-db`
+            This does not stop the run: the KMS logs in from its own network when the change is applied.
 
-            For databases that cannot be reached from here: `validation { mode = "off" }`, or `address` for the end of a tunnel.
+            For databases that this machine cannot reach: set `validation { mode = "off" }`, or `address` to the end of a tunnel.
         "#]],
     );
     check(
@@ -63,14 +65,15 @@ fn limits() {
         NotChecked::Queue,
         Some("bastion"),
         expect![[r#"
-        Warning: The credentials were not checked
-        at validation
+            Warning: Login check skipped: queue timed out
+            at validation
 
-        The login for `orders-db` was not made. Others were in front of it at `bastion:15432` for three times the `timeout` of a login.
-        The KMS judges for itself when the change is applied.
+            Other logins at `bastion:15432` took longer than three times the `timeout` of a login.
+            Connection: `orders-db`
+            This does not stop the run: the KMS logs in from its own network when the change is applied.
 
-        Run again, with a longer `timeout` in the `validation` block if the server is slow.
-    "#]],
+            Run again; if the server is slow, with a longer `timeout` in the `validation` block.
+        "#]],
     );
 }
 
@@ -81,13 +84,14 @@ fn places() {
         NotChecked::NotAllowed(NotAllowed::Loopback),
         None,
         expect![[r#"
-            Warning: The credentials were not checked
+            Warning: Login check skipped: loopback address
             at host
 
-            The login for `orders-db` was not made. `db.example.com` resolves to a loopback address. To the KMS it is the KMS's own machine, so a login from here would prove nothing; a cloud KMS rejects such hosts.
-            The KMS judges for itself when the change is applied.
+            `db.example.com` resolves to a loopback address. To the KMS it is the KMS's own machine, so a login from here would prove nothing; a cloud KMS rejects such hosts.
+            Connection: `orders-db`
+            This does not stop the run: the KMS logs in from its own network when the change is applied.
 
-            Use the name by which the KMS reaches the database. Where `host` is right and this machine has a way to the same server, a tunnel for example, say so: `validation { address = "127.0.0.1:5432" }`.
+            Use the name by which the KMS reaches the database. If `host` is right and this machine reaches the same server another way, such as a tunnel, set `validation { address = "127.0.0.1:5432" }`.
         "#]],
     );
     check(
@@ -95,14 +99,15 @@ fn places() {
         NotChecked::NotAllowed(NotAllowed::Host),
         None,
         expect![[r#"
-        Warning: The credentials were not checked
-        at host
+            Warning: Login check skipped: host not allowed
+            at host
 
-        The login for `orders-db` was not made. `KMS_VALIDATION_HOSTS` does not list the host `db.example.com`, so no password goes there from here.
-        The KMS judges for itself when the change is applied.
+            `KMS_VALIDATION_HOSTS` does not list the host `db.example.com`, so the provider sends no password to it.
+            Connection: `orders-db`
+            This does not stop the run: the KMS logs in from its own network when the change is applied.
 
-        Add the host to the variable if it is the right one. Who runs this sees a host here that was not foreseen.
-    "#]],
+            If the host is right, add it to the variable, which is the allow list of this environment.
+        "#]],
     );
     let addresses = vec!["192.0.2.7".parse().unwrap(), "::1".parse().unwrap()];
     check(
@@ -110,14 +115,15 @@ fn places() {
         NotChecked::NotAllowed(NotAllowed::Addresses(addresses)),
         Some("bastion"),
         expect![[r#"
-        Warning: The credentials were not checked
-        at validation.address
+            Warning: Login check skipped: address not allowed
+            at validation.address
 
-        The login for `orders-db` was not made. `bastion:15432` leads to `192.0.2.7`, `::1`, which `KMS_VALIDATION_HOSTS` does not list, so no password goes there from here.
-        The KMS judges for itself when the change is applied.
+            `bastion:15432` resolves to `192.0.2.7`, `::1`, which `KMS_VALIDATION_HOSTS` does not list, so the provider sends no password to it.
+            Connection: `orders-db`
+            This does not stop the run: the KMS logs in from its own network when the change is applied.
 
-        Add the address or its network (`10.0.0.0/8`) to the variable if it is the right one: a listed name vouches for no address.
-    "#]],
+            If the address is right, add it or its network (`10.0.0.0/8`) to the variable: a listed name alone does not allow its addresses.
+        "#]],
     );
 }
 
@@ -127,48 +133,50 @@ fn the_kms_sees_it_differently() {
     is(
         messages::behind_gateway("orders-db"),
         expect![[r#"
-        Warning: The credentials were not checked
-        at gateway_id
+            Warning: Login check skipped: gateway
+            at gateway_id
 
-        The login for `orders-db` was not made: the KMS connects through a gateway, and this machine has no known way to the database.
-        The KMS judges for itself when the change is applied.
+            The KMS connects through a gateway, and the provider has no way to the database.
+            Connection: `orders-db`
+            This does not stop the run: the KMS logs in from its own network when the change is applied.
 
-        If there is one, set it: `validation { address = "host:port" }`. This is said because of `unreachable = "error"`.
-    "#]],
+            If this machine can reach the database, set `validation { address = "host:port" }`. To hide this warning, remove `unreachable = "error"`.
+        "#]],
     );
     is(
         messages::mode_lowered("orders-db", Mode::Plan, Mode::Apply),
         expect![[r#"
-        Warning: The credentials were not checked
-        at validation
+            Warning: Login check skipped: mode lowered
+            at validation
 
-        The login for `orders-db` is not made in this plan: `KMS_VALIDATION` lowered `mode` from `plan` to `apply`.
-        The KMS judges for itself when the change is applied.
+            The provider makes no login in this plan: `KMS_VALIDATION` lowered `mode` from `plan` to `apply`.
+            Connection: `orders-db`
+            This does not stop the run: the KMS logs in from its own network when the change is applied.
 
-        This is said because of `unreachable = "error"`. To check as configured, unset the variable.
-    "#]],
+            To check as configured, unset the variable. To hide this warning, remove `unreachable = "error"`.
+        "#]],
     );
     is(
         messages::internal_address("orders-db", "db.example.com", "10.0.0.1".parse().unwrap()),
         expect![[r#"
-        Warning: The KMS may refuse the host of orders-db
-        at host
+            Warning: Login from KMS may fail: internal address (orders-db)
+            at host
 
-        `db.example.com` has the address 10.0.0.1 from here, which belongs to an internal network. The KMS in the cloud does not connect to those.
+            `db.example.com` resolves to 10.0.0.1 on this machine, an address of an internal network. A cloud KMS does not connect to such addresses.
 
-        Use a public name or address of the database, or a gateway (`gateway_id`). Only a KMS of your own can be told to allow it, with `ALLOW_INTERNAL_IP_CONNECTIONS=true` in its environment.
-    "#]],
+            Use a public name or address of the database, or a gateway (`gateway_id`). A self-hosted KMS allows them with `ALLOW_INTERNAL_IP_CONNECTIONS=true` in its environment.
+        "#]],
     );
     is(
         messages::internal_address("orders-db", "10.0.0.1", "10.0.0.1".parse().unwrap()),
         expect![[r#"
-        Warning: The KMS may refuse the host of orders-db
-        at host
+            Warning: Login from KMS may fail: internal address (orders-db)
+            at host
 
-        `10.0.0.1` is an address of an internal network. The KMS in the cloud does not connect to those.
+            `10.0.0.1` is an address of an internal network. A cloud KMS does not connect to such addresses.
 
-        Use a public name or address of the database, or a gateway (`gateway_id`). Only a KMS of your own can be told to allow it, with `ALLOW_INTERNAL_IP_CONNECTIONS=true` in its environment.
-    "#]],
+            Use a public name or address of the database, or a gateway (`gateway_id`). A self-hosted KMS allows them with `ALLOW_INTERNAL_IP_CONNECTIONS=true` in its environment.
+        "#]],
     );
     let accepted = Accepted {
         endpoint: Endpoint {
@@ -178,44 +186,48 @@ fn the_kms_sees_it_differently() {
             local: None,
             overridden: None,
         },
-        passed_over: vec![("192.0.2.10:5432".parse().unwrap(), "Connection refused (os error 111)".to_owned())],
+        unreachable_addresses: vec![(
+            "192.0.2.10:5432".parse().unwrap(),
+            "Connection refused (os error 111)".to_owned(),
+        )],
         server_version: None,
         facts: None,
-        password_asked: true,
+        password_requested: true,
         milliseconds: 1,
     };
     is(
         messages::later_address("orders-db", &accepted),
         expect![[r#"
-        Warning: The KMS may not reach the database of orders-db
-        at host
+            Warning: Login from KMS may fail: first address unreachable (orders-db)
+            at host
 
-        `db.example.com:5432` has several addresses, and the login succeeded only at a later one, 192.0.2.11:5432. Before it: 192.0.2.10:5432: Connection refused (os error 111).
-        The KMS tries the first address alone.
+            `db.example.com:5432` has several addresses, and the login succeeded only at a later one. The KMS tries the first address alone.
+            Unreachable: 192.0.2.10:5432: Connection refused (os error 111)
+            Accepted: 192.0.2.11:5432
 
-        Use a name with one address, the writer endpoint for example, or remove the dead address from DNS.
-    "#]],
+            Use a name with one address, such as the writer endpoint, or remove the unreachable address from DNS.
+        "#]],
     );
     is(
         messages::certificate_expires("orders-db", "2026-01-02", Some(std::time::Duration::ZERO)),
         expect![[r#"
-        Warning: The `ssl_certificate` of orders-db expires soon
-        at ssl_certificate
+            Warning: Certificate expires soon: `ssl_certificate` of orders-db
+            at ssl_certificate
 
-        The last root in it expires on 2026-01-02. After that the KMS trusts no server through it and cannot connect.
+            The last root in `ssl_certificate` expires on 2026-01-02. After that day the KMS trusts no server through it and cannot connect.
 
-        Get the new root of the authority and put it next to the old one: a bundle of both works before and after the server changes its certificate.
-    "#]],
+            Add the new root of the authority next to the old one: a bundle of both works before and after the server changes its certificate.
+        "#]],
     );
     is(
         messages::certificate_expires("orders-db", "2026-01-02", None),
         expect![[r#"
-        Warning: The `ssl_certificate` of orders-db has expired
-        at ssl_certificate
+            Warning: Certificate has expired: `ssl_certificate` of orders-db
+            at ssl_certificate
 
-        The last root in it expired on 2026-01-02. After that the KMS trusts no server through it and cannot connect.
+            The last root in `ssl_certificate` expired on 2026-01-02. After that day the KMS trusts no server through it and cannot connect.
 
-        Get the new root of the authority and put it next to the old one: a bundle of both works before and after the server changes its certificate.
-    "#]],
+            Add the new root of the authority next to the old one: a bundle of both works before and after the server changes its certificate.
+        "#]],
     );
 }

@@ -1,22 +1,19 @@
-//! The first line of each reason of a database, and the argument that it blames.
+//! The summary, the argument and the first line of each reason for a failed login.
 
 use expect_test::expect;
 
 use super::database::{certificate, in_plan, refused};
-use super::shown;
-use crate::postgres::{Fault, Insecure, Reason, Scope, Stage, Trust};
+use super::shown_in_style as shown;
+use crate::postgres::{AddressKind, Channel, Fault, Insecure, Reason, Scope, Stage, Trust};
 use crate::provider::messages::login_refused::refusal;
 use crate::terraform::diagnostic::Severity;
 
-/// The first line alone tells the case, and each case blames an argument.
+/// The summary and the first line explain the case on their own.
 #[test]
-fn first_lines() {
+fn each_reason_has_a_summary_an_argument_and_a_sentence() {
     let text = |detail: &str| detail.to_owned();
     let reasons = [
-        Reason::ForbiddenAddress {
-            address: "169.254.169.254".parse().unwrap(),
-            kind: "a link-local address, where clouds keep the credentials of their machines",
-        },
+        Reason::ForbiddenAddress { address: "169.254.169.254".parse().unwrap(), kind: AddressKind::Metadata },
         Reason::UnusableHost,
         Reason::DnsFailed { detail: text("Name or service not known") },
         Reason::ConnectionRefused,
@@ -36,7 +33,7 @@ fn first_lines() {
         certificate(Fault::Expired, Trust::Public).reason,
         certificate(Fault::NotYetValid, Trust::Public).reason,
         certificate(Fault::NotSignedByIssuer, Trust::Given).reason,
-        certificate(Fault::Unjudged(text("version 1")), Trust::Public).reason,
+        certificate(Fault::Unverifiable(text("version 1")), Trust::Public).reason,
         Reason::TlsClientCertificate,
         Reason::TlsLegacy { detail: text("received fatal alert: ProtocolVersion") },
         Reason::TlsFailed { detail: text("received corrupt message") },
@@ -67,8 +64,8 @@ fn first_lines() {
         Reason::PoolerRefused,
         Reason::DirectoryRefused { directory: "PAM" },
         Reason::UnknownToProxy,
-        Reason::HostNotTold { encrypted: true },
-        Reason::HostNotTold { encrypted: false },
+        Reason::HostNameMissing { encrypted: true },
+        Reason::HostNameMissing { encrypted: false },
         Reason::Throttled,
         Reason::DatabaseInvalid,
         Reason::TooManyConnections(Scope::Ordinary),
@@ -79,9 +76,9 @@ fn first_lines() {
         Reason::PoolerWithoutServer,
         Reason::ImpostorServer,
         Reason::UnsupportedAuthentication { method: text("GSSAPI") },
-        Reason::InsecureAuthentication { how: Insecure::ClearText, encrypted: false },
-        Reason::InsecureAuthentication { how: Insecure::Md5, encrypted: true },
-        Reason::InsecureAuthentication { how: Insecure::WeakScram(1), encrypted: true },
+        Reason::InsecureAuthentication { how: Insecure::ClearText, channel: Channel::Plain },
+        Reason::InsecureAuthentication { how: Insecure::Md5, channel: Channel::Unverified },
+        Reason::InsecureAuthentication { how: Insecure::WeakScram(1), channel: Channel::LenientlyVerified },
         Reason::TooManyIterations { count: 1_000_000 },
         Reason::OtherServerError { sqlstate: text("22023"), message: text("odd") },
         Reason::OtherServerError { sqlstate: text("58000"), message: text("disk failed.") },
@@ -90,78 +87,146 @@ fn first_lines() {
     let lines = reasons.into_iter().map(|reason| {
         let diagnostic = refusal(Severity::Error, &refused(reason, None), &in_plan());
         let whole = shown(&diagnostic);
-        let first = diagnostic.detail.lines().next().unwrap_or_default().to_owned();
+        let first = diagnostic.detail.lines().next().unwrap_or_default();
         assert!(whole.contains("kms_role") && first.ends_with('.'), "{whole}");
-        format!("{}: {first}\n", diagnostic.path.unwrap())
+        format!("{} | {}\n    {first}\n", diagnostic.summary, diagnostic.path.unwrap())
     });
     expect![[r#"
-        host: `db.example.com` leads to 169.254.169.254, a link-local address, where clouds keep the credentials of their machines: it is never contacted.
-        host: `db.example.com` is neither a DNS name nor an IP address.
-        host: The name `db.example.com` does not resolve on this machine: Name or service not known.
-        port: Nothing accepts connections at `db.example.com:5432`.
-        host: There is no way to `db.example.com:5432`: No route to host (os error 113).
-        host: `db.example.com:5432` did not answer in time (looking up the name).
-        host: `db.example.com:5432` did not answer in time (opening the connection).
-        port: `db.example.com:5432` accepted the connection and then fell silent (asking for TLS).
-        host: `db.example.com:5432` did not finish the login in time.
-        host: `db.example.com:5432` reset the connection without a word (asking for TLS).
-        host: `db.example.com:5432` closed the connection without a word (the login).
-        ssl_enabled: `db.example.com:5432` does not offer TLS.
-        ssl_enabled: TLS could not be negotiated with `db.example.com:5432`: it sent an error instead.
-        port: What answers at `db.example.com:5432` is not a PostgreSQL server: it speaks HTTP.
-        port: What answers at `db.example.com:5432` is not a PostgreSQL server: its answer begins with the bytes 01 02 03.
-        ssl_certificate: The certificate of `db.example.com:5432` is not trusted: its issuer `CN=Example Root CA` is not among the given certificates.
-        host: The certificate of `db.example.com:5432` is not for `db.example.com` but for `db.internal`, `10.0.0.5`.
-        ssl_certificate: The certificate of `db.example.com:5432` has expired (2025-12-31).
-        ssl_certificate: The certificate of `db.example.com:5432` is not valid before 2024-01-01.
-        ssl_certificate: The certificate of `db.example.com:5432` is not trusted: `CN=Example Root CA` is there, but the key that signed is another.
-        ssl_certificate: The certificate of `db.example.com:5432` has an unusual form: version 1.
-        ssl_enabled: `db.example.com:5432` wants a client certificate, which the KMS cannot show.
-        ssl_enabled: `db.example.com:5432` offers only TLS that this program does not speak: received fatal alert: ProtocolVersion.
-        ssl_enabled: TLS with `db.example.com:5432` failed: received corrupt message.
-        password_wo: `db.example.com:5432` refused the password of role `kms_role`.
-        username: `db.example.com:5432` has no role `kms_role`.
-        username: Role `kms_role` may not log in at `db.example.com:5432`: it is NOLOGIN.
-        host: `db.example.com:5432` has no access rule for role `kms_role` from here.
-        ssl_enabled: `db.example.com:5432` has no access rule for a connection without TLS.
-        host: An access rule of `db.example.com:5432` rejects role `kms_role`.
-        ssl_enabled: An access rule of `db.example.com:5432` rejects role `kms_role` without TLS.
-        username: `db.example.com:5432` wants a client certificate for role `kms_role`, which the KMS cannot show.
-        username: `db.example.com:5432` refused role `kms_role`.
-        username: The pooler at `db.example.com:5432` knows no project behind role `kms_role`.
-        host: The service at `db.example.com:5432` has suspended this database.
-        username: The pooler at `db.example.com:5432` has no pool for role `kms_role` and database `orders`.
-        username: The account of role `kms_role` at `db.example.com:5432` has expired or is locked.
-        username: `db.example.com:5432` wants the server's name behind role `kms_role`.
-        database: `db.example.com:5432` has no database `orders`.
-        database: Role `kms_role` may not connect to database `orders`.
-        database: Database `orders` accepts no connections.
-        username: Role `kms_role` has reached its connection limit at `db.example.com:5432`.
-        database: Database `orders` has reached its connection limit at `db.example.com:5432`.
-        host: `db.example.com:5432` has no connection left.
-        host: The pooler at `db.example.com:5432` has no connection left.
-        host: `db.example.com:5432` takes no logins right now.
-        host: `db.example.com:5432` ended the session.
-        ssl_enabled: `db.example.com:5432` admits encrypted connections only.
-        username: The pooler at `db.example.com:5432` refused role `kms_role` by rules of its own.
-        password_wo: `db.example.com:5432` refused the password of role `kms_role`, which PAM judges, not the database.
-        username: The proxy at `db.example.com:5432` has no password for role `kms_role`.
-        host: `db.example.com:5432` picks the database by host name, and the connection did not carry one.
-        ssl_enabled: `db.example.com:5432` picks the database by host name, and the connection did not carry one.
-        host: `db.example.com:5432` is blocking logins for now, after too many failed attempts.
-        database: Database `orders` is broken: a `DROP DATABASE` was interrupted.
-        host: `db.example.com:5432` has only its reserved connection slots left.
-        host: `db.example.com:5432` asks for login method 13, which no PostgreSQL has.
-        host: This machine's DNS gave no answer about `db.example.com`: Temporary failure in name resolution.
-        host: The pooler at `db.example.com:5432` gets no connection to the server behind it.
-        host: `db.example.com:5432` does not know the password of role `kms_role` itself.
-        username: `db.example.com:5432` lets role `kms_role` in by GSSAPI only, not by a password.
-        ssl_enabled: `db.example.com:5432` asks for the password in clear text, and others could listen: it was not sent.
-        ssl_certificate: `db.example.com:5432` asks for the password as an MD5 hash, and others could listen: it was not sent.
-        ssl_certificate: `db.example.com:5432` asks for the password with a single SCRAM iteration, and others could listen: it was not sent.
-        host: `db.example.com:5432` asks for 1000000 SCRAM iterations; the KMS calculates 100000 at most.
-        host: `db.example.com:5432` refused the login: odd.
-        host: `db.example.com:5432` refused the login: disk failed.
-        host: `db.example.com:5432` gave an answer that makes no sense in a login: more data than any login takes.
+        PostgreSQL server not reachable: address not allowed | host
+            `db.example.com` resolves to 169.254.169.254, a metadata address, where clouds serve the credentials of their machines. The provider never contacts such an address.
+        PostgreSQL server not reachable: invalid host | host
+            `db.example.com` is neither a DNS name nor an IP address.
+        PostgreSQL server not reachable: host not found | host
+            Host not found: `db.example.com` does not resolve on this machine: Name or service not known.
+        PostgreSQL server not reachable: connection refused | port
+            Connection refused by `db.example.com:5432`.
+        PostgreSQL server not reachable: network error | host
+            No connection to `db.example.com:5432`: No route to host (os error 113).
+        PostgreSQL server not reachable: DNS lookup timed out | host
+            Connection to `db.example.com:5432` timed out (DNS lookup).
+        PostgreSQL server not reachable: connection timed out | host
+            Connection to `db.example.com:5432` timed out (TCP connection).
+        PostgreSQL server not reachable: response timed out | port
+            `db.example.com:5432` accepted the connection and then did not respond (TLS request).
+        PostgreSQL login failed: timed out | host
+            `db.example.com:5432` did not complete the login in time.
+        PostgreSQL server not reachable: connection reset | host
+            `db.example.com:5432` reset the connection (TLS request).
+        PostgreSQL server not reachable: connection closed | host
+            `db.example.com:5432` closed the connection (login).
+        TLS to PostgreSQL failed: not enabled on server | ssl_enabled
+            TLS is not enabled on the server `db.example.com:5432`.
+        TLS to PostgreSQL failed: error before handshake | ssl_enabled
+            `db.example.com:5432` sent an error instead of starting TLS.
+        PostgreSQL login failed: not a PostgreSQL server | port
+            `db.example.com:5432` is not a PostgreSQL server: it uses HTTP.
+        PostgreSQL login failed: not a PostgreSQL server | port
+            `db.example.com:5432` is not a PostgreSQL server: its response begins with the bytes 01 02 03.
+        TLS to PostgreSQL failed: unknown issuer | ssl_certificate
+            The certificate of `db.example.com:5432` is not trusted: unknown issuer `CN=Example Root CA`, which is not in `ssl_certificate`.
+        TLS to PostgreSQL failed: host name mismatch | host
+            The certificate of `db.example.com:5432` does not match the host name: it is not for `db.example.com` but for `db.internal`, `10.0.0.5`.
+        TLS to PostgreSQL failed: certificate has expired | ssl_certificate
+            The certificate of `db.example.com:5432` has expired (2025-12-31).
+        TLS to PostgreSQL failed: certificate not yet valid | ssl_certificate
+            The certificate of `db.example.com:5432` is not yet valid (valid from 2024-01-01).
+        TLS to PostgreSQL failed: issuer key mismatch | ssl_certificate
+            The certificate of `db.example.com:5432` is not trusted: it names `CN=Example Root CA` as its issuer, but another key signed it.
+        TLS to PostgreSQL failed: certificate cannot be verified | ssl_certificate
+            The certificate of `db.example.com:5432` has an unusual form: version 1.
+        TLS to PostgreSQL failed: client certificate required | ssl_enabled
+            `db.example.com:5432` requires a client certificate, which the KMS does not support.
+        TLS to PostgreSQL failed: version or cipher unsupported | ssl_enabled
+            `db.example.com:5432` offers no TLS version and cipher that the provider supports: received fatal alert: ProtocolVersion.
+        TLS to PostgreSQL failed: handshake failed | ssl_enabled
+            The TLS handshake with `db.example.com:5432` failed: received corrupt message.
+        PostgreSQL login failed: password rejected | password_wo
+            Password authentication failed for role `kms_role` at `db.example.com:5432`.
+        PostgreSQL login failed: role not found | username
+            Role `kms_role` does not exist on `db.example.com:5432`.
+        PostgreSQL login failed: role has NOLOGIN | username
+            Role `kms_role` is not permitted to log in at `db.example.com:5432` (NOLOGIN).
+        PostgreSQL login failed: no pg_hba.conf entry | host
+            No pg_hba.conf entry of `db.example.com:5432` allows role `kms_role` from this address.
+        PostgreSQL login failed: no pg_hba.conf entry without TLS | ssl_enabled
+            No pg_hba.conf entry of `db.example.com:5432` allows a connection without TLS.
+        PostgreSQL login failed: rejected by pg_hba.conf | host
+            A pg_hba.conf entry of `db.example.com:5432` rejects role `kms_role`.
+        PostgreSQL login failed: rejected by pg_hba.conf | ssl_enabled
+            A pg_hba.conf entry of `db.example.com:5432` rejects role `kms_role` without TLS.
+        PostgreSQL login failed: client certificate required | username
+            `db.example.com:5432` requires a client certificate for role `kms_role`, which the KMS does not support.
+        PostgreSQL login failed: role rejected | username
+            `db.example.com:5432` rejected role `kms_role`.
+        PostgreSQL login failed: tenant not found | username
+            The pooler at `db.example.com:5432` has no project for role `kms_role`.
+        PostgreSQL login failed: database suspended | host
+            The service at `db.example.com:5432` has suspended this database.
+        PostgreSQL login failed: no pool at pooler | username
+            The pooler at `db.example.com:5432` has no pool for role `kms_role` and database `orders`.
+        PostgreSQL login failed: account expired or locked | username
+            The account of role `kms_role` at `db.example.com:5432` has expired or is locked.
+        PostgreSQL login failed: server name missing in role | username
+            `db.example.com:5432` requires the name of the server after role `kms_role`.
+        PostgreSQL login failed: database not found | database
+            Database `orders` does not exist on `db.example.com:5432`.
+        PostgreSQL login failed: permission denied for database | database
+            Permission denied for database `orders`: role `kms_role` may not connect to it.
+        PostgreSQL login failed: database accepts no connections | database
+            Database `orders` does not accept connections.
+        PostgreSQL login failed: too many connections for role | username
+            Too many connections for role `kms_role` at `db.example.com:5432`.
+        PostgreSQL login failed: too many connections for database | database
+            Too many connections for database `orders` at `db.example.com:5432`.
+        PostgreSQL login failed: too many connections | host
+            Too many connections at `db.example.com:5432`.
+        PostgreSQL login failed: too many connections at pooler | host
+            Too many connections at the pooler `db.example.com:5432`.
+        PostgreSQL login failed: server not ready | host
+            `db.example.com:5432` does not accept logins at the moment.
+        PostgreSQL login failed: session terminated | host
+            `db.example.com:5432` terminated the session.
+        PostgreSQL login failed: TLS required | ssl_enabled
+            `db.example.com:5432` accepts only connections with TLS.
+        PostgreSQL login failed: rejected by pooler | username
+            The pooler at `db.example.com:5432` rejected role `kms_role`.
+        PostgreSQL login failed: password rejected by PAM | password_wo
+            PAM authentication failed for role `kms_role` at `db.example.com:5432`.
+        PostgreSQL login failed: role unknown to proxy | username
+            The proxy at `db.example.com:5432` has no password for role `kms_role`.
+        PostgreSQL login failed: host name missing | host
+            `db.example.com:5432` selects the database by host name, and the connection did not send one.
+        PostgreSQL login failed: host name missing | ssl_enabled
+            `db.example.com:5432` selects the database by host name, and the connection did not send one.
+        PostgreSQL login failed: too many failed attempts | host
+            `db.example.com:5432` blocks logins at the moment, after too many failed attempts.
+        PostgreSQL login failed: database is invalid | database
+            Database `orders` is invalid: a `DROP DATABASE` was interrupted.
+        PostgreSQL login failed: too many connections | host
+            Too many connections at `db.example.com:5432`: it has only reserved connection slots left.
+        PostgreSQL login failed: unknown authentication method | host
+            `db.example.com:5432` requires authentication method 13, which PostgreSQL does not have.
+        PostgreSQL server not reachable: DNS lookup failed | host
+            The DNS lookup of `db.example.com` failed on this machine: Temporary failure in name resolution.
+        PostgreSQL login failed: pooler without server | host
+            The pooler at `db.example.com:5432` has no connection to its server.
+        PostgreSQL login failed: server signature is wrong | host
+            `db.example.com:5432` does not have the password of role `kms_role`: its SCRAM signature is wrong.
+        PostgreSQL login failed: no password authentication | username
+            `db.example.com:5432` authenticates role `kms_role` by GSSAPI, not by a password.
+        PostgreSQL login failed: password not sent | ssl_enabled
+            `db.example.com:5432` requested the password in clear text without TLS. The password was not sent.
+        PostgreSQL login failed: password not sent | ssl_certificate
+            `db.example.com:5432` requested the password as an MD5 hash over TLS without a verified certificate. The password was not sent.
+        PostgreSQL login failed: password not sent | ssl_certificate
+            `db.example.com:5432` requested the password with a single SCRAM iteration over TLS with a certificate that strict rules reject. The password was not sent.
+        PostgreSQL login failed: too many SCRAM iterations | host
+            `db.example.com:5432` requires 1000000 SCRAM iterations, and the KMS computes at most 100000.
+        PostgreSQL login failed: SQLSTATE 22023 | host
+            `db.example.com:5432` rejected the login: odd.
+        PostgreSQL login failed: SQLSTATE 58000 | host
+            `db.example.com:5432` rejected the login: disk failed.
+        PostgreSQL login failed: unexpected message | host
+            `db.example.com:5432` sent an unexpected message during login: more data than any login takes.
     "#]].assert_eq(&lines.collect::<String>());
 }

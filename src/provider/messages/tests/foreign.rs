@@ -58,6 +58,13 @@ fn compare(value: &str) {
     }
 }
 
+#[test]
+fn messages_about_databases_keep_to_the_style() {
+    for diagnostic in [managed("orders-db"), drifted("orders-db"), from_databases("orders-db")].concat() {
+        super::assert_is_in_style(&diagnostic);
+    }
+}
+
 fn messages(value: &str) -> Vec<Diagnostic> {
     [managed(value), drifted(value), from_databases(value), from_the_kms(value), imported(value)].concat()
 }
@@ -106,7 +113,7 @@ fn managed(value: &str) -> Vec<Diagnostic> {
         managed::name_not_free(value, &Lookup::Found(Box::new(connection(value))), &client()),
         managed::name_not_free(value, &Lookup::Failed(no_response(TransportFailure::Timeout, true)), &client()),
     ];
-    found.extend(fates.iter().map(|fate| Diagnostic::error("fate", managed::fate(value, fate))));
+    found.extend(fates.iter().map(|state| Diagnostic::error("fate", managed::role_state(value, state))));
     found
 }
 
@@ -187,9 +194,9 @@ fn from_databases(value: &str) -> Vec<Diagnostic> {
     }
     let accepted = Accepted {
         endpoint: endpoint(value),
-        passed_over: Vec::new(),
+        unreachable_addresses: Vec::new(),
         server_version: None,
-        password_asked: true,
+        password_requested: true,
         facts: None,
         milliseconds: 1,
     };

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::shown;
+use super::shown_in_style as shown;
 use crate::postgres::{Accepted, CatalogRole, Certainty, Endpoint, Facts, LoginSession, RoleAttributes};
 use crate::provider::messages::{LoginContext, missing_privileges, privileges_not_checked};
 use crate::terraform::diagnostic::Severity;
@@ -16,9 +16,9 @@ fn accepted() -> Accepted {
             local: None,
             overridden: None,
         },
-        passed_over: Vec::new(),
+        unreachable_addresses: Vec::new(),
         server_version: Some("17.10".to_owned()),
-        password_asked: true,
+        password_requested: true,
         facts: None,
         milliseconds: 12,
     }
@@ -76,24 +76,23 @@ fn a_role_without_any_right() {
         &facts(Some(ordinary())),
         &in_plan(),
         expect![[r#"
-            Warning: orders-db cannot rotate app
+            Warning: Rotation not possible: role app through orders-db
             at validation.rotation_roles[0]
 
-            Role `kms_role` cannot change the password of role `app`: `kms_role` lacks CREATEROLE, which no group can lend it.
-            Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
-            Connection: `orders-db`.
+            Role `kms_role` cannot change the password of role `app`: `kms_role` lacks CREATEROLE, which is not inherited from a group.
+            Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later require.
+            Server: `db.example.com:5432` (address 192.0.2.10:5432), PostgreSQL 17.10
+            Role: `kms_role`
+            Database: `orders`
+            Connection: `orders-db`
             No credentials were sent to the KMS.
 
             Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH CREATEROLE;
-
             Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
               GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
 
-            On a managed service its administrator role takes the place of the superuser.
-
-            If this same run creates the role or grants the rights, this warning comes too early: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`. It stops nothing.
+            On a managed service, its administrator role takes the place of the superuser. If this run creates the role or grants the privileges, this warning is too early: refer to the resource that does so (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`. It does not stop the run.
         "#]],
     );
 }
@@ -106,36 +105,29 @@ fn an_error_in_a_plan() {
         &facts(Some(superuser)),
         &in_plan(),
         expect![[r#"
-            Error: A role cannot be rotated through this connection
+            Error: Rotation not possible: role app through orders-db
             at validation.rotation_roles[0]
 
-            Role `kms_role` cannot change the password of role `app`: `app` is a superuser, and `kms_role` is none.
-            Also, `kms_role` lacks CREATEROLE, which no group can lend it.
-            Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
-            Also, `app` is NOLOGIN.
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
-            Connection: `orders-db`.
+            Role `kms_role` cannot change the password of role `app`: `app` is a superuser, and `kms_role` is not.
+            Also, `kms_role` lacks CREATEROLE, which is not inherited from a group; `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later require; `app` has NOLOGIN.
+            Server: `db.example.com:5432` (address 192.0.2.10:5432), PostgreSQL 17.10
+            Role: `kms_role`
+            Database: `orders`
+            Connection: `orders-db`
             No credentials were sent to the KMS.
 
-            Better rotate a role that is no superuser; or take that away from this one.
-
+            Rotate a role that is not a superuser, or remove SUPERUSER from this one.
             Run as a superuser:
               ALTER ROLE "app" NOSUPERUSER;
-
             Then run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH CREATEROLE;
-
             Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
               GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
-
             Then run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "app" WITH LOGIN;
 
-            On a managed service its administrator role takes the place of the superuser.
-
-            If this same run creates the role or grants the rights, this login comes too early. In a plan, set `validation { mode = "warn" }` here, or run once with `KMS_VALIDATION=warn`; in an apply, refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
-
-            To make this a warning: `validation { privileges = "warning" }`. To plan without this login, once: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
+            On a managed service, its administrator role takes the place of the superuser. If this run creates the role or grants the privileges, this login is too early. In a plan, set `validation { mode = "warn" }` or use `KMS_VALIDATION=warn`; in an apply, refer to the resource that does so (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
+            To make this a warning: `validation { privileges = "warning" }`. To proceed without this check: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
     );
 }
@@ -148,30 +140,26 @@ fn what_would_stop_the_apply() {
         &facts(None),
         &login,
         expect![[r#"
-            Warning: This would stop the apply: orders-db cannot rotate app
+            Warning: Rotation not possible: role app through orders-db
             at validation.rotation_roles[0]
 
-            Role `kms_role` cannot change the password of role `app`: there is no role `app`.
-            Also, `kms_role` lacks CREATEROLE, which no group can lend it.
-            Also, `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later ask for.
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
-            Connection: `orders-db`.
-            No credentials were sent to the KMS.
+            Role `kms_role` cannot change the password of role `app`: role `app` does not exist.
+            Also, `kms_role` lacks CREATEROLE, which is not inherited from a group; `kms_role` lacks ADMIN OPTION on `app`, which PostgreSQL 16 and later require.
+            Server: `db.example.com:5432` (address 192.0.2.10:5432), PostgreSQL 17.10
+            Role: `kms_role`
+            Database: `orders`
+            Connection: `orders-db`
+            No credentials were sent to the KMS. `mode = "warn"` makes this a warning in the plan; the apply stops with an error.
 
             Run as a superuser, or as a role with CREATEROLE:
               CREATE ROLE "app" WITH LOGIN;
-
             Then run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "kms_role" WITH CREATEROLE;
-
             Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
               GRANT "app" TO "kms_role" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
 
-            On a managed service its administrator role takes the place of the superuser.
-
-            If this same run creates the role or grants the rights, the apply finds it done if it comes first: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
-
-            To make this a warning: `validation { privileges = "warning" }`. To plan without this login, once: `KMS_VALIDATION=apply terraform plan`.
+            On a managed service, its administrator role takes the place of the superuser. If this run creates the role or grants the privileges, the apply succeeds if that comes first: refer to the resource that does so (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
+            To make this a warning: `validation { privileges = "warning" }`. To proceed without this check: `KMS_VALIDATION=apply terraform plan`.
         "#]],
     );
 }
@@ -185,22 +173,21 @@ fn an_error_in_an_apply() {
         &facts,
         &LoginContext { in_plan: false, ..in_plan() },
         expect![[r#"
-            Error: A role cannot be rotated through this connection
+            Error: Rotation not possible: role app through orders-db
             at validation.rotation_roles[0]
 
-            A rotation logs in as role `app` at the end, which fails: `app` has a CONNECTION LIMIT of 0.
-            Asked: `db.example.com:5432` (address 192.0.2.10:5432) as role `kms_role` for database `orders`, PostgreSQL 17.10.
-            Connection: `orders-db`.
+            A rotation ends with a login as role `app`, which fails: `app` has a CONNECTION LIMIT of 0.
+            Server: `db.example.com:5432` (address 192.0.2.10:5432), PostgreSQL 17.10
+            Role: `kms_role`
+            Database: `orders`
+            Connection: `orders-db`
             No credentials were sent to the KMS.
 
             Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
               ALTER ROLE "app" CONNECTION LIMIT -1;
 
-            On a managed service its administrator role takes the place of the superuser.
-
-            If this same run creates the role or grants the rights, it has to come first: refer to the resource that does it (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
-
-            To make this a warning: `validation { privileges = "warning" }`. To apply without this check: `KMS_VALIDATION=off terraform apply`.
+            On a managed service, its administrator role takes the place of the superuser. If this run creates the role or grants the privileges, that must come first: refer to the resource that does so (`rotation_roles = [postgresql_role.x.name]`), or add it to `depends_on`.
+            To make this a warning: `validation { privileges = "warning" }`. To proceed without this check: `KMS_VALIDATION=off terraform apply`.
         "#]],
     );
 }
@@ -208,32 +195,33 @@ fn an_error_in_an_apply() {
 #[test]
 fn what_was_not_checked() {
     let roles = ["app".to_owned(), "kms_role".to_owned(), "other".to_owned()];
-    let told = privileges_not_checked("orders-db", Some("kms_role"), &roles, "nobody knows the password");
+    let told = privileges_not_checked("orders-db", Some("kms_role"), &roles, "no password is known");
     expect![[r#"
-        Warning: The privileges for rotation were not checked
+        Warning: Rotation privileges not checked
         at validation.rotation_roles
 
-        Whether connection `orders-db` can rotate `app`, `kms_role`, `other` was not checked: nobody knows the password.
+        The provider did not check whether the connection can rotate these roles: no password is known.
+        Connection: `orders-db`
+        Roles: `app`, `kms_role`, `other`
 
-        If role `kms_role` has no rights yet, these are enough.
-
+        These statements suffice if role `kms_role` has no privileges yet. Before PostgreSQL 16, CREATEROLE alone suffices.
         Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):
           ALTER ROLE "kms_role" WITH CREATEROLE;
-
         Then run as a superuser, or as a role with ADMIN OPTION on the role that is granted or revoked:
           GRANT "app" TO "kms_role" WITH ADMIN OPTION;
           GRANT "other" TO "kms_role" WITH ADMIN OPTION;
-
-        Before PostgreSQL 16 CREATEROLE alone is enough, without the grants.
     "#]]
     .assert_eq(&shown(&told));
-    let told = privileges_not_checked("orders-db", Some("app"), &roles[..1], "nobody knows the password");
-    assert_eq!(shown(&told).lines().count(), 4, "{}", shown(&told));
+    let told = privileges_not_checked("orders-db", Some("app"), &roles[..1], "no password is known");
+    assert_eq!(shown(&told).lines().count(), 6, "{}", shown(&told));
     let told = privileges_not_checked("orders-db", None, &roles, "the server did not answer in time.");
     expect![[r#"
-        Warning: The privileges for rotation were not checked
+        Warning: Rotation privileges not checked
         at validation.rotation_roles
 
-        Whether connection `orders-db` can rotate `app`, `kms_role`, `other` was not checked: the server did not answer in time.
-    "#]].assert_eq(&shown(&told));
+        The provider did not check whether the connection can rotate these roles: the server did not answer in time.
+        Connection: `orders-db`
+        Roles: `app`, `kms_role`, `other`
+    "#]]
+    .assert_eq(&shown(&told));
 }

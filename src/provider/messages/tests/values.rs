@@ -93,7 +93,7 @@ fn describes_logins_of_the_kms() {
             Error: KMS login to PostgreSQL failed
             at password_wo
 
-            `db.example.com:5432` refused the password of role `kms_role`.
+            Password authentication failed for role `kms_role` at `db.example.com:5432`.
             Server message: password authentication failed for user "kms_role"
             Server: `db.example.com:5432`, role `kms_role`, database `orders`
             Login: by the KMS at `app.kms.hanzo.ai` for `orders-db`, with the password from `password_wo`, 2026-01-02 03:04:05 UTC
@@ -101,11 +101,9 @@ fn describes_logins_of_the_kms() {
             The KMS stored nothing.
 
             Possible causes, most likely first:
-              - The password.
-              - Whether role `kms_role` exists: the answer is the same when it does not.
-              - Upper and lower case of the role's name: they matter once it was created in quotes.
-              - Whether the password has expired (`VALID UNTIL`) or was never set.
-              - Whether it was stored as MD5 and the server wants SCRAM: setting it again cures that.
+              - The password is wrong, has expired (`VALID UNTIL`) or was never set.
+              - Role `kms_role` does not exist; names are case-sensitive. The server sends the same response.
+              - The password is stored as MD5 and the server requires SCRAM: set it again.
               - If a login from this machine succeeds, the KMS takes another network path: a firewall, another DNS view, another network.
 
             Run as a superuser, or as a role with CREATEROLE (from PostgreSQL 16 on, also with ADMIN OPTION on this role):

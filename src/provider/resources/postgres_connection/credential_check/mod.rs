@@ -84,9 +84,9 @@ pub(super) async fn credential_state(
     Ok(match &judged.verdict {
         LoginOutcome::Accepted(_) => CredentialState::Good,
         LoginOutcome::Refused(refusal) if certainty == postgres::Certainty::Conclusive => {
-            CredentialState::Bad(explain(refusal).headline)
+            CredentialState::Bad(explain(refusal).sentence)
         }
-        LoginOutcome::Refused(refusal) => CredentialState::Unknown(explain(refusal).headline),
+        LoginOutcome::Refused(refusal) => CredentialState::Unknown(explain(refusal).sentence),
         LoginOutcome::NotChecked(why) => CredentialState::Unknown(messages::why_not_checked(why).to_owned()),
     })
 }

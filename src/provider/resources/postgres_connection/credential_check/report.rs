@@ -70,8 +70,7 @@ impl Check<'_> {
         let context = self.context(certainty, would_stop_the_apply, first_reporter);
         let mut diagnostic = messages::refusal(severity, refusal, &context);
         if self.subject.purpose == Purpose::Privileges {
-            diagnostic.detail +=
-                "\n\nThis login was made for `rotation_roles` only: whether these roles can be rotated is not known.";
+            diagnostic.detail += "\nThe login was only for `rotation_roles`: the provider does not know whether the connection can rotate them.";
         }
         self.show(diagnostic, repeated)
     }
@@ -145,7 +144,7 @@ impl Check<'_> {
 
     /// Warns about a later address of the host: the KMS tries only the first one.
     fn warn_of_addresses(&self, accepted: &postgres::Accepted) {
-        if !accepted.passed_over.is_empty() && accepted.endpoint.overridden.is_none() {
+        if !accepted.unreachable_addresses.is_empty() && accepted.endpoint.overridden.is_none() {
             self.call.warn(messages::later_address(self.subject.planned.title(), accepted));
         }
     }
@@ -183,10 +182,10 @@ impl Subject<'_> {
         let outcome = match (&judged.verdict, certainty) {
             (LoginOutcome::Accepted(_), _) => "accepted".to_owned(),
             (LoginOutcome::Refused(refusal), postgres::Certainty::Conclusive) => {
-                format!("refused: {}", explain(refusal).headline)
+                format!("refused: {}", explain(refusal).sentence)
             }
             (LoginOutcome::Refused(refusal), postgres::Certainty::Unreachable) => {
-                format!("unreachable: {}", explain(refusal).headline)
+                format!("unreachable: {}", explain(refusal).sentence)
             }
             (LoginOutcome::NotChecked(why), _) => format!("not checked: {}", messages::why_not_checked(why)),
         };

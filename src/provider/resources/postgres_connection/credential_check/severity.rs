@@ -20,7 +20,7 @@ impl Check<'_> {
 
     /// Returns whether a self-hosted KMS may trust the certificate authority of the server, which is not a public one.
     pub(super) fn trusts_more(&self, refusal: &Refusal) -> bool {
-        self.call.session().vantage_point.place != KmsLocation::Cloud && refusal.is_unknown_to_the_public()
+        self.call.session().vantage_point.place != KmsLocation::Cloud && refusal.lacks_public_trust()
     }
 
     /// Returns the severity of the diagnostic; `None` for no diagnostic.

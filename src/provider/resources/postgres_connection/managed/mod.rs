@@ -17,7 +17,7 @@ use crate::provider::deadline::Limit;
 use crate::provider::login_check::LoginOutcome;
 use crate::provider::messages;
 use crate::provider::messages::managed::RoleState;
-use crate::provider::messages::postgres::server_said;
+use crate::provider::messages::postgres::server_message;
 use crate::provider::session::Session;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::RpcContext;
@@ -185,7 +185,7 @@ pub(super) async fn explain(
         return messages;
     }
     let role = planned.username.known().map_or("", |role| role.trim());
-    let paragraph = messages::managed::fate(role, &role_state(call, planned, config, limit).await);
+    let paragraph = messages::managed::role_state(role, &role_state(call, planned, config, limit).await);
     let add = |mut message: crate::terraform::diagnostic::Diagnostic| {
         message.detail = format!("{}\n\n{paragraph}", message.detail);
         message
@@ -217,7 +217,7 @@ async fn role_state(
     match &checked.verdict {
         LoginOutcome::Accepted(_) => RoleState::Untouched,
         LoginOutcome::Refused(refusal) if refusal.rejects_the_password() => {
-            RoleState::Changed(server_said(refusal).unwrap_or_else(|| messages::postgres::explain(refusal).headline))
+            RoleState::Changed(server_message(refusal).unwrap_or_else(|| messages::postgres::explain(refusal).sentence))
         }
         LoginOutcome::Refused(refusal) => RoleState::Unknown(messages::managed::why(refusal)),
         LoginOutcome::NotChecked(why) => RoleState::Unknown(format!("{}.", messages::why_not_checked(why))),

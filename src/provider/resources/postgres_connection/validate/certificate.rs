@@ -39,8 +39,8 @@ mod tests {
         let end = Certificates::parse(pem).unwrap().expire_at().unwrap();
         for (days_left, enabled, rejects, expected) in [
             (31, true, true, None),
-            (29, true, true, Some("The `ssl_certificate` of orders-db expires soon")),
-            (-1, true, true, Some("The `ssl_certificate` of orders-db has expired")),
+            (29, true, true, Some("Certificate expires soon: `ssl_certificate` of orders-db")),
+            (-1, true, true, Some("Certificate has expired: `ssl_certificate` of orders-db")),
             (1, false, true, None),
             (1, true, false, None),
         ] {

@@ -10,9 +10,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(FILES, ["proto"])?;
     tonic_prost_build::configure()
         .build_client(false)
-        // Requests and answers carry passwords. What may be printed of them is decided in `terraform::proto`.
+        // Requests and responses carry passwords. `terraform::proto` decides which parts of them may be printed.
         .skip_debug(["."])
-        // Many messages are only namespaces for their requests and answers.
+        // Many messages are only namespaces for their requests and responses.
         .type_attribute(".", "#[allow(dead_code)]")
         .compile_fds(descriptors)?;
     Ok(())

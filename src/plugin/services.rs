@@ -101,7 +101,8 @@ impl GrpcController for HostSession {
 impl GrpcStdio for HostSession {
     type StreamStdioStream = Responses<StdioData>;
 
-    /// Open and without output: the provider prints nothing, and hosts take the end of this stream for the end of the plugin.
+    /// Returns a stream that stays open without output: the provider prints nothing, and hosts treat the end of this stream
+    /// as the end of the plugin.
     async fn stream_stdio(&self, _: Request<()>) -> Result<Response<Self::StreamStdioStream>, Status> {
         Ok(self.until_end(stream::pending()))
     }
@@ -111,7 +112,7 @@ impl GrpcStdio for HostSession {
 impl GrpcBroker for HostSession {
     type StartStreamStream = Responses<ConnInfo>;
 
-    /// Open as long as the host keeps the stream open. Its messages are ignored.
+    /// Returns a stream that stays open as long as the host's. Ignores the host's messages.
     async fn start_stream(
         &self,
         request: Request<Streaming<ConnInfo>>,

@@ -16,7 +16,7 @@ pub enum Severity {
 pub struct Diagnostic {
     /// The severity.
     pub severity: Severity,
-    /// What failed, in at most eight words. Begins with the words that all diagnostics of its class share.
+    /// What failed, in at most eight words. Begins with the same text for all diagnostics of a class.
     pub summary: String,
     /// What happened, the facts, the state, the causes, and how to proceed.
     pub detail: String,

@@ -25,12 +25,12 @@ mod tests {
 
     #[test]
     fn generates_arguments_that_a_user_would_write() {
-        let mut block = schema("name! zone?~ size?=10 shape?=egg note? pin?+wo word? id~ block s { a! }");
+        let mut block = schema("name! zone?~ size?=10 shape?=egg owner? pin?+wo token? id~ block s { a! }");
         for attribute in &mut block.attributes {
-            attribute.sensitive = attribute.name == "word";
+            attribute.sensitive = attribute.name == "token";
         }
         for (state, config) in [
-            ("name=x zone=z size=10 shape=egg note=n word=w id=1 s={ a=1 }", "name=x note=n zone=z"),
+            ("name=x zone=z size=10 shape=egg owner=n token=t id=1 s={ a=1 }", "name=x owner=n zone=z"),
             ("name=x size=11 shape=egg id=1", "name=x size=11"),
             ("name=x", "name=x"),
         ] {

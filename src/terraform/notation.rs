@@ -1,6 +1,6 @@
 //! A short notation for schemas and values in test tables, and the merge that a core proposes.
 //!
-//! A schema: `name!` required, `note?` optional, `zone?~` optional and computed, `id~` computed, `size?=10` with a
+//! A schema: `name!` required, `owner?` optional, `zone?~` optional and computed, `id~` computed, `size?=10` with a
 //! default, followed by any of `+kept`, `+replaces`, `+wo`; blocks as `block s { a! }`. All attributes are strings.
 //!
 //! A value: `name=x zone=? id=?! s={ a=1 } l=[ { a=1 } { a=? } ]`; `?` is unknown, `?!` unknown but not null, `-` nothing

@@ -54,8 +54,8 @@ pub trait Provider: Send + Sync + 'static {
 pub struct Core<'a> {
     /// Its version.
     pub version: &'a str,
-    /// Whether this walk applies. Terraform says so from 1.9 on by allowing deferrals, which it does in no ordinary plan;
-    /// OpenTofu and earlier versions never do.
+    /// Whether this walk applies. Terraform from 1.9 on allows deferrals in an apply and in no ordinary plan. OpenTofu and
+    /// earlier versions of Terraform never allow them, so there this is always false.
     pub is_apply: bool,
 }
 

@@ -75,7 +75,7 @@ where
     W: Fn(&str) + 'static,
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    /// Called once per event in the source: the result must not change.
+    /// Runs once per event in the source: the result must not change.
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         *metadata.level() <= self.level && (self.dependencies || is_own(metadata.target()))
     }

@@ -1,9 +1,9 @@
-//! What may stand in `host`, and what people write there by mistake.
+//! The rule for `host`, and the common mistakes in the argument.
 
 use crate::postgres::ascii_host;
 use crate::secret::is_quotable;
 
-/// The sentence for a host that the KMS could not use; `None` for a good one.
+/// Returns the sentence for a host that the KMS cannot use; `None` for a valid host.
 pub(crate) fn rule(text: &str) -> Option<String> {
     let host = text.trim();
     if host.is_empty() {
@@ -64,8 +64,8 @@ fn is_ipv6(host: &str) -> bool {
     zone.is_empty() && address.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
-/// The sentence for a URL. It may hold a password, and a password may hold every character that separates the parts of a
-/// URL: parts are quoted only where it is certain which of them is the password.
+/// Returns the sentence for a URL. A URL may hold a password, and a password may hold every character that separates the
+/// parts of a URL: parts are quoted only where it is certain which of them is the password.
 fn url(scheme: &str, rest: &str) -> String {
     if !scheme.starts_with("postgres") {
         return "`host` is a name or an IP address, not a URL. A good one is `db.example.com`.".to_owned();
@@ -82,7 +82,7 @@ fn url(scheme: &str, rest: &str) -> String {
     }
 }
 
-/// The arguments for the parts of `user:password@host:port/database?parameters`, without the password.
+/// Returns the arguments for the parts of `user:password@host:port/database?parameters`, without the password.
 fn arguments(rest: &str) -> Option<String> {
     let (login, server) = rest.rsplit_once('@')?;
     let (user, password) = login.split_once(':')?;
@@ -108,7 +108,7 @@ mod tests {
     use super::rule;
 
     #[test]
-    fn good_hosts() {
+    fn accepts_valid_hosts() {
         for host in [
             "db.example.com",
             "::1",
@@ -125,8 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_form_has_its_own_sentence() {
-        for (host, words) in [
+    fn rejects_each_invalid_form_with_its_own_sentence() {
+        for (host, expected) in [
             ("", "is empty"),
             ("  ", "is empty"),
             ("a.test,b.test", "writer endpoint"),
@@ -146,7 +146,7 @@ mod tests {
             ),
         ] {
             let sentence = rule(host).unwrap();
-            assert!(sentence.contains(words), "{host}: {sentence}");
+            assert!(sentence.contains(expected), "{host}: {sentence}");
             assert!(!sentence.contains("s3cret"), "{sentence}");
         }
     }

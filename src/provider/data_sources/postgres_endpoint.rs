@@ -150,7 +150,7 @@ struct Probe {
 }
 
 impl Probe {
-    /// Returns what a valid configuration asks for.
+    /// Returns the probe for a valid configuration, `None` for an invalid one.
     fn of(config: &Object) -> Option<Self> {
         let text = |name: &str| config.get(name).as_str().map(|text| text.trim().to_owned());
         let host = text("host")?;

@@ -149,7 +149,7 @@ impl Function for ConnectionSlug {
     }
 }
 
-/// The argument at an index. The server has decoded it by the signature.
+/// Returns the argument at an index. The server has decoded it by the signature.
 fn text(arguments: &[Value], index: usize) -> &str {
     arguments.get(index).and_then(Value::as_str).unwrap_or_default()
 }

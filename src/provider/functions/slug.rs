@@ -12,8 +12,8 @@ pub(crate) fn slug(text: &str) -> Option<String> {
     let plain: String = text.nfkd().filter(|c| !is_combining_mark(*c)).collect();
     // `ß` has no lower-case form without it, but its upper-case form is `SS`.
     let lower = plain.to_uppercase().to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let mut slug = words.join("-");
+    let parts: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    let mut slug = parts.join("-");
     slug.truncate(MAX_LENGTH);
     slug.truncate(slug.trim_end_matches('-').len());
     (!slug.is_empty()).then_some(slug)

@@ -13,7 +13,7 @@ pub(crate) fn reason(refusal: &Refusal) -> String {
     sentence(&capitalized(&postgres::explain(refusal).sentence))
 }
 
-/// The endpoint is not on the allow list.
+/// Returns the diagnostic for an endpoint that is not on the allow list.
 pub(crate) fn not_allowed(why: &NotAllowed, host: &str, target: &Target) -> Diagnostic {
     let (what, path) = match why {
         NotAllowed::Addresses(addresses) => {
@@ -33,7 +33,7 @@ pub(crate) fn not_allowed(why: &NotAllowed, host: &str, target: &Target) -> Diag
     .at(path)
 }
 
-/// An address that is never contacted.
+/// Returns the diagnostic for an address that the provider never contacts.
 pub(crate) fn never_contacted(refusal: &Refusal) -> Diagnostic {
     let argument = if refusal.endpoint.overridden.is_some() { "address" } else { "host" };
     Diagnostic::error("Endpoint cannot be probed: forbidden address", reason(refusal)).at(Path::from(argument))

@@ -4,24 +4,24 @@ use super::{Proposal, ResolvedPlan, differs, keep_prior_spelling, propose, resol
 use crate::terraform::notation::{entries, object, proposed, refined, schema, show, state};
 use crate::terraform::value::Value;
 
-const BALL: &str = "id~+kept name! note?+replaces zone?~ size?=10 seen~ pin?+wo";
+const BALL: &str = "id~+kept name! owner?+replaces zone?~ size?=10 seen~ pin?+wo";
 
 #[test]
 fn plans_configured_else_prior_else_default_value() {
     table(BALL, "
-        old = id=1 name=a note=n zone=z size=10 seen=s
+        old = id=1 name=a owner=n zone=z size=10 seen=s
         unset computed values are unknown | - | name=a | id=? name=a zone=? size=10 seen=? |
-        set values stay | - | name=a note=n zone=z size=5 | id=? name=a note=n zone=z size=5 seen=? |
-        an unknown argument stays unknown | - | name=? note=? size=? | id=? name=? note=? zone=? size=? seen=? |
+        set values stay | - | name=a owner=n zone=z size=5 | id=? name=a owner=n zone=z size=5 seen=? |
+        an unknown argument stays unknown | - | name=? owner=? size=? | id=? name=? owner=? zone=? size=? seen=? |
         a refinement stays | - | name=?! zone=?! | id=? name=?! zone=?! size=10 seen=? |
-        nothing changes | old | name=a note=n | old |
-        nothing changes where all values are set | old | name=a note=n zone=z size=10 | old |
-        a change makes computed values unknown | old | name=b note=n | id=1 name=b note=n zone=? size=10 seen=? |
-        set values do not become unknown | old | name=b note=n zone=z | id=1 name=b note=n zone=z size=10 seen=? |
-        a change of an optional and computed one | old | name=a note=n zone=y | id=1 name=a note=n zone=y size=10 seen=? |
-        an unknown argument is a change | old | name=? note=n | id=1 name=? note=n zone=? size=10 seen=? |
-        a changed size | old | name=a note=n size=5 | id=1 name=a note=n zone=? size=5 seen=? |
-        a default comes back when the argument is removed | id=1 name=a note=n zone=z size=5 seen=s | name=a note=n | id=1 name=a note=n zone=? size=10 seen=? |
+        nothing changes | old | name=a owner=n | old |
+        nothing changes where all values are set | old | name=a owner=n zone=z size=10 | old |
+        a change makes computed values unknown | old | name=b owner=n | id=1 name=b owner=n zone=? size=10 seen=? |
+        set values do not become unknown | old | name=b owner=n zone=z | id=1 name=b owner=n zone=z size=10 seen=? |
+        a change of an optional and computed one | old | name=a owner=n zone=y | id=1 name=a owner=n zone=y size=10 seen=? |
+        an unknown argument is a change | old | name=? owner=n | id=1 name=? owner=n zone=? size=10 seen=? |
+        a changed size | old | name=a owner=n size=5 | id=1 name=a owner=n zone=? size=5 seen=? |
+        a default comes back when the argument is removed | id=1 name=a owner=n zone=z size=5 seen=s | name=a owner=n | id=1 name=a owner=n zone=? size=10 seen=? |
         a default is a change for an object that is older than it | id=1 name=a zone=z seen=s | name=a | id=1 name=a zone=? size=10 seen=? |
         a computed value that could not be learned is no change | name=a size=10 | name=a | name=a size=10 |
         a kept value that could not be learned is learned with the next change | name=a size=10 | name=b | id=? name=b zone=? size=10 seen=? |
@@ -33,11 +33,11 @@ fn write_only_values_are_never_planned() {
     table(
         BALL,
         "
-        old = id=1 name=a note=n zone=z size=10 seen=s
+        old = id=1 name=a owner=n zone=z size=10 seen=s
         on create | - | name=a pin=1 | id=? name=a zone=? size=10 seen=? |
-        a change of one alone changes nothing | old | name=a note=n pin=1 | old |
-        nor does an unknown one | old | name=a note=n pin=? | old |
-        with another change | old | name=b note=n pin=1 | id=1 name=b note=n zone=? size=10 seen=? |
+        a change of one alone changes nothing | old | name=a owner=n pin=1 | old |
+        nor does an unknown one | old | name=a owner=n pin=? | old |
+        with another change | old | name=b owner=n pin=1 | id=1 name=b owner=n zone=? size=10 seen=? |
     ",
     );
     table(
@@ -81,13 +81,13 @@ fn keeps_prior_spelling_of_equal_values() {
     table(
         BALL,
         "
-        old = id=1 name=a note=n zone=z size=10 seen=s
-        with spaces | id=1 name=a note=n zone=z size=10 seen=s | name=_a_ note=n | old |
+        old = id=1 name=a owner=n zone=z size=10 seen=s
+        with spaces | id=1 name=a owner=n zone=z size=10 seen=s | name=_a_ owner=n | old |
         the other way round | id=1 name=_a_ size=10 | name=a | id=1 name=_a_ size=10 |
-        of a replacing one | id=1 name=a note=_n size=10 | name=a note=n | id=1 name=a note=_n size=10 |
+        of a replacing one | id=1 name=a owner=_n size=10 | name=a owner=n | id=1 name=a owner=_n size=10 |
         of a default | id=1 name=a size=_10 | name=a | id=1 name=a size=_10 |
         of an optional and computed one | id=1 name=a zone=_z size=10 | name=a zone=z | id=1 name=a zone=_z size=10 |
-        not of what was null | id=1 name=a size=10 | name=a note=_ | id=1 name=a note=_ zone=? size=10 seen=? | note
+        not of what was null | id=1 name=a size=10 | name=a owner=_ | id=1 name=a owner=_ zone=? size=10 seen=? | owner
     ",
     );
 }
@@ -97,9 +97,9 @@ fn ignored_changes_plan_no_change() {
     table(
         BALL,
         "
-        old = id=1 name=a note=n zone=z size=10 seen=s
-        one argument | old | name=a note=n size=10 | old |
-        all of them | old | name=a note=n zone=z size=10 | old |
+        old = id=1 name=a owner=n zone=z size=10 seen=s
+        one argument | old | name=a owner=n size=10 | old |
+        all of them | old | name=a owner=n zone=z size=10 | old |
         one that is not the default | id=1 name=a size=5 | name=a size=5 | id=1 name=a size=5 |
     ",
     );
@@ -157,7 +157,7 @@ fn omits_write_only_values_of_blocks_missing_in_proposal() {
 
 #[test]
 fn apply_resolves_unknown_values_from_response() {
-    const BLOCKS: &str = "id~ name! note? pin?+wo block s { a? c~ }";
+    const BLOCKS: &str = "id~ name! owner? pin?+wo block s { a? c~ }";
     for (title, planned, response, resolved, disagreements) in [
         ("unknown values", "id=? name=a", "id=1 name=a", "id=1 name=a", ""),
         ("a refined one", "id=?! name=a", "id=1 name=a", "id=1 name=a", ""),
@@ -166,17 +166,17 @@ fn apply_resolves_unknown_values_from_response() {
         (
             "the plan wins and the difference is reported",
             "id=? name=a",
-            "id=1 name=b note=n",
+            "id=1 name=b owner=n",
             "id=1 name=a",
-            "name note",
+            "name owner",
         ),
         ("another spelling is no disagreement", "id=1 name=_a", "id=1 name=a", "id=1 name=_a", ""),
         (
             "a value that the response lacks is a disagreement",
-            "id=1 name=a note=n",
+            "id=1 name=a owner=n",
             "id=1 name=a",
-            "id=1 name=a note=n",
-            "note",
+            "id=1 name=a owner=n",
+            "owner",
         ),
         ("a write-only value stays out", "id=1 name=a", "id=1 name=a pin=1", "id=1 name=a", ""),
         ("in blocks", "id=1 name=a s={ a=1 c=? }", "id=1 name=a s={ a=2 c=2 }", "id=1 name=a s={ a=1 c=2 }", ""),
@@ -207,16 +207,16 @@ fn apply_resolves_unknown_elements() {
 #[test]
 fn refresh_returns_response_in_prior_spelling() {
     for (title, before, response, after) in [
-        ("drift shows", "name=a note=n", "name=b", "name=b"),
-        ("the same keeps its spelling", "name=_a note=n_", "name=a note=n", "name=_a note=n_"),
-        ("empty and absent are the same where the resource says so", "name=a", "name=a note=_", "name=a"),
-        ("after an import all values are those of the response", "", "name=_a note=n", "name=_a note=n"),
+        ("drift shows", "name=a owner=n", "name=b", "name=b"),
+        ("the same keeps its spelling", "name=_a owner=n_", "name=a owner=n", "name=_a owner=n_"),
+        ("empty and absent are the same where the resource treats them so", "name=a", "name=a owner=_", "name=a"),
+        ("after an import all values are those of the response", "", "name=_a owner=n", "name=_a owner=n"),
         ("a write-only value stays out", "name=a", "name=a pin=1", "name=a"),
         ("also in blocks", "name=a", "name=a l={ a=1 pin=1 }", "name=a l={ a=1 }"),
         ("names outside of the schema are dropped", "name=a", "name=a more=x", "name=a"),
         ("blocks are those of the response", "name=a l={ a=1 }", "name=a l={ a=2 }", "name=a l={ a=2 }"),
     ] {
-        let block = schema("name! note? pin?+wo block l { a? pin?+wo }");
+        let block = schema("name! owner? pin?+wo block l { a? pin?+wo }");
         let respelled = keep_prior_spelling(&block, &object(&block, before), entries(response), &trimmed);
         assert_eq!(show(&respelled), show(&object(&block, after)), "{title}");
         assert!(respelled == object(&block, after), "{title}");

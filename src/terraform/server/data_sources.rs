@@ -84,7 +84,7 @@ impl<T: ?Sized> Registered<T> {
         Ok(diagnostics)
     }
 
-    /// Decodes a configuration to read. A core does not ask while a part of it is unknown.
+    /// Decodes a configuration to read. A core does not read a data source while a part of its configuration is unknown.
     fn config(&self, config: Option<proto::DynamicValue>) -> Result<Object, Diagnostics> {
         let config = convert::decode_object(config, &self.ty)?.unwrap_or_else(|| self.schema.empty_object());
         match config.iter().find(|(_, value)| !value.is_wholly_known()) {

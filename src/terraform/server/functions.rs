@@ -18,8 +18,8 @@ impl<P: Provider> Server<P> {
         let called = match find(&self.functions, "function", &request.name) {
             Ok(function) => std::panic::catch_unwind(AssertUnwindSafe(|| call(&**function, request.arguments)))
                 .unwrap_or_else(|_payload_may_hold_a_secret| {
-                    let crash = response::panicked("CallFunction");
-                    Err(FunctionError { text: format!("{}. {}", crash.summary, crash.detail), argument: None })
+                    let panicked = response::panicked("CallFunction");
+                    Err(FunctionError { text: format!("{}. {}", panicked.summary, panicked.detail), argument: None })
                 }),
             Err(missing) => Err(internal(missing)),
         };

@@ -10,13 +10,13 @@ use crate::terraform::value::{Object, Value};
 
 /// A node of a parsed format. Each method is called only where the type requires its kind; its error names the kind found.
 pub(super) trait Source: Sized {
-    /// Null or unknown, which fit every type.
+    /// Returns null or unknown, which fit every type; `None` for another value.
     fn typeless(&self) -> Result<Option<Value>, Problem>;
     fn bool(self) -> Result<bool, Problem>;
     fn number(self) -> Result<Number, Problem>;
     fn string(self) -> Result<String, Problem>;
     fn elements(self) -> Result<Vec<Self>, Problem>;
-    /// In any order; a name may occur twice.
+    /// Returns the entries in any order; a name may occur twice.
     fn entries(self) -> Result<Vec<(String, Self)>, Problem>;
 }
 

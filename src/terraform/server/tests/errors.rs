@@ -27,9 +27,9 @@ async fn failed_change_returns_no_state() {
 async fn apply_with_effect_returns_plan_without_error() {
     let core = Core::configured().await;
     let stored = |attribute: &str| format!("warning: Value not stored: `{attribute}` of 1 @ {attribute}");
-    let disagrees = "warning: Value stored differently: `note` of 1 @ note".to_owned();
+    let disagrees = "warning: Value stored differently: `owner` of 1 @ owner".to_owned();
     let lost = "warning: Value stored differently: `mode` of the object @ mode\n\
-                warning: Value stored differently: `note` of the object @ note";
+                warning: Value stored differently: `owner` of the object @ owner";
     for (mode, size, id, warned) in [
         ("fine", "big", "1", String::new()),
         ("other", "big", "1", disagrees.clone()),
@@ -38,17 +38,17 @@ async fn apply_with_effect_returns_plan_without_error() {
         ("leak", "big", "1", String::new()),
         ("unknown", "", "1", String::new()),
         ("wrong", "", "1", stored("size")),
-        ("misfit", "big", "1", format!("{}\n{disagrees}", stored("note"))),
+        ("misfit", "big", "1", format!("{}\n{disagrees}", stored("owner"))),
         ("nothing", "", "", lost.to_owned()),
         // A core would taint the object because of an error.
         ("cry", "big", "1", "warning: Wolf".to_owned()),
     ] {
         let size = if size.is_empty() { String::new() } else { format!(" size={size}") };
         let with_id = if id.is_empty() { "" } else { "id=1 " };
-        let created = Outcome::of(&format!("{with_id}mode={mode} note=n{size}")).with_diagnostics(&warned);
-        assert_eq!(core.apply(FAULTY, "-", &format!("mode={mode} note=n"), b"").await, created);
-        let updated = core.apply(FAULTY, "id=1", &format!("mode={mode} note=n"), b"").await;
-        assert_eq!(updated.state, format!("id=1 mode={mode} note=n{size}"));
+        let created = Outcome::of(&format!("{with_id}mode={mode} owner=n{size}")).with_diagnostics(&warned);
+        assert_eq!(core.apply(FAULTY, "-", &format!("mode={mode} owner=n"), b"").await, created);
+        let updated = core.apply(FAULTY, "id=1", &format!("mode={mode} owner=n"), b"").await;
+        assert_eq!(updated.state, format!("id=1 mode={mode} owner=n{size}"));
         let (unsaid, more) = ("warning: Value stored differently: `id` of the object @ id\n", mode == "nothing");
         assert_eq!(updated.diagnostics, if more { format!("{unsaid}{warned}") } else { warned });
     }
@@ -74,7 +74,7 @@ async fn rejects_invalid_plan() {
     let core = Core::configured().await;
     const INVALID: &str = "error: The provider planned an invalid value";
     for (plan, diagnostics) in [
-        ("invalid", format!("{INVALID} @ note")),
+        ("invalid", format!("{INVALID} @ owner")),
         ("leak", format!("{INVALID} @ pin")),
         ("wrong", "error: Invalid response from the provider".to_owned()),
         ("more", "error: Invalid response from the provider".to_owned()),
@@ -123,17 +123,17 @@ async fn configure_replaces_session() {
 #[tokio::test]
 async fn reports_panic_without_its_message() {
     let core = Core::configured().await;
-    let crashed = |rpc: &str| {
+    let panicked = |rpc: &str| {
         let diagnostics = format!("error: The provider crashed while handling `{rpc}`");
         Outcome::of("absent").with_diagnostics(&diagnostics)
     };
     let validated = core.validate(FAULTY, "mode=panic").await;
-    assert_eq!(validated, crashed("ValidateResourceTypeConfig").diagnostics);
-    assert_eq!(core.plan(FAULTY, "-", "plan=panic", b"").await, crashed("PlanResourceChange"));
-    assert_eq!(core.apply(FAULTY, "-", "mode=panic", b"").await, crashed("ApplyResourceChange"));
-    assert_eq!(core.apply(FAULTY, "id=1", "mode=panic", b"").await, crashed("ApplyResourceChange"));
-    assert_eq!(core.apply(FAULTY, "id=1 mode=panic", "-", b"").await, crashed("ApplyResourceChange"));
-    assert_eq!(core.read(FAULTY, "id=1 mode=panic", b"").await, crashed("ReadResource"));
+    assert_eq!(validated, panicked("ValidateResourceTypeConfig").diagnostics);
+    assert_eq!(core.plan(FAULTY, "-", "plan=panic", b"").await, panicked("PlanResourceChange"));
+    assert_eq!(core.apply(FAULTY, "-", "mode=panic", b"").await, panicked("ApplyResourceChange"));
+    assert_eq!(core.apply(FAULTY, "id=1", "mode=panic", b"").await, panicked("ApplyResourceChange"));
+    assert_eq!(core.apply(FAULTY, "id=1 mode=panic", "-", b"").await, panicked("ApplyResourceChange"));
+    assert_eq!(core.read(FAULTY, "id=1 mode=panic", b"").await, panicked("ReadResource"));
     assert_eq!(core.read(FAULTY, "id=1", b"").await, Outcome::of("id=1 size=big"));
 
     // The location is known only where the program has installed its panic hook, which tests do not.

@@ -48,8 +48,8 @@ async fn returns_null_for_absent_objects() {
 async fn refresh_returns_private_data_and_keeps_spelling() {
     let core = Core::configured().await;
     let private = br#"{"format":1,"kept":{"a":1}}"#;
-    let read = core.read("toy_faulty", "id=_1 note=n size=small", private).await;
-    assert_eq!(read, Outcome { private: private.to_vec(), ..Outcome::of("id=_1 note=n size=big") });
+    let read = core.read("toy_faulty", "id=_1 owner=n size=small", private).await;
+    assert_eq!(read, Outcome { private: private.to_vec(), ..Outcome::of("id=_1 owner=n size=big") });
     let newer = br#"{"format":9,"more":[]}"#;
     assert_eq!(core.read("toy_faulty", "id=1", newer).await.private, newer);
 }
@@ -60,17 +60,17 @@ async fn passes_planned_private_data_to_apply_only() {
     let type_name = "toy_faulty";
     let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
     let prior = br#"{"format":1,"kept":{"a":1}}"#;
-    let plan = core.plan(type_name, "id=1", "plan=notes", prior).await;
+    let plan = core.plan(type_name, "id=1", "plan=private", prior).await;
     assert_eq!(json(&plan.private), json(br#"{"format":1,"kept":{"a":1,"seen":1},"planned":{"sends":true}}"#));
-    let after = core.apply(type_name, "id=1", "plan=notes", prior).await;
+    let after = core.apply(type_name, "id=1", "plan=private", prior).await;
     assert_eq!(json(&after.private), json(br#"{"format":1,"kept":{"a":1,"seen":1,"sent":true}}"#));
-    let unchanged = core.apply(type_name, "id=1", "note=n", prior).await;
+    let unchanged = core.apply(type_name, "id=1", "owner=n", prior).await;
     assert_eq!(json(&unchanged.private), json(prior));
     assert_eq!(json(&core.plan(type_name, "id=1", "-", prior).await.private), json(prior));
 
     let newer = br#"{ "format":9,"kept":[] }"#;
-    assert_eq!(core.plan(type_name, "id=1", "plan=notes", newer).await.private, newer);
-    assert_eq!(core.apply(type_name, "id=1", "plan=notes", newer).await.private, newer);
+    assert_eq!(core.plan(type_name, "id=1", "plan=private", newer).await.private, newer);
+    assert_eq!(core.apply(type_name, "id=1", "plan=private", newer).await.private, newer);
     assert_eq!(core.plan(type_name, "id=1", "-", newer).await.private, newer);
 }
 
@@ -81,7 +81,7 @@ async fn rejects_write_only_values_on_older_cores() {
     for (capabilities, rejected) in [(core.capabilities, false), (Some(Default::default()), true), (None, true)] {
         core.capabilities = capabilities;
         for (config, in_validate, in_plan) in [
-            ("note=n", "", ""),
+            ("owner=n", "", ""),
             ("pin=1", " @ pin", " @ pin"),
             // Every variable is unknown to an older core when it validates.
             ("pin=?", "", " @ pin"),

@@ -14,7 +14,7 @@ use crate::terraform::types::Type;
 
 const BALL: &str = "toy_ball";
 
-/// Each event in a line: identity, title, object, messages.
+/// Returns one line per event: identity, title, object, messages.
 async fn list(core: &Core, color: &str, limit: i64, include_resource_object: bool) -> Vec<String> {
     let config = Type::Object([("color".to_owned(), Type::String)].into());
     let config = Some(convert::encode(entries(color), &config).unwrap());

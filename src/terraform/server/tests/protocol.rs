@@ -279,7 +279,7 @@ async fn upgrades_stored_objects_to_current_schema() {
         (
             "complete",
             3,
-            r#"{"id":"1","mode":"a","plan":null,"note":null,"pin":null,"size":"s","block":null}"#,
+            r#"{"id":"1","mode":"a","plan":null,"owner":null,"pin":null,"size":"s","block":null}"#,
             "id=1 mode=a size=s",
         ),
         ("attributes and blocks are missing", 3, ID, "id=1"),

@@ -37,9 +37,9 @@ impl Label {
             _ => {}
         }
         result.set("text", format!("size {size}"));
-        // What a result says of an argument does not count.
+        // The server ignores the values that a result has for arguments.
         result.set("name", "hunter2");
-        result.set("note", "hunter2");
+        result.set("owner", "hunter2");
         Ok(result)
     }
 
@@ -47,7 +47,7 @@ impl Label {
         Schema::new("A label.")
             .attribute(required("name", Type::String, "Name."))
             .attribute(optional("size", Type::String, "Size.").default("10"))
-            .attribute(optional("note", Type::String, "Note."))
+            .attribute(optional("owner", Type::String, "Owner."))
             .attribute(computed("text", Type::String, "Text."))
     }
 }
@@ -134,7 +134,7 @@ fn decode(value: Option<DynamicValue>) -> String {
     }
 }
 
-/// What the data source and the ephemeral resource return to a configuration, which must be the same.
+/// Returns the result of the data source for a configuration, after a check that the ephemeral resource returns the same.
 async fn read(core: &Core, config: &str) -> (String, String) {
     let (type_name, config) = ("toy_label".to_owned(), encode(config));
     let request =
@@ -153,9 +153,9 @@ async fn read(core: &Core, config: &str) -> (String, String) {
 #[tokio::test]
 async fn returns_arguments_as_configured_and_computed_values() {
     let core = Core::configured().await;
-    for (config, state, said) in [
+    for (config, state, expected) in [
         ("name=a", "name=a size=10 text=size_10", ""),
-        ("name=a size=3 note=x", "name=a note=x size=3 text=size_3", ""),
+        ("name=a size=3 owner=x", "name=a owner=x size=3 text=size_3", ""),
         ("name=dusty", "name=dusty size=10 text=size_10", "warning: Dusty"),
         ("name=refuse", "absent", "error: Refused @ name"),
         ("name=unknown", "absent", "error: Invalid response from the provider @ text"),
@@ -163,10 +163,10 @@ async fn returns_arguments_as_configured_and_computed_values() {
         ("name=a text=x", "absent", "error: Read-only attribute in the configuration @ text"),
         ("name=panic", "absent", "error: The provider crashed while handling `ReadDataSource`"),
     ] {
-        let (found, told) = read(&core, config).await;
+        let (found, diagnostics) = read(&core, config).await;
         assert_eq!(
-            (found.replace("size 1", "size_1").replace("size 3", "size_3").as_str(), told.as_str()),
-            (state, said)
+            (found.replace("size 1", "size_1").replace("size 3", "size_3").as_str(), diagnostics.as_str()),
+            (state, expected)
         );
     }
 }
@@ -253,8 +253,8 @@ async fn calls_functions_without_settings() {
     ] {
         assert_eq!(call(&core, "join", &[by, texts]).await, Err((text.to_owned(), argument)));
     }
-    let (crash, argument) = call(&core, "join", &["panic".into(), texts.clone()]).await.unwrap_err();
-    assert!(crash.contains("`CallFunction`") && argument.is_none(), "{crash}");
+    let (panicked, argument) = call(&core, "join", &["panic".into(), texts.clone()]).await.unwrap_err();
+    assert!(panicked.contains("`CallFunction`") && argument.is_none(), "{panicked}");
     assert!(call(&core, "join", &["wrong".into(), texts]).await.unwrap_err().0.contains("bug in the provider"));
     let (few, _) = call(&core, "join", &["-".into()]).await.unwrap_err();
     assert_eq!(few, "takes 2 arguments; 1 were given.");

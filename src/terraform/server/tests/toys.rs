@@ -217,9 +217,9 @@ impl Faulty {
             }
             "unknown" => response.set("size", Value::unknown()),
             "wrong" => response.set("size", Value::List(vec!["hunter2".into()])),
-            "misfit" => response.set("note", true),
-            "other" => response.set("note", "hunter2"),
-            "less" => response.set("note", Value::Null),
+            "misfit" => response.set("owner", true),
+            "other" => response.set("owner", "hunter2"),
+            "less" => response.set("owner", Value::Null),
             "more" => response.set("more", "hunter2"),
             "leak" => response.set("pin", "hunter2"),
             "nothing" => response = Object::new(),
@@ -240,7 +240,7 @@ impl Resource<Shop> for Faulty {
             .attribute(computed("id", Type::String, "Identifier.").use_state_for_unknown())
             .attribute(optional("mode", Type::String, "What goes wrong in which RPC."))
             .attribute(optional("plan", Type::String, "What goes wrong in the plan."))
-            .attribute(optional("note", Type::String, "Any text."))
+            .attribute(optional("owner", Type::String, "Any text."))
             .attribute(optional("pin", Type::String, "Secret.").write_only())
             .attribute(computed("size", Type::String, "Size."))
             .block("block", Block::new("").attribute(optional("pin", Type::String, "").write_only()));
@@ -260,11 +260,11 @@ impl Resource<Shop> for Faulty {
     async fn plan(&self, call: &RpcContext<Shop>, change: &mut PlannedChange) -> Result<(), Diagnostics> {
         let (planned, private) = (&mut change.planned, &mut change.private);
         match planned.get("plan").as_str().unwrap_or_default() {
-            "notes" => {
+            "private" => {
                 private.keep("seen", 1.into());
                 private.plan("sends", true.into());
             }
-            "invalid" => planned.set("note", "hunter2"),
+            "invalid" => planned.set("owner", "hunter2"),
             "leak" => planned.set("pin", "hunter2"),
             "wrong" => planned.set("size", true),
             "more" => planned.set("more", "hunter2"),
@@ -286,7 +286,7 @@ impl Resource<Shop> for Faulty {
 
     async fn create(&self, call: &RpcContext<Shop>, change: &mut AppliedChange) -> Result<Object, Diagnostics> {
         let response = self.act(call, &change.planned).await;
-        // What it does to the plan changes nothing.
+        // The server ignores changes of the plan here.
         change.planned = Object::new();
         response
     }

@@ -222,7 +222,7 @@ fn parse_type(json: &serde_json::Value) -> Type {
     }
 }
 
-/// The value in the notation of `golden.txt`.
+/// Returns the value in the notation of `golden.txt`.
 fn show(value: &Value) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     match value {

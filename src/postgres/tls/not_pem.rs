@@ -10,19 +10,16 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 #[non_exhaustive]
 pub enum NotPem {
     /// An empty text.
-    #[error("it is empty. Remove the line, or set it to `null`, to trust the public authorities")]
+    #[error("it is empty")]
     Empty,
     /// An HTML page.
-    #[error(
-        "it is an HTML page: the download led to a web page, such as a login page or an error. Download the file again and \
-         look at it: it must begin with `-----BEGIN CERTIFICATE-----`"
-    )]
+    #[error("it is an HTML page: the download led to a web page, such as a login page or an error")]
     Html,
     /// The address of a certificate.
-    #[error("it is a URL. Download the certificate and give its content, for example with `file(\"ca.pem\")`")]
+    #[error("it is a URL")]
     Url,
     /// The name of a file.
-    #[error("it is the path of a file. Give the content of the file: `file(\"…\")` around the path")]
+    #[error("it is the path of a file")]
     Path,
     /// Base64 without the two lines around it.
     #[error(
@@ -31,7 +28,7 @@ pub enum NotPem {
     )]
     BareBase64,
     /// PEM encoded once more, as Kubernetes keeps it.
-    #[error("it is PEM in base64, as Kubernetes stores it. Decode it: `base64decode(…)` around it")]
+    #[error("it is PEM in base64, as Kubernetes stores it")]
     EncodedPem,
     /// Well-formed blocks of another kind.
     #[error("it holds a block `{0}`, and no block `CERTIFICATE`")]

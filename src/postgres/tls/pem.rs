@@ -170,7 +170,7 @@ impl Certificates {
     }
 }
 
-const INDENTED: &str = "its first and last line must begin at the start of a line (a heredoc needs `<<-`)";
+const INDENTED: &str = "its first and last line must begin at the start of a line";
 
 const EMPTY_LINE: &str = "there is an empty line in it";
 
@@ -183,9 +183,7 @@ fn label(line: &str) -> Result<&str, &'static str> {
         return Err("its line ends are carriage returns alone: save it with line feeds");
     }
     if line.contains("----- ") && line.contains("-----END ") {
-        return Err(
-            "it is one line: its line ends became spaces. Give it as the file has it, for example with `file(\"ca.pem\")`",
-        );
+        return Err("it is one line: its line ends became spaces");
     }
     let Some(label) = line.strip_prefix("-----BEGIN ") else {
         return Err(INDENTED);

@@ -112,7 +112,7 @@ impl DataSource<Session> for PostgresEndpoint {
         found.extend(text("server_name", &host::rule, "Invalid server name"));
         found.extend(text(
             "ssl_certificate",
-            &|pem| Certificates::parse(pem).err().map(|error| format!("`ssl_certificate` cannot be used: {error}.")),
+            &|pem| Certificates::parse(pem).err().map(|error| messages::postgres::pem::unusable(&error)),
             "Invalid certificate",
         ));
         if matches!(config.get("port"), Value::Number(number) if port(number.as_i64()).is_none()) {

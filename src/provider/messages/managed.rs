@@ -80,7 +80,11 @@ pub(crate) fn own_password(title: &str, role: &str, found: &OwnPassword) -> Diag
 }
 
 /// Returns the warning about a transfer of a password. `others` use the same role; an error is why they are not known.
-pub(crate) fn handed_over(title: &str, role: Option<&ManagedRole>, others: &Result<Vec<String>, String>) -> Diagnostic {
+pub(crate) fn password_transfer(
+    title: &str,
+    role: Option<&ManagedRole>,
+    others: &Result<Vec<String>, String>,
+) -> Diagnostic {
     let (mut lines, name) = match role {
         Some(role) => (role_lines(role), format!("the role `{}`", shown(&role.name))),
         None => (Vec::new(), "the role".to_owned()),

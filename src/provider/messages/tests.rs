@@ -6,14 +6,14 @@ use crate::terraform::diagnostic::{Diagnostic, Severity};
 mod creates;
 mod database;
 mod drift;
-mod elsewhere;
 mod existing;
 mod first_lines;
 mod foreign;
 mod kms_auth;
+mod not_checked;
 mod privileges;
 mod service;
-mod shared;
+mod shared_refusals;
 mod values;
 
 /// As a core shows it: severity, summary, argument, detail.

@@ -2,6 +2,7 @@
 //! run.
 
 mod certificate;
+pub(crate) mod pem;
 pub(crate) mod privileges;
 
 use time::macros::format_description;

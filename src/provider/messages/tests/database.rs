@@ -66,7 +66,7 @@ fn check(severity: Severity, about: &Refusal, login: &LoginContext<'_>, expected
 }
 
 #[test]
-fn a_wrong_password_in_a_plan() {
+fn reports_wrong_password_in_a_plan() {
     check(
         Severity::Error,
         &wrong_password(),
@@ -99,7 +99,7 @@ fn a_wrong_password_in_a_plan() {
 }
 
 #[test]
-fn a_wrong_password_in_an_apply() {
+fn reports_wrong_password_in_an_apply() {
     check(
         Severity::Error,
         &wrong_password(),
@@ -132,7 +132,7 @@ fn a_wrong_password_in_an_apply() {
 }
 
 #[test]
-fn a_wrong_password_that_only_warns() {
+fn warns_of_wrong_password_in_mode_warn() {
     let login = LoginContext { would_stop_the_apply: true, password_was_trimmed: true, ..in_plan() };
     check(
         Severity::Warning,
@@ -166,7 +166,7 @@ fn a_wrong_password_that_only_warns() {
 }
 
 #[test]
-fn a_wrong_password_through_a_tunnel_with_a_lowered_mode() {
+fn reports_dialled_address_and_lowered_mode() {
     let mut about = wrong_password();
     about.endpoint.host = "2001:db8::1".to_owned();
     about.endpoint.address = Some("127.0.0.1:15432".parse().unwrap());
@@ -204,7 +204,7 @@ fn a_wrong_password_through_a_tunnel_with_a_lowered_mode() {
 }
 
 #[test]
-fn a_missing_database() {
+fn reports_missing_database() {
     let about = refused(Reason::NoSuchDatabase, Some(("3D000", "database \"orders\" does not exist")));
     check(
         Severity::Error,
@@ -236,7 +236,7 @@ fn a_missing_database() {
 }
 
 #[test]
-fn an_unreachable_server_in_a_plan() {
+fn warns_of_unreachable_server_in_a_plan() {
     let mut about = refused(Reason::TimedOut { stage: Stage::Tcp }, None);
     about.endpoint.local = None;
     check(
@@ -265,7 +265,7 @@ fn an_unreachable_server_in_a_plan() {
 }
 
 #[test]
-fn an_unreachable_server_in_an_apply() {
+fn warns_of_unreachable_server_in_an_apply() {
     let mut about = refused(Reason::ConnectionRefused, None);
     about.endpoint.local = None;
     check(
@@ -294,7 +294,7 @@ fn an_unreachable_server_in_an_apply() {
 }
 
 #[test]
-fn an_unreachable_server_that_stops_the_plan() {
+fn unreachable_server_can_stop_the_plan() {
     let mut about = refused(Reason::DnsFailed { detail: "Name or service not known".to_owned() }, None);
     about.endpoint.local = None;
     about.endpoint.address = None;
@@ -324,7 +324,7 @@ fn an_unreachable_server_that_stops_the_plan() {
 }
 
 #[test]
-fn no_tls() {
+fn reports_server_without_tls() {
     check(
         Severity::Error,
         &refused(Reason::TlsNotOffered, None),
@@ -365,7 +365,7 @@ pub(super) fn certificate(fault: Fault, trust: Trust) -> Refusal {
 }
 
 #[test]
-fn an_unknown_authority() {
+fn reports_unknown_issuer() {
     check(
         Severity::Error,
         &certificate(Fault::UnknownIssuer, Trust::Public),
@@ -392,7 +392,7 @@ fn an_unknown_authority() {
 }
 
 #[test]
-fn a_certificate_for_another_name() {
+fn reports_host_name_mismatch() {
     check(
         Severity::Error,
         &certificate(Fault::WrongName, Trust::Given),

@@ -11,7 +11,7 @@ fn check(diagnostic: &Diagnostic, expected: Expect) {
 }
 
 #[test]
-fn drift_messages_name_cures() {
+fn drift_warnings_name_the_ways_to_end_them() {
     check(
         &drift::sent_again("orders-db"),
         expect![[r#"

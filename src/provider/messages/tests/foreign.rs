@@ -99,7 +99,7 @@ fn managed(value: &str) -> Vec<Diagnostic> {
         managed::own_password(value, value, &OwnPassword::ReadOnly { standby: false }),
         managed::own_password(value, value, &OwnPassword::PasswordCommandsRestricted),
         managed::own_password(value, value, &OwnPassword::Expires { when: "2026-01-02".to_owned() }),
-        managed::handed_over(value, Some(&role), &Ok(vec![value.to_owned(), value.to_owned()])),
+        managed::password_transfer(value, Some(&role), &Ok(vec![value.to_owned(), value.to_owned()])),
         managed::managed_by_another(value, &role, &connection(value), "no"),
         managed::exists_managed(value, &role, value, "no"),
         managed::shares_managed_role(value, &role, &connection(value)),

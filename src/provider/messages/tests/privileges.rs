@@ -70,7 +70,7 @@ fn check(severity: Severity, facts: &Facts, login: &LoginContext<'_>, expected: 
 }
 
 #[test]
-fn a_role_without_any_right() {
+fn warns_of_role_without_privileges() {
     check(
         Severity::Warning,
         &facts(Some(ordinary())),
@@ -98,7 +98,7 @@ fn a_role_without_any_right() {
 }
 
 #[test]
-fn an_error_in_a_plan() {
+fn reports_all_obstacles_in_a_plan() {
     let superuser = RoleAttributes { superuser: true, can_login: false, ..ordinary() };
     check(
         Severity::Error,
@@ -133,7 +133,7 @@ fn an_error_in_a_plan() {
 }
 
 #[test]
-fn what_would_stop_the_apply() {
+fn mode_warn_makes_it_a_warning() {
     let login = LoginContext { would_stop_the_apply: true, ..in_plan() };
     check(
         Severity::Warning,
@@ -165,7 +165,7 @@ fn what_would_stop_the_apply() {
 }
 
 #[test]
-fn an_error_in_an_apply() {
+fn reports_obstacles_in_an_apply() {
     let mut facts = facts(Some(RoleAttributes { connection_limit: 0, admin: true, ..ordinary() }));
     facts.session.create_role = true;
     check(
@@ -193,7 +193,7 @@ fn an_error_in_an_apply() {
 }
 
 #[test]
-fn what_was_not_checked() {
+fn warns_that_privileges_are_not_known() {
     let roles = ["app".to_owned(), "kms_role".to_owned(), "other".to_owned()];
     let told = privileges_not_checked("orders-db", Some("kms_role"), &roles, "no password is known");
     expect![[r#"

@@ -121,7 +121,7 @@ pub(super) async fn check_transfer(
     // Another of this name is a reason of its own to refuse the create.
     let others = others.map(|others| others.into_iter().filter(|other| Some(other.name.as_str()) != name));
     let others = others.map(|others| others.map(|other| other.name).collect());
-    call.warn(messages::managed::handed_over(planned.title(), role.as_ref(), &others));
+    call.warn(messages::managed::password_transfer(planned.title(), role.as_ref(), &others));
     Ok(())
 }
 

@@ -173,7 +173,7 @@ fn certificate_rule(connection: &ConnectionModel) -> Option<Diagnostic> {
     let certificates = match connection.ssl_certificate.known()?.certificates() {
         Ok(certificates) => certificates,
         Err(error) => {
-            let detail = format!("`ssl_certificate` cannot be used: {error}.");
+            let detail = messages::postgres::pem::unusable(error);
             return Some(Diagnostic::error("Invalid certificate", detail).at(attribute::SSL_CERTIFICATE));
         }
     };
@@ -203,7 +203,8 @@ fn damaged(damage: &Damage, count: usize) -> Diagnostic {
         "Part of `ssl_certificate` is ignored",
         format!(
             "`ssl_certificate` has {certificates}, but {damage}. The KMS ignores {ignored} without an error, and so does the \
-             login check.\n\nGet the bundle again, or remove the block if no server needs it."
+             login check.\n\nGet the bundle again, or remove the block if no server needs it. {}",
+            messages::postgres::pem::DAMAGED
         ),
     )
     .at(attribute::SSL_CERTIFICATE)

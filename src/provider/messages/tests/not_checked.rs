@@ -1,4 +1,4 @@
-//! What is said of logins that were not made, and of what the KMS sees differently from its place.
+//! Diagnostics about logins that were not made, and about differences between this machine and the KMS.
 
 use expect_test::{Expect, expect};
 
@@ -29,7 +29,7 @@ fn check(severity: Severity, why: NotChecked, address: Option<&str>, expected: E
 }
 
 #[test]
-fn limits() {
+fn reports_exhausted_limits() {
     check(
         Severity::Error,
         NotChecked::Attempts,
@@ -78,7 +78,7 @@ fn limits() {
 }
 
 #[test]
-fn places() {
+fn reports_hosts_that_are_not_allowed() {
     check(
         Severity::Warning,
         NotChecked::NotAllowed(NotAllowed::Loopback),
@@ -128,7 +128,7 @@ fn places() {
 }
 
 #[test]
-fn the_kms_sees_it_differently() {
+fn warns_of_differences_for_the_kms() {
     let is = |diagnostic, expected: Expect| expected.assert_eq(&shown(&diagnostic));
     is(
         messages::behind_gateway("orders-db"),

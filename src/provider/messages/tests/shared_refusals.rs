@@ -1,4 +1,4 @@
-//! A refusal that many connections share, moves, and places that are not the same for the KMS.
+//! Diagnostics about a failure that several connections share, and about changed endpoints.
 
 use expect_test::{Expect, expect};
 
@@ -13,7 +13,7 @@ fn check(severity: Severity, about: &Refusal, login: &LoginContext<'_>, expected
 }
 
 #[test]
-fn a_refusal_that_another_message_tells() {
+fn short_message_refers_to_the_first_one() {
     let login = LoginContext { first_reporter: Some("invoices-db"), ..in_plan() };
     check(
         Severity::Error,
@@ -41,7 +41,7 @@ fn a_refusal_that_another_message_tells() {
 }
 
 #[test]
-fn an_update_that_moves_to_a_private_address() {
+fn update_that_changes_endpoint_names_both() {
     let mut about = wrong_password();
     about.endpoint.address = Some("10.0.0.7:5432".parse().unwrap());
     let moved =
@@ -79,7 +79,7 @@ fn an_update_that_moves_to_a_private_address() {
 }
 
 #[test]
-fn a_name_of_which_no_address_answers() {
+fn names_each_unreachable_address() {
     let mut about = refused(Reason::ConnectionRefused, None);
     let said = "Connection refused (os error 111)".to_owned();
     about.unreachable_addresses =

@@ -58,7 +58,7 @@ impl Redactor {
                 continue;
             }
             redactor.needles.extend(encodings(&secret).map(Needle::Encoded));
-            // In a text that is not UTF-8 elsewhere, and so is read as Latin-1.
+            // A server that does not use UTF-8 reads and returns the bytes as Latin-1.
             if !secret.expose().is_ascii() {
                 let by_bytes: String = secret.expose().bytes().map(char::from).collect();
                 redactor.needles.push(Needle::Characters(Secret::new(by_bytes)));

@@ -192,8 +192,8 @@ pub struct List {
 impl AppConnection {
     fn is_in(&self, project: Option<&str>) -> bool {
         match (self.project_id.as_deref(), project) {
-            (Some(found), Some(asked)) => found.eq_ignore_ascii_case(asked),
-            (found, asked) => found == asked,
+            (Some(found), Some(requested)) => found.eq_ignore_ascii_case(requested),
+            (found, requested) => found == requested,
         }
     }
 }
@@ -401,8 +401,8 @@ impl Requested<'_> {
         }
         if !connection.is_in(project) {
             let scope = |project: Option<&str>| project.map_or("none".to_owned(), |id| format!("`{id}`"));
-            let (found, asked) = (scope(connection.project_id.as_deref()), scope(project));
-            return Err(format!("its project is {found} instead of {asked}"));
+            let (found, requested) = (scope(connection.project_id.as_deref()), scope(project));
+            return Err(format!("its project is {found} instead of {requested}"));
         }
         Ok(id)
     }
@@ -410,7 +410,7 @@ impl Requested<'_> {
     fn check_id(self, found: &str) -> Result<String, String> {
         let id = parse_id(found).map_err(|_| format!("its id `{found}` is not a UUID"))?;
         match self {
-            Self::Id(asked) if asked != id => Err(format!("its id is `{id}` instead of `{asked}`")),
+            Self::Id(requested) if requested != id => Err(format!("its id is `{id}` instead of `{requested}`")),
             _ => Ok(id),
         }
     }

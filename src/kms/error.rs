@@ -1,4 +1,4 @@
-//! The errors of a call, by who must act. Texts in here are fit to print: short, on one line, without secrets. Does not
+//! The errors of a call, by their cure. Texts in here are fit to print: short, on one line, without secrets. Does not
 //! depend on an HTTP library.
 
 use std::fmt;
@@ -97,7 +97,7 @@ pub enum ErrorKind {
     /// Too many requests. The request was not run, whatever its method.
     #[error("rate limit exceeded")]
     RateLimited {
-        /// How long the service asks clients to wait.
+        /// The wait that the service requests.
         retry_after: Option<Duration>,
     },
     /// The service failed, and reports it itself.

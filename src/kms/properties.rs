@@ -27,7 +27,7 @@ fn response(status: u16, headers: &[(&'static str, String)], bytes: Vec<u8>) -> 
     ApiResponse::new(call, status, &headers, body, None, Redactor::new(&SECRETS.map(Secret::new)))
 }
 
-/// Everything that is ever asked of an response.
+/// Calls everything that reads a response.
 fn is_harmless(response: &ApiResponse) -> Result<(), TestCaseError> {
     shown(response).map(|_| ())
 }
@@ -55,14 +55,14 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn random_answers_do_no_harm(
+    fn random_responses_do_no_harm(
         status in a_status(), body in prop::collection::vec(any::<u8>(), 0..300), headers in some_headers(),
     ) {
         is_harmless(&response(status, &headers, body))?;
     }
 
     #[test]
-    fn answers_with_a_secret_anywhere_do_no_harm(
+    fn responses_with_a_secret_anywhere_do_no_harm(
         status in a_status(),
         before in prop_oneof![Just(Vec::new()), prop::collection::vec(any::<u8>(), 0..300)],
         (secret, after) in (prop::sample::select(&SECRETS[..]), prop::collection::vec(any::<u8>(), 0..50)),
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn issues_of_both_dialects_are_read(issues in prop::collection::vec(an_issue(), 1..20)) {
+    fn parses_issues_of_both_dialects(issues in prop::collection::vec(an_issue(), 1..20)) {
         let message: Vec<&Value> = issues.iter().map(|(json, _)| json).collect();
         let body = json!({"reqId": "req-1", "statusCode": 422, "error": "ValidationFailure", "message": message});
         let error = response(422, &[], body.to_string().into_bytes()).decode::<AppConnection>().unwrap_err();
@@ -123,7 +123,7 @@ proptest! {
     }
 
     #[test]
-    fn seconds_to_wait_are_read(seconds in 0..1_000_000u64, reset in 0..1_000_000u64, by_reset in any::<bool>()) {
+    fn parses_a_wait_in_seconds(seconds in 0..1_000_000u64, reset in 0..1_000_000u64, by_reset in any::<bool>()) {
         let mut headers = vec![("x-ratelimit-reset", reset.to_string())];
         if !by_reset {
             headers.push(("retry-after", seconds.to_string()));
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn a_time_of_day_to_wait_for_is_read(seconds in 10..10_000_000u64) {
+    fn parses_a_wait_until_a_date(seconds in 10..10_000_000u64) {
         let then = SystemTime::now() + Duration::from_secs(seconds);
         let headers = [("retry-after", httpdate::fmt_http_date(then))];
         let wait = response(503, &headers, Vec::new()).retry_after().unwrap().as_secs();
@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn a_connection_is_read_whatever_else_is_in_it(
+    fn parses_a_connection_with_unknown_fields(
         connection in a_connection(), more in prop::collection::btree_map("x[a-z]{1,5}", a_json(), 0..4),
         nulls in any::<bool>(),
     ) {
@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn a_connection_with_a_wrong_field_is_no_connection(
+    fn rejects_a_connection_with_a_wrong_field(
         connection in a_connection(), field in prop::sample::select(vec!["id", "name", "app", "method", "credentials"]),
         missing in any::<bool>(),
     ) {
@@ -166,7 +166,7 @@ proptest! {
     }
 
     #[test]
-    fn addresses_show_no_secret_and_stay_what_they_are(
+    fn addresses_show_no_secret_and_do_not_change(
         scheme in prop_oneof![Just("https"), Just("http"), Just("ftp"), Just("HTTPS")],
         user in prop::option::of(Just("me:hunter2@")),
         host in prop_oneof!["[a-z.\\-0-9]{0,20}", "\\PC{0,8}", Just("[::1]".to_owned()), Just("localhost".to_owned())],
@@ -195,7 +195,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_certificate_does_no_harm(
+    fn damaged_certificate_does_no_harm(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
         let mut bytes = include_bytes!("../../tests/support/ca.pem").to_vec();

@@ -91,7 +91,7 @@ impl ApiResponse {
         self.allowance
     }
 
-    /// Returns how long the service asks the client to wait.
+    /// Returns the wait that the service requests.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         self.retry_after.or_else(|| self.announced_wait())
     }

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_are_checked() {
+    fn rejects_headers_that_cannot_be_sent() {
         for (name, value, expected) in [
             ("X-Team", "a b", None),
             (" X-Team ", "v", None),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_are_checked() {
+    fn rejects_texts_without_valid_certificates() {
         use base64::{Engine, prelude::BASE64_STANDARD};
 
         let certificate = rcgen::generate_simple_self_signed(["kms.test".to_owned()]).unwrap().cert;

@@ -30,7 +30,7 @@ fn new() -> NewConnection {
 const CREDENTIALS: &str = r#"{"host":"db.test","port":5432,"database":"app","username":"kms","password":"p\"w","sslEnabled":true,"sslRejectUnauthorized":false}"#;
 
 #[test]
-fn a_new_connection_holds_only_what_is_set() {
+fn new_connection_holds_only_what_is_set() {
     let sparse = serde_json::to_string(&new()).unwrap();
     assert_eq!(sparse, format!(r#"{{"name":"main","method":"username-and-password","credentials":{CREDENTIALS}}}"#));
 
@@ -56,7 +56,7 @@ fn a_new_connection_holds_only_what_is_set() {
 }
 
 #[test]
-fn a_change_tells_keeping_from_clearing() {
+fn update_distinguishes_keeping_from_clearing() {
     let set = |text: &str| Patch::Set(text.to_owned());
     for (change, expected) in [
         (ConnectionUpdate::default(), "{}".to_owned()),
@@ -85,7 +85,7 @@ fn a_change_tells_keeping_from_clearing() {
 }
 
 #[test]
-fn what_is_sent_does_not_print_its_password() {
+fn requests_do_not_print_their_password() {
     let change = ConnectionUpdate { credentials: Some(credentials()), ..ConnectionUpdate::default() };
     for printed in [format!("{:?}", new()), format!("{change:?}")] {
         assert!(printed.contains("db.test") && !printed.contains("p\\\"w") && !printed.contains("p\"w"), "{printed}");
@@ -93,7 +93,7 @@ fn what_is_sent_does_not_print_its_password() {
 }
 
 #[test]
-fn answers_are_read_leniently() {
+fn parses_responses_leniently() {
     let sparse = json!({
         "id": "i", "name": "n", "app": "postgres", "method": "username-and-password", "description": null,
         "somethingNew": {"deep": [1, 2.5e300]},
@@ -123,7 +123,7 @@ fn answers_are_read_leniently() {
 }
 
 #[test]
-fn only_a_uuid_becomes_part_of_a_path() {
+fn accepts_only_a_uuid_in_a_path() {
     let id = "7f3c1c1e-8f0a-4c55-9d1e-3f2b6a1d0e9c";
     for (text, expected) in [
         (id, Some(id)),

@@ -10,7 +10,7 @@ fn allowance(limit: u32, left: u32, resets_in: u64) -> Allowance {
     Allowance { limit, left, resets_in: seconds(resets_in) }
 }
 
-/// How long each of some requests in a row waits for its permit, in whole seconds; each is answered at once.
+/// How long each of some requests in a row waits for its permit, in whole seconds; each gets a response at once.
 async fn waits(pace: &RateLimiter, class: RequestClass, count: usize) -> Vec<u64> {
     let mut waits = Vec::new();
     for _ in 0..count {
@@ -22,7 +22,7 @@ async fn waits(pace: &RateLimiter, class: RequestClass, count: usize) -> Vec<u64
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_the_person_holds_in_any_minute_for_reads_and_writes_apart() {
+async fn own_limit_holds_in_any_minute_for_reads_and_writes_apart() {
     let pace = RateLimiter::new(Some(2));
     assert_eq!(waits(&pace, RequestClass::Read, 1).await, [0]);
     tokio::time::sleep(seconds(20)).await;
@@ -31,13 +31,13 @@ async fn a_limit_of_the_person_holds_in_any_minute_for_reads_and_writes_apart() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_limit_nobody_waits() {
+async fn waits_only_with_a_limit() {
     let pace = RateLimiter::new(None);
     assert!(waits(&pace, RequestClass::Read, 1000).await.iter().all(|wait| *wait == 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_pace_is_learnt_from_answers() {
+async fn learns_the_limit_from_responses() {
     let pace = RateLimiter::new(None);
     pace.permit(RequestClass::Read, &Deadline::default()).await.unwrap().learn(allowance(3, 2, 30));
     // Two are left in this window, three in each that follows.
@@ -46,7 +46,7 @@ async fn the_pace_is_learnt_from_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_on_its_way_counts() {
+async fn counts_requests_in_flight() {
     let pace = RateLimiter::new(None);
     let deadline = Deadline::default();
     let mut turns = Vec::new();
@@ -59,7 +59,7 @@ async fn what_is_on_its_way_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_was_overtaken_gives_nothing_back() {
+async fn late_response_raises_no_limit() {
     let pace = RateLimiter::new(None);
     let deadline = Deadline::default();
     let (late, early) = (
@@ -77,7 +77,7 @@ async fn an_answer_that_was_overtaken_gives_nothing_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_refusal_nobody_goes_before_the_time_that_it_names() {
+async fn refusal_delays_all_requests() {
     let pace = RateLimiter::new(None);
     pace.permit(RequestClass::Write, &Deadline::default()).await.unwrap().refused(seconds(17));
     assert_eq!(waits(&pace, RequestClass::Write, 3).await, [17, 0, 0]);
@@ -89,7 +89,7 @@ async fn after_a_refusal_nobody_goes_before_the_time_that_it_names() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_goes_when_the_window_turns_out_to_be_shorter() {
+async fn shorter_window_ends_a_wait() {
     let pace = RateLimiter::new(None);
     let deadline = Deadline::default();
     pace.permit(RequestClass::Read, &deadline).await.unwrap().learn(allowance(1, 0, 5));
@@ -107,7 +107,7 @@ async fn who_waits_goes_when_the_window_turns_out_to_be_shorter() {
 }
 
 #[test]
-fn the_headers_are_those_of_the_contract() {
+fn parses_the_headers_of_the_contract() {
     let parse = |text: &str| {
         let pairs = text.split_whitespace().filter_map(|pair| pair.split_once('='));
         let headers: HeaderMap = pairs

@@ -45,7 +45,7 @@ fn kind(error: &Error) -> String {
 }
 
 #[test]
-fn every_error_of_the_service_has_its_kind() {
+fn maps_each_error_of_the_service_to_its_kind() {
     let connection = "7f3c1c1e-8f0a-4c55-9d1e-3f2b6a1d0e9c";
     for (status, name, message, expected) in [
         (403, "Forbidden access to /api", "You are not allowed to access this resource", "Denied - -"),
@@ -164,7 +164,7 @@ fn distinguishes_the_service_from_other_servers() {
 }
 
 #[test]
-fn a_login_is_refused_only_by_the_service() {
+fn only_the_service_refuses_an_authentication() {
     for (response, token, login) in [
         (own(401, "UnauthorizedError", "Invalid credentials"), true, true),
         (own(403, "TokenError", "invalid signature"), true, true),
@@ -187,7 +187,7 @@ fn a_login_is_refused_only_by_the_service() {
 }
 
 #[test]
-fn issues_of_both_dialects_are_read() {
+fn parses_issues_of_both_dialects() {
     let issue = |path: &[&str], message: &str| Issue {
         path: path.iter().map(|key| (*key).to_owned()).collect(),
         message: message.to_owned(),
@@ -235,7 +235,7 @@ fn issues_of_both_dialects_are_read() {
 }
 
 #[test]
-fn a_denial_shows_the_rules_that_it_lists() {
+fn denial_holds_the_listed_rules() {
     let body = json!({
         "reqId": "req-1", "statusCode": 403, "error": "PermissionDenied",
         "message": "You are not allowed to edit on app-connections",
@@ -253,7 +253,7 @@ fn a_denial_shows_the_rules_that_it_lists() {
 }
 
 #[test]
-fn the_service_says_how_long_to_wait() {
+fn parses_the_wait_of_the_service() {
     for (headers, expected) in [
         (vec![("retry-after", "7"), ("x-ratelimit-reset", "9")], Some(7)),
         (vec![("x-ratelimit-reset", "9")], Some(9)),
@@ -270,7 +270,7 @@ fn the_service_says_how_long_to_wait() {
 }
 
 #[test]
-fn a_redirect_names_its_host_and_nothing_else() {
+fn redirect_names_only_its_host() {
     for (location, expected) in [
         ("https://login.test/x?state=hunter2", "login.test"),
         ("https://me:hunter2@other.test:8443/", "other.test:8443"),
@@ -285,7 +285,7 @@ fn a_redirect_names_its_host_and_nothing_else() {
 }
 
 #[test]
-fn secrets_and_escapes_stay_out_of_messages() {
+fn keeps_secrets_and_escapes_out_of_messages() {
     let error = own(400, "Bad\u{1b}[31m", "Unable to validate connection: hunter2 \u{1b}[2J\nfailed").decode::<Value>();
     let printed = error.unwrap_err().to_string();
     assert!(printed.contains(r"******** \u{1b}[2J failed"), "{printed}");
@@ -294,7 +294,7 @@ fn secrets_and_escapes_stay_out_of_messages() {
 }
 
 #[test]
-fn a_refusal_of_a_thousand_fields_is_short() {
+fn shortens_a_refusal_of_a_thousand_fields() {
     let long = "x".repeat(5000);
     let issue = |index: usize| {
         let mut path = vec![Value::from(long.clone()); 50];

@@ -25,7 +25,7 @@ impl Home {
         Aws::new(|wanted| self.variables.iter().rev().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone()))
     }
 
-    /// Whose key is found, in which region; or why there is none.
+    /// Returns the key and the region, or why there is no key.
     async fn found(&self) -> String {
         let aws = self.aws();
         let found = async {
@@ -81,7 +81,7 @@ const KEYS: &str =
     "[both]\naws_access_key_id = AKNEW\naws_secret_access_key=s3cr3t-new\naws_session_token = s3cr3t-session\n";
 
 #[tokio::test]
-async fn keys_are_found_where_aws_finds_them() {
+async fn finds_keys_where_aws_tools_find_them() {
     let key: [(&'static str, &str); 2] = [(names::ACCESS_KEY_ID, "AKENV"), (names::SECRET_ACCESS_KEY, "s3cr3t-env")];
     let none = "no AWS key was found in the environment, in a profile, as a web identity or in a container; and the \
                 metadata server of AWS is switched off by `AWS_EC2_METADATA_DISABLED`";
@@ -137,7 +137,7 @@ async fn keys_are_found_where_aws_finds_them() {
 }
 
 #[tokio::test]
-async fn no_key_is_printed() {
+async fn prints_no_key() {
     let home = Home::new("", "")
         .set(names::ACCESS_KEY_ID, "AK")
         .set(names::SECRET_ACCESS_KEY, "s3cr3t")
@@ -149,7 +149,7 @@ async fn no_key_is_printed() {
 }
 
 #[test]
-fn the_signature_covers_host_form_time_and_session() {
+fn signature_covers_host_form_time_and_session() {
     let key = AwsKey {
         id: "AKIDEXAMPLE".to_owned(),
         secret: Secret::new("s3cr3t"),

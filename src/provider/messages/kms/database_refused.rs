@@ -36,11 +36,11 @@ pub(crate) fn refusal(
     reply: &ServiceError,
     at: OffsetDateTime,
 ) -> Diagnostic {
-    let told =
+    let refused =
         |reason| Refusal::from_report(reason, &ascii_host(&sent.host), sent.port, &sent.database, &sent.username, at);
     let reason = reason_of_driver(message, sent.ssl_enabled);
     let other = || Reason::OtherServerError { sqlstate: String::new(), message: message.to_owned() };
-    let about = told(reason.clone().unwrap_or_else(other));
+    let about = refused(reason.clone().unwrap_or_else(other));
     let server = about.endpoint.name();
     let mut cause = match &reason {
         Some(reason) => {

@@ -1,10 +1,9 @@
-//! What the driver of somebody else said about a login of its own (the service's, Node's `pg`): a text without its SQLSTATE.
-//! Only reasons that do not depend on where one stands are read from it; what it says about networks and certificates is a
-//! matter of that other place.
+//! The messages of the KMS's own PostgreSQL driver (Node's `pg`), which have no SQLSTATE. Only reasons that are the same for
+//! every client are parsed: failures of networks and certificates are a matter of the KMS's machine.
 
 use crate::postgres::{Reason, ServerError, without_names};
 
-/// What the texts would have come with, the first one that fits. Names stand in quotes and are left out.
+/// The SQLSTATE that belongs to a text; the first row that fits. Names stand in quotes and are removed before.
 const SQLSTATES: [(&str, &str); 14] = [
     ("client password must be", "28P01"),
     ("password authentication failed", "28P01"),
@@ -22,13 +21,13 @@ const SQLSTATES: [(&str, &str); 14] = [
     ("terminating connection", "57P01"),
 ];
 
-/// PgBouncer's for everything.
+/// The SQLSTATE of all errors of PgBouncer.
 const PROTOCOL_VIOLATION: &str = "08P01";
 
-/// The reason that a text of the driver tells; none where it tells none that holds here too. `encrypted` is whether the login
-/// was to be encrypted.
+/// Returns the reason of a message of the driver; none if it depends on the machine of the KMS. `encrypted` is whether the
+/// login used TLS.
 ///
-/// The texts are PostgreSQL's and PgBouncer's in English; those of a server that speaks another language are not recognised.
+/// The texts are PostgreSQL's and PgBouncer's in English; those of a server in another language are not recognized.
 pub(super) fn reason_of_driver(text: &str, encrypted: bool) -> Option<Reason> {
     let plain = without_names(text);
     if plain.contains("The server does not support SSL connections") {
@@ -39,8 +38,8 @@ pub(super) fn reason_of_driver(text: &str, encrypted: bool) -> Option<Reason> {
     }
     let sqlstate =
         SQLSTATES.iter().find(|(part, _)| plain.contains(part)).map_or(PROTOCOL_VIOLATION, |(_, state)| state);
-    let said = ServerError { sqlstate: sqlstate.to_owned(), message: text.to_owned(), detail: None, by_pooler: false };
-    match said.reason(encrypted) {
+    let error = ServerError { sqlstate: sqlstate.to_owned(), message: text.to_owned(), detail: None, by_pooler: false };
+    match error.reason(encrypted) {
         Reason::OtherServerError { .. } | Reason::NoAccessRule { .. } | Reason::RejectedByRule { .. } => None,
         reason => Some(reason),
     }
@@ -52,7 +51,7 @@ mod tests {
     use crate::postgres::Scope;
 
     #[test]
-    fn texts_of_the_driver_are_the_reasons_of_our_own_logins() {
+    fn maps_driver_texts_to_reasons_of_own_logins() {
         for (text, expected) in [
             ("password authentication failed for user \"kms\"", Some(Reason::PasswordRefused)),
             ("SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string", Some(Reason::PasswordRefused)),
@@ -79,7 +78,7 @@ mod tests {
             ("terminating connection due to administrator command", Some(Reason::Terminated)),
             ("The server does not support SSL connections", Some(Reason::TlsNotOffered)),
             ("Tenant or user not found", Some(Reason::NoSuchTenant)),
-            // A matter of the other place.
+            // Depends on the machine of the KMS.
             ("no pg_hba.conf entry for host \"192.0.2.1\", user \"kms\", database \"orders\", no encryption", None),
             ("pg_hba.conf rejects connection for host \"192.0.2.1\", user \"x\", database \"y\", SSL encryption", None),
             ("getaddrinfo ENOTFOUND db.test", None),

@@ -25,7 +25,7 @@ A KMS on this machine with one identity and one project. It logs in to your data
 
   --port N               listen on 127.0.0.1:N (default: 8787, or a free port when that is taken)
   --data FILE            keep the identity and the connections, passwords included, in FILE (default: nothing is kept)
-  --latency MS           wait this many milliseconds before each answer
+  --latency MS           wait this many milliseconds before each response
   --reads-per-minute N   refuse more reads than this
   --writes-per-minute N  refuse more writes and logins than this
   --deny-internal        refuse databases on private addresses, as the hosted KMS does
@@ -44,7 +44,7 @@ More can be ordered while it runs, an ORDER a line, and all of it taken back:
   curl -d '* /api 1 status=503' http://127.0.0.1:8787/_lab/faults
   curl -X DELETE http://127.0.0.1:8787/_lab/faults";
 
-/// What the command line says.
+/// The parsed command line.
 #[derive(Default)]
 struct Wishes {
     options: Options,
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     let wishes = match parse(std::env::args().skip(1)) {
         Ok(Some(wishes)) => wishes,
         Ok(None) => {
-            println!("{USAGE}\n\nFAULT is one of:\n{}", Fault::WORDS);
+            println!("{USAGE}\n\nFAULT is one of:\n{}", Fault::SYNTAX);
             return ExitCode::SUCCESS;
         }
         Err(problem) => {
@@ -116,7 +116,7 @@ fn start(options: Options) -> Result<Kms, String> {
 
 fn serve(wishes: Wishes) -> Result<(), String> {
     let kms = start(wishes.options)?;
-    wishes.faults.iter().try_for_each(|order| kms.fail_as_told(order))?;
+    wishes.faults.iter().try_for_each(|order| kms.order_faults(order))?;
     let proxy = wishes.trouble.map(|trouble| {
         let proxy = Proxy::start(kms.port());
         proxy.set(trouble);

@@ -12,10 +12,10 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 const NAME: &str = "terraform-provider-kms";
 
-/// What `terraform init` must know before it unpacks an archive: the plugin protocol.
+/// The plugin protocol, which `terraform init` reads before it unpacks an archive.
 const MANIFEST: &str = "{\n  \"version\": 1,\n  \"metadata\": {\n    \"protocol_versions\": [\"5.0\"]\n  }\n}\n";
 
-/// An operating system and a processor, in the words of the registries.
+/// An operating system and a processor, in the notation of the registries.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Platform {
     os: &'static str,

@@ -93,7 +93,7 @@ fn target_of_this_machine() -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// `.ci/build` knows what each target needs.
+/// Runs `.ci/build`, which lists the needs of each target.
 fn build(root: &Path, target: &str) -> Result<PathBuf, String> {
     let output = Command::new("bash")
         .args([".ci/build", target])

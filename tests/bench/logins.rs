@@ -50,8 +50,8 @@ fn thousand(postgres: &Postgres) {
     row("1000 connections without logins", &format!("{:.1} MB", idle as f64 / 1e3));
 }
 
-/// What one login adds to a plan: by turns with a plan that may log in nowhere and is the same otherwise, and with one
-/// that does not ask the KMS for its list either.
+/// Measures what one login adds to a plan: by turns with the same plan without a host that may be contacted, and with one
+/// that requests no list from the KMS either.
 fn one(postgres: &Postgres) {
     let (_kms, mut workspace) = roles(postgres, 1);
     let mut plan = |mode: &str, hosts: &str| {
@@ -61,8 +61,8 @@ fn one(postgres: &Postgres) {
     };
     let (mut login, mut both) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
-        let (with, barred, without) = (plan("plan", ""), plan("plan", "nowhere.invalid"), plan("apply", ""));
-        login.push(with - barred);
+        let (with, not_allowed, without) = (plan("plan", ""), plan("plan", "nowhere.invalid"), plan("apply", ""));
+        login.push(with - not_allowed);
         both.push(with - without);
     }
     row("what one login adds to a plan", &spread(login));
@@ -128,14 +128,14 @@ fn bare_loop(postgres: &Postgres) -> Duration {
     })
 }
 
-/// Stands between a client and a server, and notes who speaks.
+/// A relay between a client and a server that records the sender of each piece.
 struct Relay {
     port: u16,
-    speakers: Arc<Mutex<Vec<Speaker>>>,
+    senders: Arc<Mutex<Vec<Sender>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Speaker {
+enum Sender {
     Client,
     Server,
 }
@@ -144,32 +144,32 @@ impl Relay {
     fn start(server: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let speakers = Arc::new(Mutex::new(Vec::new()));
-        let ears = speakers.clone();
+        let senders = Arc::new(Mutex::new(Vec::new()));
+        let record = senders.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).expect("the server");
                 let (to_server, to_client) = (server.try_clone(), client.try_clone());
-                pass(client, to_server.expect("a socket"), Speaker::Client, ears.clone());
-                pass(server, to_client.expect("a socket"), Speaker::Server, ears.clone());
+                pass(client, to_server.expect("a socket"), Sender::Client, record.clone());
+                pass(server, to_client.expect("a socket"), Sender::Server, record.clone());
             }
         });
-        Self { port, speakers }
+        Self { port, senders }
     }
 
-    /// How often the server's word followed the client's, the end of its connection included.
+    /// Returns how often bytes, or the end, of the server followed those of the client.
     fn round_trips(&self) -> usize {
-        let speakers = self.speakers.lock().expect("a list");
-        speakers.windows(2).filter(|turn| turn == &[Speaker::Client, Speaker::Server]).count()
+        let senders = self.senders.lock().expect("a list");
+        senders.windows(2).filter(|turn| turn == &[Sender::Client, Sender::Server]).count()
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, speaker: Speaker, ears: Arc<Mutex<Vec<Speaker>>>) {
+fn pass(mut from: TcpStream, mut to: TcpStream, sender: Sender, record: Arc<Mutex<Vec<Sender>>>) {
     std::thread::spawn(move || {
         let mut bytes = [0; 16 * 1024];
         loop {
             let count = from.read(&mut bytes).unwrap_or(0);
-            ears.lock().expect("a list").push(speaker);
+            record.lock().expect("a list").push(sender);
             if count == 0 || to.write_all(&bytes[..count]).is_err() {
                 let _closed = to.shutdown(Shutdown::Write);
                 return;

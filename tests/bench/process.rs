@@ -63,8 +63,8 @@ fn host_certificate() -> String {
     params.self_signed(&key).expect("a certificate").pem()
 }
 
-/// Asks it to go: a kill would leave the folder of its socket behind.
+/// Sends SIGTERM: SIGKILL would leave the folder of the socket behind.
 fn stop(child: &mut Child) {
-    let _asked = Command::new("kill").arg(child.id().to_string()).status();
+    let _sent = Command::new("kill").arg(child.id().to_string()).status();
     let _reaped = child.wait();
 }

@@ -8,7 +8,7 @@ use crate::measure::{row, timed, watched};
 use crate::stage::{PROVIDER, connections_at};
 use crate::terraform::Workspace;
 
-/// How long the KMS takes before each answer.
+/// The latency of each response of the KMS.
 const LATENCY: Duration = Duration::from_millis(20);
 
 /// Operations that a core runs at the same time by default.

@@ -25,8 +25,8 @@ pub(crate) enum Records {
 
 /// How a server responds.
 enum Behaviour {
-    /// With what the names have; others do not exist.
-    Answers(HashMap<&'static str, Records>),
+    /// With the records of these names; other names do not exist.
+    Resolves(HashMap<&'static str, Records>),
     /// With a server failure.
     Fails,
     /// Not at all.
@@ -47,9 +47,9 @@ pub(crate) struct DnsServer {
 }
 
 impl DnsServer {
-    /// Starts a server that knows these names and no others.
+    /// Starts a server with these names and no others.
     pub(crate) fn start(names: impl IntoIterator<Item = (&'static str, Records)>) -> Self {
-        Self::with(Behaviour::Answers(names.into_iter().collect()))
+        Self::with(Behaviour::Resolves(names.into_iter().collect()))
     }
 
     /// Starts a server whose every response is a failure.
@@ -93,7 +93,7 @@ impl DnsServer {
         self.address
     }
 
-    /// What has been asked so far.
+    /// Returns the queries so far.
     pub(crate) fn queries(&self) -> Vec<Query> {
         self.queries.lock().unwrap().clone()
     }
@@ -117,7 +117,7 @@ impl Zone {
         Ok(())
     }
 
-    /// The response to a query; `None` for one that is malformed or to be ignored.
+    /// Returns the response to a query; `None` for one that is malformed or to be ignored.
     fn response(&self, query: &[u8], over_tcp: bool) -> Option<Vec<u8>> {
         let (name, end) = question_name(query)?;
         let question = query.get(12..end + 4)?;
@@ -126,7 +126,7 @@ impl Zone {
         let (code, truncated, addresses) = match &self.behaviour {
             Behaviour::Silent => return None,
             Behaviour::Fails => (SERVER_FAILURE, false, &[][..]),
-            Behaviour::Answers(names) => match names.get(name.as_str()) {
+            Behaviour::Resolves(names) => match names.get(name.as_str()) {
                 None => (NO_SUCH_NAME, false, &[][..]),
                 Some(Records::TooManyForUdp(_)) if !over_tcp => (0, true, &[][..]),
                 Some(Records::Addresses(addresses) | Records::TooManyForUdp(addresses)) => (0, false, &addresses[..]),
@@ -146,7 +146,7 @@ impl Zone {
     }
 }
 
-/// The name in the question, and the offset behind it.
+/// Returns the name in the question, and the offset behind it.
 fn question_name(query: &[u8]) -> Option<(String, usize)> {
     let (mut labels, mut at) = (Vec::new(), 12);
     loop {
@@ -160,7 +160,7 @@ fn question_name(query: &[u8]) -> Option<(String, usize)> {
     }
 }
 
-/// One record for the name in the question, if the address is of the type that was asked for.
+/// Returns one record for the name in the question, if the address is of the requested type.
 fn record(address: IpAddr, kind: u16) -> Option<Vec<u8>> {
     let (of, bytes) = match address {
         IpAddr::V4(address) => (TYPE_A, address.octets().to_vec()),

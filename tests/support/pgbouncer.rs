@@ -1,5 +1,5 @@
-//! A real PgBouncer in front of a server: on a free port, unprivileged, never left behind. Knows nothing of the code
-//! under test.
+//! A real PgBouncer in front of a server: on a free port, unprivileged, never left behind. Does not depend on the
+//! code under test.
 
 use std::fs;
 use std::io::Write;
@@ -32,7 +32,7 @@ pub(crate) struct PgBouncer {
     script: Child,
 }
 
-/// What a pooler is to do.
+/// The options of a pooler.
 #[derive(Default)]
 pub(crate) struct Options<'a> {
     /// Lines of `[databases]`.
@@ -51,7 +51,7 @@ impl PgBouncer {
     /// Starts one.
     ///
     /// # Panics
-    /// When there is none, or it does not start; the text says why.
+    /// When PgBouncer is not installed or does not start, with the reason.
     pub(crate) fn start(options: &Options<'_>) -> Self {
         let program = ["/usr/sbin/pgbouncer", "pgbouncer"].into_iter().find(|program| runs(program));
         let program = program.expect("PgBouncer is missing: install the package `pgbouncer`.");

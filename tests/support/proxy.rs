@@ -1,4 +1,4 @@
-//! A TCP proxy on this machine that can be bad in the ways of networks. Knows nothing of what passes through.
+//! A TCP proxy on this machine that can fail like a network. Does not depend on the protocol of its clients.
 //!
 //! ```ignore
 //! let proxy = Proxy::start(kms.port());
@@ -19,20 +19,20 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{oneshot, watch};
 
-/// What the network does to connections, those that are open included.
+/// A network failure, which also applies to open connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// Nothing.
     None,
     /// Resets them.
     Reset,
-    /// Hands on each piece this much later.
+    /// Forwards each piece after this time.
     Delay(Duration),
-    /// Takes everything and hands nothing on.
+    /// Accepts all bytes and forwards none.
     BlackHole,
     /// Ends each after so many bytes towards the client.
     CutAfter(usize),
-    /// Hands on so many bytes per second in each direction.
+    /// Forwards this number of bytes per second in each direction.
     Throttle(usize),
 }
 
@@ -99,12 +99,12 @@ impl Proxy {
         self.port
     }
 
-    /// From now on the network is like this.
+    /// Sets the failure from now on.
     pub(crate) fn set(&self, trouble: Trouble) {
         self.trouble.send_replace(trouble);
     }
 
-    /// How many connections have come so far.
+    /// Returns the number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
@@ -120,7 +120,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Joins a client to the target, as well as the network lets it.
+/// Connects a client to the target, subject to the failure.
 async fn connect(mut client: TcpStream, target: u16, trouble: watch::Receiver<Trouble>) {
     let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };
     let mut reset = trouble.clone();
@@ -143,7 +143,7 @@ async fn connect(mut client: TcpStream, target: u16, trouble: watch::Receiver<Tr
     }
 }
 
-/// Hands bytes on in one direction until there are no more.
+/// Forwards bytes in one direction until there are no more.
 async fn carry(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, trouble: watch::Receiver<Trouble>, to_client: bool) {
     let mut buffer = vec![0; 16 * 1024];
     let mut carried = 0;

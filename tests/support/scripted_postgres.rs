@@ -1,5 +1,5 @@
-//! Scripted servers: what no real PostgreSQL does, or does only for others. Knows frames of the protocol; nothing of the
-//! code under test.
+//! Scripted servers, for responses that no real PostgreSQL sends in a test. Depends on the frames of the protocol, not on
+//! the code under test.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::postgres::{Authority, Issued, Validity};
 /// A step of a scripted server.
 #[derive(Clone)]
 pub(crate) enum Step {
-    /// Reads until something has come.
+    /// Reads until bytes have arrived.
     Read,
     /// Sends these bytes.
     Send(Vec<u8>),
@@ -25,13 +25,13 @@ pub(crate) enum Step {
     Drip(&'static [u8], Duration),
     /// These bytes over and over, as fast as they are taken.
     Flood(Vec<u8>),
-    /// Keeps the connection and says nothing.
+    /// Keeps the connection open and sends nothing.
     Silence,
-    /// Ends the connection rudely.
+    /// Resets the connection.
     Reset,
     /// TLS with this certificate.
     Tls(TlsAcceptor),
-    /// Answers the client's first SCRAM message; `{nonce}` stands for the client's nonce, `{salt}` for a salt.
+    /// Responds to the client's first SCRAM message; `{nonce}` stands for the client's nonce, `{salt}` for a salt.
     Scram(&'static str),
 }
 pub(crate) use Step::{Drip, Flood, Read, Reset, Scram, Send, Silence};
@@ -39,7 +39,7 @@ pub(crate) use Step::{Drip, Flood, Read, Reset, Scram, Send, Silence};
 trait Stream: AsyncRead + AsyncWrite + std::marker::Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + std::marker::Send + Unpin> Stream for S {}
 
-/// A scripted server and what it has heard.
+/// A scripted server and the bytes that it has received.
 pub(crate) struct Fake {
     pub(crate) port: u16,
     heard: Arc<Mutex<Vec<u8>>>,
@@ -62,12 +62,12 @@ impl Fake {
         Self { port, heard, connections }
     }
 
-    /// How many have come.
+    /// Returns the number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
     }
 
-    /// Whether anything that was sent contains these bytes.
+    /// Returns whether the server has received these bytes.
     pub(crate) fn heard(&self, bytes: &[u8]) -> bool {
         self.heard.lock().unwrap().windows(bytes.len()).any(|window| window == bytes)
     }
@@ -105,16 +105,16 @@ async fn play(socket: TcpStream, script: Vec<Step>, ears: Arc<Mutex<Vec<u8>>>) {
                 Ok(encrypted) => stream = Box::new(encrypted),
                 Err(_) => return,
             },
-            Scram(answer) => {
+            Scram(template) => {
                 let text = String::from_utf8_lossy(&last).into_owned();
                 let nonce = text.split("r=").nth(1).unwrap_or_default();
-                let body = answer.replace("{nonce}", nonce).replace("{salt}", &STANDARD.encode([7; 16]));
+                let body = template.replace("{nonce}", nonce).replace("{salt}", &STANDARD.encode([7; 16]));
                 let _gone = stream.write_all(&authentication(11, body.as_bytes())).await;
             }
         }
     }
     let _gone = stream.flush().await;
-    // What comes after the script counts as heard.
+    // Bytes after the script count as received.
     let _gone = stream.shutdown().await;
     let mut rest = Vec::new();
     let _gone = stream.read_to_end(&mut rest).await;
@@ -141,12 +141,12 @@ pub(crate) fn send(bytes: impl AsRef<[u8]>) -> Step {
     Send(bytes.as_ref().to_vec())
 }
 
-/// Asks for SCRAM and reads the client's first message.
+/// Requests SCRAM and reads the client's first message.
 pub(crate) fn asks_for_scram() -> Vec<Step> {
     vec![Read, Send(authentication(10, b"SCRAM-SHA-256\0\0")), Read]
 }
 
-/// Lets the client in and answers its query.
+/// Accepts the login and responds to the query.
 pub(crate) fn lets_in() -> Vec<Step> {
     let ready = message(b'Z', b"I");
     let version = message(b'S', b"server_version\x0017.10\0");

@@ -1,5 +1,5 @@
 //! The real Terraform (or OpenTofu) in a directory of its own, with our provider through `dev_overrides`: the launch
-//! path of every user, handshake and TLS included. Knows nothing of the KMS.
+//! path of every user, handshake and TLS included. Does not depend on the KMS.
 
 #![allow(dead_code, reason = "each program that includes this file uses a part of it")]
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fixture")]
@@ -62,7 +62,7 @@ pub(crate) struct Workspace {
 /// Where Terraform or OpenTofu is.
 ///
 /// # Errors
-/// One sentence that says what to install.
+/// One sentence that names what to install.
 pub(crate) fn find() -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os("TF_ACC_TERRAFORM_PATH") {
         return Ok(PathBuf::from(path));
@@ -366,7 +366,7 @@ fn link(provider: &Path, folder: &Path) {
     std::os::unix::fs::symlink(provider, folder.join("terraform-provider-kms")).expect("a link to the provider");
 }
 
-/// In the words of the registries.
+/// Returns the platform in the notation of the registries.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",

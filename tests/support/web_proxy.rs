@@ -1,5 +1,5 @@
 //! A small web proxy on this machine, for HTTP and for SOCKS: every connection leads to one port of this machine, whatever
-//! host was asked for.
+//! host the client requests.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fixture")]
 
 use std::io::{self, Read as _, Write as _};
@@ -7,27 +7,27 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// How a proxy treats its clients.
+/// The behaviour of a proxy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Conduct {
     /// Opens every tunnel.
     Open,
-    /// Opens tunnels for this `Proxy-Authorization`, and answers 407 to others.
+    /// Opens tunnels for this `Proxy-Authorization`, and responds with 407 to others.
     ForLogin(&'static str),
-    /// Answers this status.
+    /// Responds with this status.
     Status(u16),
-    /// Answers these bytes and closes.
+    /// Sends these bytes and closes.
     Bytes(&'static [u8]),
-    /// Never answers.
+    /// Never responds.
     Silent,
-    /// Speaks SOCKS 5 without a login.
+    /// Supports SOCKS 5 without a login.
     Socks,
 }
 
 /// A running proxy. Lives as long as the process.
 pub(crate) struct WebProxy {
     port: u16,
-    asked: Arc<Mutex<Vec<String>>>,
+    targets: Arc<Mutex<Vec<String>>>,
 }
 
 impl WebProxy {
@@ -35,15 +35,15 @@ impl WebProxy {
     pub(crate) fn start(target: u16, conduct: Conduct) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let record = Arc::clone(&asked);
+        let targets = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&targets);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let record = Arc::clone(&record);
                 thread::spawn(move || serve(client, target, conduct, &record));
             }
         });
-        Self { port, asked }
+        Self { port, targets }
     }
 
     /// The port on `127.0.0.1`.
@@ -51,9 +51,9 @@ impl WebProxy {
         self.port
     }
 
-    /// The targets that were asked for.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    /// Returns the requested targets.
+    pub(crate) fn targets(&self) -> Vec<String> {
+        self.targets.lock().unwrap().clone()
     }
 }
 
@@ -83,11 +83,11 @@ fn serve(mut client: TcpStream, target: u16, conduct: Conduct, record: &Mutex<Ve
             thread::park();
         },
     };
-    write!(client, "HTTP/1.1 {status} s3cr3t words of the proxy\r\ncontent-length: 0\r\n\r\n")?;
+    write!(client, "HTTP/1.1 {status} s3cr3t text of the proxy\r\ncontent-length: 0\r\n\r\n")?;
     if status == 200 { join(client, target) } else { Ok(()) }
 }
 
-/// The greeting and the request of SOCKS 5; the name that is asked for.
+/// Reads the greeting and the request of SOCKS 5. Returns the requested name.
 fn socks(client: &mut TcpStream) -> io::Result<String> {
     let mut greeting = [0; 2];
     client.read_exact(&mut greeting)?;

@@ -45,14 +45,14 @@ async fn sends_requests_through_configured_proxies() {
         let variable = ("HTTPS_PROXY", format!("{scheme}127.0.0.1:{}", proxy.port()));
         let read = client(&base, Some(&server.ca), &[variable]).read(ID).await;
         assert_eq!(read.unwrap().unwrap().name, "main", "{conduct:?}");
-        assert_eq!(proxy.asked(), [asked]);
+        assert_eq!(proxy.targets(), [asked]);
     }
-    // With the variable alone it is asked; with an exception it is not, and the name leads nowhere.
+    // With the variable alone the client uses the proxy; with an exception it does not, and the name does not exist.
     let proxy = WebProxy::start(port, Conduct::Open);
     let variable = ("HTTPS_PROXY", format!("127.0.0.1:{}", proxy.port()));
     let around = ("NO_PROXY", format!("kms.test:{port}"));
     let said = failure(&client(&base, Some(&server.ca), &[variable, around])).await;
-    assert_eq!((said.as_str(), proxy.asked().len()), ("host not found", 0));
+    assert_eq!((said.as_str(), proxy.targets().len()), ("host not found", 0));
 }
 
 #[tokio::test]

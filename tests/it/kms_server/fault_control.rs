@@ -118,7 +118,7 @@ fn accepts_fault_rules_while_running() {
 #[test]
 fn parses_every_fault_and_lists_it_unchanged() {
     let kms = kms();
-    let examples = Fault::WORDS
+    let examples = Fault::SYNTAX
         .replace("CODE[:JSON]", "503")
         .replace("CODE", "404")
         .replace("URL", "http://elsewhere.test/?a=b")

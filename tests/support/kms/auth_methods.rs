@@ -27,7 +27,7 @@ pub(super) enum AuthMethod {
 }
 
 impl AuthMethod {
-    /// By the part of the path.
+    /// Returns the method of a part of the path.
     pub(super) fn of(part: &str) -> Option<Self> {
         Some(match part {
             "oidc-auth" => Self::Oidc,
@@ -40,7 +40,7 @@ impl AuthMethod {
         })
     }
 
-    /// The identity has no auth of this kind.
+    /// Returns the refusal for an identity that does not have this method.
     fn not_configured(self) -> Refusal {
         let (name, again) = match self {
             Self::Oidc => ("OIDC", "OIDC auth"),
@@ -53,7 +53,7 @@ impl AuthMethod {
         Refusal::not_found(format!("{name} auth method not found for identity, did you configure {again}?"))
     }
 
-    /// The token is not the one that is trusted.
+    /// Returns the refusal for a token that is not trusted.
     fn not_trusted(self) -> Refusal {
         match self {
             Self::Oidc => Refusal::new(403, "ForbiddenError", "Access denied: OIDC subject not allowed."),
@@ -61,13 +61,13 @@ impl AuthMethod {
             Self::Kubernetes => Refusal::new(401, "KubernetesTokenReviewError", "Kubernetes token not authenticated"),
             Self::Azure => Refusal::token("invalid signature"),
             Self::Gcp => Refusal::unauthorized("Access denied: GCP service account not allowed."),
-            // AWS refuses, which the server did not foresee.
+            // The real server does not handle a refusal by AWS.
             Self::Aws => Refusal::unforeseen(),
         }
     }
 }
 
-/// Which tokens and keys are trusted.
+/// The tokens and keys that are trusted.
 #[derive(Default)]
 pub(super) struct Logins {
     jwts: HashMap<AuthMethod, String>,
@@ -98,7 +98,7 @@ impl Logins {
         }
         match (method, &self.key, self.jwts.get(&method)) {
             (AuthMethod::Aws, Some((id, secret)), _) => given.call_of_aws()?.check(id, secret)?,
-            (_, _, Some(trusted)) if *trusted == given.proof => {}
+            (_, _, Some(trusted)) if *trusted == given.credential => {}
             (_, _, Some(_)) => return Err(method.not_trusted()),
             _ => return Err(method.not_configured()),
         }
@@ -114,7 +114,7 @@ impl Logins {
 struct Given {
     identity_id: String,
     /// The token, or the headers of the call of AWS.
-    proof: String,
+    credential: String,
     form: String,
     method: String,
     slug: Option<String>,
@@ -128,13 +128,13 @@ impl Given {
         let given = issues.body(body).map(|body| {
             let identity_id = body.text("identityId", &TRIMMED, &mut issues).unwrap_or_default();
             let mut text = |name| body.text(name, &rule(), &mut issues).unwrap_or_default();
-            let (proof, form) = match method {
+            let (credential, form) = match method {
                 AuthMethod::Aws => (text("iamRequestHeaders"), text("iamRequestBody")),
                 _ => (text("jwt"), String::new()),
             };
             let method = body.optional_text("iamHttpRequestMethod", &PLAIN, &mut issues);
             let slug = body.optional_text("organizationSlug", &Text { ..TRIMMED }, &mut issues);
-            Self { identity_id, proof, form, method: method.unwrap_or_else(|| "POST".to_owned()), slug }
+            Self { identity_id, credential, form, method: method.unwrap_or_else(|| "POST".to_owned()), slug }
         });
         issues.into_result()?;
         given.ok_or_else(Refusal::unforeseen)
@@ -143,14 +143,14 @@ impl Given {
     fn call_of_aws(&self) -> Result<Call, Refusal> {
         let decoded = |text: &str| STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let headers =
-            decoded(&self.proof).and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(&json).ok());
+            decoded(&self.credential).and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(&json).ok());
         let (Some(headers), Some(form)) = (headers, decoded(&self.form)) else { return Err(Refusal::unforeseen()) };
         let headers = headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
         Ok(Call { method: self.method.clone(), headers, form })
     }
 }
 
-/// The call of AWS that the server makes in the name of who logs in.
+/// The request to AWS that the server sends with the signature of the client.
 struct Call {
     method: String,
     headers: BTreeMap<String, String>,
@@ -158,7 +158,7 @@ struct Call {
 }
 
 impl Call {
-    /// What the server looks at, and then what AWS does.
+    /// Checks what the server verifies, then what AWS verifies.
     fn check(&self, id: &str, secret: &str) -> Result<(), Refusal> {
         let header = |name: &str| self.headers.get(name).map(String::as_str).unwrap_or_default();
         let authorization = header("authorization");
@@ -206,7 +206,7 @@ impl Call {
     }
 }
 
-/// Within the quarter of an hour that AWS allows clocks to differ.
+/// Returns whether a time is within the 15 minutes that AWS allows clocks to differ.
 fn is_now(date: &str) -> bool {
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
     let now = OffsetDateTime::now_utc();

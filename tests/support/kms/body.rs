@@ -1,4 +1,4 @@
-//! The bodies of create and update, read by the rules of the API. Unknown keys are dropped without a word.
+//! The bodies of create and update, read by the rules of the API. Unknown keys are ignored without an error.
 
 use serde_json::{Value, json};
 
@@ -78,7 +78,7 @@ fn method_and_credentials(body: &Object<'_>, issues: &mut Issues) -> Option<Valu
     if body.raw("method").and_then(Value::as_str) == Some(METHOD) {
         return credentials(body, issues);
     }
-    // Without its discriminator the rest of this half is not looked at.
+    // Without its discriminator the rest of this half is not checked.
     issues.push(json!({
         "code": "invalid_union_discriminator", "options": [METHOD], "path": ["method"],
         "message": format!("Invalid discriminator value. Expected '{METHOD}'"),
@@ -127,7 +127,7 @@ fn is_slug(name: &str) -> bool {
     name.is_empty()
         || name
             .split('-')
-            .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
+            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
 }
 
 fn description(body: &Object<'_>, issues: &mut Issues) -> Option<Option<String>> {

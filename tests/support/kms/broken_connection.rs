@@ -1,5 +1,5 @@
-//! Client connections that the server closes on purpose: before a response, or in the middle of one. Of HTTP it only
-//! finds where a head ends.
+//! Client connections that the server closes on purpose: before a response, or in the middle of one. Depends on
+//! nothing of HTTP but the end of a head.
 
 use std::io;
 use std::pin::Pin;
@@ -21,18 +21,18 @@ const BROKEN: u8 = 2;
 pub(super) struct Cutter(Arc<AtomicU8>);
 
 impl Cutter {
-    /// Not one more byte is sent.
+    /// Sends no more bytes.
     pub(super) fn cut(&self) {
         self.0.store(BROKEN, Ordering::SeqCst);
     }
 
-    /// The next answer ends in the middle of its body.
+    /// Ends the next response in the middle of its body.
     pub(super) fn cut_in_body(&self) {
         self.0.store(HALF_BODY, Ordering::SeqCst);
     }
 }
 
-/// Accepts such connections.
+/// A listener for such connections.
 pub(super) struct Lines(pub(super) TcpListener);
 
 impl Listener for Lines {
@@ -42,7 +42,7 @@ impl Listener for Lines {
     async fn accept(&mut self) -> (Line, Cutter) {
         loop {
             if let Ok((stream, _)) = self.0.accept().await {
-                // Answers are small and someone waits for each.
+                // Responses are small, and a client waits for each.
                 _ = stream.set_nodelay(true);
                 let cutter = Cutter::default();
                 return (Line { stream, cutter: cutter.clone() }, cutter);
@@ -80,7 +80,7 @@ impl AsyncWrite for Line {
         match line.cutter.0.load(Ordering::SeqCst) {
             BROKEN => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
             HALF_BODY => {
-                // The head and the body of these small answers arrive here in one piece.
+                // The head and the body of these small responses arrive here in one piece.
                 let body = bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |end| end + 4);
                 let sent = &bytes[..body + (bytes.len() - body) / 2];
                 let outcome = Pin::new(&mut line.stream).poll_write(context, sent);

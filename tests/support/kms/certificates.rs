@@ -1,5 +1,5 @@
-//! TLS to a database with the rules and the words of the runtime that the KMS runs on: a given certificate replaces the
-//! trusted ones, and a certificate that was given is trusted itself, whatever its issuer.
+//! TLS to a database with the rules and the error texts of the runtime of the KMS: a given certificate replaces the
+//! trusted ones, and a given certificate is trusted by itself, whatever its issuer.
 
 use std::io;
 use std::net::IpAddr;
@@ -41,7 +41,7 @@ pub(super) async fn secure(
 
 fn text(error: &io::Error) -> String {
     match error.get_ref().and_then(|cause| cause.downcast_ref::<Error>()) {
-        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(words)))) => words.to_string(),
+        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(text)))) => text.to_string(),
         Some(other) => other.to_string(),
         None => "Client network socket disconnected before secure TLS connection was established".to_owned(),
     }
@@ -63,20 +63,20 @@ enum Rule {
     Verify(Option<Arc<WebPkiServerVerifier>>),
 }
 
-/// The runtime's words for a certificate that it does not accept.
+/// The runtime's error text for a certificate that it does not accept.
 #[derive(Debug)]
-struct Words(String);
+struct RuntimeText(String);
 
-impl std::fmt::Display for Words {
+impl std::fmt::Display for RuntimeText {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Words {}
+impl std::error::Error for RuntimeText {}
 
-fn refuse(words: impl Into<String>) -> Error {
-    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Words(words.into())))))
+fn refuse(text: impl Into<String>) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(RuntimeText(text.into())))))
 }
 
 impl Verifier {
@@ -97,7 +97,7 @@ impl Verifier {
         Self { provider, host: host.to_owned(), given, rule }
     }
 
-    /// The words for a chain that does not lead to a trusted certificate.
+    /// Returns the text for a chain that does not lead to a trusted certificate.
     fn unknown_issuer(leaf: &X509Certificate<'_>, chain: &[CertificateDer<'_>]) -> &'static str {
         let is_own_issuer = |certificate: &X509Certificate<'_>| certificate.issuer() == certificate.subject();
         if is_own_issuer(leaf) {
@@ -143,7 +143,7 @@ impl ServerCertVerifier for Verifier {
             None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
         };
         match outcome {
-            // The chain first, then the name: the latter is not worth a word while the former is wrong.
+            // The chain first, then the name: the runtime reports a wrong name only for a valid chain.
             Ok(()) => {}
             Err(Error::InvalidCertificate(problem)) => match problem {
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {}
@@ -186,7 +186,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// A certificate that was given as trusted needs only to be in time.
+/// Checks a certificate that was given as trusted: only its validity period counts.
 fn trust_itself(leaf: &X509Certificate<'_>, now: UnixTime) -> Result<(), Error> {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     if now > leaf.validity().not_after.timestamp() {

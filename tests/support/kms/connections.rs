@@ -1,4 +1,4 @@
-//! The routes of PostgreSQL connections: the order of their checks, and what they do. Knows nothing of HTTP.
+//! The routes of PostgreSQL connections: the order of their checks, and what they do. Does not depend on HTTP.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::store::Refused;
 
 const APP: &str = "postgres";
 
-/// What the API shows of a row.
+/// Returns the part of a row that the API shows.
 pub(super) fn shown(row: &Value) -> Value {
     let mut shown = row.clone();
     if let Some(credentials) = shown["credentials"].as_object_mut() {
@@ -21,7 +21,7 @@ pub(super) fn shown(row: &Value) -> Value {
     shown
 }
 
-/// GET of one, by its id.
+/// Handles a GET by id.
 pub(super) fn by_id(server: &Server, rows: &[Value], id: &str) -> Handled {
     let row = rows.iter().find(|row| row["id"] == id).ok_or_else(|| unknown_id(id))?;
     server.permit("read", !row["projectId"].is_null())?;
@@ -29,7 +29,7 @@ pub(super) fn by_id(server: &Server, rows: &[Value], id: &str) -> Handled {
     Ok(json!({"appConnection": shown(row)}))
 }
 
-/// GET of one, by its name in the organisation or in a project.
+/// Handles a GET by name in the organisation or in a project.
 pub(super) fn by_name(server: &Server, rows: &[Value], name: &str, project: Option<&str>) -> Handled {
     let (name, project) = (trim(name), project.map(trim));
     if name.is_empty() {
@@ -48,7 +48,7 @@ pub(super) fn by_name(server: &Server, rows: &[Value], name: &str, project: Opti
     Ok(json!({"appConnection": shown(row)}))
 }
 
-/// POST. The database is asked first, and a name that is taken is found last.
+/// Handles a POST. The login comes first; the check for a name that already exists comes last.
 pub(super) async fn create(server: &Server, body: Option<&Value>) -> Handled {
     let wanted = body::create(body)?;
     let project = wanted.project_id.as_deref().filter(|id| !id.is_empty());
@@ -74,7 +74,7 @@ pub(super) async fn create(server: &Server, body: Option<&Value>) -> Handled {
     Ok(json!({"appConnection": shown(&stored)}))
 }
 
-/// PATCH. That the row is one of PostgreSQL is not checked before the change is made.
+/// Handles a PATCH. The change is made before the check that the row belongs to PostgreSQL.
 pub(super) async fn update(server: &Server, id: &str, body: Option<&Value>) -> Handled {
     let change = body::update(body)?;
     let row = server.store().get(id).cloned().ok_or_else(|| unknown_id(id))?;
@@ -118,13 +118,13 @@ pub(super) async fn update(server: &Server, id: &str, body: Option<&Value>) -> H
         .ok_or_else(|| unknown_id(id))?;
     commit(transfer).await?;
     if stored["app"] != APP {
-        // The change is made, but the answer does not fit the schema of its route.
+        // The change is made, but the response does not fit the schema of its route.
         return Err(Refusal::unforeseen());
     }
     Ok(json!({"appConnection": shown(&stored)}))
 }
 
-/// DELETE. The database is not touched.
+/// Handles a DELETE, without a login to the database.
 pub(super) fn delete(server: &Server, id: &str) -> Handled {
     let mut store = server.store();
     let row = store.get(id).cloned().ok_or_else(|| unknown_id(id))?;

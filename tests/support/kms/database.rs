@@ -1,4 +1,4 @@
-//! Logs in to PostgreSQL as the KMS does, and words failures as its driver does. Knows nothing of requests.
+//! Logs in to PostgreSQL as the KMS does, with the error texts of its driver. Does not depend on requests.
 
 use std::io;
 use std::net::SocketAddr;
@@ -75,7 +75,7 @@ pub(super) async fn transfer(target: &Target) -> Result<Transfer, String> {
 }
 
 impl Transfer {
-    /// Makes the new password count. Dropping the transfer instead leaves the old one.
+    /// Commits the new password. A transfer that is dropped instead leaves the old one.
     pub(super) async fn commit(self) -> Result<(), String> {
         self.client.simple_query("COMMIT;").await.map(|_| ()).map_err(|error| driver_text(&error))
     }
@@ -97,7 +97,7 @@ async fn log_in(target: &Target) -> Result<Client, String> {
     let stream = connect(target).await?;
     let mut config = Config::new();
     config.user(&target.username).password(&target.password).dbname(&target.database);
-    // TLS, where asked for, is already below the stream.
+    // TLS, if enabled, is already below the stream.
     config.ssl_mode(SslMode::Disable);
     let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(|error| driver_text(&error))?;
     // Ends when the client is dropped; the server then rolls back what was not committed.
@@ -142,10 +142,10 @@ async fn connect(target: &Target) -> Result<Box<dyn Stream>, String> {
     Ok(Box::new(stream))
 }
 
-/// What the server said, or what the KMS's driver says about a connection that breaks.
+/// Returns the server's message, or the text of the KMS's driver for a broken connection.
 fn driver_text(error: &tokio_postgres::Error) -> String {
-    if let Some(said) = error.as_db_error() {
-        return said.message().to_owned();
+    if let Some(reported) = error.as_db_error() {
+        return reported.message().to_owned();
     }
     let cause = std::error::Error::source(error);
     let io = cause.and_then(|cause| cause.downcast_ref::<io::Error>());

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::server::Server;
 
-/// The answer to a request to the laboratory; none for any other.
-pub(super) fn answer(server: &Server, request: &Parts, body: &[u8]) -> Option<Response> {
+/// Returns the response to a request for the control route; `None` for any other request.
+pub(super) fn respond(server: &Server, request: &Parts, body: &[u8]) -> Option<Response> {
     if request.uri.path() != "/_lab/faults" {
         return None;
     }

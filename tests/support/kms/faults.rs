@@ -14,56 +14,56 @@ use sha2::{Digest as _, Sha256};
 pub(super) use self::carry_out::Mood;
 use self::text::Line;
 
-/// A way to fail. The request is carried out unless noted otherwise.
+/// A way to fail. The server carries out the request unless a variant is documented otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Fault {
-    /// Answers with this status and body; nothing is done.
+    /// Responds with this status and body; nothing is done.
     Status(u16, Value),
-    /// Does what was asked, and answers with this status and body.
+    /// Carries out the request, and responds with this status and body.
     StatusAfter(u16, Value),
-    /// Answers with this status and a page in HTML; nothing is done.
+    /// Responds with this status and a page in HTML; nothing is done.
     Page(u16),
     /// Sends the client to another address; nothing is done.
     Redirect(String),
-    /// Answers that the token has expired; nothing is done.
+    /// Reports that the token has expired; nothing is done.
     ExpiredToken,
-    /// Answers 429, to come again in so many seconds; nothing is done.
+    /// Responds with 429 and this number of seconds to wait; nothing is done.
     RateLimit(u64),
     /// The same with the time of day in `Retry-After`, the other form that it may have.
     RateLimitUntil(u64),
     /// Behaves as during maintenance: reads and logins go on, and nothing is written.
     Maintenance,
-    /// Drops the connection without an answer; nothing is done.
+    /// Drops the connection without a response; nothing is done.
     LostBefore,
-    /// Drops the connection without an answer afterwards.
+    /// Drops the connection without a response afterwards.
     LostAfter,
-    /// Drops the connection in the middle of the answer's body.
+    /// Drops the connection in the middle of the response's body.
     Cut,
-    /// Answers as a proxy after its timeout: this status and a page.
+    /// Responds like a proxy after its timeout: this status and a page.
     Gateway(u16),
-    /// Waits first.
+    /// Waits before the request is carried out.
     Delay(Duration),
-    /// Answers only this much later.
+    /// Waits before the response is sent.
     Stall(Duration),
-    /// Answers byte by byte, with this pause before each.
+    /// Sends the response byte by byte, with this pause before each.
     Drip(Duration),
     /// Reads see everything as it was before the last change.
     Lagging,
-    /// Answers 200 with something that is no JSON.
+    /// Responds with 200 and a body that is no JSON.
     Garbage,
-    /// Answers 200 with nothing.
+    /// Responds with 200 and no body.
     Empty,
-    /// Answers with the first half of the JSON, as if that were all.
+    /// Sends only the first half of the JSON, with a matching length.
     Truncated,
-    /// Answers with a number for each text, and a text for each number.
+    /// Sends a number for each text, and a text for each number.
     WrongTypes,
-    /// Answers about other connections: with their ids and names.
+    /// Sends the ids and names of other connections.
     UnexpectedResponse,
-    /// Answers 200 with a million brackets, one within the other.
+    /// Responds with 200 and a million nested brackets.
     Nested,
-    /// Answers 200 with a body that never ends.
+    /// Responds with 200 and a body that never ends.
     Endless,
-    /// Answers 200 with gzip without a request for it: less than a megabyte, and more than a hundred when unpacked.
+    /// Responds with 200 and gzip that was not requested: less than a megabyte, and more than a hundred when unpacked.
     Bomb,
 }
 
@@ -126,7 +126,7 @@ impl Faults {
         self.storm = Some(storm);
     }
 
-    /// Orders what the lines of a text say; all of them, or none and why.
+    /// Orders the faults of a text, one per line. On an error none is ordered.
     pub(super) fn order_text(&mut self, text: &str) -> Result<(), String> {
         let lines = text.lines().filter(|line| !line.trim().is_empty()).map(text::parse);
         for line in lines.collect::<Result<Vec<_>, _>>()? {
@@ -142,7 +142,7 @@ impl Faults {
         (self.orders, self.storm) = (Vec::new(), None);
     }
 
-    /// The failure for a request: of the orders that fit, the one given first; else one of the storm, which knows the
+    /// Returns the fault for a request: of the orders that fit, the first one; else one of the storm, which identifies the
     /// request by its operation and the connection's name.
     pub(super) fn take(&mut self, method: &str, path: &str, operation: &str) -> Option<Fault> {
         let fits = |order: &&mut Order| {
@@ -161,7 +161,7 @@ impl Faults {
         Some(fault)
     }
 
-    /// How often each fault has struck so far.
+    /// Returns how often each fault has occurred so far.
     pub(super) fn met(&self) -> BTreeMap<String, usize> {
         self.met.clone()
     }

@@ -1,4 +1,4 @@
-//! Which hosts the KMS refuses to connect to. Knows nothing of databases.
+//! The hosts that the KMS refuses to connect to. Does not depend on databases.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! Rate limits: a number of requests per minute for each class of routes. Knows nothing of the routes themselves.
+//! Rate limits: a number of requests per minute for each class of routes. Does not depend on the routes themselves.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -6,24 +6,24 @@ use std::time::{Duration, Instant};
 use super::refusal::Refusal;
 use super::routes::Class;
 
-/// Headers of a limited route's answer.
+/// Headers of a limited route's response.
 pub(super) type Headers = Vec<(&'static str, String)>;
 
 pub(super) struct Limits {
     window: Duration,
     reads: Option<u32>,
     writes: Option<u32>,
-    /// When the window of a class began, and how many requests it has seen.
+    /// When the window of a class began, and the number of requests in it.
     windows: HashMap<Class, (Instant, u32)>,
 }
 
 impl Limits {
-    /// `None` is without a limit, and without its headers.
+    /// Creates the limits. `None` means no limit and no headers.
     pub(super) fn new(reads: Option<u32>, writes: Option<u32>, window: Duration) -> Self {
         Self { window, reads, writes, windows: HashMap::new() }
     }
 
-    /// Counts a request; says whether it is refused, and what headers its answer carries.
+    /// Counts a request. Returns the headers of its response, and an error above the limit.
     pub(super) fn count(&mut self, class: Class) -> (Headers, Result<(), Refusal>) {
         let limit = match class {
             Class::Read => self.reads,

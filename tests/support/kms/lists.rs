@@ -1,4 +1,4 @@
-//! The routes that list: connections of one app or of all, and the kinds that there are. Knows nothing of HTTP.
+//! The routes that list: connections of one app or of all, and the kinds that there are. Does not depend on HTTP.
 
 use serde_json::{Value, json};
 

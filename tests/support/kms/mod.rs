@@ -1,5 +1,5 @@
-//! A faithful KMS for tests, the demo and people: the app-connections API of a self-hosted server, which really logs in
-//! to PostgreSQL. Knows nothing of Terraform.
+//! A faithful KMS for tests, the demo and manual use: the app-connections API of a self-hosted server, which really logs
+//! in to PostgreSQL. Does not depend on Terraform.
 //!
 //! ```ignore
 //! let kms = Kms::start(Options::default());
@@ -46,7 +46,7 @@ pub(crate) use self::faults::{Fault, Storm};
 pub(crate) use self::recorder::Recorded;
 use self::server::Server;
 
-/// How a server is to behave.
+/// The options of a server.
 #[derive(Clone)]
 pub(crate) struct Options {
     /// On `127.0.0.1`; a free one when absent.
@@ -61,11 +61,11 @@ pub(crate) struct Options {
     pub(crate) reads_per_minute: Option<u32>,
     /// The same for writes, logins among them.
     pub(crate) writes_per_minute: Option<u32>,
-    /// How long a minute of these limits is, for those who cannot wait.
+    /// The length of a minute of these limits; shorter in tests.
     pub(crate) minute: Duration,
     /// The file that keeps the identity and the connections; none survive without one. Tokens never do.
     pub(crate) data: Option<PathBuf>,
-    /// The life of an access token in whole seconds; zero is for ever.
+    /// The lifetime of an access token in whole seconds; zero means no expiry.
     pub(crate) token_ttl: Duration,
 }
 
@@ -97,12 +97,12 @@ impl Kms {
     /// Starts a server.
     ///
     /// # Panics
-    /// When it cannot be started; the text says why.
+    /// When the server does not start, with the reason.
     pub(crate) fn start(options: Options) -> Self {
         Self::try_start(options).unwrap_or_else(|problem| panic!("{problem}"))
     }
 
-    /// Starts a server, or says in one sentence why not.
+    /// Starts a server. The error is one sentence.
     pub(crate) fn try_start(options: Options) -> Result<Self, String> {
         let wanted = options.port.unwrap_or(0);
         let refused = |error: std::io::Error| format!("no server can listen on 127.0.0.1:{wanted}: {error}");
@@ -123,13 +123,13 @@ impl Kms {
                     _ = served => {}
                 }
             });
-            // A resolver that still waits for an answer must not hold up the end.
+            // A resolver that still waits for a response must not delay the end.
             runtime.shutdown_background();
         });
         Ok(Self { server, port, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens, without a slash at the end.
+    /// Returns the URL of the server, without a slash at the end.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -184,17 +184,17 @@ impl Kms {
         &self.server.identity().org_id
     }
 
-    /// What it was asked so far, in the order of arrival.
+    /// Returns the requests so far, in the order of arrival.
     pub(crate) fn requests(&self) -> Vec<Recorded> {
         self.server.recorder.lock().unwrap().all()
     }
 
-    /// How many requests it is busy with. One whose client is gone counts: it takes its effect all the same.
+    /// Returns the number of open requests. A request whose client is gone counts, because the server still carries it out.
     pub(crate) fn in_flight(&self) -> usize {
         self.server.recorder.lock().unwrap().in_flight()
     }
 
-    /// Forgets what it was asked.
+    /// Removes the recorded requests.
     pub(crate) fn clear_requests(&self) {
         self.server.recorder.lock().unwrap().clear();
     }
@@ -235,11 +235,11 @@ impl Kms {
         self.server.faults.lock().unwrap().order(method, path_prefix, count, fault);
     }
 
-    /// The same in the words of the laboratory, one order a line. See `faults/text.rs`.
+    /// Orders faults in the syntax of the control route, one per line. See `faults/text.rs`.
     ///
     /// # Errors
     /// When a line cannot be read; then nothing is ordered.
-    pub(crate) fn fail_as_told(&self, text: &str) -> Result<(), String> {
+    pub(crate) fn order_faults(&self, text: &str) -> Result<(), String> {
         self.server.faults.lock().unwrap().order_text(text)
     }
 
@@ -248,7 +248,7 @@ impl Kms {
         self.server.faults.lock().unwrap().set_storm(storm);
     }
 
-    /// How often each fault has struck so far.
+    /// Returns how often each fault has occurred so far.
     pub(crate) fn faults_met(&self) -> BTreeMap<String, usize> {
         self.server.faults.lock().unwrap().met()
     }

@@ -1,8 +1,8 @@
-//! What the server was asked, in the order of arrival.
+//! The requests to the server, in the order of arrival.
 
 use serde_json::Value;
 
-/// A server that runs for weeks forgets what came before.
+/// The limit of recorded requests, for a server that runs for weeks. The older half is removed.
 const MAX: usize = 100_000;
 
 /// One request.
@@ -16,7 +16,7 @@ pub(crate) struct Recorded {
     pub(crate) query: String,
     /// Null without a body; a text when the body is no JSON.
     pub(crate) body: Value,
-    /// Of the answer; 0 while there is none, or when it was lost on purpose.
+    /// The status of the response; 0 while there is none, or when it was lost on purpose.
     pub(crate) status: u16,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Notes a request; the number is for its answer.
+    /// Records a request. Returns a number for [`end`](Self::end).
     pub(super) fn begin(&mut self, request: Recorded) -> u64 {
         self.next += 1;
         self.in_flight += 1;
@@ -46,7 +46,7 @@ impl Recorder {
         }
     }
 
-    /// How many requests have no end yet.
+    /// Returns the number of requests without an end.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight
     }

@@ -1,18 +1,18 @@
-//! The error bodies of the API. Knows nothing of what leads to them.
+//! The error bodies of the API. Does not depend on their causes.
 
 use rand::distr::{Alphanumeric, SampleString as _};
 use serde_json::{Value, json};
 
-/// What a route answers: the body of a 200, or a refusal.
+/// The result of a route: the body of a 200, or a refusal.
 pub(super) type Handled = Result<Value, Refusal>;
 
-/// Every answer other than 200.
+/// A response other than 200.
 pub(super) struct Refusal {
     pub(super) status: u16,
     error: String,
     message: Value,
     details: Option<Value>,
-    /// Answers of the web framework, rather than of the KMS, carry no id of the request.
+    /// Responses of the web framework, rather than of the KMS, carry no id of the request.
     by_framework: bool,
 }
 
@@ -37,7 +37,7 @@ impl Refusal {
         Self::token("Your token has expired. Please re-authenticate.")
     }
 
-    /// The identity's roles lack an action.
+    /// Returns the refusal for an action that the identity's roles lack.
     pub(super) fn permission(action: &str, project: bool) -> Self {
         let action = if project { format!("{action}-app-connections") } else { action.to_owned() };
         let message = format!("You are not allowed to {action} on app-connections");
@@ -49,17 +49,17 @@ impl Refusal {
         Self::new(404, "NotFound", message)
     }
 
-    /// The request breaks its schema; `issues` is never empty.
+    /// Returns the refusal for a request that breaks its schema; `issues` is never empty.
     pub(super) fn invalid(issues: Vec<Value>) -> Self {
         Self::new(422, "ValidationFailure", issues)
     }
 
-    /// Anything that the server did not foresee, named after where it happened.
+    /// Returns an internal error with the name of its origin.
     pub(super) fn internal(error: &str) -> Self {
         Self::new(500, error, "Something went wrong")
     }
 
-    /// What the web framework raises by itself (broken JSON, wrong media type, too long a body) ends here.
+    /// Returns the refusal for an error of the web framework: broken JSON, wrong media type, body too long.
     pub(super) fn unforeseen() -> Self {
         Self::internal("InternalServerError")
     }

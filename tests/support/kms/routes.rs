@@ -1,4 +1,4 @@
-//! Which route a request is for. Knows nothing of what routes do.
+//! The routes of the API. Does not depend on their handlers.
 
 use super::auth_methods::AuthMethod;
 
@@ -30,7 +30,7 @@ pub(super) enum Class {
 }
 
 impl Route {
-    /// The route of a method and a path without its query.
+    /// Returns the route of a method and a path without its query.
     pub(super) fn find(method: &str, path: &str) -> Option<Self> {
         let path = path.strip_suffix('/').unwrap_or(path);
         let steps: Vec<&str> = path.strip_prefix("/api/v1/")?.split('/').collect();
@@ -59,7 +59,7 @@ impl Route {
         })
     }
 
-    /// The id in the path.
+    /// Returns the id in the path.
     pub(super) fn connection_id(&self) -> Option<&str> {
         match self {
             Self::ById(id) | Self::Update(id) | Self::Delete(id) => Some(id),
@@ -67,12 +67,12 @@ impl Route {
         }
     }
 
-    /// Whether it is for those who have no token, or bring it in the body.
+    /// Returns whether the route needs no `Authorization` header.
     pub(super) fn is_open(&self) -> bool {
         matches!(self, Self::LogIn | Self::LogInAs(_) | Self::Renew | Self::Revoke)
     }
 
-    /// Whether it works during maintenance.
+    /// Returns whether the route works during maintenance.
     pub(super) fn survives_maintenance(&self) -> bool {
         self.class() == Class::Read || matches!(self, Self::LogIn | Self::Renew)
     }

@@ -1,4 +1,4 @@
-//! Reads JSON objects the way Zod 3 does, collecting its issues. Knows nothing of connections.
+//! Reads JSON objects the way Zod 3 does, with its issues. Does not depend on connections.
 
 use serde_json::{Map, Value, json};
 
@@ -27,7 +27,7 @@ pub(super) const PLAIN: Text = Text { trim: false, at_least_one: None, at_most: 
 pub(super) const TRIMMED: Text = Text { trim: true, ..PLAIN };
 
 impl Text {
-    /// Text that must not be empty, and what is said when it is.
+    /// Returns the rule for a text that must not be empty, with the message for an empty one.
     pub(super) const fn required(message: &'static str) -> Self {
         Self { at_least_one: Some(message), ..TRIMMED }
     }
@@ -177,7 +177,7 @@ fn to_number(value: &Value) -> Option<f64> {
             text if text.starts_with("0x") => {
                 i64::from_str_radix(text.trim_start_matches("0x"), 16).ok().map(|n| n as f64)
             }
-            // Rust's own words for infinity and not-a-number are no numbers to JavaScript.
+            // The names for infinity and not-a-number that Rust parses are no numbers in JavaScript.
             text if text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) => text.parse().ok(),
             _ => None,
         },

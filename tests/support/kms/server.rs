@@ -1,4 +1,4 @@
-//! One request, from its bytes to the bytes of its answer: faults, authentication, limits, and the way to its route.
+//! One request, from its bytes to the bytes of its response: faults, authentication, limits, and the way to its route.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +29,7 @@ use super::tokens::Tokens;
 
 const MAX_BODY_SIZE: usize = 1024 * 1024;
 
-/// Everything that the server knows.
+/// The state of the server.
 pub(super) struct Server {
     pub(super) options: Options,
     pub(super) tokens: Mutex<Tokens>,
@@ -136,7 +136,7 @@ impl Server {
         if given.is_empty() {
             return Err(Refusal::unauthorized("Token missing"));
         }
-        // The scheme is not looked at, only skipped.
+        // The scheme is skipped without a check.
         let token = given.get(7..).unwrap_or_default();
         if token.starts_with("st.") {
             let error = format!("Forbidden access to {uri}");
@@ -176,23 +176,23 @@ impl Server {
     }
 }
 
-/// A client that hangs up does not stop what it has asked for.
+/// Serves a request to its end, even if the client closes the connection.
 async fn serve(
     State(server): State<Arc<Server>>,
     ConnectInfo(cutter): ConnectInfo<Cutter>,
     request: Request,
 ) -> Response {
-    tokio::spawn(answer(server, cutter, request)).await.unwrap_or_else(|_| {
+    tokio::spawn(respond(server, cutter, request)).await.unwrap_or_else(|_| {
         let refusal = Refusal::unforeseen();
         response(refusal.status, Vec::new(), &refusal.body())
     })
 }
 
-async fn answer(server: Arc<Server>, cutter: Cutter, request: Request) -> Response {
+async fn respond(server: Arc<Server>, cutter: Cutter, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, MAX_BODY_SIZE).await.ok();
-    if let Some(answer) = fault_control::answer(&server, &parts, body.as_deref().unwrap_or_default()) {
-        return answer;
+    if let Some(response) = fault_control::respond(&server, &parts, body.as_deref().unwrap_or_default()) {
+        return response;
     }
     let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
     let legible = body.as_deref().map(legible).unwrap_or_default();
@@ -214,13 +214,13 @@ async fn answer(server: Arc<Server>, cutter: Cutter, request: Request) -> Respon
             Err(refusal) => response(refusal.status, headers, &refusal.body()),
         }
     };
-    let answer = match fault {
+    let response = match fault {
         Some(fault) => fault.carry_out(&cutter, work).await,
         None => Some(work(Mood::Usual).await),
     };
-    let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+    let status = response.as_ref().map_or(0, |response| response.status().as_u16());
     server.recorder.lock().unwrap().end(number, status);
-    answer.unwrap_or_else(|| {
+    response.unwrap_or_else(|| {
         cutter.cut();
         Response::default()
     })
@@ -236,7 +236,7 @@ fn response(status: u16, headers: Headers, body: &Value) -> Response {
     response
 }
 
-/// What the web framework makes of a body. Its refusals all end as 500.
+/// Parses a body like the web framework, whose refusals all become a 500.
 fn parse(headers: &HeaderMap, body: Bytes) -> Result<Option<Value>, Refusal> {
     let kind = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default().to_lowercase());
     match kind.as_deref().map(|kind| kind.split(';').next().unwrap_or_default().trim()) {

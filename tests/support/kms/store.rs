@@ -1,5 +1,5 @@
-//! The rows: connections in the shape of the API, plus `credentials.password`. Optionally kept in a file. Knows nothing
-//! of requests.
+//! The rows: connections in the shape of the API, plus `credentials.password`. Optionally kept in a file. Does not
+//! depend on requests.
 
 use std::fs;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use uuid::Uuid;
 
-/// Who may log in, and where connections can be.
+/// The identity that may log in, and the organisation and the project of connections.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Identity {
@@ -25,7 +25,7 @@ pub(super) struct Identity {
 
 pub(super) struct Store {
     rows: Vec<Value>,
-    /// The rows before the last change: what a replica that lags behind still sees.
+    /// The rows before the last change, as on a replica that lags behind.
     lagging: Vec<Value>,
     identity: Identity,
     /// The last time stamp that was given out; no two are the same.

@@ -1,4 +1,5 @@
-//! Universal auth and the access tokens it gives: JSON web tokens signed with HMAC-SHA256. Knows nothing of connections.
+//! Universal auth and the access tokens it gives: JSON web tokens signed with HMAC-SHA256. Does not depend on
+//! connections.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -14,12 +15,12 @@ use super::refusal::{Handled, Refusal};
 use super::schema::{Issues, TRIMMED, Text};
 use super::store::Identity;
 
-/// Failures that lock the identity, what forgets them, and how long the lock holds.
+/// The number of failures that lock the identity, the time after which they no longer count, and the time of the lock.
 const MAX_FAILURES: u32 = 3;
 const FORGET_AFTER: Duration = Duration::from_secs(30);
 const LOCKED_FOR: Duration = Duration::from_secs(300);
 const UNKNOWN: &str = "No identity access token found";
-/// The longest life that renewals can give, in seconds.
+/// The maximum lifetime after renewals, in seconds.
 const MAX_TTL: u64 = 2_592_000;
 
 /// The tokens that are valid, and the failed logins.
@@ -129,7 +130,7 @@ impl Tokens {
         if self.valid.contains(id) { Ok(id.to_owned()) } else { Err(Refusal::unauthorized(UNKNOWN)) }
     }
 
-    /// The answer to a login, with a token that is valid from now on.
+    /// Returns the response to a login, with a token that is valid from now on.
     pub(super) fn issue(&mut self) -> Value {
         let id = Uuid::new_v4().to_string();
         let ttl = self.ttl.as_secs();

@@ -66,7 +66,7 @@ const fn package(major: u32, version: &'static str, sha512: &'static str) -> Pac
 /// The folder of the server's binaries: the newest installed ones, else the pinned package's.
 ///
 /// # Errors
-/// One sentence that says what is missing and what to install.
+/// One sentence that names what is missing and what to install.
 pub(crate) fn find() -> Result<PathBuf, String> {
     match installed() {
         Some(folder) => Ok(folder),

@@ -27,8 +27,8 @@ pub(crate) fn run(socket_directory: &Path, port: u16, password: &str, statements
 
 async fn query(config: &Config, statements: &str) -> Result<Vec<Row>, tokio_postgres::Error> {
     let (client, connection) = config.connect(NoTls).await?;
-    let asked = async move { client.simple_query(statements).await };
-    let (messages, _closed) = tokio::join!(asked, connection);
+    let query = async move { client.simple_query(statements).await };
+    let (messages, _closed) = tokio::join!(query, connection);
     let rows = messages?.into_iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
         _ => None,
@@ -36,7 +36,7 @@ async fn query(config: &Config, statements: &str) -> Result<Vec<Row>, tokio_post
     Ok(rows.collect())
 }
 
-/// The client's errors keep what the server said in their cause.
+/// Returns the text of an error. The client's errors keep the server's message in their cause.
 fn with_cause(error: &tokio_postgres::Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),

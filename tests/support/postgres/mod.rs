@@ -1,4 +1,4 @@
-//! A real PostgreSQL server for tests and the demo: started in seconds, never left behind. Knows nothing of Terraform
+//! A real PostgreSQL server for tests and the demo: started in seconds, never left behind. Does not depend on Terraform
 //! or of the KMS.
 //!
 //! ```ignore
@@ -56,12 +56,12 @@ impl Default for Options {
 }
 
 impl Options {
-    /// A server that answers "no" when it is asked for TLS.
+    /// A server without TLS.
     pub(crate) fn without_tls() -> Self {
         Self { tls: false, ..Self::default() }
     }
 
-    /// A standby that answers queries.
+    /// A standby that accepts queries.
     pub(crate) fn standby() -> Self {
         Self { standby: true, ..Self::default() }
     }
@@ -99,12 +99,12 @@ impl Postgres {
     /// Starts a server.
     ///
     /// # Panics
-    /// When no server can be had or started; the text says why and what to install.
+    /// When no server is installed or it does not start, with the reason and what to install.
     pub(crate) fn start(options: Options) -> Self {
         Self::try_start(options).unwrap_or_else(|problem| panic!("{problem}"))
     }
 
-    /// Starts a server, or says in one sentence why not.
+    /// Starts a server. The error is one sentence.
     pub(crate) fn try_start(options: Options) -> Result<Self, String> {
         let bin_dir = options.bin_dir.clone().map_or_else(find, Ok)?;
         // Between the choice of a free port and its use another process may take it.
@@ -185,14 +185,14 @@ impl Postgres {
     fn wait_until_ready(&self) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            // The eighth line of this file is the server's own word on its state.
+            // The eighth line of this file is the state that the server reports.
             let status = fs::read_to_string(self.path("data/postmaster.pid")).unwrap_or_default();
             let up = if self.hot { "ready" } else { "standby" };
             if status.lines().nth(7).is_some_and(|line| line.trim() == up) {
                 return Ok(());
             }
             if self.path("ended").exists() || Instant::now() > deadline {
-                return Err(format!("PostgreSQL did not start; its log says:\n{}", self.log()));
+                return Err(format!("PostgreSQL did not start. Its log:\n{}", self.log()));
             }
             std::thread::sleep(Duration::from_millis(10));
         }

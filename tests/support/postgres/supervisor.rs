@@ -13,7 +13,7 @@ use super::user::{ServerUser, runs};
 
 /// `$1` is the server's folder, `$2` that of the binaries; the rest is the prefix that changes the user.
 ///
-/// The word `go` comes when everything that the server reads is written. Signals of the terminal are not meant for this
+/// The line `go` arrives when everything that the server reads is written. Signals of the terminal are not meant for this
 /// script. `kill -INT 0` reaches its process group: `initdb`, or the server, for which it means a fast stop.
 const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM
@@ -42,7 +42,7 @@ ten_seconds_to_end() {
     done
 }
 
-if read -r word && [ "$word" = go ]; then
+if read -r line && [ "$line" = go ]; then
     serve "$@" </dev/null &
     cat >/dev/null
     kill -INT 0

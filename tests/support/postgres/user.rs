@@ -35,12 +35,12 @@ impl ServerUser {
         }
     }
 
-    /// The words before a command line that make it run as that user.
+    /// Returns the prefix of a command line that runs it as that user.
     pub(crate) fn prefix(&self) -> Result<Vec<String>, String> {
         let Some((name, user, group)) = &self.other else {
             return Ok(Vec::new());
         };
-        let words = if runs("setpriv") {
+        let prefix = if runs("setpriv") {
             format!("setpriv --reuid={user} --regid={group} --clear-groups --")
         } else if runs("runuser") {
             format!("runuser -u {name} --")
@@ -51,7 +51,7 @@ impl ServerUser {
                     .to_owned(),
             );
         };
-        Ok(words.split(' ').map(str::to_owned).collect())
+        Ok(prefix.split(' ').map(str::to_owned).collect())
     }
 
     /// Gives a file or folder to that user.

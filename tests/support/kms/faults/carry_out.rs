@@ -1,4 +1,4 @@
-//! What a fault does to a request and its answer. Knows answers of HTTP; nothing of routes.
+//! The effect of a fault on a request and its response. Depends on HTTP responses, not on routes.
 
 use std::convert::Infallible;
 use std::time::{Duration, SystemTime};
@@ -15,11 +15,11 @@ use super::super::broken_connection::Cutter;
 use super::super::refusal::Refusal;
 use super::Fault;
 
-/// How the service is while it handles a request.
+/// The state of the service while it handles a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Mood {
     Usual,
-    /// Reads see what was before the last change.
+    /// Reads return the rows before the last change.
     Lagging,
     /// Nothing is written.
     Maintenance,
@@ -31,7 +31,7 @@ const NESTING: usize = 1_000_000;
 const BOMB: usize = 900_000;
 
 impl Fault {
-    /// Fails in its way; `work` does what was asked. None is no answer at all.
+    /// Applies the fault to a request that `work` carries out. `None` is no response.
     pub(in super::super) async fn carry_out<F>(self, cutter: &Cutter, work: impl FnOnce(Mood) -> F) -> Option<Response>
     where
         F: Future<Output = Response>,
@@ -43,12 +43,12 @@ impl Fault {
             _ => Mood::Usual,
         });
         Some(match self {
-            Self::Status(status, body) => answer(status, JSON, body.to_string()),
+            Self::Status(status, body) => response(status, JSON, body.to_string()),
             Self::StatusAfter(status, body) => {
                 done.await;
-                answer(status, JSON, body.to_string())
+                response(status, JSON, body.to_string())
             }
-            Self::Page(status) => answer(status, "text/html", PAGE),
+            Self::Page(status) => response(status, "text/html", PAGE),
             Self::Redirect(target) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, target)]).into_response(),
             Self::ExpiredToken => refusal(&Refusal::expired_token()),
             Self::RateLimit(seconds) => rate_limit(seconds, seconds.to_string()),
@@ -61,22 +61,22 @@ impl Fault {
                 return None;
             }
             Self::Cut => {
-                let answered = done.await;
+                let response = done.await;
                 cutter.cut_in_body();
-                answered
+                response
             }
             Self::Gateway(status) => {
                 done.await;
-                answer(status, "text/html", "<html>gateway timeout</html>")
+                response(status, "text/html", "<html>gateway timeout</html>")
             }
             Self::Delay(duration) => {
                 tokio::time::sleep(duration).await;
                 done.await
             }
             Self::Stall(duration) => {
-                let answered = done.await;
+                let response = done.await;
                 tokio::time::sleep(duration).await;
-                answered
+                response
             }
             Self::Drip(pause) => drip(done.await, pause).await,
             Self::Lagging | Self::Maintenance => done.await,
@@ -105,12 +105,12 @@ impl Fault {
             }
             Self::Nested => {
                 done.await;
-                answer(200, JSON, "[".repeat(NESTING))
+                response(200, JSON, "[".repeat(NESTING))
             }
             Self::Endless => {
                 done.await;
                 let block = Bytes::from_static(&[b' '; 64 * 1024]);
-                answer(200, JSON, Body::from_stream(stream::repeat(Ok::<_, Infallible>(block))))
+                response(200, JSON, Body::from_stream(stream::repeat(Ok::<_, Infallible>(block))))
             }
             Self::Bomb => {
                 done.await;
@@ -120,13 +120,13 @@ impl Fault {
     }
 }
 
-fn answer(status: u16, kind: &'static str, body: impl Into<Body>) -> Response {
+fn response(status: u16, kind: &'static str, body: impl Into<Body>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, kind)], body.into()).into_response()
 }
 
 fn refusal(refusal: &Refusal) -> Response {
-    answer(refusal.status, JSON, refusal.body().to_string())
+    response(refusal.status, JSON, refusal.body().to_string())
 }
 
 fn rate_limit(seconds: u64, retry_after: String) -> Response {
@@ -165,7 +165,7 @@ async fn drip(response: Response, pause: Duration) -> Response {
     Response::from_parts(parts, Body::from_stream(bytes))
 }
 
-/// The same structure with other types in it.
+/// Returns the same structure with other types in it.
 fn wrong(value: Value) -> Value {
     match value {
         Value::String(text) => text.len().into(),
@@ -177,8 +177,8 @@ fn wrong(value: Value) -> Value {
     }
 }
 
-/// The same about other connections. That there is none is said of another one, too.
-fn foreign(mut answer: Value) -> Value {
+/// Returns the same body with the ids and names of other connections, in the error for a missing connection too.
+fn foreign(mut body: Value) -> Value {
     const MISSING: &str = "Could not find App Connection with ";
     // Each digit of a UUID becomes another one.
     let other = |id: &str| -> String {
@@ -188,24 +188,24 @@ fn foreign(mut answer: Value) -> Value {
     let rename = |connection: &mut Value| {
         if let Some(id) = connection["id"].as_str() {
             connection["id"] = other(id).into();
-            connection["name"] = "somebody-elses".into();
+            connection["name"] = "foreign".into();
         }
     };
-    let Some(fields) = answer.as_object_mut() else { return answer };
+    let Some(fields) = body.as_object_mut() else { return body };
     fields.get_mut("appConnection").into_iter().for_each(rename);
     fields.get_mut("appConnections").and_then(Value::as_array_mut).into_iter().flatten().for_each(rename);
     if let Some(missing) = fields.get("message").and_then(|text| text.as_str()?.strip_prefix(MISSING)) {
         let missing = match missing.strip_prefix("ID ") {
             Some(id) => format!("ID {}", other(id)),
-            None => missing.replacen("name ", "name somebody-elses-", 1),
+            None => missing.replacen("name ", "name foreign-", 1),
         };
         fields.insert("message".to_owned(), format!("{MISSING}{missing}").into());
     }
-    answer
+    body
 }
 
-/// The beginning of a gzip stream of zeros: one of them, and then the order to repeat the last byte 258 times, over and
-/// over, in 13 bits each. Eight of these fill 13 bytes, so the bytes repeat, too.
+/// Returns the beginning of a gzip stream of zeros: one of them, and then the order to repeat the last byte 258 times, many
+/// times, in 13 bits each. Eight of these fill 13 bytes, so the bytes repeat, too.
 fn bomb() -> Vec<u8> {
     let head = "11000110000".bytes(); // the last block, with fixed codes; a zero
     let repeats = std::iter::repeat_n("1100010100000", 16).flat_map(str::bytes);

@@ -1,5 +1,5 @@
-//! Faults as people write them: on the command line of `cargo kms`, and to its control route. A path stands for all that
-//! begin so; with a `$` at its end for itself alone.
+//! The syntax of faults, on the command line of `cargo kms` and in requests to its control route. A path matches every path
+//! with this prefix; with a `$` at its end it matches exactly.
 //!
 //! ```text
 //! POST /api/v1/app-connections/postgres 3 lost-after
@@ -29,8 +29,8 @@ pub(super) enum Line {
 }
 
 pub(super) fn parse(line: &str) -> Result<Line, String> {
-    let words: Vec<&str> = line.trim().splitn(4, ' ').collect();
-    match words.as_slice() {
+    let fields: Vec<&str> = line.trim().splitn(4, ' ').collect();
+    match fields.as_slice() {
         ["storm", percent, seed, faults @ ..] => {
             let (percent, seed) = (number(percent)?, number(seed)?);
             Ok(Line::Storm(Box::new(match faults {
@@ -56,7 +56,7 @@ fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("`{text}` is no number that fits here"))
 }
 
-/// `500`, with the service's own error body, or `200:{"some":"JSON"}`.
+/// Parses `500`, with the service's own error body, or `200:{"some":"JSON"}`.
 fn status(text: &str) -> Result<(u16, Value), String> {
     match text.split_once(':') {
         Some((code, body)) => Ok((number(code)?, serde_json::from_str(body).map_err(|error| error.to_string())?)),
@@ -67,7 +67,7 @@ fn status(text: &str) -> Result<(u16, Value), String> {
     }
 }
 
-/// `2s` or `200ms`.
+/// Parses `2s` or `200ms`.
 fn duration(text: &str) -> Result<Duration, String> {
     match (text.strip_suffix("ms"), text.strip_suffix('s')) {
         (Some(number), _) => number.parse().map(Duration::from_millis).ok(),
@@ -78,15 +78,15 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl Storm {
-    /// One with everything that a client should survive.
+    /// Returns a storm of all faults that a client should recover from.
     pub(crate) fn usual(percent: u8, seed: u64) -> Self {
         Self::new(percent, seed, several(DEFAULT_STORM).unwrap_or_default())
     }
 }
 
 impl Fault {
-    /// What can be written for a fault, for people.
-    pub(crate) const WORDS: &str = "\
+    /// The syntax of each fault, for messages.
+    pub(crate) const SYNTAX: &str = "\
 status=CODE[:JSON] status-after=CODE[:JSON] page=CODE redirect=URL expired-token rate-limit=SECONDS rate-limit-until=SECONDS maintenance
 lost-before lost-after cut gateway=CODE delay=TIME stall=TIME drip=TIME lagging
 garbage empty truncated wrong-types foreign nested endless bomb";
@@ -128,12 +128,12 @@ impl FromStr for Fault {
             ("nested", None) => Self::Nested,
             ("endless", None) => Self::Endless,
             ("bomb", None) => Self::Bomb,
-            _ => return Err(format!("`{text}` is no fault; there are:\n{}", Self::WORDS)),
+            _ => return Err(format!("`{text}` is no fault; there are:\n{}", Self::SYNTAX)),
         })
     }
 }
 
-/// As it can be written, but for the body of a status.
+/// The fault in its syntax, without the body of a status.
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {

@@ -116,7 +116,7 @@ fn role_changed_outside_is_no_error_if_configured_one_fails() {
     let database = [("database", "\"postgres\"")];
     for change in [rename, version, database] {
         scene.configure(&change);
-        scene.workspace.plan().expect(1).says(&["PostgreSQL login failed: "]);
+        scene.workspace.plan().fails(&["PostgreSQL login failed: "]);
     }
     scene.configure(&[]);
     scene.workspace.destroy().expect(0);

@@ -187,7 +187,7 @@ fn managed_credentials_guide_works() {
     assert_ne!(scene.id(), id);
     scene.is_settled();
     scene.workspace.run(&["taint", ADDRESS]).expect(0);
-    scene.workspace.plan().expect(1).says(&["terraform untaint"]);
+    scene.workspace.plan().fails(&["terraform untaint"]);
     scene.workspace.run(&["untaint", ADDRESS]).expect(0);
     scene.is_settled();
 
@@ -341,7 +341,7 @@ fn forget_and_import(block: &str) {
     let (_, scene) = incumbent(Incumbent::scene);
     scene.workspace.write("main.tf", block);
     // The old provider is not here, and a `removed` block would need it.
-    scene.workspace.apply().expect(1).says(&["no schema available for infisical_app_connection_postgres.orders"]);
+    scene.workspace.apply().fails(&["no schema available for infisical_app_connection_postgres.orders"]);
     scene.workspace.run(&["state", "rm", "infisical_app_connection_postgres.orders"]).expect(0);
     let apply = scene.workspace.apply().expect(0);
     apply.says(&["1 imported, 0 added, 0 changed, 0 destroyed"]);

@@ -206,13 +206,13 @@ fn does_not_begin_a_wait_longer_than_the_operation() {
         scene.kms.stop_failing();
         scene.workspace.apply().expect(0);
         scene.kms.fail("GET", "/api", ALWAYS, fault.clone());
-        scene.workspace.plan().expect(1).says(&["KMS request failed: rate limit exceeded"]);
+        scene.workspace.plan().fails(&["KMS request failed: rate limit exceeded"]);
         scene.kms.stop_failing();
         scene.kms.fail("POST", "/api/v1/auth", ALWAYS, fault.clone());
-        scene.workspace.plan().expect(1).says(&["KMS request failed: rate limit exceeded"]);
+        scene.workspace.plan().fails(&["KMS request failed: rate limit exceeded"]);
         scene.kms.stop_failing();
         scene.kms.fail("DELETE", "/api", ALWAYS, fault);
-        scene.workspace.destroy().expect(1).says(&["KMS request failed: rate limit exceeded"]);
+        scene.workspace.destroy().fails(&["KMS request failed: rate limit exceeded"]);
         scene.kms.stop_failing();
         scene.is_settled();
     }

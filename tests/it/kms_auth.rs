@@ -244,9 +244,5 @@ fn missing_credentials_warn_in_plan_and_fail_in_apply() {
     assert!(scene.kms.requests().is_empty());
     // Which method it is, is said before anything is asked.
     scene.workspace.set("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH", "");
-    scene.workspace.plan().expect(1).says(&[
-        "Ambiguous authentication method",
-        "`KMS_MACHINE_IDENTITY_ID`",
-        "`aws_iam`",
-    ]);
+    scene.workspace.plan().fails(&["Ambiguous authentication method", "`KMS_MACHINE_IDENTITY_ID`", "`aws_iam`"]);
 }

@@ -248,7 +248,7 @@ fn requires_password_only_when_it_must_be_sent() {
     let scene = Scene::new();
     let none = [("password_wo", "null"), ("password_wo_version", "null")];
     scene.configure(&none);
-    scene.workspace.plan().expect(1).says(&["Password missing", "checks the credentials of a new connection"]);
+    scene.workspace.plan().fails(&["Password missing", "checks the credentials of a new connection"]);
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
     scene.configure(&none);
@@ -256,7 +256,7 @@ fn requires_password_only_when_it_must_be_sent() {
     scene.configure(&[none[0], none[1], ("name", "\"renamed\"")]);
     scene.workspace.apply().expect(0).says(&["1 changed"]);
     scene.configure(&[none[0], none[1], ("database", "\"postgres\"")]);
-    scene.workspace.plan().expect(1).says(&[
+    scene.workspace.plan().fails(&[
         "Password missing",
         "never returns the stored password",
         "terraform destroy -refresh=false",
@@ -295,7 +295,7 @@ fn keeps_connection_in_use_and_names_its_users() {
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
     scene.kms.use_connection(&scene.id());
-    scene.workspace.destroy().expect(1).says(&["Connection is in use", "secret rotations or secret syncs"]);
+    scene.workspace.destroy().fails(&["Connection is in use", "secret rotations or secret syncs"]);
     // It is still there, and still known.
     scene.is_settled();
 }
@@ -307,7 +307,7 @@ fn taken_name_prints_the_import_block() {
     scene.workspace.apply().expect(0);
     scene.workspace.run(&["state", "rm", "kms_postgres_connection.orders"]).expect(0);
     let id = scene.id();
-    scene.workspace.apply().expect(1).says(&["Connection name already exists", "import {", &format!("id = \"{id}\"")]);
+    scene.workspace.apply().fails(&["Connection name already exists", "import {", &format!("id = \"{id}\"")]);
     assert_eq!(scene.kms.connections().len(), 1);
 }
 

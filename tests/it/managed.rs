@@ -134,7 +134,7 @@ fn rejects_changed_credentials_of_managed_connection() {
         refused.says(&[&format!("Platform-managed credentials cannot be changed: {argument}")]).says(&way_out);
     }
     scene.configure(&[(FLAG, "false")]);
-    scene.workspace.plan().expect(1).says(&["cannot be changed: not reversible"]).says(&way_out);
+    scene.workspace.plan().fails(&["cannot be changed: not reversible"]).says(&way_out);
     // The passwords themselves say nothing any more.
     scene.workspace.set("TF_VAR_password", "something-else");
     scene.configure(&[MANAGED]);
@@ -154,7 +154,7 @@ fn removing_or_moving_password_changes_only_the_state() {
     with(&plain);
     scene.workspace.apply().expect(0);
     with("\"another\"");
-    scene.workspace.plan().expect(1).says(&["cannot be changed: password"]);
+    scene.workspace.plan().fails(&["cannot be changed: password"]);
     with("null");
     scene.workspace.apply().expect(0).says(&["1 changed"]);
     scene.is_settled();
@@ -198,7 +198,7 @@ fn names_connections_of_same_role_and_rejects_managed_ones() {
     scene.kms.edit(&other, |connection| connection["isPlatformManagedCredentials"] = json!(true));
     scene.postgres.sql(&format!("ALTER ROLE {} PASSWORD 'of-the-kms'", quoted(&scene.role)));
     let refused = ["credentials not possible: role already managed", "`other`", "destroy -refresh=false"];
-    scene.workspace.plan().expect(1).says(&refused).says(&["28P01"]);
+    scene.workspace.plan().fails(&refused).says(&["28P01"]);
     // Where the configured password is the role's, the other one has stopped working already.
     reset(&scene);
     scene.workspace.plan().expect(2).says(&["Other connections of this scope whose passwords stop working", "`other`"]);
@@ -209,18 +209,14 @@ fn unquotable_role_or_taken_name_leaves_role_unchanged() {
     let scene = Scene::new();
     for role in ["app.user", "app?user"] {
         scene.configure(&[MANAGED, ("username", &format!("{role:?}"))]);
-        scene.workspace.plan().expect(1).says(&["credentials not possible: role name", role]);
+        scene.workspace.plan().fails(&["credentials not possible: role name", role]);
     }
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
     scene.workspace.run(&["state", "rm", ADDRESS]).expect(0);
     scene.kms.clear_requests();
     scene.configure(&[MANAGED]);
-    scene
-        .workspace
-        .apply()
-        .expect(1)
-        .says(&["Connection name already exists", "the password of the role was not changed"]);
+    scene.workspace.apply().fails(&["Connection name already exists", "the password of the role was not changed"]);
     assert!(scene.bodies("POST", PATH).is_empty());
     assert!(takes(&scene, PASSWORD));
 }
@@ -247,8 +243,7 @@ fn rejects_role_whose_password_cannot_be_changed() {
     scene
         .workspace
         .plan()
-        .expect(1)
-        .says(&["credentials not possible: sessions are read-only", "default_transaction_read_only"]);
+        .fails(&["credentials not possible: sessions are read-only", "default_transaction_read_only"]);
     scene.postgres.sql(&format!("ALTER ROLE {role} RESET ALL; ALTER ROLE {role} VALID UNTIL '2099-01-01'"));
     scene.workspace.plan().expect(2).says(&["Platform-managed role expires: orders-db", "VALID UNTIL 'infinity'"]);
     assert!(scene.kms.connections().is_empty());
@@ -292,7 +287,7 @@ fn checks_unknown_flag_in_the_apply() {
     let off = "validation {\n    mode = \"off\"\n  }";
     scene.configure_with(&[unknown, ("username", "\"app.user\"")], off);
     scene.workspace.plan().expect(2);
-    scene.workspace.apply().expect(1).says(&["credentials not possible: role name", "app.user"]);
+    scene.workspace.apply().fails(&["credentials not possible: role name", "app.user"]);
     assert!(scene.kms.connections().is_empty() && scene.bodies("POST", PATH).is_empty());
     scene.workspace.run(&["state", "rm", "terraform_data.later"]).expect(0);
     // Off at last: an ordinary connection.
@@ -314,6 +309,6 @@ fn checks_unknown_flag_in_the_apply() {
     scene.kms.clear_requests();
     later("ordinary");
     scene.workspace.plan().expect(2);
-    scene.workspace.apply().expect(1).says(&["cannot be changed: not reversible", "destroy -refresh=false"]);
+    scene.workspace.apply().fails(&["cannot be changed: not reversible", "destroy -refresh=false"]);
     assert!(scene.bodies("PATCH", PATH).is_empty());
 }

@@ -172,7 +172,7 @@ fn generated_password_needs_only_a_dependency() {
     let ordered = [&password[..], &[("depends_on", "[terraform_data.role]")]].concat();
     recipe.scene.configure(&ordered);
     // By now the password is known, and the role still does not exist.
-    recipe.scene.workspace.plan().expect(1).says(&[TOO_EARLY]);
+    recipe.scene.workspace.plan().fails(&[TOO_EARLY]);
     recipe.with_mode("warn", &APPLY).expect(0);
     recipe.scene.is_settled();
 
@@ -250,7 +250,7 @@ fn rejects_what_the_run_would_fix_and_names_alternatives() {
     let refused = |recipe: &Recipe| {
         recipe.role_and_database();
         recipe.by_name(&order, "");
-        recipe.scene.workspace.plan().expect(1).says(&[
+        recipe.scene.workspace.plan().fails(&[
             "Error: PostgreSQL login failed: password rejected",
             "SQLSTATE 28P01",
             TOO_EARLY,
@@ -318,7 +318,7 @@ fn each_fixable_rejection_names_alternatives() {
             sql(&statement);
         }
         recipe.scene.configure(changes);
-        recipe.scene.workspace.plan().expect(1).says(&[&format!("(SQLSTATE {sqlstate})"), TOO_EARLY]);
+        recipe.scene.workspace.plan().fails(&[&format!("(SQLSTATE {sqlstate})"), TOO_EARLY]);
     }
     assert!(recipe.scene.workspace.files_with(PASSWORD).is_empty());
 }

@@ -26,7 +26,7 @@ fn arguments_override_environment_and_infisical_variables() {
     scene.workspace.set("KMS_API_URL", &format!("{url}/api"));
     scene.is_settled();
     scene.workspace.set("KMS_HOST", "http://127.0.0.1:9");
-    scene.workspace.plan().expect(1).says(&["no response from the KMS"]);
+    scene.workspace.plan().fails(&["no response from the KMS"]);
     scene.workspace.write("provider.tf", &format!("provider \"kms\" {{\n  host = \"{url}\"\n}}\n"));
     scene.is_settled();
 }
@@ -38,10 +38,10 @@ fn reports_two_incomplete_or_missing_auth_methods() {
     scene
         .workspace
         .write("provider.tf", "provider \"kms\" {\n  client_id = \"a\"\n  client_secret = \"b\"\n  token = \"c\"\n}\n");
-    scene.workspace.plan().expect(1).says(&["Conflicting authentication methods", "`universal`", "`token`"]);
+    scene.workspace.plan().fails(&["Conflicting authentication methods", "`universal`", "`token`"]);
     scene.workspace.write("provider.tf", "provider \"kms\" {\n  client_id = \"a\"\n}\n");
     scene.workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", "");
-    scene.workspace.plan().expect(1).says(&[
+    scene.workspace.plan().fails(&[
         "Incomplete KMS credentials",
         "`client_secret`",
         "KMS_UNIVERSAL_AUTH_CLIENT_SECRET",
@@ -50,7 +50,7 @@ fn reports_two_incomplete_or_missing_auth_methods() {
     scene.workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_ID", "");
     // A plan of a create needs no KMS. An apply does.
     scene.workspace.plan().expect(2);
-    scene.workspace.apply().expect(1).says(&["No KMS credentials", "`client_id`", "`client_secret`"]);
+    scene.workspace.apply().fails(&["No KMS credentials", "`client_id`", "`client_secret`"]);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn allows_plain_http_only_to_this_machine() {
     let mut scene = Scene::new();
     scene.configure(&[]);
     scene.workspace.set("KMS_HOST", "http://kms.example.com");
-    scene.workspace.plan().expect(1).says(&["Invalid KMS address", "`KMS_HOST`", "allow_insecure_host"]);
+    scene.workspace.plan().fails(&["Invalid KMS address", "`KMS_HOST`", "allow_insecure_host"]);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn unknown_provider_argument_fails_only_when_needed() {
     scene.is_settled();
     // Now the address is to change, and there is a connection to read.
     scene.workspace.write("provider.tf", &unknown.replace("URL", &format!("{}/", scene.kms.url())));
-    scene.workspace.plan().expect(1).says(&["Unknown provider argument", "`host`", "`-target`", "`-refresh=false`"]);
+    scene.workspace.plan().fails(&["Unknown provider argument", "`host`", "`-target`", "`-refresh=false`"]);
     scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-refresh=false"]).expect(0);
     scene.is_settled();
 }
@@ -101,12 +101,12 @@ fn timed_out_operation_loses_no_connection() {
     while scene.kms.connections().is_empty() {
         std::thread::sleep(Duration::from_millis(50));
     }
-    scene.workspace.apply().expect(1).says(&["Connection name already exists", "import {", &scene.id()]);
+    scene.workspace.apply().fails(&["Connection name already exists", "import {", &scene.id()]);
     let import = format!("import {{\n  to = kms_postgres_connection.orders\n  id = \"{}\"\n}}\n", scene.id());
     scene.workspace.write("import.tf", &import);
     scene.workspace.apply().expect(0);
     scene.kms.fail("GET", "/api/v1/app-connections", 1, Fault::Delay(Duration::from_secs(3)));
-    scene.workspace.plan().expect(1).says(&["Operation timed out", "0.7 seconds", "`timeouts`"]);
+    scene.workspace.plan().fails(&["Operation timed out", "0.7 seconds", "`timeouts`"]);
 }
 
 #[test]
@@ -141,13 +141,13 @@ fn endless_file_does_not_block() {
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     for (file, kind) in [(pipe.as_str(), "a named pipe"), ("/dev/zero", "a device")] {
         scene.workspace.set("KMS_CA_CERTIFICATE_FILE", file);
-        scene.workspace.plan().expect(1).says(&["CA certificate file not readable", "`KMS_CA_CERTIFICATE_FILE`", kind]);
+        scene.workspace.plan().fails(&["CA certificate file not readable", "`KMS_CA_CERTIFICATE_FILE`", kind]);
     }
     scene.workspace.set("KMS_CA_CERTIFICATE_FILE", "");
     let url = scene.kms.url();
     scene.workspace.set("KMS_HOST", &url.replace("http://", "https://"));
     scene.workspace.set("SSL_CERT_FILE", &pipe);
-    scene.workspace.apply().expect(1).says(&["`SSL_CERT_FILE`", "it is a named pipe"]);
+    scene.workspace.apply().fails(&["`SSL_CERT_FILE`", "it is a named pipe"]);
     scene.workspace.set("SSL_CERT_FILE", "");
     scene.workspace.set("KMS_HOST", &url);
     for name in ["KMS_UNIVERSAL_AUTH_CLIENT_ID", "KMS_UNIVERSAL_AUTH_CLIENT_SECRET"] {
@@ -156,7 +156,7 @@ fn endless_file_does_not_block() {
     scene.workspace.set("KMS_MACHINE_IDENTITY_ID", "7d2c1f4e-9a53-4b0e-8d0a-1c5f2f0c9b11");
     scene.workspace.set("KMS_AUTH_METHOD", "kubernetes");
     scene.workspace.set("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH", &pipe);
-    scene.workspace.apply().expect(1).says(&["KMS authentication failed: no credentials", "it is a named pipe"]);
+    scene.workspace.apply().fails(&["KMS authentication failed: no credentials", "it is a named pipe"]);
 }
 
 /// YAML turns an unquoted `off` into a boolean.

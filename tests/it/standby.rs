@@ -34,7 +34,7 @@ fn accepts_login_to_a_standby() {
 #[test]
 fn rejects_platform_managed_credentials_at_a_standby() {
     let (scene, _server) = scene(Options::standby(), &[("is_platform_managed_credentials", "true")], "");
-    scene.workspace.plan().expect(1).says(&[
+    scene.workspace.plan().fails(&[
         "Error: Platform-managed credentials not possible: server is a standby",
         "The server is a read-only standby. The KMS could not change the password.",
         "No credentials were sent to the KMS.",

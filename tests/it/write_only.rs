@@ -50,7 +50,7 @@ fn failed_update_is_planned_again() {
     scene.kms.fail("PATCH", "/api", 1, crate::support::kms::Fault::Status(500, serde_json::json!({
         "reqId": "req-00000000000000", "statusCode": 500, "message": "Something went wrong", "error": "InternalServerError"
     })));
-    scene.workspace.apply().expect(1).says(&["KMS request failed: internal server error", "req-00000000000000"]);
+    scene.workspace.apply().fails(&["KMS request failed: internal server error", "req-00000000000000"]);
     scene.workspace.plan_with_changes().expect(2).says(&["~ password_wo_version = 1 -> 2"]);
     scene.workspace.apply().expect(0);
     scene.is_settled();
@@ -135,8 +135,7 @@ fn ephemeral_value_that_changes_each_run_needs_a_version() {
     scene.configure(&[UNSET]);
     scene.workspace.apply().expect(0);
     scene.workspace.set("TF_VAR_password", "generated-1");
-    let refused = scene.workspace.plan().expect(1);
-    refused.says(&["An ephemeral generator gives another value in every plan", "`mode = \"apply\"`"]);
+    scene.workspace.plan().fails(&["For an ephemeral", "`mode = \"apply\"`"]);
     // Where nothing tries it, each run would change the connection.
     scene.configure_with(&[UNSET], "validation {\n    mode = \"off\"\n  }");
     for value in ["generated-2", "generated-3"] {

@@ -23,8 +23,9 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 /// The configuration file of the core: which provider it uses.
 pub(crate) const SETTINGS: &str = "settings.tfrc";
 
-/// The warning that the core prints for each command with a provider of a developer.
-const DEV_OVERRIDES: &str = "Provider development overrides are in effect";
+/// Diagnostics of the core itself: a warning for each command with a provider of a developer, and an error beside each one
+/// of a provider without a block.
+const OF_THE_CORE: [&str; 2] = ["Provider development overrides are in effect", "Invalid provider configuration"];
 
 /// The output of one command, and how it ended.
 #[derive(Clone)]
@@ -268,6 +269,21 @@ impl Output {
         self
     }
 
+    /// Asserts that the command failed with exactly one error, which holds all of the sentences. Other diagnostics do not
+    /// count.
+    #[track_caller]
+    pub(crate) fn fails(&self, sentences: &[&str]) -> &Self {
+        assert_eq!(self.code, Some(1), "\n{}", self.text);
+        let errors = self.errors();
+        let [error] = errors.as_slice() else { panic!("{} errors instead of one:\n{}", errors.len(), self.text) };
+        let text = format!("Error: {} {}", error.summary, error.detail);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for sentence in sentences {
+            assert!(words.contains(sentence), "not in the error: {sentence}\n{}", self.text);
+        }
+        self
+    }
+
     /// The errors.
     pub(crate) fn errors(&self) -> Vec<&Diagnostic> {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == "error").collect()
@@ -290,7 +306,7 @@ impl Output {
 }
 
 impl Diagnostic {
-    /// Nothing for a line that is none, or is about the provider's place on this machine.
+    /// Nothing for a line that is none, or is of the core itself.
     fn parse(line: &Json) -> Option<Self> {
         let diagnostic = (line["type"] == "diagnostic").then(|| &line["diagnostic"])?;
         let text = |field: &str| diagnostic[field].as_str().unwrap_or_default().to_owned();
@@ -303,7 +319,7 @@ impl Diagnostic {
             attribute,
             detail: text("detail"),
         };
-        (parsed.summary != DEV_OVERRIDES).then_some(parsed)
+        (!OF_THE_CORE.contains(&&*parsed.summary)).then_some(parsed)
     }
 
     fn line(&self) -> String {

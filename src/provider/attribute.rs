@@ -1,5 +1,5 @@
-//! The names of the arguments of a PostgreSQL connection, for messages. The attribute table of the resource says what they
-//! are; a test there checks that both have the same names.
+//! The names of arguments of a PostgreSQL connection, for messages. The attribute table of the resource defines the
+//! arguments; a test checks that each of these names is in the table.
 
 macro_rules! names {
     ($( $constant:ident = $name:literal, )*) => {

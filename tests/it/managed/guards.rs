@@ -14,7 +14,7 @@ fn makes_no_login_as_a_managed_role() {
         );
         scene.configure_with(&[MANAGED], &block);
         let said = scene.workspace.apply().expect(0);
-        said.says(&["1 changed", "only the KMS knows the password of the connection's role", "GRANT"]);
+        said.says(&["1 changed", "only the KMS has the password of the connection's role", "GRANT"]);
         scene.is_settled();
         assert_eq!((scene.logins(), failures(&scene)), before, "{mode}");
         assert!(scene.bodies("PATCH", PATH).is_empty());

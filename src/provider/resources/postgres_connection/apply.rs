@@ -18,21 +18,21 @@ use super::model::ConnectionModel;
 use super::password::{self, SentRecord};
 use super::{kms_check, request};
 
-/// A planned change that is applied.
+/// A planned change to apply.
 struct ConnectionChange {
-    /// The connection before; `None` for a create.
+    /// The prior state; `None` for a create.
     prior: Option<ConnectionModel>,
     /// The configuration, which holds the write-only password.
     config: ConnectionModel,
-    /// The planned connection.
+    /// The planned state.
     planned: ConnectionModel,
     limit: Limit,
 }
 
-/// Creates a connection and returns it as the KMS has it.
+/// Creates a connection and returns it as the KMS stores it.
 ///
 /// # Errors
-/// Only while no connection exists.
+/// When no connection was created, or the provider cannot determine whether one was created.
 pub(super) async fn create(
     call: &RpcContext<Session>,
     change: &mut AppliedChange,
@@ -53,10 +53,10 @@ pub(super) async fn create(
     Ok(ConnectionModel::read(created, this.planned))
 }
 
-/// Updates a connection and returns it as the KMS has it.
+/// Updates a connection and returns it as the KMS stores it.
 ///
 /// # Errors
-/// Only while nothing has changed.
+/// When nothing was changed, or the provider cannot determine whether the update took effect.
 pub(super) async fn update(
     call: &RpcContext<Session>,
     change: &mut AppliedChange,
@@ -84,7 +84,7 @@ pub(super) async fn update(
     Ok(ConnectionModel::read(updated, this.planned))
 }
 
-/// Deletes a connection. One that does not exist counts as deleted.
+/// Deletes a connection. A connection that does not exist counts as deleted.
 ///
 /// # Errors
 /// When the connection may still exist.
@@ -127,7 +127,7 @@ impl ConnectionChange {
     }
 
     /// Returns whether the name was free just before the request. A platform-managed connection needs a free name: the KMS
-    /// detects a taken one only after it changed the role's password.
+    /// detects a taken name only after it has changed the role's password.
     async fn check_name(
         &self,
         call: &RpcContext<Session>,
@@ -137,11 +137,11 @@ impl ConnectionChange {
         if !request.is_platform_managed {
             return kms_check::was_free(call, self.limit, client, &self.planned).await;
         }
-        deadline::reading(call, self.limit, managed::name_is_free(client, request)).await??;
+        deadline::reading(call, self.limit, managed::check_name_is_free(client, request)).await??;
         Ok(true)
     }
 
-    /// Sends a create. After a request without a response, looks for the connection that it may have created.
+    /// Sends a create. After a request without a response, searches for the connection that the KMS may have created.
     async fn send_create(
         &self,
         call: &RpcContext<Session>,
@@ -153,8 +153,8 @@ impl ConnectionChange {
         call.session().scopes.creates(planned.project(), planned.title());
         let response = deadline::writing_twice_if_crowded(call, *limit, client, || client.create(request)).await?;
         let Err(error) = response else { return response.map_err(|_| Diagnostics::new()) };
-        let looking = lost_answer::created(&call.session().scopes, client, request, &error, was_free);
-        let found = match deadline::looking(call, looking).await {
+        let lookup = lost_answer::created(&call.session().scopes, client, request, &error, was_free);
+        let found = match deadline::looking(call, lookup).await {
             Some(Ok(ours)) => {
                 call.warn(messages::adopted(planned.title(), &error));
                 return Ok(ours);
@@ -169,7 +169,7 @@ impl ConnectionChange {
         Err(self.explain(call, request.is_platform_managed, &error, messages).await)
     }
 
-    /// Sends an update. After a request without a response, looks whether it took effect.
+    /// Sends an update. After a request without a response, checks whether the update took effect.
     async fn send_update(
         &self,
         call: &RpcContext<Session>,
@@ -186,8 +186,8 @@ impl ConnectionChange {
             };
         if error.may_have_run() {
             let hash = prior.credentials_hash.known().map(String::as_str);
-            let looking = lost_answer::updated(client, id, request, hash, &error);
-            if let Some(updated) = deadline::looking(call, looking).await.flatten() {
+            let lookup = lost_answer::updated(client, id, request, hash, &error);
+            if let Some(updated) = deadline::looking(call, lookup).await.flatten() {
                 return Ok(updated);
             }
         }
@@ -214,7 +214,7 @@ impl ConnectionChange {
         managed::explain(call, &self.planned, &self.config, self.limit, error, messages).await
     }
 
-    /// Records what was sent, for the plans to come.
+    /// Records the sent credentials for later plans.
     async fn record(&self, call: &RpcContext<Session>, private: &mut Private, hash: Option<&str>, sent: bool) {
         let record = SentRecord { config: &self.config, planned: &self.planned, hash, sent };
         record.store(private, &call.session().fingerprints).await;

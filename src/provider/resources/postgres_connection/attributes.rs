@@ -2,7 +2,8 @@
 //! offline rule, the field of the KMS API, and whether it is a credential or moves with a `moved` block.
 //!
 //! The struct [`ConnectionModel`], the schema and the registry page, semantic equality, the comparison of credentials, drift,
-//! `moved` blocks and the mapping of API fields to arguments all follow from it. How two values compare follows from the type.
+//! `moved` blocks and the mapping of API fields to arguments are derived from the table. The type of an attribute defines when
+//! two values are equal.
 
 use std::num::NonZeroU16;
 use std::sync::LazyLock;
@@ -32,7 +33,7 @@ pub(super) struct Row {
     pub(super) is_credential: bool,
     /// Whether the other providers store it under the same name, outside their `credentials`.
     pub(super) is_moved: bool,
-    /// The text that means the same as null.
+    /// The text that is equal to null.
     null_is: Option<&'static str>,
     /// Checks the value offline.
     pub(super) check: fn(&ConnectionModel) -> Option<Diagnostic>,
@@ -40,9 +41,10 @@ pub(super) struct Row {
     pub(super) equal: fn(&ConnectionModel, &ConnectionModel) -> bool,
     /// Copies the value from the second connection to the first.
     pub(super) copy: fn(&mut ConnectionModel, &ConnectionModel),
-    /// Returns the value as Terraform has it.
+    /// Returns the value for Terraform.
     pub(super) value: fn(&ConnectionModel) -> Value,
-    same: fn(&Value, &Value) -> bool,
+    /// Returns whether two values for Terraform are equal.
+    values_equal: fn(&Value, &Value) -> bool,
 }
 
 impl Row {
@@ -66,7 +68,7 @@ impl Row {
         self
     }
 
-    /// The name in a configuration.
+    /// Returns the name in a configuration.
     pub(super) fn name(&self) -> &'static str {
         self.attribute.name
     }
@@ -144,7 +146,7 @@ macro_rules! table {
                     equal: |a, b| a.$field == b.$field,
                     copy: |to, from| to.$field = from.$field.clone(),
                     value: |connection| value(connection.$field.clone()),
-                    same: |a, b| field::<$type>(a) == field::<$type>(b),
+                    values_equal: |a, b| field::<$type>(a) == field::<$type>(b),
                 }
                 $($(.$property($($text)?))*)?,
             )*]
@@ -255,7 +257,7 @@ pub(super) fn row(name: &str) -> Option<&'static Row> {
     table().iter().find(|row| row.name() == name)
 }
 
-/// Returns the arguments that together are the KMS's `credentials` object, without the password. The KMS returns all of them.
+/// Returns the rows of the KMS's `credentials` object, without the password. The KMS returns all of them.
 pub(super) fn credentials() -> impl Iterator<Item = &'static Row> {
     table().iter().filter(|row| row.is_credential)
 }
@@ -269,14 +271,14 @@ pub(super) fn schema() -> Schema {
     with_blocks(table().iter().fold(schema, |schema, row| schema.attribute(row.attribute.clone())))
 }
 
-/// Returns whether two values of an attribute mean the same to the KMS.
+/// Returns whether the KMS treats two values of an attribute as equal.
 pub(crate) fn semantically_equal(attribute: &str, a: &Value, b: &Value) -> bool {
     let Some(row) = row(attribute) else { return a == b };
     let or_null = |value: &Value| match (row.null_is, value) {
         (Some(text), Value::Null) => text.into(),
         _ => value.clone(),
     };
-    (row.same)(&or_null(a), &or_null(b))
+    (row.values_equal)(&or_null(a), &or_null(b))
 }
 
 #[cfg(test)]
@@ -288,7 +290,7 @@ mod tests {
     use crate::provider::attribute;
 
     #[test]
-    fn names_for_messages_are_rows() {
+    fn has_a_row_for_each_name_in_messages() {
         for name in attribute::ALL {
             assert!(row(name).is_some(), "{name}");
         }
@@ -301,7 +303,7 @@ mod tests {
         assert_eq!(sent, kms);
     }
 
-    /// The paths that may name an attribute as text, and why.
+    /// The paths that may contain an attribute's name as text, with the reason.
     const NAMED_AS_TEXT: [(&str, &str); 9] = [
         ("src/provider/resources/postgres_connection/attributes.rs", "the fields of the KMS API in the table"),
         ("src/provider/attribute.rs", "the names for messages"),
@@ -315,7 +317,7 @@ mod tests {
     ];
 
     #[test]
-    fn names_stand_as_text_only_where_listed() {
+    fn contains_attribute_names_only_in_listed_files() {
         fn files(folder: &Path, found: &mut Vec<PathBuf>) {
             for entry in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
                 match entry.is_dir() {
@@ -327,7 +329,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut found = Vec::new();
         ["src/provider", "src/kms", "src/postgres"].iter().for_each(|folder| files(&root.join(folder), &mut found));
-        let is_listed = |path: &Path| NAMED_AS_TEXT.iter().any(|(place, _)| path.starts_with(root.join(place)));
+        let is_listed = |path: &Path| NAMED_AS_TEXT.iter().any(|(listed, _)| path.starts_with(root.join(listed)));
         let is_test = |path: &Path| {
             path.ends_with("tests.rs")
                 || path.ends_with("properties.rs")
@@ -338,7 +340,7 @@ mod tests {
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for name in table().iter().map(Row::name) {
                 let is_named = code.contains(&format!("\"{name}\""));
-                assert!(!is_named, "{} names `{name}` as text", path.display());
+                assert!(!is_named, "{} contains `{name}` as text", path.display());
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Credentials that were written outside of this configuration. Only the KMS's fingerprint shows it, and the fingerprint
-//! reveals nothing about the password: a login with the configured one decides.
+//! Credentials that were changed outside of this configuration. Only the KMS's fingerprint shows such a change, and the
+//! fingerprint reveals nothing about the password: a login with the configured password decides.
 
 use crate::provider::messages;
 use crate::provider::session::Session;
@@ -14,17 +14,17 @@ use super::model::ConnectionModel;
 use super::password::{self, CredentialsPlan};
 use super::plan::{self, ConnectionPlan};
 
-/// What a plan does about credentials that only an outside change makes different.
+/// The action of a plan when only an outside change makes the credentials differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Drift {
-    /// Sends the configured ones again: they work.
+    /// Sends the configured credentials again: they work.
     SendAgain,
-    /// Sends nothing: the configured password may be older than the one that the KMS has.
+    /// Sends nothing: the configured password may be older than the password in the KMS.
     Keep,
 }
 
-/// Decides about an outside change of credentials, in a plan that has no other reason to send any; `None` when there was
-/// none. Warns once, and is never an error: the configuration did not change.
+/// Decides about an outside change of credentials in a plan that has no other reason to send any. Returns `None` without
+/// such a change. Warns once and reports no error, because the configuration did not change.
 ///
 /// # Errors
 /// When the run was interrupted.
@@ -49,26 +49,30 @@ pub(super) async fn decide(
     Ok(Some(drift))
 }
 
-/// Plans nothing for values that differ by an outside change alone, if the configured ones are refused: the configuration did
-/// not change, so it is a warning. Any other change makes it an ordinary update.
+/// Keeps the prior values if only an outside change makes the credentials differ and PostgreSQL refuses the configured ones.
+/// Returns whether it kept them. Warns and reports no error, because the configuration did not change. With any other change
+/// the plan is an ordinary update.
 ///
 /// # Errors
 /// When the run was interrupted.
-pub(super) async fn leaves_alone(call: &RpcContext<Session>, plan: &mut ConnectionPlan) -> Result<bool, Diagnostics> {
+pub(super) async fn keep_prior_if_refused(
+    call: &RpcContext<Session>,
+    plan: &mut ConnectionPlan,
+) -> Result<bool, Diagnostics> {
     let Some(prior) = plan.updated() else { return Ok(false) };
     let planned = &plan.planned;
     if !is_foreign(&prior.credentials_hash, &plan.private) || !password::are_written_values(planned, &plan.private) {
         return Ok(false);
     }
     let differing: Vec<&Row> = attributes::credentials().filter(|row| !(row.equal)(prior, planned)).collect();
-    let mut kept = planned.clone();
-    differing.iter().for_each(|row| (row.copy)(&mut kept, prior));
-    kept.credentials_hash = prior.credentials_hash.clone();
-    // A core accepts the prior value in place of a configured one, but not where one of both is null.
-    let can_be_kept = |row: &&Row| !(row.value)(prior).is_null() && !(row.value)(planned).is_null();
-    if kept != *prior
-        || !differing.iter().all(can_be_kept)
-        || plan::decide(call, plan, prior, &kept).await != CredentialsPlan::Keep
+    let mut unchanged = planned.clone();
+    differing.iter().for_each(|row| (row.copy)(&mut unchanged, prior));
+    unchanged.credentials_hash = prior.credentials_hash.clone();
+    // Terraform accepts the prior value in place of a configured one, unless one of the two is null.
+    let can_keep = |row: &&Row| !(row.value)(prior).is_null() && !(row.value)(planned).is_null();
+    if unchanged != *prior
+        || !differing.iter().all(can_keep)
+        || plan::decide(call, plan, prior, &unchanged).await != CredentialsPlan::Keep
     {
         return Ok(false);
     }
@@ -77,26 +81,27 @@ pub(super) async fn leaves_alone(call: &RpcContext<Session>, plan: &mut Connecti
     let arguments: Vec<&str> = differing.iter().map(|row| row.name()).collect();
     let argument = planned.password_argument(&plan.config);
     call.warn(messages::drift::refused(planned.title(), argument, &arguments, &reason));
-    plan.planned = kept;
+    plan.planned = unchanged;
     Ok(true)
 }
 
-/// Warns of a planned write with the old password that replaces what was written outside: the plan shows values that differ, but
-/// no password.
+/// Warns about a planned write that replaces credentials that were changed outside with the old password: the plan shows the
+/// values that differ, but no password.
 pub(super) fn warn_of_replacing(
     call: &RpcContext<Session>,
     prior: &ConnectionModel,
     planned: &ConnectionModel,
     private: &Private,
 ) {
-    let password_stays = prior.password == planned.password && prior.password_wo_version == planned.password_wo_version;
-    if password_stays && is_foreign(&prior.credentials_hash, private) {
+    let is_password_unchanged =
+        prior.password == planned.password && prior.password_wo_version == planned.password_wo_version;
+    if is_password_unchanged && is_foreign(&prior.credentials_hash, private) {
         call.warn(messages::drift::replaced(planned.title()));
     }
 }
 
-/// Warns of an outside change that no plan will mention: the configuration had no password at its last apply. It is repeated
-/// until an apply or a refresh-only run has stored the new fingerprint.
+/// Warns about an outside change that no plan reports, because the configuration had no password at its last apply. The
+/// warning is repeated until an apply or a refresh-only run has stored the new fingerprint.
 pub(super) fn warn_without_password(
     call: &RpcContext<Session>,
     known: &ConnectionModel,
@@ -109,8 +114,8 @@ pub(super) fn warn_without_password(
     }
 }
 
-/// Returns whether a fingerprint is not that of the provider's own last write. Without a record of one (after an import) it
-/// never is.
+/// Returns whether a fingerprint differs from that of the provider's last write. Returns false without a record of a write
+/// (after an import).
 fn is_foreign(hash: &Field<String>, private: &Private) -> bool {
     matches!((hash.known(), password::written_hash(private)), (Some(now), Some(ours)) if now != ours)
 }

@@ -17,7 +17,7 @@ use super::model::ConnectionModel;
 use super::validate;
 use crate::provider::timeouts::Operation;
 
-/// Finds exactly one connection. (A core hides the reason when only the refresh after the import finds nothing.)
+/// Finds exactly one connection. Terraform hides the reason if only the refresh after the import finds no connection.
 pub(super) async fn find(
     call: &RpcContext<Session>,
     target: ImportTarget<'_>,
@@ -27,7 +27,7 @@ pub(super) async fn find(
     let search = Search { call, client: &client, limit };
     let wanted = match target {
         ImportTarget::Identity(identity) => Wanted::Id(identity.get(attribute::ID).as_str().unwrap_or_default()),
-        ImportTarget::Id(text) => form(text.trim()).ok_or_else(|| messages::import_form(text))?,
+        ImportTarget::Id(text) => parse(text.trim()).ok_or_else(|| messages::import_form(text))?,
     };
     match wanted {
         Wanted::Name(project, name) => search.by_name(wanted, project, name).await,
@@ -40,7 +40,8 @@ pub(super) async fn find(
     }
 }
 
-fn form(text: &str) -> Option<Wanted<'_>> {
+/// Parses an import id.
+fn parse(text: &str) -> Option<Wanted<'_>> {
     let is_name = |text: &str| validate::name_rule(text).is_none();
     if Uuid::try_parse(text).is_ok() {
         return Some(Wanted::Id(text));
@@ -63,12 +64,12 @@ struct Search<'a> {
 impl Search<'_> {
     async fn by_id(&self, id: &str) -> Result<Option<kms::AppConnection>, Diagnostics> {
         // The project is not known, and the list of the organization holds all connections.
-        let looking = self.call.session().scopes.read(self.client, None, id);
-        let found = deadline::reading(self.call, self.limit, looking).await?;
+        let lookup = self.call.session().scopes.read(self.client, None, id);
+        let found = deadline::reading(self.call, self.limit, lookup).await?;
         found.map_err(|error| self.call.session().failed(context(id, None), &error))
     }
 
-    /// Reads the list in place of the name: it shows two connections of the name, and one in another scope.
+    /// Finds a connection by name in the list, which also shows a second connection of that name and those in other scopes.
     async fn by_name(
         &self,
         wanted: Wanted<'_>,
@@ -79,9 +80,9 @@ impl Search<'_> {
         let listed = deadline::reading(self.call, self.limit, listing).await?;
         let listed = listed.map_err(|error| self.call.session().failed(context(name, project), &error))?;
         let named = listed.all().iter().filter(|connection| connection.name == name).cloned();
-        let (mut here, in_other_scopes): (Vec<_>, Vec<_>) =
+        let (mut in_scope, in_other_scopes): (Vec<_>, Vec<_>) =
             named.partition(|connection| connection.project_id.as_deref() == project);
-        match (here.pop(), here.as_slice()) {
+        match (in_scope.pop(), in_scope.as_slice()) {
             (Some(connection), []) => Ok(connection),
             (Some(last), others) => {
                 let ids: Vec<&str> = others.iter().chain([&last]).map(|connection| connection.id.as_str()).collect();
@@ -99,7 +100,7 @@ impl Search<'_> {
         }
     }
 
-    /// Reads a connection by name, which may be among the unreadable rows of a list.
+    /// Reads a connection by name if the list has unreadable rows, because the connection may be one of them.
     async fn unreadable_in(
         &self,
         listed: &Listing,
@@ -113,7 +114,7 @@ impl Search<'_> {
         found.map_err(|error| self.call.session().failed(context(name, project), &error))
     }
 
-    /// Returns the connections of a name in all scopes, for a hint. A failure to read them is not reported.
+    /// Returns the connections of a name in all scopes, for a hint. Does not report errors.
     async fn in_all_scopes(&self, name: &str) -> Vec<kms::AppConnection> {
         let listing = self.call.session().scopes.list(self.client, None, THIS_WALK);
         match deadline::reading(self.call, self.limit, listing).await {
@@ -158,7 +159,7 @@ mod tests {
             ("project /orders-db", None),
             ("project/ orders-db", None),
         ] {
-            assert_eq!(form(text), expected, "{text}");
+            assert_eq!(parse(text), expected, "{text}");
         }
     }
 }

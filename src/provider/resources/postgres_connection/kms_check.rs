@@ -1,4 +1,4 @@
-//! The check of a planned create at the KMS: whether the KMS can be reached, the project exists, and the name is free.
+//! The check of a planned create at the KMS: whether the KMS is reachable, the project exists, and the name is free.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::terraform::resource::RpcContext;
 
 use super::model::ConnectionModel;
 
-/// The time that a plan waits for a response of the KMS that it does not depend on.
+/// The maximum time that a plan waits for a response of the KMS that it does not depend on.
 pub(super) const PLAN_WAIT: Duration = Duration::from_secs(60);
 
 /// Checks a planned create at the KMS, if `mode` is `plan` or `warn`.
 ///
 /// # Errors
-/// When the KMS refuses the authentication, or has no such project. Each other failure of the KMS is a warning.
+/// When the KMS refuses the authentication, or has no such project. Every other error is a warning.
 pub(super) async fn check(call: &RpcContext<Session>, planned: &ConnectionModel) -> Result<(), Diagnostics> {
     let session = call.session();
     let mode = planned.validation(&session.validation).map(|validation| validation.mode);
@@ -29,14 +29,14 @@ pub(super) async fn check(call: &RpcContext<Session>, planned: &ConnectionModel)
     }
     let client = match deadline::client(call, Limit::new(PLAN_WAIT)) {
         Ok(client) => client,
-        // An unknown argument is known when the KMS is needed.
+        // The apply checks unknown arguments of the provider block, which are known by then.
         Err(_) if session.has_unknown_arguments() => return Ok(()),
         Err(missing) => {
             missing.into_iter().for_each(|missing| call.warn(messages::not_asked(&missing.detail)));
             return Ok(());
         }
     };
-    // The login check decides about the role of a connection that is to be platform-managed.
+    // `managed::check_transfer` checks the role of a connection that is to be platform-managed.
     let role = planned.role().filter(|_| !planned.is_managed());
     let checking = name_check::check(&session.scopes, &client, &session.managed, planned.as_planned(), role.as_ref());
     let Some(checked) = call.unless_stopped(checking).await else { return Ok(()) };
@@ -63,7 +63,7 @@ pub(super) async fn check(call: &RpcContext<Session>, planned: &ConnectionModel)
 /// Returns whether the name of a connection is free right before its create.
 ///
 /// # Errors
-/// When the run was interrupted or the operation reached its limit. Nothing was sent then.
+/// When the run was interrupted or the operation reached its limit. The create was not sent then.
 pub(super) async fn was_free(
     call: &RpcContext<Session>,
     limit: Limit,

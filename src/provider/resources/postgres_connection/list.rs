@@ -1,4 +1,4 @@
-//! `list` blocks: the connections in the KMS, read with one call.
+//! `list` blocks: the connections in the KMS, read with one request.
 
 use crate::model;
 use crate::provider::attribute;

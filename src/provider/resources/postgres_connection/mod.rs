@@ -2,21 +2,21 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`attributes`] | the attribute table: the struct, the schema and all that follows from them |
-//! | [`values`] | the types of the attributes, and when two values are equal |
+//! | [`attributes`] | the attribute table, and the struct and the schema that are derived from it |
+//! | [`values`] | the types of the attributes, and their equality |
 //! | [`validate`] | offline rules |
-//! | [`model`] | what a connection means to the provider and the KMS |
+//! | [`model`] | the connection in messages, requests and responses |
 //! | [`plan`] | the plan, step by step |
 //! | [`apply`], [`read`] | create, update, delete; the refresh |
 //! | [`request`] | the bodies of the requests that create and update |
-//! | [`password`] | whether a change sends the password, and the record of what was sent |
+//! | [`password`] | whether a change sends the password, and the record of the sent credentials |
 //! | [`drift`] | credentials that were changed outside Terraform |
-//! | [`database_login`] | the only function that may log in to a database |
+//! | [`database_login`] | the only function that logs in to a database |
 //! | [`validation_block`] | the `validation` block |
 //! | [`kms_check`] | the check of a planned create at the KMS: authentication, project, name |
 //! | [`credential_check`] | the login check of a planned write, and its severity |
-//! | [`managed`] | platform-managed credentials: guards, replacement, the record of those seen in a run |
-//! | [`import`], [`move_state`], [`list`] | connections that exist already |
+//! | [`managed`] | platform-managed credentials: guards, replacement, the entries of the registry |
+//! | [`import`], [`move_state`], [`list`] | existing connections |
 
 use async_trait::async_trait;
 
@@ -53,7 +53,7 @@ mod validate;
 mod validation_block;
 mod values;
 
-/// The resource.
+/// The resource `kms_postgres_connection`.
 pub(crate) struct PostgresConnection;
 
 #[async_trait]
@@ -122,15 +122,15 @@ impl Resource<Session> for PostgresConnection {
     }
 
     fn move_from(&self, source: &MoveSource) -> Result<Moved, Diagnostics> {
-        move_state::take_over(source)
+        move_state::convert(source)
     }
 
     fn generate(&self, state: &Object) -> Object {
         let mut config = generate::config(&attributes::schema().block, state);
         let written = ConnectionModel {
-            // Valid only together with a password, which the user fills in.
+            // Valid only together with a password, which the user has to add.
             password_wo_version: Field::Null,
-            // Left out, it keeps its value; set to `true`, it cannot be undone.
+            // An unset argument keeps its value; `true` cannot be undone.
             is_platform_managed_credentials: Field::Null,
             ..ConnectionModel::from_object(&config)
         };

@@ -1,4 +1,4 @@
-//! What a connection means to the provider and the KMS. Its fields are the rows of [`super::attributes`].
+//! The connection in messages, requests and responses. Its fields are the rows of [`super::attributes`].
 
 use std::num::NonZeroU16;
 
@@ -21,7 +21,7 @@ impl ConnectionModel {
         self.name.known().map(|name| &**name).or(id).unwrap_or("the connection")
     }
 
-    /// Returns `host:port` as the KMS will use it, as far as it is known.
+    /// Returns `host:port` as the KMS uses it, with `(unknown)` for an unknown part.
     pub(crate) fn endpoint(&self) -> String {
         let port = self.port.known().map_or_else(|| "(unknown)".to_owned(), ToString::to_string);
         match self.host.known() {
@@ -41,7 +41,7 @@ impl ConnectionModel {
         self.is_platform_managed_credentials.known() == Some(&true)
     }
 
-    /// Returns a connection as the KMS has it, with what the KMS does not return (passwords, blocks) taken from `known`.
+    /// Converts a connection from the KMS. Values that the KMS does not return (passwords, blocks) are those of `known`.
     pub(crate) fn read(remote: kms::AppConnection, known: Self) -> Self {
         let credentials = remote.credentials;
         Self {
@@ -70,7 +70,7 @@ impl ConnectionModel {
         }
     }
 
-    /// Returns the configured password, from either argument. `password_wo` wins over a `password` that
+    /// Returns the configured password, from either argument. `password_wo` takes precedence over a `password` that
     /// `ignore_changes` retains from the state.
     pub(crate) fn password(&self, config: &Self) -> Option<Secret> {
         let given = if config.password_wo.is_null() { &self.password } else { &config.password_wo };
@@ -100,7 +100,7 @@ impl ConnectionModel {
         self.description.known().map(|text| text.to_string())
     }
 
-    /// Returns the context of a request about it, for messages.
+    /// Returns the context of a request for this connection, for messages.
     pub(crate) fn context(&self, verb: messages::Verb) -> messages::RequestContext<'_> {
         let (title, password_argument) = (self.title(), self.password_argument(&Self::default()));
         messages::RequestContext {
@@ -113,7 +113,7 @@ impl ConnectionModel {
         }
     }
 
-    /// Returns the argument that gives the password. (A write-only one is never in a planned state.)
+    /// Returns the argument that sets the password. (A planned state never contains a write-only password.)
     pub(super) fn password_argument(&self, config: &Self) -> &'static str {
         if self.password.is_null() || !config.password_wo.is_null() {
             attribute::PASSWORD_WO
@@ -133,7 +133,7 @@ impl ConnectionModel {
     }
 }
 
-/// Returns a port as the KMS stores it, which does not check it.
+/// Converts a port from the KMS, which stores ports without a check.
 fn port(stored: f64) -> Field<NonZeroU16> {
     Number::try_from(stored).map_or(Field::Null, |number| field(&number.into()))
 }

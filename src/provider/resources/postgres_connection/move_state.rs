@@ -1,4 +1,5 @@
-//! Connections that other providers of the same service have managed so far. Offline: the next refresh reads the rest.
+//! `moved` blocks: conversion of the state of other providers for the same service. Sends no request; the next refresh reads
+//! the missing values.
 
 use crate::provider::{attribute, messages};
 use crate::terraform::diagnostic::Diagnostics;
@@ -11,15 +12,15 @@ use super::attributes::{self, Row};
 use super::model::ConnectionModel;
 use super::password;
 
-/// Provider (namespace and name) and resource type.
+/// The supported sources: provider (namespace and name) and resource type.
 const SOURCES: [(&str, &str); 2] =
     [("hanzokms/kms", "kms_app_connection_postgres"), ("infisical/infisical", "infisical_app_connection_postgres")];
 
-/// What both of them store in their object `credentials`, beside the password.
+/// The object in which both providers store the credentials, with the password.
 const NESTED: &str = "credentials";
 
-/// The connection with all that the other provider knew, its password included.
-pub(super) fn take_over(source: &MoveSource) -> Result<Moved, Diagnostics> {
+/// Returns the connection with all values of the other provider's state, including the password.
+pub(super) fn convert(source: &MoveSource) -> Result<Moved, Diagnostics> {
     if !SOURCES.iter().any(|(provider, type_name)| source.is(provider, type_name)) {
         return Err(messages::not_movable(source, &SOURCES).into());
     }
@@ -31,7 +32,7 @@ pub(super) fn take_over(source: &MoveSource) -> Result<Moved, Diagnostics> {
     let top = top_level().map(|row| (row.name().to_owned(), old.get(row.name()).clone()));
     let nested = nested().map(|row| (row.name().to_owned(), credentials.get(row.name()).clone()));
     let mut state = ConnectionModel::from_object(&top.chain(nested).collect());
-    // Neither of them refuses empty texts, which mean "none" to the KMS.
+    // Neither provider rejects empty texts, which the KMS treats as null.
     if state.project() == Some("") {
         state.project_id = Field::Null;
     }
@@ -43,17 +44,17 @@ pub(super) fn take_over(source: &MoveSource) -> Result<Moved, Diagnostics> {
     Ok(Moved { state: state.into_object(), private })
 }
 
-/// The attributes that both of them store under the names that this provider uses.
+/// Returns the attributes that both providers store under the names that this provider uses.
 fn top_level() -> impl Iterator<Item = &'static Row> {
     attributes::table().iter().filter(|row| row.is_moved)
 }
 
-/// The attributes that both of them store in their object `credentials`.
+/// Returns the attributes that both providers store in their object `credentials`.
 fn nested() -> impl Iterator<Item = &'static Row> {
     attributes::credentials().chain(attributes::row(attribute::PASSWORD))
 }
 
-/// The part of their schemas that matters: names and types are those of this provider, without the nesting.
+/// Returns the part of their schemas that is read. Names and types are those of this provider, except for the nested object.
 fn shape() -> Type {
     let field = |row: &Row| (row.name().to_owned(), row.attribute.ty.clone());
     let nested = Type::Object(nested().map(field).collect());

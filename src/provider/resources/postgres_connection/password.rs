@@ -1,4 +1,4 @@
-//! The decision whether a change sends the credentials, and the record of what was sent.
+//! The decision whether a change sends the credentials, and the record of the sent credentials.
 
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use super::attributes;
 use super::model::ConnectionModel;
 use super::values::PasswordVersion;
 
-/// The private entry for the argument that gave the password that was last sent.
+/// The private entry for the argument that set the password that was last sent.
 const PASSWORD_SOURCE: &str = "password_source";
 
 /// The private entry for the fingerprint that the KMS returned to the provider's last write of credentials.
@@ -28,7 +28,7 @@ const FINGERPRINT: &str = "password_fingerprint";
 /// The entry of a plan for its apply: no credentials are sent although their fingerprint is unknown.
 const KEEPS_CREDENTIALS: &str = "keeps_credentials";
 
-/// What a planned update does about the credentials.
+/// The decision of a plan about the credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CredentialsPlan {
     /// Sends none.
@@ -41,14 +41,14 @@ pub(super) enum CredentialsPlan {
     Unknown,
     /// Keeps them if the password has this fingerprint; else `otherwise`.
     Compare {
-        /// Of the password that was sent last.
+        /// The fingerprint of the password that was sent last.
         fingerprint: String,
-        /// What to do about another password.
+        /// The decision for another password.
         otherwise: Box<Self>,
     },
 }
 
-/// Decides about a planned update. (A create always sends.)
+/// Decides whether a planned update sends the credentials. (A create always sends them.)
 pub(super) fn decide(
     prior: &ConnectionModel,
     planned: &ConnectionModel,
@@ -66,9 +66,9 @@ pub(super) fn decide(
         }
         None => otherwise,
     };
-    // Both are given only where `ignore_changes` retains a `password` that the configuration replaces with `password_wo`.
+    // Both are set only where `ignore_changes` retains a `password` that the configuration replaces with `password_wo`.
     if !planned.password.is_null() && config.password_wo.is_null() {
-        // From the write-only argument to the stored one: only the fingerprint of the last password is known.
+        // Moved from `password_wo` to `password`: only the fingerprint of the last password is known.
         let moved = prior.password.is_null() && !planned.password.is_unknown();
         return if moved { compare(CredentialsPlan::Send) } else { send_if(prior.password != planned.password) };
     }
@@ -91,12 +91,12 @@ fn has_equal_credentials(prior: &ConnectionModel, planned: &ConnectionModel) -> 
     attributes::credentials().all(|row| (row.equal)(prior, planned))
 }
 
-/// Returns whether the credentials are, or may become, platform-managed. Turning that on takes all credentials.
+/// Returns whether the credentials are, or may become, platform-managed. Turning that on requires all credentials.
 fn may_be_managed(connection: &ConnectionModel) -> bool {
     connection.is_managed() || connection.is_platform_managed_credentials.is_unknown()
 }
 
-/// Decides about a create: it always sends, and the version begins with 1 where the configuration sets none.
+/// Decides about a create, which always sends the credentials. The version starts at 1 if the configuration sets none.
 pub(super) fn decide_create(config: &ConnectionModel) -> CredentialsPlan {
     match (&config.password_wo, &config.password_wo_version) {
         (Field::Known(_), Field::Null) => CredentialsPlan::Raise,
@@ -111,14 +111,14 @@ pub(super) fn raised(prior: Option<&ConnectionModel>) -> Field<PasswordVersion> 
     Field::Known(version.map_or_else(PasswordVersion::first, |version| version.next()))
 }
 
-/// Plans an update that sends no credentials now. The plan of the apply may decide otherwise, which a core accepts only for
-/// values that were unknown before.
-pub(super) fn leave_open(planned: &mut ConnectionModel, private: &mut Private) {
+/// Plans an update that sends no credentials, and leaves the fingerprint unknown: the second plan during the apply may decide
+/// to send them, and Terraform accepts a changed value only if the first plan left it unknown.
+pub(super) fn leave_hash_unknown(planned: &mut ConnectionModel, private: &mut Private) {
     planned.credentials_hash = Field::Unknown;
     private.plan(KEEPS_CREDENTIALS, Json::from(true));
 }
 
-/// Returns whether an apply sends credentials: the plan made the fingerprint unknown, and not only to leave it open.
+/// Returns whether an apply sends credentials: the plan made the fingerprint unknown for another reason than [`leave_hash_unknown`].
 pub(super) fn credentials_are_planned(planned: &ConnectionModel, private: &Private) -> bool {
     planned.credentials_hash.is_unknown() && private.planned(KEEPS_CREDENTIALS).is_none()
 }
@@ -140,18 +140,18 @@ fn digest(planned: &ConnectionModel) -> Option<String> {
     Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Returns whether the configuration gave a password at its last apply.
+/// Returns whether the configuration set a password at its last apply.
 pub(super) fn had_password(private: &Private) -> bool {
     private.kept(PASSWORD_SOURCE).is_some()
 }
 
-/// Returns whether a planned update sends only the first password that the configuration gives since an import.
+/// Returns whether a planned update sends only the first password that the configuration sets since an import.
 pub(super) fn is_first_password(prior: &ConnectionModel, planned: &ConnectionModel, private: &Private) -> bool {
     let is_recorded = had_password(private) || written_hash(private).is_some();
     has_equal_credentials(prior, planned) && prior.password.is_null() && !is_recorded
 }
 
-/// Records what another provider had sent: the password of its state, with the KMS's fingerprint.
+/// Records the credentials in another provider's state as sent, with the KMS's fingerprint.
 pub(super) fn record_moved(private: &mut Private, state: &ConnectionModel) {
     private.keep(PASSWORD_SOURCE, Json::from(attribute::PASSWORD));
     private.keep(WRITTEN_VALUES, Json::from(digest(state)));
@@ -171,7 +171,7 @@ pub(super) struct SentRecord<'a> {
 }
 
 impl SentRecord<'_> {
-    /// Stores it in the private data. It holds a fingerprint of a write-only password only while no version is set.
+    /// Stores the record in the private data, with a fingerprint of a write-only password only while no version is set.
     pub(super) async fn store(self, private: &mut Private, fingerprints: &Fingerprints) {
         let write_only = self.config.password_wo.known();
         let source = match (write_only, self.planned.password.known()) {

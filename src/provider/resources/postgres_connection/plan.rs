@@ -1,4 +1,4 @@
-//! The plan of a connection, step by step: what changes, whether credentials are sent, and whether that can succeed.
+//! The plan of a connection, step by step: the changes, whether credentials are sent, and whether the apply can succeed.
 
 use time::OffsetDateTime;
 
@@ -21,11 +21,11 @@ use super::{credential_check, drift, kms_check, managed, password};
 
 /// A planned create or update.
 pub(super) struct ConnectionPlan {
-    /// The connection before; `None` for a create.
+    /// The prior state; `None` for a create.
     pub(super) prior: Option<ConnectionModel>,
     /// The configuration, write-only values included.
     pub(super) config: ConnectionModel,
-    /// The connection afterwards.
+    /// The planned state.
     pub(super) planned: ConnectionModel,
     /// Whether a changed argument replaces the connection.
     pub(super) is_replaced: bool,
@@ -66,7 +66,7 @@ impl ConnectionPlan {
         self.plan_unset_arguments();
         let replaced = replacement::planned(call, self);
         if replaced.is_none() && self.prior.as_ref().is_some_and(ConnectionModel::is_managed) {
-            managed::keep(self)?;
+            managed::plan_update(self)?;
             return credential_check::check_if_more_roles(call, self.subject(Purpose::Privileges), Phase::Plan).await;
         }
         if !self.plan_credentials(call).await {
@@ -74,7 +74,7 @@ impl ConnectionPlan {
         }
         match replaced {
             Some(replaced) => self.replace_managed(call, &replaced).await,
-            None if drift::leaves_alone(call, self).await? => Ok(()),
+            None if drift::keep_prior_if_refused(call, self).await? => Ok(()),
             None => self.send_credentials(call).await,
         }
     }
@@ -85,7 +85,7 @@ impl ConnectionPlan {
             let version = self.prior.as_ref().map(|prior| prior.password_wo_version.clone());
             self.planned.password_wo_version = version.unwrap_or_default();
         }
-        // A state from before this argument existed does not set it either: such a connection is not managed.
+        // A state that is older than this argument does not set it: such a connection is not platform-managed.
         let flag = &mut self.planned.is_platform_managed_credentials;
         let is_new = self.prior.is_none() || self.is_replaced;
         if self.config.is_platform_managed_credentials.is_null() && (is_new || flag.is_unknown()) {
@@ -93,7 +93,7 @@ impl ConnectionPlan {
         }
     }
 
-    /// Decides whether credentials are sent, and plans the password version that the provider counts.
+    /// Returns whether credentials are sent, and plans the password version where the provider increments it.
     async fn plan_credentials(&mut self, call: &RpcContext<Session>) -> bool {
         let decision = match self.updated() {
             Some(prior) => decide(call, self, prior, &self.planned).await,
@@ -113,10 +113,10 @@ impl ConnectionPlan {
         true
     }
 
-    /// Plans a change that has no reason of its own to send credentials.
+    /// Plans a change that by itself sends no credentials.
     async fn without_credentials(&mut self, call: &RpcContext<Session>) -> Result<(), Diagnostics> {
         let Some(prior) = &self.prior else { return Ok(()) };
-        // A KMS that returns no fingerprint leaves it null, which the schema alone makes unknown with any change.
+        // If the KMS returned no fingerprint, the prior value is null, which the schema alone makes unknown with any change.
         self.planned.credentials_hash = prior.credentials_hash.clone();
         let drift = drift::decide(call, prior, &self.private, self.subject(Purpose::Credentials)).await?;
         match drift {
@@ -125,14 +125,14 @@ impl ConnectionPlan {
                 return Ok(());
             }
             Some(Drift::Keep) if *prior != self.planned => {
-                password::leave_open(&mut self.planned, &mut self.private);
+                password::leave_hash_unknown(&mut self.planned, &mut self.private);
             }
             Some(Drift::Keep) | None => {}
         }
         credential_check::check_if_more_roles(call, self.subject(Purpose::Privileges), Phase::Plan).await
     }
 
-    /// Plans a write of credentials, which the database accepts.
+    /// Plans a write of credentials and checks that the database accepts them.
     async fn send_credentials(&mut self, call: &RpcContext<Session>) -> Result<(), Diagnostics> {
         self.planned.credentials_hash = Field::Unknown;
         if self.planned.password.is_null() && self.config.password_wo.is_null() {
@@ -150,7 +150,7 @@ impl ConnectionPlan {
         credential_check::check(call, subject, Phase::Plan).await
     }
 
-    /// Plans the replacement of a platform-managed connection. Its own login decides, in place of the login check.
+    /// Plans the replacement of a platform-managed connection. [`replacement::require_login`] replaces the login check.
     async fn replace_managed(
         &mut self,
         call: &RpcContext<Session>,
@@ -165,24 +165,24 @@ impl ConnectionPlan {
         managed::check_transfer(call, subject, &self.known_ids(Some(replaced))).await
     }
 
-    /// The connection that is updated in place; `None` for a create and for a replacement.
+    /// Returns the connection that is updated in place; `None` for a create and for a replacement.
     pub(super) fn updated(&self) -> Option<&ConnectionModel> {
         self.prior.as_ref().filter(|_| !self.is_replaced)
     }
 
-    /// The subject of a login check.
+    /// Returns the subject of a login check.
     pub(super) fn subject(&self, purpose: Purpose) -> Subject<'_> {
         Subject { prior: self.updated(), planned: &self.planned, config: &self.config, purpose }
     }
 
-    /// The ids of the connection itself and of the one that it replaces.
+    /// Returns the ids of this connection and of the connection that it replaces.
     fn known_ids<'a>(&'a self, replaced: Option<&'a ManagedConnection>) -> Vec<&'a str> {
         let own = self.prior.as_ref().and_then(|prior| prior.id.known());
         replaced.map(|replaced| replaced.id.as_str()).into_iter().chain(own.map(String::as_str)).collect()
     }
 }
 
-/// Decides what an update from `prior` to `planned` does about the credentials, with the passwords compared.
+/// Decides whether an update from `prior` to `planned` sends the credentials, and compares the passwords if necessary.
 pub(super) async fn decide(
     call: &RpcContext<Session>,
     plan: &ConnectionPlan,
@@ -192,8 +192,8 @@ pub(super) async fn decide(
     match password::decide(prior, planned, &plan.config, &plan.private) {
         CredentialsPlan::Compare { fingerprint, otherwise } => {
             let password = planned.password(&plan.config).unwrap_or_else(|| Secret::new(""));
-            let same = call.session().fingerprints.matches(&fingerprint, &password).await;
-            if same { CredentialsPlan::Keep } else { *otherwise }
+            let is_equal = call.session().fingerprints.matches(&fingerprint, &password).await;
+            if is_equal { CredentialsPlan::Keep } else { *otherwise }
         }
         decision => decision,
     }

@@ -12,10 +12,10 @@ use crate::terraform::resource::RpcContext;
 use super::drift;
 use super::model::ConnectionModel;
 
-/// Reads a connection; `None` when the KMS itself reports that it does not exist.
+/// Reads a connection. Returns `None` if the KMS itself reports that it does not exist.
 ///
 /// # Errors
-/// When the KMS returns another error or none at all, or the run was interrupted.
+/// When the KMS returns another error or no response, or the run was interrupted.
 pub(super) async fn read(
     call: &RpcContext<Session>,
     state: ConnectionModel,

@@ -5,7 +5,7 @@ use crate::secret::Secret;
 
 use super::model::ConnectionModel;
 
-/// Returns the request of a create; `None` while a part of it is unknown or missing.
+/// Returns the request that creates a connection, or `None` while a part of it is unknown or missing.
 pub(super) fn create(planned: &ConnectionModel, password: Secret) -> Option<kms::NewConnection> {
     Some(kms::NewConnection {
         name: planned.name.known()?.to_string(),
@@ -18,7 +18,7 @@ pub(super) fn create(planned: &ConnectionModel, password: Secret) -> Option<kms:
     })
 }
 
-/// The request of an update; `None` when there is nothing to send. `credentials` is `Some` when they are to be sent.
+/// Returns the request that updates a connection, or `None` if no value changes. `credentials` is `Some` if they are sent.
 pub(super) fn update(
     prior: &ConnectionModel,
     planned: &ConnectionModel,
@@ -30,7 +30,7 @@ pub(super) fn update(
         (_, Some(after)) if !after.is_empty() => kms::Patch::Set(after),
         _ => kms::Patch::Clear,
     };
-    // With credentials the KMS uses only the gateway of the request, so it is repeated then.
+    // With credentials the KMS uses only the gateway in the request, so the request repeats an unchanged gateway.
     let gateway_id = match planned.gateway_id.known() {
         Some(gateway) if prior.gateway_id != planned.gateway_id || credentials.is_some() => {
             kms::Patch::Set(gateway.as_str().to_owned())

@@ -1,4 +1,4 @@
-//! The types of a connection's attributes. What counts as equal, and what the KMS stores, follows from the type.
+//! The types of a connection's attributes. Each type defines its equality and the value that the KMS stores.
 
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -8,24 +8,24 @@ use crate::secret::Secret;
 use crate::terraform::model::FromValue;
 use crate::terraform::value::Value;
 
-/// A text that the KMS stores without the whitespace at its ends. It dereferences to that text; only Terraform sees the
-/// spelling of the configuration.
+/// A text that the KMS stores without leading and trailing whitespace. It dereferences to the trimmed text; only Terraform
+/// receives the text as written.
 #[derive(Clone)]
 pub(crate) struct TrimmedText(String);
 
-/// A password. The KMS removes the whitespace at its ends.
+/// A password. The KMS removes leading and trailing whitespace.
 #[derive(Clone)]
 pub(crate) struct Password(Secret);
 
-/// A UUID in any case; the KMS stores it in lower case.
+/// A case-insensitive UUID. The KMS stores it in lower case.
 #[derive(Clone)]
 pub(crate) struct CaseInsensitiveId(String);
 
-/// The number of a write-only password: a whole number, 0 or more.
+/// The version of a write-only password: a whole number, 0 or more.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PasswordVersion(i64);
 
-/// Certificates in PEM, parsed at most once. Whitespace at the ends of lines does not count.
+/// Certificates in PEM, parsed at most once. Whitespace at the ends of lines is not significant.
 #[derive(Clone)]
 pub(crate) struct CertificateBundle {
     pem: String,
@@ -33,7 +33,7 @@ pub(crate) struct CertificateBundle {
 }
 
 impl TrimmedText {
-    /// Returns the text with its whitespace.
+    /// Returns the text with leading and trailing whitespace.
     pub(crate) fn as_written(&self) -> &str {
         &self.0
     }
@@ -72,7 +72,7 @@ impl PartialEq for Password {
 }
 
 impl PasswordVersion {
-    /// Returns the version after this one.
+    /// Returns the next version.
     pub(crate) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
@@ -84,7 +84,7 @@ impl PasswordVersion {
 }
 
 impl CaseInsensitiveId {
-    /// Returns the id as the configuration has it.
+    /// Returns the id as written.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -97,12 +97,12 @@ impl PartialEq for CaseInsensitiveId {
 }
 
 impl CertificateBundle {
-    /// Returns the text as the KMS stores it; `None` for an empty one, which means "no certificate".
+    /// Returns the text as the KMS stores it, or `None` for an empty text, which means "no certificate".
     pub(crate) fn stored(&self) -> Option<String> {
         Some(self.pem.trim().to_owned()).filter(|pem| !pem.is_empty())
     }
 
-    /// Returns the certificates, or why there are none.
+    /// Returns the certificates, or the error of parsing them.
     pub(crate) fn certificates(&self) -> Result<&Certificates, &CertificateError> {
         self.parsed.get_or_init(|| Certificates::parse(&self.pem)).as_ref()
     }

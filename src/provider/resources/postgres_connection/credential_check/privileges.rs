@@ -1,4 +1,4 @@
-//! The report of the privileges for rotation that a login found.
+//! The report of the privileges for rotation that a login has read.
 
 use crate::postgres;
 use crate::provider::config::validation::Mode;
@@ -10,13 +10,12 @@ use crate::terraform::resource::RpcContext;
 use crate::provider::resources::postgres_connection::model::ConnectionModel;
 use crate::provider::resources::postgres_connection::validation_block::Validation;
 
-/// The reason for no check: this machine does not reach the database.
-pub(crate) const GATEWAY: &str = "the KMS connects through a gateway, and `validation.address` does not say where this \
-    machine reaches the database";
+/// The reason for no check: this machine cannot reach the database.
+pub(crate) const GATEWAY: &str = "the KMS connects through a gateway, and `validation.address` is not set";
 
 /// The reason for no check: the role has another password.
 pub(crate) const MANAGED: &str =
-    "only the KMS knows the password of the connection's role, so this machine cannot log in as it";
+    "only the KMS has the password of the connection's role, so this machine cannot log in as it";
 
 /// The reason for no check: no password is configured.
 pub(crate) const NO_PASSWORD: &str = "the configuration gives no password to log in with";
@@ -24,7 +23,7 @@ pub(crate) const NO_PASSWORD: &str = "the configuration gives no password to log
 /// Reports for each role whether the KMS can rotate its password.
 ///
 /// # Errors
-/// When the KMS cannot rotate one of them and `privileges` is `error`.
+/// When the KMS cannot rotate the password of a role and `privileges` is `error`.
 pub(super) fn report(
     call: &RpcContext<Session>,
     validation: &Validation,

@@ -1,7 +1,7 @@
 //! Platform-managed credentials: the transfer of a role's password to the KMS, and the changes that stay possible afterwards.
 //!
-//! It is one-way: the KMS changes the password at once and never returns it. So everything that can be known is
-//! checked before, and nothing that belongs to credentials is ever sent or tried afterwards.
+//! The transfer cannot be undone: the KMS changes the password at once and never returns it. The provider therefore checks
+//! all it can before the transfer, and neither sends the credentials nor logs in with them afterwards.
 
 pub(crate) mod replacement;
 
@@ -24,7 +24,7 @@ use crate::terraform::resource::RpcContext;
 use crate::terraform::value::Value;
 use crate::text::hcl_string;
 
-use self::replacement::{Password, configured_password};
+use self::replacement::{ConfiguredPassword, configured_password};
 use super::attributes::{self, Row};
 use super::credential_check;
 use super::database_login::log_in;
@@ -35,21 +35,21 @@ use super::plan::ConnectionPlan;
 /// The replication lag of the KMS that the check of a name allows for.
 const REPLICATION_LAG: Duration = Duration::from_secs(1);
 
-/// Records a connection of the state, for the plan of another one that replaces it.
+/// Records a connection of the state, for the plan of a connection that replaces it.
 pub(super) fn record(session: &Session, connection: &ConnectionModel) {
     if let Some(id) = connection.id.known() {
         session.managed.record_id(id);
     }
-    if let Some(managed) = connection.seen() {
+    if let Some(managed) = connection.managed_entry() {
         session.managed.record(managed);
     }
 }
 
-/// Plans a change of a connection that stays platform-managed: nothing of its credentials can be changed.
+/// Plans an update of a connection that stays platform-managed: the update cannot change its credentials.
 ///
 /// # Errors
-/// One for each argument that was changed nevertheless.
-pub(super) fn keep(plan: &mut ConnectionPlan) -> Result<(), Diagnostics> {
+/// One for each changed argument of the credentials.
+pub(super) fn plan_update(plan: &mut ConnectionPlan) -> Result<(), Diagnostics> {
     let (Some(prior), planned) = (&plan.prior, &mut plan.planned) else { return Ok(()) };
     planned.credentials_hash = prior.credentials_hash.clone();
     let role = prior.username.known().map_or("", |role| &**role);
@@ -59,18 +59,18 @@ pub(super) fn keep(plan: &mut ConnectionPlan) -> Result<(), Diagnostics> {
     }
     let is_null = |row: &Row, connection: &ConnectionModel| (row.value)(connection).is_null();
     let changed = |row: &&Row| !(row.value)(planned).is_unknown() && !(row.equal)(prior, planned);
-    // Passwords and versions that were not there before concern no role: they are recorded and never sent.
+    // A password or version that the prior state does not have affects no role: the provider records it and never sends it.
     let passwords = [attribute::PASSWORD, attribute::PASSWORD_WO_VERSION].into_iter().filter_map(attributes::row);
     let passwords = passwords.filter(|row| !is_null(row, prior) && !is_null(row, planned));
     for row in attributes::credentials().chain(passwords).filter(changed) {
-        let was = shown(row, prior);
+        let was = hcl_value(row, prior);
         found.push(messages::managed::cannot_change(prior.title(), role, row.name(), was.as_deref()));
     }
     found.into_result().map(drop)
 }
 
-/// Returns a value as a configuration has it, unless it is a secret or has several lines.
-fn shown(row: &Row, connection: &ConnectionModel) -> Option<String> {
+/// Returns a value in the syntax of a configuration, unless it is a secret or has several lines.
+fn hcl_value(row: &Row, connection: &ConnectionModel) -> Option<String> {
     match (row.value)(connection) {
         _ if row.attribute.sensitive => None,
         Value::String(text) if !text.contains('\n') => Some(hcl_string(&text)),
@@ -80,11 +80,11 @@ fn shown(row: &Row, connection: &ConnectionModel) -> Option<String> {
     }
 }
 
-/// Checks a planned transfer of the password, and warns about its consequences. `known` are ids of the connection itself and of the one that it
-/// replaces.
+/// Checks a planned transfer of the password, and warns about its consequences. `known` are the ids of the connection itself
+/// and of the connection that it replaces.
 ///
 /// # Errors
-/// When the KMS cannot do it, or has done it for another connection.
+/// When the KMS cannot change the password of the role, or manages the role for another connection.
 pub(super) async fn check_transfer(
     call: &RpcContext<Session>,
     subject: credential_check::Subject<'_>,
@@ -100,16 +100,16 @@ pub(super) async fn check_transfer(
     let role = planned.role();
     let others = match &role {
         None => Err("the role is known only after the apply".to_owned()),
-        Some(role) => sharing(call, planned, role, known).await,
+        Some(role) => others_with_role(call, planned, role, known).await,
     };
     let name = planned.name.known().map(|name| &**name);
     if let (Some(role), Ok(others)) = (&role, &others)
         && let Some(other) = others.iter().find(|other| other.is_platform_managed == Some(true))
-        // If the configured password is the role's, that one is dead already: it is being replaced by this run, or was
-        // left behind by another.
-        && let Password::DoesNotWork(reason) = configured_password(call, subject, credential_check::Phase::Plan).await?
+        // If the configured password works, the other connection no longer does: this run replaces it, or an earlier run left
+        // it in the KMS.
+        && let ConfiguredPassword::DoesNotWork(reason) = configured_password(call, subject, credential_check::Phase::Plan).await?
     {
-        // One of the same name was created by an earlier run that was killed before it returned.
+        // An earlier run that was killed before it returned has created the connection of the same name.
         let is_itself = Some(other.name.as_str()) == name;
         return Err(if is_itself {
             messages::managed::exists_managed(planned.title(), role, &other.id, &reason)
@@ -118,15 +118,16 @@ pub(super) async fn check_transfer(
         }
         .into());
     }
-    // Another of this name is a reason of its own to refuse the create.
+    // The create reports another connection of this name by itself.
     let others = others.map(|others| others.into_iter().filter(|other| Some(other.name.as_str()) != name));
     let others = others.map(|others| others.map(|other| other.name).collect());
     call.warn(messages::managed::password_transfer(planned.title(), role.as_ref(), &others));
     Ok(())
 }
 
-/// The other connections of the scope that log in as the same role of the same server; or why they are not known.
-async fn sharing(
+/// Returns the other connections of the scope that log in as the same role of the same server, or the reason why they are not
+/// known.
+async fn others_with_role(
     call: &RpcContext<Session>,
     planned: &ConnectionModel,
     role: &ManagedRole,
@@ -149,17 +150,17 @@ async fn sharing(
 }
 
 /// Checks that the name of a connection to be created with platform-managed credentials is free: the KMS detects a taken name
-/// only after it changed the role.
+/// only after it has changed the password of the role.
 ///
 /// # Errors
-/// When it is taken, or the KMS did not return whether it is.
-pub(super) async fn name_is_free(client: &Client, request: &NewConnection) -> Result<(), Diagnostics> {
-    let look = || client.find_by_name(&request.name, request.project_id.as_deref());
-    let mut found = look().await;
+/// When the name is taken, or the lookup failed.
+pub(super) async fn check_name_is_free(client: &Client, request: &NewConnection) -> Result<(), Diagnostics> {
+    let find = || client.find_by_name(&request.name, request.project_id.as_deref());
+    let mut found = find().await;
     if matches!(found, Ok(Some(_))) {
-        // Just destroyed in this run, and a replica does not know yet?
+        // A replica of the KMS may still return a connection that this run has just destroyed.
         tokio::time::sleep(REPLICATION_LAG).await;
-        found = look().await;
+        found = find().await;
     }
     match found {
         Ok(None) => Ok(()),
@@ -176,12 +177,12 @@ pub(super) async fn explain(
     error: &Error,
     messages: Diagnostics,
 ) -> Diagnostics {
-    // The KMS changes the role before it detects these errors, and then undoes the change. A login shows whether it did.
-    let has_gone_far = matches!(
+    // The KMS changes the password before it detects these errors, and then undoes the change. A login shows whether it did.
+    let may_have_changed_role = matches!(
         error.kind,
         ErrorKind::NameTaken { .. } | ErrorKind::DatabaseRefused { step: DatabaseStep::ChangePassword, .. }
     );
-    if !error.may_have_run() && !has_gone_far {
+    if !error.may_have_run() && !may_have_changed_role {
         return messages;
     }
     let role = planned.username.known().map_or("", |role| role.trim());
@@ -193,7 +194,7 @@ pub(super) async fn explain(
     messages.into_iter().map(add).collect()
 }
 
-/// Returns the state of the role after a failed request, by a new login: outcomes from before the request do not show it.
+/// Returns the state of the role after a failed request, by a new login, because earlier outcomes do not show it.
 async fn role_state(
     call: &RpcContext<Session>,
     planned: &ConnectionModel,
@@ -225,14 +226,14 @@ async fn role_state(
 }
 
 impl ConnectionModel {
-    /// Which role of which server, once that is known.
+    /// Returns the role and its server, or `None` while a part of them is unknown.
     pub(crate) fn role(&self) -> Option<ManagedRole> {
         Some(ManagedRole::new(self.host.known()?, self.port.known()?.get(), self.username.known()?))
     }
 
-    /// What there is to remember of a managed connection.
-    pub(super) fn seen(&self) -> Option<ManagedConnection> {
-        let seen = || {
+    /// Returns the entry of the registry for a platform-managed connection.
+    pub(super) fn managed_entry(&self) -> Option<ManagedConnection> {
+        let entry = || {
             Some(ManagedConnection {
                 id: self.id.known()?.clone(),
                 name: self.name.known()?.to_string(),
@@ -240,6 +241,6 @@ impl ConnectionModel {
                 role: self.role()?,
             })
         };
-        self.is_managed().then(seen).flatten()
+        self.is_managed().then(entry).flatten()
     }
 }

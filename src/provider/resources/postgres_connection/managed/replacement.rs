@@ -1,8 +1,9 @@
-//! Replacing a platform-managed connection: the new one needs a password that works, and the role has an unknown one.
+//! Replacement of a platform-managed connection: the new connection needs a password that works, and the password of the role is
+//! not known.
 //!
-//! A core sends no reason for a replacement, and it plans the new object as if there had been none. What
-//! it replaces is known by a mark that the plan of the old one left, or because this walk has seen the old one. So the
-//! plan refuses what would leave nothing behind: in the apply the old connection is gone already.
+//! Terraform sends no reason for a replacement, and plans the new object as a create. The provider recognizes the replaced
+//! connection by a hint that the plan of the old connection has stored, or because this run has read the old connection. The
+//! plan refuses a replacement without a working password, because the apply destroys the old connection first.
 
 use serde_json::Value as Json;
 
@@ -23,22 +24,22 @@ const HINT: &str = "managed";
 /// The private entry of a planned create for its apply.
 const REPLACES: &str = "replaces";
 
-/// Returns the managed connection that a planned change replaces, if it replaces one.
+/// Returns the managed connection that a planned change replaces, if any.
 pub(in crate::provider::resources::postgres_connection) fn planned(
     call: &RpcContext<Session>,
     plan: &mut ConnectionPlan,
 ) -> Option<ManagedConnection> {
     if let Some(prior) = &plan.prior {
-        let seen = prior.seen()?;
-        call.session().managed.record_planned(&seen.id);
-        plan.private.plan(HINT, serde_json::to_value(&seen).unwrap_or_default());
-        return plan.is_replaced.then_some(seen);
+        let replaced = prior.managed_entry()?;
+        call.session().managed.record_planned(&replaced.id);
+        plan.private.plan(HINT, serde_json::to_value(&replaced).unwrap_or_default());
+        return plan.is_replaced.then_some(replaced);
     }
-    let marked = read(&plan.private, HINT);
-    // The entries are about the old object; the new one begins without any.
+    let hint = read(&plan.private, HINT);
+    // The entries belong to the old object; the new object begins without entries.
     plan.private = Private::default();
     let name = plan.planned.name.known().map(|name| &**name);
-    let replaced = marked.or_else(|| call.session().managed.find(name, plan.planned.project()))?;
+    let replaced = hint.or_else(|| call.session().managed.find(name, plan.planned.project()))?;
     plan.private.plan(REPLACES, serde_json::to_value(&replaced).unwrap_or_default());
     Some(replaced)
 }
@@ -61,8 +62,8 @@ pub(in crate::provider::resources::postgres_connection) async fn require_login(
 ) -> Result<(), Diagnostics> {
     let planned = subject.planned;
     let reason = match configured_password(call, subject, phase).await? {
-        Password::Works | Password::NotKnownYet => return Ok(()),
-        Password::DoesNotWork(reason) => reason,
+        ConfiguredPassword::Works | ConfiguredPassword::NotKnownYet => return Ok(()),
+        ConfiguredPassword::DoesNotWork(reason) => reason,
     };
     let replacement = messages::managed::Replacement {
         title: planned.title(),
@@ -75,13 +76,13 @@ pub(in crate::provider::resources::postgres_connection) async fn require_login(
     Err(messages::managed::replacement_refused(&replacement, &reason).into())
 }
 
-/// The outcome of a login with the configured password of a role that is or was platform-managed.
-pub(in crate::provider::resources::postgres_connection) enum Password {
-    /// It is the role's password, so the one that the KMS has stored for another connection no longer works.
+/// The state of the configured password of a role that is or was platform-managed.
+pub(in crate::provider::resources::postgres_connection) enum ConfiguredPassword {
+    /// The login succeeded, so the password that the KMS has stored for another connection no longer works.
     Works,
-    /// Depends on what this run has yet to find out.
+    /// A value or setting is unknown.
     NotKnownYet,
-    /// It does not work, or no login was possible, for this reason.
+    /// The login failed, or no login was possible, for this reason.
     DoesNotWork(String),
 }
 
@@ -93,15 +94,15 @@ pub(in crate::provider::resources::postgres_connection) async fn configured_pass
     call: &RpcContext<Session>,
     subject: Subject<'_>,
     phase: Phase,
-) -> Result<Password, Diagnostics> {
+) -> Result<ConfiguredPassword, Diagnostics> {
     let planned = subject.planned;
     let Some(validation) = planned.validation(&call.session().validation) else {
-        return Ok(Password::NotKnownYet);
+        return Ok(ConfiguredPassword::NotKnownYet);
     };
-    let does_not_work = |reason: &str| Ok(Password::DoesNotWork(reason.to_owned()));
+    let does_not_work = |reason: &str| Ok(ConfiguredPassword::DoesNotWork(reason.to_owned()));
     let checked = match log_in(call, subject, &validation, phase).await? {
         Ok(login) => login.judged,
-        Err(Skipped::Unknown) => return Ok(Password::NotKnownYet),
+        Err(Skipped::Unknown) => return Ok(ConfiguredPassword::NotKnownYet),
         Err(Skipped::NoPassword) => return does_not_work("The configuration gives no password."),
         Err(Skipped::Gateway) => {
             return does_not_work(
@@ -119,7 +120,7 @@ pub(in crate::provider::resources::postgres_connection) async fn configured_pass
                 duration_ms = accepted.milliseconds,
                 "database login"
             );
-            Ok(Password::Works)
+            Ok(ConfiguredPassword::Works)
         }
         LoginOutcome::Refused(refusal) => does_not_work(&messages::managed::why(refusal)),
         LoginOutcome::NotChecked(why) => {

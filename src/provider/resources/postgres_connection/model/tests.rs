@@ -8,7 +8,7 @@ use crate::terraform::model::Model as _;
 use crate::terraform::value::Object;
 
 #[test]
-fn ignores_whitespace_and_case_that_the_kms_ignores() {
+fn ignores_whitespace_and_case_like_the_kms() {
     let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
     let text = |text: &str| Value::from(text);
     for (attribute, a, b, expected) in [
@@ -54,7 +54,7 @@ fn remote(port: serde_json::Value) -> kms::AppConnection {
     .unwrap()
 }
 
-/// What the KMS does not return.
+/// Returns a prior state: values that the KMS does not return, and two outdated ones.
 fn known() -> Object {
     let mut known = Object::new();
     known.set("password", "hunter2");
@@ -118,7 +118,7 @@ fn reads_invalid_ports_unchanged() {
     }
 }
 
-/// A planned connection with everything in it.
+/// Returns a planned connection with all arguments set.
 fn planned() -> Object {
     let mut planned = ConnectionModel::read(remote(json!(5432)), ConnectionModel::default()).into_object();
     planned.set("host", " db.test\n");
@@ -129,7 +129,7 @@ fn planned() -> Object {
 }
 
 #[test]
-fn trims_credentials_and_needs_all_of_them() {
+fn trims_credentials_and_requires_all_of_them() {
     let credentials = |object: &Object| ConnectionModel::from_object(object).credentials(Secret::new("hunter2"));
     assert_eq!(
         serde_json::to_value(credentials(&planned()).unwrap()).unwrap(),
@@ -143,7 +143,7 @@ fn trims_credentials_and_needs_all_of_them() {
         object.set("ssl_certificate", empty);
         assert_eq!(credentials(&object).unwrap().ssl_certificate, None);
     }
-    // A part that is unknown, the certificate included, makes the whole unknown.
+    // One unknown value, the certificate included, makes all credentials unknown.
     for name in attributes::credentials().map(Row::name) {
         let mut object = planned();
         object.set(name, Value::unknown());

@@ -1,4 +1,4 @@
-//! From a state and a configuration to the request, by way of the real plan.
+//! The request that follows from a state and a configuration, through the plan of the resource.
 
 use serde_json::json;
 
@@ -27,14 +27,14 @@ fn edited(mut object: Object, values: Values<'_>) -> Object {
     object
 }
 
-/// A configuration without a password.
+/// Returns a configuration without a password.
 fn config(values: Values<'_>) -> Object {
     let plain = [("name", "orders-db"), ("host", "db.test"), ("database", "orders"), ("username", "kms")];
     let plain = plain.map(|(name, value)| (name.to_owned(), text(value)));
     edited(plain.into_iter().collect(), values)
 }
 
-/// What an apply of that configuration stored.
+/// Returns the state after an apply of that configuration.
 fn state(values: Values<'_>) -> Object {
     let defaults = edited(
         config(&[]),
@@ -53,10 +53,10 @@ fn state(values: Values<'_>) -> Object {
     edited(defaults, values)
 }
 
-/// The planned connection, as the resource plans it.
+/// Returns the connection as the resource plans it.
 fn planned(prior: &Object, config: &Object) -> ConnectionModel {
-    let same = |attribute: &str, a: &Value, b: &Value| attributes::semantically_equal(attribute, a, b);
-    let planned = plan::propose(&attributes::schema().block, Some(prior), config, config, &same).state;
+    let is_equal = |attribute: &str, a: &Value, b: &Value| attributes::semantically_equal(attribute, a, b);
+    let planned = plan::propose(&attributes::schema().block, Some(prior), config, config, &is_equal).state;
     let mut plan = ConnectionPlan {
         prior: Some(ConnectionModel::from_object(prior)),
         config: ConnectionModel::from_object(config),
@@ -81,12 +81,12 @@ fn decided(prior: &Object, config: &Object, private: &Private) -> CredentialsPla
     decide(&ConnectionModel::from_object(prior), &planned, &ConnectionModel::from_object(config), private)
 }
 
-/// Whether credentials are sent when the password is the recorded one.
+/// Returns whether credentials are sent if the password is the recorded one.
 fn sends(prior: &Object, config: &Object, private: &Private) -> bool {
     !matches!(decided(prior, config, private), CredentialsPlan::Keep | CredentialsPlan::Compare { .. })
 }
 
-/// The body of the request; null when there is none.
+/// Returns the body of the request, or null if no request is sent.
 fn request(prior: &Object, config: &Object, private: &Private) -> Json {
     let planned = planned(prior, config);
     let written = ConnectionModel::from_object(config);
@@ -95,7 +95,7 @@ fn request(prior: &Object, config: &Object, private: &Private) -> Json {
     serde_json::to_value(update(&ConnectionModel::from_object(prior), &planned, credentials)).unwrap()
 }
 
-/// The whole credentials, but for what a case changes.
+/// Returns complete credentials with the changes of a case.
 fn credentials(changed: Json) -> Json {
     let mut whole = json!({
         "host": "db.test", "port": 5432, "database": "orders", "username": "kms", "password": "hunter2",
@@ -106,7 +106,7 @@ fn credentials(changed: Json) -> Json {
 }
 
 #[test]
-fn sends_only_what_changed() {
+fn sends_only_changed_values() {
     let block = || {
         let mut block = Object::new();
         block.set("timeout", "3s");
@@ -191,7 +191,7 @@ fn sends_credentials_whole_with_password_and_gateway() {
         let expected = json!({ "gatewayId": GATEWAY, "credentials": credentials(expected) });
         assert_eq!(request(&prior, &config, &recorded(Some("password_wo"))), expected, "{name}");
     }
-    // A gateway that goes with them goes as null.
+    // A removed gateway is sent as null, together with the credentials.
     let prior = state(&[("gateway_id", text(GATEWAY)), ("password", text("hunter2"))]);
     let config = config(&[("password", text("hunter2")), ("port", Value::from(1))]);
     let expected = json!({ "gatewayId": null, "credentials": credentials(json!({ "port": 1 })) });
@@ -282,14 +282,14 @@ fn decides_when_a_password_is_sent() {
             CredentialsPlan::Raise,
         ),
         (
-            "the same, after it was sent",
+            "password_wo beside a retained password, after it was sent",
             &[("password", text("old")), version(1)],
             &[("password", text("old")), ("password_wo", one())],
             wo,
             compare(&CredentialsPlan::Raise),
         ),
         (
-            "the same with a version",
+            "password_wo and a version beside a retained password",
             &[("password", text("old"))],
             &[("password", text("old")), ("password_wo", one()), version(1)],
             none,
@@ -351,7 +351,7 @@ fn sends_unknown_credentials() {
 }
 
 #[tokio::test]
-async fn what_was_sent_is_recorded() {
+async fn records_sent_credentials() {
     let connection = |values: Values<'_>| ConnectionModel::from_object(&config(values));
     let password: Values<'_> = &[("password", text("hunter2"))];
     let password_wo: Values<'_> = &[("password_wo", text("hunter2"))];
@@ -372,7 +372,7 @@ async fn what_was_sent_is_recorded() {
         record(None, false).store(&mut private, &fingerprints).await;
         assert_eq!(private.kept(PASSWORD_SOURCE), source.map(Json::from).as_ref());
         assert_eq!(private.kept(WRITTEN_HASH), Some(&Json::from("old")), "nothing was sent");
-        // Only where the fingerprint decides is there one: that of what was sent.
+        // A fingerprint is stored only where it decides about the next plan.
         assert_eq!(private.kept(FINGERPRINT), counts.then(|| Json::from("of the old one")).as_ref(), "{source:?}");
         record(Some("new"), true).store(&mut private, &fingerprints).await;
         assert_eq!(private.kept(WRITTEN_HASH), Some(&Json::from("new")));

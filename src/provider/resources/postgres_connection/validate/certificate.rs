@@ -12,7 +12,7 @@ use crate::provider::resources::postgres_connection::model::ConnectionModel;
 
 const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Returns a warning when all certificates expire within 30 days. It does not depend on a change: a connection that works is
+/// Returns a warning when all certificates expire within 30 days. Does not depend on a change, because a working connection is
 /// rarely changed.
 pub(crate) fn expires_soon(connection: &ConnectionModel, now: OffsetDateTime) -> Option<Diagnostic> {
     let used = |flag: &crate::terraform::model::Field<bool>| flag.known() != Some(&false);

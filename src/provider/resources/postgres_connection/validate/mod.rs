@@ -1,7 +1,7 @@
 //! The offline rules of the arguments: one message per violated rule, at its own argument, with an example.
 //!
-//! The limits are those of the KMS, or of PostgreSQL where the KMS has none. Values that are unknown are checked again
-//! when they are known.
+//! The limits are those of the KMS, or of PostgreSQL where the KMS has none. Unknown values are checked again once they are
+//! known.
 
 pub(crate) mod certificate;
 
@@ -25,9 +25,9 @@ const MAX_NAME_LENGTH: usize = 64;
 /// The KMS accepts 256 characters, of which its database stores 255.
 const MAX_DESCRIPTION_LENGTH: usize = 255;
 
-/// A server that asks for the password itself reads a message of `PG_MAX_AUTH_TOKEN_LENGTH` (65535 bytes,
-/// `src/backend/libpq/auth.c`), which counts its length field and the zero byte at its end. (SCRAM never sends the password and
-/// has no such limit; nor has the KMS.)
+/// A server that requests the password in clear text reads a message of `PG_MAX_AUTH_TOKEN_LENGTH` (65535 bytes,
+/// `src/backend/libpq/auth.c`), which includes the length field and the terminating zero byte. (SCRAM never sends the password
+/// and has no such limit; neither has the KMS.)
 const MAX_PASSWORD_LENGTH: usize = 65_530;
 
 /// PostgreSQL truncates longer names.
@@ -53,10 +53,10 @@ pub(super) fn check(config: &Object) -> Diagnostics {
     found
 }
 
-/// Returns what is wrong with a name.
+/// Returns the error of an invalid name.
 pub(super) fn name_rule(name: &str) -> Option<String> {
-    let good = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    let slug = name.len() <= MAX_NAME_LENGTH && name.split('-').all(good);
+    let is_valid = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let slug = name.len() <= MAX_NAME_LENGTH && name.split('-').all(is_valid);
     let problem = match name.chars().count() {
         _ if slug => return None,
         0 => "is empty".to_owned(),
@@ -65,7 +65,7 @@ pub(super) fn name_rule(name: &str) -> Option<String> {
     };
     Some(format!(
         "A name has 1 to {MAX_NAME_LENGTH} characters: lowercase letters, digits, and single hyphens between them. This one \
-         {problem}. A good one is `orders-db`."
+         {problem}. Example: `orders-db`."
     ))
 }
 
@@ -78,7 +78,7 @@ pub(super) fn description_rule(description: &str) -> Option<String> {
     })
 }
 
-/// Returns what is wrong with the id of a project.
+/// Returns the error of an invalid project id.
 pub(super) fn project_rule(project: &str) -> Option<String> {
     (project.is_empty() || project.trim() != project).then(|| {
         "`project_id` takes the UUID of a project, such as `7ffbb072-2575-495a-b5b0-127f88caef78`, without spaces. For a \
@@ -92,11 +92,11 @@ pub(super) fn method_rule(method: &str) -> Option<String> {
 }
 
 pub(super) fn database_rule(database: &str) -> Option<String> {
-    identifier_rule(database, "a database", "orders")
+    identifier_rule(database, "database", "orders")
 }
 
 pub(super) fn username_rule(username: &str) -> Option<String> {
-    identifier_rule(username, "a role", "kms_role")
+    identifier_rule(username, "role", "kms_role")
 }
 
 fn identifier_rule(text: &str, kind: &str, example: &str) -> Option<String> {
@@ -106,13 +106,13 @@ fn identifier_rule(text: &str, kind: &str, example: &str) -> Option<String> {
     } else if text.contains('\0') {
         "it contains a NUL character".to_owned()
     } else if text.contains("://") {
-        "it is a URL, whose parts go into arguments of their own".to_owned()
+        "it is a URL, and each part of a URL has its own argument".to_owned()
     } else if text.len() > MAX_IDENTIFIER_LENGTH {
-        format!("it has {} bytes, and PostgreSQL knows names of up to {MAX_IDENTIFIER_LENGTH}", text.len())
+        format!("it has {} bytes, and a name in PostgreSQL has at most {MAX_IDENTIFIER_LENGTH}", text.len())
     } else {
         return None;
     };
-    Some(format!("This is no name of {kind}: {problem}. A good one is `{example}`."))
+    Some(format!("This is not a valid {kind} name: {problem}. Example: `{example}`."))
 }
 
 pub(super) fn password_rule(password: &Password) -> Option<String> {
@@ -121,9 +121,9 @@ pub(super) fn password_rule(password: &Password) -> Option<String> {
     let problem = if password.is_empty() {
         "it is empty, and the KMS refuses empty passwords"
     } else if password.contains('\0') {
-        "it contains a NUL character, which PostgreSQL cannot take"
+        "it contains a NUL character, which PostgreSQL does not accept"
     } else if password.len() > MAX_PASSWORD_LENGTH {
-        "it is longer than 65530 bytes, the most that PostgreSQL reads when a login sends the password itself"
+        "it is longer than 65530 bytes, the maximum that PostgreSQL reads when a login sends the password in clear text"
     } else {
         return None;
     };
@@ -135,8 +135,8 @@ pub(super) fn password_rule(password: &Password) -> Option<String> {
 pub(super) fn gateway_rule(gateway: &CaseInsensitiveId) -> Option<String> {
     let gateway = gateway.as_str();
     // The KMS accepts only the form with hyphens.
-    let good = uuid::Uuid::try_parse(gateway).is_ok() && gateway.len() == uuid::fmt::Hyphenated::LENGTH;
-    (!good).then(|| {
+    let is_valid = uuid::Uuid::try_parse(gateway).is_ok() && gateway.len() == uuid::fmt::Hyphenated::LENGTH;
+    (!is_valid).then(|| {
         "`gateway_id` takes the UUID of a gateway, such as `3c90c3cc-0d44-4b50-8888-8dd25736052a`. To connect directly remove \
          the line, or set it to `null`."
             .to_owned()
@@ -195,7 +195,7 @@ fn certificate_rule(connection: &ConnectionModel) -> Option<Diagnostic> {
     )
 }
 
-/// A bundle that the KMS uses in part.
+/// Returns the warning about a bundle that the KMS ignores in part.
 fn damaged(damage: &Damage, count: usize) -> Diagnostic {
     let certificates = if count == 1 { "1 usable certificate" } else { &format!("{count} usable certificates") };
     let ignored = if damage.ends_reading { "that block and everything after it" } else { "that block" };
@@ -203,7 +203,7 @@ fn damaged(damage: &Damage, count: usize) -> Diagnostic {
         "Part of `ssl_certificate` is ignored",
         format!(
             "`ssl_certificate` has {certificates}, but {damage}. The KMS ignores {ignored} without an error, and so does the \
-             login check.\n\nGet the bundle again, or remove the block if no server needs it. {}",
+             login check.\n\nDownload the bundle again, or remove the block if no server needs it. {}",
             messages::postgres::pem::DAMAGED
         ),
     )

@@ -1,4 +1,4 @@
-//! Values that are refused, and what is said about them; values that are not.
+//! Valid values, invalid values, and the messages about them.
 
 use super::*;
 use crate::terraform::diagnostic::Severity;
@@ -6,8 +6,8 @@ use crate::terraform::number::Number;
 
 const GATEWAY: &str = "3c90c3cc-0d44-4b50-8888-8dd25736052a";
 
-/// A configuration that is right, with one password.
-fn good() -> Object {
+/// Returns a valid configuration with one password.
+fn valid() -> Object {
     let mut config = Object::new();
     for (name, value) in [
         ("name", "orders-db"),
@@ -22,7 +22,7 @@ fn good() -> Object {
 }
 
 fn with(values: &[(&str, Value)]) -> Object {
-    let mut config = good();
+    let mut config = valid();
     for (name, value) in values {
         config.set(*name, value.clone());
     }
@@ -43,7 +43,7 @@ fn pem() -> String {
     rcgen::generate_simple_self_signed(["db.example.com".to_owned()]).unwrap().cert.pem()
 }
 
-/// The one message about a configuration, as severity, place and text.
+/// Returns the only message about a configuration, as severity, path and text.
 fn only(config: &Object) -> (Severity, String, String) {
     let found = check(config);
     let all: Vec<_> = found.iter().map(|one| format!("{:?}: {}", one.path, one.detail)).collect();
@@ -56,7 +56,7 @@ fn only(config: &Object) -> (Severity, String, String) {
 }
 
 #[test]
-fn good_values() {
+fn accepts_valid_values() {
     for (name, values) in [
         ("name", vec!["a", "0", "orders-db", "a-b-c-1", &"x".repeat(64)]),
         ("description", vec!["", " ", "Grüße\nzwei Zeilen", &"ü".repeat(255), &format!("  {}  ", "x".repeat(255))]),
@@ -124,8 +124,8 @@ fn reports_each_violated_rule_once_at_its_argument() {
         ("database", "a\0b".into(), "NUL"),
         ("database", long(64), "it has 64 bytes"),
         ("database", "ü".repeat(32).into(), "it has 64 bytes"),
-        ("username", "".into(), "no name of a role: it is empty"),
-        ("username", long(64), "up to 63"),
+        ("username", "".into(), "not a valid role name: it is empty"),
+        ("username", long(64), "at most 63"),
         ("password_wo", "".into(), "it is empty"),
         ("password_wo", " \n".into(), "it is empty"),
         ("password_wo", "hunter2\0".into(), "NUL"),
@@ -151,34 +151,34 @@ fn reports_each_violated_rule_once_at_its_argument() {
         ("ssl_certificate", damaged.into(), "block number 1 is damaged: it is not base64"),
     ] {
         let shown = format!("{name}: {phrase}");
-        let (severity, place, text) = only(&with(&[(name, value)]));
-        assert_eq!((severity, place.as_str()), (Severity::Error, name), "{shown}");
+        let (severity, path, text) = only(&with(&[(name, value)]));
+        assert_eq!((severity, path.as_str()), (Severity::Error, name), "{shown}");
         assert!(text.contains(phrase), "{shown}\n{text}");
     }
-    for (name, value, place) in [
+    for (name, value, path) in [
         ("validation", block("mode", "sometimes"), "validation.mode"),
         ("validation", block("timeout", "10"), "validation.timeout"),
         ("validation", block("address", "localhost"), "validation.address"),
         ("timeouts", block("create", "soon"), "timeouts.create"),
     ] {
-        assert_eq!(only(&with(&[(name, value)])).1, place);
+        assert_eq!(only(&with(&[(name, value)])).1, path);
     }
 }
 
 #[test]
-fn all_that_is_wrong_is_said_at_once() {
+fn reports_all_violated_rules_at_once() {
     let found = check(&with(&[
         ("name", "Orders".into()),
         ("port", number("0")),
         ("host", "".into()),
         ("timeouts", block("read", "x")),
     ]));
-    let places: Vec<_> = found.iter().map(|one| one.path.clone().unwrap().to_string()).collect();
-    assert_eq!(places, ["name", "host", "port", "timeouts.read"]);
+    let paths: Vec<_> = found.iter().map(|one| one.path.clone().unwrap().to_string()).collect();
+    assert_eq!(paths, ["name", "host", "port", "timeouts.read"]);
 }
 
 #[test]
-fn nothing_is_said_about_what_is_unknown() {
+fn reports_nothing_about_unknown_values() {
     let mut config = Object::new();
     for name in <ConnectionModel as crate::terraform::model::Model>::FIELDS {
         config.set(*name, Value::unknown());
@@ -194,11 +194,11 @@ fn nothing_is_said_about_what_is_unknown() {
 }
 
 #[test]
-fn one_password_and_its_version() {
+fn rejects_two_passwords_and_a_version_without_password_wo() {
     let known = || Value::from("hunter2");
     for (password, password_wo, version, expected) in [
         (known(), known(), Value::Null, Some("password_wo")),
-        // Which of them is null is not known yet.
+        // One of the two may become null.
         (known(), Value::unknown(), Value::Null, None),
         (Value::unknown(), known(), Value::Null, None),
         (Value::Null, known(), Value::from(0), None),
@@ -209,23 +209,23 @@ fn one_password_and_its_version() {
     ] {
         let config = with(&[("password", password), ("password_wo", password_wo), ("password_wo_version", version)]);
         let found = check(&config);
-        let places: Vec<_> = found.iter().map(|one| one.path.clone().unwrap().to_string()).collect();
-        assert_eq!(places, expected.into_iter().collect::<Vec<_>>(), "{config:?}");
+        let paths: Vec<_> = found.iter().map(|one| one.path.clone().unwrap().to_string()).collect();
+        assert_eq!(paths, expected.into_iter().collect::<Vec<_>>(), "{config:?}");
     }
 }
 
 #[test]
-fn a_damaged_block_after_a_usable_one_is_a_warning() {
+fn warns_about_damaged_block_after_usable_one() {
     let damaged = format!("{}{}", pem(), pem().replacen("MII", "!!!", 1));
-    let (severity, place, text) = only(&with(&[("ssl_certificate", damaged.into())]));
-    assert_eq!((severity, place.as_str()), (Severity::Warning, "ssl_certificate"));
+    let (severity, path, text) = only(&with(&[("ssl_certificate", damaged.into())]));
+    assert_eq!((severity, path.as_str()), (Severity::Warning, "ssl_certificate"));
     for part in ["1 usable certificate,", "block number 2 is damaged: it is not base64", "everything after it"] {
         assert!(text.contains(part), "{text}");
     }
 }
 
 #[test]
-fn a_certificate_that_has_no_effect_is_a_warning() {
+fn warns_about_certificate_without_effect() {
     let off = || Value::from(false);
     for (enabled, reject, expected) in [
         (Value::Null, Value::Null, None),
@@ -240,8 +240,8 @@ fn a_certificate_that_has_no_effect_is_a_warning() {
         match expected {
             None => assert!(check(&config).is_empty(), "{config:?}"),
             Some(phrase) => {
-                let (severity, place, text) = only(&config);
-                assert_eq!((severity, place.as_str()), (Severity::Warning, "ssl_certificate"));
+                let (severity, path, text) = only(&config);
+                assert_eq!((severity, path.as_str()), (Severity::Warning, "ssl_certificate"));
                 assert!(text.contains(phrase), "{text}");
             }
         }

@@ -143,11 +143,11 @@ fn of(path: &Path, problem: FileProblem) -> FileError {
 /// Returns the message of the system for an error, without its number.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
-    let words = text.split(" (os error ").next().unwrap_or(&text).to_owned();
-    if is_out_of_files(error) { format!("{words} (raise the limit, `ulimit -n`)") } else { words }
+    let message = text.split(" (os error ").next().unwrap_or(&text).to_owned();
+    if is_out_of_files(error) { format!("{message} (raise the limit, `ulimit -n`)") } else { message }
 }
 
-/// Whether this process, or the machine, may open no more files and connections.
+/// Returns whether this process, or the machine, may open no more files and connections.
 pub fn is_out_of_files(error: &io::Error) -> bool {
     /// `ENFILE` and `EMFILE`, which are the same numbers on every Unix.
     const OUT_OF_FILES: [i32; 2] = [23, 24];

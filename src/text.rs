@@ -21,14 +21,14 @@ pub fn lines(text: &str) -> Cow<'_, str> {
 /// Returns a text on one line: whitespace, line breaks included, becomes single spaces, and at most
 /// `max` characters are kept.
 pub fn sentence(text: &str, max: usize) -> String {
-    let mut words = String::new();
+    let mut joined = String::new();
     for word in text.split_whitespace() {
-        if !words.is_empty() {
-            words.push(' ');
+        if !joined.is_empty() {
+            joined.push(' ');
         }
-        words.push_str(word);
+        joined.push_str(word);
     }
-    shortened(&shown(&words), max)
+    shortened(&shown(&joined), max)
 }
 
 /// Returns the text, or its first `max` characters and an ellipsis.
@@ -73,13 +73,13 @@ pub fn push_escape(out: &mut String, character: char) {
     };
 }
 
-/// Whether a character shows as itself wherever it is printed: it is no control character, breaks no line, has a width,
+/// Returns whether a character shows as itself wherever it is printed: it is no control character, breaks no line, has a width,
 /// and leaves the direction of writing alone.
 pub fn is_plain(character: char) -> bool {
     !character.is_control() && !is_invisible(character)
 }
 
-/// Whether a character is printed as nothing at all, or changes only how others are printed (the format characters and
+/// Returns whether a character is printed as nothing at all, or changes only how others are printed (the format characters and
 /// the line and paragraph separators of Unicode, the fillers, and the variation selectors that carry data).
 pub fn is_invisible(character: char) -> bool {
     matches!(

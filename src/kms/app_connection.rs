@@ -86,7 +86,7 @@ pub struct ConnectionUpdate {
     /// Only to turn the management on: the service refuses it over a managed connection, and it cannot be turned off.
     #[serde(rename = "isPlatformManagedCredentials", skip_serializing_if = "is_false")]
     pub is_platform_managed: bool,
-    /// Another gateway, or none any more. To be repeated with every change of credentials: the service checks those
+    /// Another gateway, or none. Must be repeated with each change of credentials: the service checks those
     /// through the gateway of the request, not through the stored one.
     #[serde(skip_serializing_if = "Patch::is_keep")]
     pub gateway_id: Patch<String>,
@@ -109,7 +109,7 @@ pub enum Patch<T> {
 }
 
 impl<T> Patch<T> {
-    /// Whether nothing is to be sent.
+    /// Returns whether nothing is sent.
     pub fn is_keep(&self) -> bool {
         matches!(self, Self::Keep)
     }

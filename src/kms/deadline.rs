@@ -33,7 +33,7 @@ pub enum GiveUpReason {
     TooLong(Duration),
 }
 
-/// Returns a length of time in words.
+/// Returns a length of time for a message.
 fn in_words(length: Duration) -> String {
     match length.as_secs() {
         seconds @ 0..=120 => format!("{} seconds", seconds.max(1)),

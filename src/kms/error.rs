@@ -144,7 +144,7 @@ pub enum ErrorKind {
         /// Why there is no further one.
         reason: GiveUpReason,
     },
-    /// The request was never sent, because the authentication before it failed in a way that leaves its own effect open.
+    /// The request was never sent, because the authentication before it failed and may have been run.
     #[error("the request was not sent, because the authentication before it failed: {cause}")]
     AuthFailed {
         /// How the authentication failed.
@@ -440,7 +440,7 @@ pub enum TransportFailure {
 pub struct Issue {
     /// The path of the field: `["credentials", "host"]`. Empty when the issue is about the whole body.
     pub path: Vec<String>,
-    /// The rule, as the service words it.
+    /// The rule, in the text of the service.
     pub message: String,
 }
 

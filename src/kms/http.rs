@@ -278,7 +278,7 @@ pub(super) async fn transport_failure(
     // The HTTP client has no type for it. Without a tunnel every connection is a connection to the proxy.
     let with_proxy = ["tunnel error: ", "error connecting to socks proxy"];
     let is_at_proxy =
-        |cause: &(dyn StdError + 'static)| with_proxy.iter().any(|words| cause.to_string().starts_with(words));
+        |cause: &(dyn StdError + 'static)| with_proxy.iter().any(|text| cause.to_string().starts_with(text));
     let at_proxy = url.scheme() == "http" || causes(error).any(is_at_proxy);
     proxy.explain(failure, at_proxy, url).await
 }
@@ -342,8 +342,8 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
 }
 
 fn root_cause(error: &(dyn StdError + 'static)) -> String {
-    let words = |cause: &(dyn StdError + 'static)| cause.downcast_ref().map_or_else(|| cause.to_string(), os::reason);
-    causes(error).last().map(words).unwrap_or_default()
+    let text = |cause: &(dyn StdError + 'static)| cause.downcast_ref().map_or_else(|| cause.to_string(), os::reason);
+    causes(error).last().map(text).unwrap_or_default()
 }
 
 fn method_name(method: &Method) -> &'static str {

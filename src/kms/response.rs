@@ -254,7 +254,7 @@ impl ApiResponse {
     }
 
     fn permission(&self, rule: &Value) -> Permission {
-        let words = |name| match rule.get(name) {
+        let text = |name| match rule.get(name) {
             Some(Value::String(text)) => self.redactor.text(text),
             Some(Value::Array(items)) => {
                 self.redactor.text(&items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
@@ -262,8 +262,8 @@ impl ApiResponse {
             _ => String::new(),
         };
         Permission {
-            action: words("action"),
-            subject: words("subject"),
+            action: text("action"),
+            subject: text("subject"),
             inverted: rule.get("inverted").and_then(Value::as_bool).unwrap_or(false),
         }
     }

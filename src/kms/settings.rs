@@ -115,7 +115,7 @@ pub enum CaCertificatesError {
     /// No `BEGIN CERTIFICATE` block.
     #[error("there is no certificate in it{0}; PEM certificates begin with `-----BEGIN CERTIFICATE-----`")]
     Empty(&'static str),
-    /// The line breaks were lost on the way, in a variable or in JSON.
+    /// The line breaks were lost, in a variable or in JSON.
     #[error("its line breaks became spaces or `\\n`; give the text of the file unchanged, as `file(\"ca.pem\")` does")]
     OneLine,
     /// The armour or its base64 is broken.

@@ -22,7 +22,7 @@ pub enum AuthMethod {
     Kubernetes,
     /// A signed `GetCallerIdentity` request to AWS.
     AwsIam,
-    /// A token whose signing key the service knows.
+    /// A token whose signing key is configured in the service.
     Jwt,
     /// The token of an Azure managed identity.
     Azure,

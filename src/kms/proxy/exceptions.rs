@@ -33,7 +33,7 @@ impl Exceptions {
         Self(text.split(',').filter_map(ExceptionEntry::parse).collect())
     }
 
-    /// Whether a URL is reached without a proxy. This machine always is.
+    /// Returns whether a URL is reached without a proxy, as this machine always is.
     pub(super) fn contain(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
         let address = host.parse::<IpAddr>().ok().map(|address| address.to_canonical());

@@ -221,7 +221,7 @@ impl Proxy {
         let mut stream = TcpStream::connect(self.address()).await?;
         stream.write_all(request.as_bytes()).await?;
         let mut response = Vec::new();
-        // A status line has three words; one packet has it, nearly always.
+        // Nearly always one packet holds the whole status line.
         while response.len() < 12 && stream.read_buf(&mut response).await? > 0 {}
         Ok(response)
     }
@@ -253,9 +253,9 @@ impl ProxyProblem {
 /// The status in a status line of HTTP.
 fn status_of(response: &[u8]) -> Option<u16> {
     let line = response.split(|byte| *byte == b'\r' || *byte == b'\n').next()?;
-    let mut words = std::str::from_utf8(line).ok()?.split(' ');
-    words.next().filter(|version| version.starts_with("HTTP/1."))?;
-    words.next()?.parse().ok()
+    let mut parts = std::str::from_utf8(line).ok()?.split(' ');
+    parts.next().filter(|version| version.starts_with("HTTP/1."))?;
+    parts.next()?.parse().ok()
 }
 
 fn status(status: u16) -> String {

@@ -1,4 +1,4 @@
-//! The layout of a detail: one sentence that says what happened, facts, what has and has not been changed, possible causes,
+//! The layout of a detail: one sentence about what happened, facts, what has and has not been changed, possible causes,
 //! how to proceed.
 
 use std::fmt;
@@ -16,7 +16,7 @@ pub(super) struct Detail {
 }
 
 impl Detail {
-    /// Begins with the sentence that says what happened.
+    /// Begins with the sentence about what happened.
     pub(super) fn new(happened: impl AsRef<str>) -> Self {
         Self { happened: sentence(happened.as_ref()), ..Self::default() }
     }

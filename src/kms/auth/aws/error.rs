@@ -39,7 +39,7 @@ pub enum AwsError {
     /// A profile that leads to no key.
     #[error("the AWS profile `{0}` leads to no key")]
     ProfileWithoutKey(String),
-    /// A way to get a key that is not supported.
+    /// A source of keys that is not supported.
     #[error(
         "the AWS profile `{name}` gets its key by `{setting}`, which this provider does not support; `aws configure \
          export-credentials --profile {name} --format env` prints variables to set instead"

@@ -1,4 +1,4 @@
-//! The summaries of all diagnostics about the KMS. The constant words stand in front, for `grep`; what varies stands last.
+//! The summaries of all diagnostics about the KMS. The constant part stands in front, for `grep`; the variable part stands last.
 
 use crate::kms::{AuthRefusal, TransportFailure};
 

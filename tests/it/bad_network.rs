@@ -18,9 +18,9 @@ fn reports_each_network_failure_to_the_kms() {
     scene.configure(&[]);
     for trouble in SURVIVABLE {
         proxy.set(trouble);
-        scene.workspace.apply().expect(0).says(&["1 added"]);
-        scene.workspace.plan().expect(0).says(&["No changes"]);
-        scene.workspace.destroy().expect(0).says(&["1 destroyed"]);
+        scene.workspace.apply().expect(0).shows(&["1 added"]);
+        scene.workspace.plan().expect(0).shows(&["No changes"]);
+        scene.workspace.destroy().expect(0).shows(&["1 destroyed"]);
     }
     proxy.set(Trouble::None);
     scene.workspace.apply().expect(0);
@@ -58,8 +58,8 @@ fn reports_each_network_failure_to_the_database() {
     {
         proxy.set(trouble);
         let plan = scene.workspace.plan().expect(2);
-        plan.says(&["Warning: PostgreSQL server not reachable: ", "1 to add"]);
+        plan.shows(&["Warning: PostgreSQL server not reachable: ", "1 to add"]);
     }
     proxy.set(Trouble::None);
-    scene.workspace.apply().expect(0).says(&["1 added"]);
+    scene.workspace.apply().expect(0).shows(&["1 added"]);
 }

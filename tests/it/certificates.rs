@@ -43,12 +43,12 @@ struct Table {
 }
 
 impl Table {
-    /// A server that sends this chain, asked for `db.test`.
+    /// A server that sends this chain, for the host `db.test`.
     async fn row(&mut self, name: &'static str, given: &[&Made], sent: &[&Made], expected: Expected) {
         self.named(name, "db.test", given, sent, expected).await;
     }
 
-    /// Asked for another host.
+    /// For another host.
     async fn named(
         &mut self,
         name: &'static str,

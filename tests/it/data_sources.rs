@@ -99,12 +99,12 @@ fn endpoint_rejects_arguments_and_addresses_it_may_not_contact() {
     ] {
         endpoint(&workspace, arguments);
         let output = workspace.plan().expect(1);
-        output.says(&[sentence, &format!("{argument} =")]);
+        output.shows(&[sentence, &format!("{argument} =")]);
         assert!(!output.words().replace(arguments, "").contains("hunter2 "), "{}", output.text);
     }
     workspace.set("KMS_VALIDATION_HOSTS", "db.test");
     endpoint(&workspace, "host = \"127.0.0.1\"");
-    workspace.plan().expect(1).says(&["Endpoint not allowed by KMS_VALIDATION_HOSTS"]);
+    workspace.plan().expect(1).shows(&["Endpoint not allowed by KMS_VALIDATION_HOSTS"]);
 }
 
 #[test]
@@ -115,6 +115,6 @@ fn endpoint_in_a_check_block_warns_without_stopping() {
         "/examples/data-sources/kms_postgres_endpoint/data-source.tf"
     ));
     workspace.write("main.tf", &format!("{REQUIRED_PROVIDERS}{}", example.expect("the example")));
-    workspace.plan().says(&["expires within 30 days, or there is none"]);
+    workspace.plan().shows(&["expires within 30 days, or there is none"]);
     workspace.apply().expect(0);
 }

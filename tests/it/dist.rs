@@ -170,6 +170,6 @@ fn rejects_archive_that_differs_from_the_lock_file() {
         fs::write(&changed, bytes).unwrap();
         archive::pack(&changed, VERSION, &platform(), &mirror.join(host).join("hanzoai/kms")).unwrap();
         fs::remove_dir_all(&installed).unwrap();
-        workspace.run(&INIT).expect(1).says(&["checksums"]);
+        workspace.run(&INIT).expect(1).shows(&["checksums"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The pages under `docs/` say what the schemas say, and every example is a valid configuration.
+//! The pages under `docs/` match the schemas, and every example is a valid configuration.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -151,7 +151,7 @@ fn first_connection_of_the_readme_works() {
     scene.workspace.write("main.tf", &here);
     let apply = scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-var=db_password=x"]).expect(0);
     // `db.example.com` has no address anywhere, which is a warning.
-    apply.says(&["1 added", "could not be checked from this machine"]);
+    apply.shows(&["1 added", "could not be checked from this machine"]);
 }
 
 /// The blocks of a Markdown text that are complete configurations. Parts of one are marked as `hcl`.
@@ -176,5 +176,5 @@ fn valid(configuration: &str) {
     }
     workspace.write("ca.pem", crate::support::CA_CERTIFICATE);
     workspace.write("main.tf", &configuration);
-    workspace.run(&["validate", "-no-color"]).expect(0).says(&["The configuration is valid"]);
+    workspace.run(&["validate", "-no-color"]).expect(0).shows(&["The configuration is valid"]);
 }

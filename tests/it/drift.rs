@@ -33,8 +33,8 @@ fn stores_working_password_again_after_drift() {
     scene.workspace.apply().expect(0);
     saved_outside(&scene, "typed-outside");
     let plan = scene.workspace.plan_with_changes().expect(2);
-    plan.says(&[WARNING, "The configured password still works"]);
-    plan.says(&["~ credentials_hash", "1 to change"]);
+    plan.shows(&[WARNING, "The configured password still works"]);
+    plan.shows(&["~ credentials_hash", "1 to change"]);
     for untouched in ["~ host", "~ username", "~ password"] {
         assert!(!plan.text.contains(untouched), "{}", plan.text);
     }
@@ -52,7 +52,7 @@ fn reports_stale_password_without_sending_it() {
     scene.postgres.sql(&format!("ALTER ROLE {} PASSWORD 'changed-outside'", scene.role));
     saved_outside(&scene, "changed-outside");
     let plan = scene.workspace.plan().expect(0);
-    plan.says(&[WARNING, "no longer work", "No update of the credentials is planned", "`password_wo`"]);
+    plan.shows(&[WARNING, "no longer work", "No update of the credentials is planned", "`password_wo`"]);
     scene.workspace.apply().expect(0);
     assert_eq!(scene.stored()["credentials"]["password"], "changed-outside");
     // The way out that the message names.
@@ -70,7 +70,7 @@ fn does_not_send_unchecked_password_by_itself() {
     written_again(&scene);
     scene.workspace.set("KMS_VALIDATION", "off");
     for command in [Workspace::plan, Workspace::apply, Workspace::plan] {
-        command(&scene.workspace).expect(0).says(&[
+        command(&scene.workspace).expect(0).shows(&[
             WARNING,
             "The provider could not check",
             "No update of the credentials is planned",
@@ -96,10 +96,10 @@ fn role_changed_outside_is_no_error_if_configured_one_fails() {
     });
     // The configured role still works: the update that the plan shows repairs it.
     let plan = scene.workspace.plan_with_changes().expect(2);
-    plan.says(&[WARNING, "replacing what is stored there", "~ username", "1 to change"]);
+    plan.shows(&[WARNING, "replacing what is stored there", "~ username", "1 to change"]);
     scene.postgres.sql(&format!("ALTER ROLE {} NOLOGIN", scene.role));
     for command in [Workspace::plan, Workspace::apply, Workspace::plan] {
-        command(&scene.workspace).expect(0).says(&[
+        command(&scene.workspace).expect(0).shows(&[
             WARNING,
             "another `username`",
             "No update of the credentials is planned",
@@ -108,7 +108,7 @@ fn role_changed_outside_is_no_error_if_configured_one_fails() {
     assert_eq!(scene.stored()["credentials"]["username"], other);
     // Without a login the plan shows it, and a person decides.
     scene.workspace.set("KMS_VALIDATION", "off");
-    scene.workspace.plan_with_changes().expect(2).says(&[WARNING, "~ username"]);
+    scene.workspace.plan_with_changes().expect(2).shows(&[WARNING, "~ username"]);
     scene.workspace.set("KMS_VALIDATION", "plan");
     // A changed configuration is checked as usual, and so is another password.
     let rename = [("name", "\"renamed\"")];
@@ -135,7 +135,7 @@ fn refresh_alone_keeps_the_warning() {
         .workspace
         .run(&["plan", "-no-color", "-detailed-exitcode", "-refresh=false"])
         .expect(2)
-        .says(&["sends the configured credentials to the KMS again"]);
+        .shows(&["sends the configured credentials to the KMS again"]);
     scene.workspace.apply().expect(0);
     scene.is_settled();
 }
@@ -149,7 +149,7 @@ fn without_password_warns_until_acknowledged() {
     scene.workspace.apply().expect(0);
     scene.is_settled();
     written_again(&scene);
-    scene.workspace.plan().expect(0).says(&["The configuration has no password"]);
+    scene.workspace.plan().expect(0).shows(&["The configuration has no password"]);
     scene.workspace.apply().expect(0);
     let plan = scene.workspace.plan().expect(0);
     assert!(!plan.text.contains("gives no password"), "{}", plan.text);

@@ -11,7 +11,7 @@
 //! | `certificates` | scripted ones, each with a certificate of its own |
 //! | `pooler` | a real PgBouncer |
 //! | `network` | nothing, silence, other protocols, broken TLS |
-//! | `services` | what managed services and other products say |
+//! | `services` | error texts of managed services and other products |
 //! | `hostile` | servers that want to harm |
 //!
 //! RADIUS and GSSAPI are scripted: a real one needs a server of its own besides PostgreSQL, and PostgreSQL says the same

@@ -59,7 +59,7 @@ fn rejects_arguments_without_showing_the_url() {
         let call = format!("provider::kms::{}", expression.replacen('(', "(\n    ", 1));
         workspace.write("main.tf", &format!("{REQUIRED_PROVIDERS}output \"result\" {{\n  value = {call}\n}}\n"));
         let output = workspace.plan().expect(1);
-        output.says(&[&format!("Invalid value for \"{argument}\" parameter"), sentence]);
+        output.shows(&[&format!("Invalid value for \"{argument}\" parameter"), sentence]);
     }
     workspace.write(
         "main.tf",

@@ -121,14 +121,14 @@ fn write_only_passwords_guide_works() {
     let block = guide.next("terraform");
     guide.end();
 
-    apply(&scene, &block).expect(0).says(&["1 added"]);
+    apply(&scene, &block).expect(0).shows(&["1 added"]);
     assert_eq!(version(&scene), 1);
     scene.is_settled();
     // Set: only the number decides.
     alter(&mut scene, "rotated-by-this-configuration");
     scene.is_settled();
     scene.workspace.set("TF_VAR_rotation", "2");
-    scene.workspace.plan_with_changes().expect(2).says(&["~ password_wo_version = 1 -> 2", "1 to change"]);
+    scene.workspace.plan_with_changes().expect(2).shows(&["~ password_wo_version = 1 -> 2", "1 to change"]);
     scene.workspace.apply().expect(0);
     assert_eq!(stored_password(&scene), "rotated-by-this-configuration");
     scene.is_settled();
@@ -140,7 +140,7 @@ fn write_only_passwords_guide_works() {
     assert_eq!(version(&scene), 3);
     scene.is_settled();
     alter(&mut scene, "rotated-outside");
-    scene.workspace.plan_with_changes().expect(2).says(&["~ password_wo_version = 3 -> 4"]);
+    scene.workspace.plan_with_changes().expect(2).shows(&["~ password_wo_version = 3 -> 4"]);
     scene.workspace.run(&["plan", "-no-color", "-out=saved.tfplan"]).expect(0);
     scene.workspace.run(&["apply", "-no-color", "saved.tfplan"]).expect(0);
     assert_eq!(stored_password(&scene), "rotated-outside");
@@ -163,27 +163,27 @@ fn managed_credentials_guide_works() {
     scene.workspace.write("main.tf", &made_own(&scene, &block));
     let before =
         ["The KMS will change the password: orders-db", "No other connection of this scope", "cannot be undone"];
-    scene.workspace.plan().expect(2).says(&before);
+    scene.workspace.plan().expect(2).shows(&before);
     scene.workspace.apply().expect(0);
     assert!(!logs_in(PASSWORD));
     scene.is_settled();
     // Left out, it stays as it is.
     let without = block.replace("is_platform_managed_credentials = true", "description = \"Managed\"");
-    apply(&scene, &without).expect(0).says(&["1 changed"]);
+    apply(&scene, &without).expect(0).shows(&["1 changed"]);
     scene.is_settled();
 
     // Replacing.
     let replace = ["apply", "-no-color", "-auto-approve", "-replace=kms_postgres_connection.orders"];
     apply(&scene, &block).expect(0);
     let id = scene.id();
-    scene.workspace.run(&replace).expect(1).says(&["connection cannot be replaced", "`removed` block"]);
+    scene.workspace.run(&replace).expect(1).shows(&["connection cannot be replaced", "`removed` block"]);
     let give_back = |password: &str| {
         let statement = statement.replace('…', password).replace("\"kms_role\"", &format!("{:?}", scene.role));
         assert!(statement.contains(&scene.role) && statement.contains(password));
         scene.postgres.sql(&statement);
     };
     give_back(PASSWORD);
-    scene.workspace.run(&replace).expect(0).says(&["1 added, 0 changed, 1 destroyed"]);
+    scene.workspace.run(&replace).expect(0).shows(&["1 added, 0 changed, 1 destroyed"]);
     assert_ne!(scene.id(), id);
     scene.is_settled();
     scene.workspace.run(&["taint", ADDRESS]).expect(0);
@@ -193,7 +193,7 @@ fn managed_credentials_guide_works() {
 
     // Destroying.
     let plan = scene.workspace.run(&["plan", "-no-color", "-destroy"]).expect(0);
-    plan.says(&["keeps an unknown password", "ALTER ROLE"]);
+    plan.shows(&["keeps an unknown password", "ALTER ROLE"]);
     scene.workspace.destroy().expect(0);
     assert!(!logs_in("given-back"));
     give_back("given-back");
@@ -244,12 +244,12 @@ fn import_one(block: &str) {
         if !of_project {
             block = block.replace(project_line, "");
         }
-        apply(&scene, &block).expect(0).says(&["1 imported, 0 added, 0 changed, 0 destroyed"]);
+        apply(&scene, &block).expect(0).shows(&["1 imported, 0 added, 0 changed, 0 destroyed"]);
         assert_eq!(scene.workspace.object(ADDRESS)["id"] == id.as_str(), of_project);
         scene.is_settled();
         scene.workspace.run(&["state", "rm", ADDRESS]).expect(0);
     }
-    apply(&scene, &block.replace("/orders-db", "/orders-dp")).expect(1).says(&["Import failed: connection not found"]);
+    apply(&scene, &block.replace("/orders-db", "/orders-dp")).expect(1).shows(&["Import failed: connection not found"]);
     apply(&scene, block).expect(0);
     assert!(scene.bodies("PATCH", "/").is_empty());
     // The first password: tried at the database, then sent once.
@@ -258,7 +258,7 @@ fn import_one(block: &str) {
     let refused = apply(&scene, &with("\"wrong\"")).expect(1);
     assert_eq!(refused.errors()[0].attribute.as_deref(), Some("password_wo"));
     let first = apply(&scene, &with("var.db_password")).expect(0);
-    first.says(&["Password will be sent to the KMS: orders-db", "1 changed"]);
+    first.shows(&["Password will be sent to the KMS: orders-db", "1 changed"]);
     assert_eq!(scene.bodies("PATCH", "/").len(), 1);
     scene.is_settled();
 }
@@ -273,8 +273,8 @@ fn import_many() {
     }
     scene.workspace.write("imports.tf", &blocks);
     let plan = scene.workspace.run(&["plan", "-no-color", "-generate-config-out=connections.tf"]).expect(0);
-    plan.says(&["3 to import, 0 to add, 0 to change, 0 to destroy"]);
-    scene.workspace.apply().expect(0).says(&["3 imported, 0 added, 0 changed, 0 destroyed"]);
+    plan.shows(&["3 to import, 0 to add, 0 to change, 0 to destroy"]);
+    scene.workspace.apply().expect(0).shows(&["3 imported, 0 added, 0 changed, 0 destroyed"]);
     scene.is_settled();
     assert!(scene.bodies("PATCH", "/").is_empty());
     let file = scene.workspace.path().join("connections.tf");
@@ -293,7 +293,7 @@ fn import_many() {
                 let plan = scene.workspace.plan().expect(1);
                 assert_eq!(plan.errors()[0].attribute.as_deref(), Some("password_wo"), "{}", plan.text);
             }
-            Some(expected) => _ = scene.workspace.apply().expect(0).says(&[expected]),
+            Some(expected) => _ = scene.workspace.apply().expect(0).shows(&[expected]),
         }
     }
     assert_eq!(scene.bodies("PATCH", "/").len(), 1);
@@ -318,10 +318,10 @@ fn move_in(block: &str) {
     scene.workspace.set("TF_VAR_db_password", "moved-password");
     scene.workspace.write("main.tf", block);
     let plan = scene.workspace.plan_with_changes().expect(2);
-    plan.says(&["has moved to kms_postgres_connection.orders", "0 to add, 0 to change, 0 to destroy"]);
+    plan.shows(&["has moved to kms_postgres_connection.orders", "0 to add, 0 to change, 0 to destroy"]);
     let marks = scene.workspace.run(&["plan", "-no-color", "-refresh=false"]).expect(0);
-    marks.says(&["0 to add, 1 to change, 0 to destroy"]);
-    scene.workspace.apply().expect(0).says(&["0 added, 0 changed, 0 destroyed"]);
+    marks.shows(&["0 to add, 1 to change, 0 to destroy"]);
+    scene.workspace.apply().expect(0).shows(&["0 added, 0 changed, 0 destroyed"]);
     assert_eq!(
         scene.workspace.object(ADDRESS)["id"],
         incumbent.state["resources"][0]["instances"][0]["attributes"]["id"]
@@ -331,7 +331,7 @@ fn move_in(block: &str) {
     let ephemeral = block.replace("password = var.db_password", "password_wo = var.db_password");
     let ephemeral = ephemeral.replace("  sensitive = true\n", "  sensitive = true\n  ephemeral = true\n");
     scene.workspace.write("main.tf", &ephemeral);
-    scene.workspace.apply().expect(0).says(&["0 added, 1 changed, 0 destroyed"]);
+    scene.workspace.apply().expect(0).shows(&["0 added, 1 changed, 0 destroyed"]);
     assert_eq!(scene.workspace.object(ADDRESS)["password"], Json::Null);
     scene.is_settled();
     assert!(scene.bodies("PATCH", "/").is_empty() && scene.bodies("POST", "/api/v1/app-connections").is_empty());
@@ -344,7 +344,7 @@ fn forget_and_import(block: &str) {
     scene.workspace.apply().fails(&["no schema available for infisical_app_connection_postgres.orders"]);
     scene.workspace.run(&["state", "rm", "infisical_app_connection_postgres.orders"]).expect(0);
     let apply = scene.workspace.apply().expect(0);
-    apply.says(&["1 imported, 0 added, 0 changed, 0 destroyed"]);
+    apply.shows(&["1 imported, 0 added, 0 changed, 0 destroyed"]);
     assert_eq!(scene.workspace.objects().len(), 1);
     scene.is_settled();
     assert_eq!(scene.kms.connections().len(), 1);

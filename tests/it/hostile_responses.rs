@@ -94,7 +94,7 @@ async fn request_timeout_ends_slow_response() {
     );
 }
 
-/// What a plan with one connection may need beyond one that reads a plain answer: a whole list at most, twice.
+/// The additional memory that a plan with one connection may need: a whole list at most, twice.
 const GROWTH: u64 = 48 * 1024;
 
 #[cfg_attr(not(target_os = "linux"), ignore = "finds processes in /proc")]
@@ -113,7 +113,7 @@ fn memory_stays_bounded_for_hostile_responses() {
         scene.kms.fail("GET", "/api", ALWAYS, fault.clone());
         let (refused, peak) = with_peak_memory(&scene, plan);
         scene.kms.stop_failing();
-        refused.expect(1).says(&said).says(&[
+        refused.expect(1).shows(&said).shows(&[
             "KMS request failed: unexpected response",
             &host,
             POSTGRES,
@@ -122,12 +122,12 @@ fn memory_stays_bounded_for_hostile_responses() {
         assert!(peak < usual + GROWTH, "{fault}: {peak} kB, and {usual} kB for a plain answer");
     }
     scene.kms.fail("GET", "/api", ALWAYS, Fault::Drip(Duration::from_secs(1)));
-    plan().expect(1).says(&["no response from the KMS", "timed out", &host]);
+    plan().expect(1).shows(&["no response from the KMS", "timed out", &host]);
     scene.kms.stop_failing();
     scene.is_settled();
 }
 
-/// The service has done it, and nobody can read its answer: that is told with the block that brings the connection in.
+/// The KMS has created the connection, and its response is unreadable: the error shows the import block.
 #[test]
 fn unreadable_create_response_loses_no_connection() {
     let mut scene = Scene::new();
@@ -139,7 +139,7 @@ fn unreadable_create_response_loses_no_connection() {
         scene.kms.fail("POST", POSTGRES, 1, fault);
         let apply = scene.workspace.apply().expect(1);
         let id = scene.id();
-        apply.says(&[
+        apply.shows(&[
             "KMS request failed: unexpected response",
             "A connection `orders-db` exists now",
             "import {",
@@ -160,7 +160,7 @@ fn redirect_receives_no_token() {
     scene.kms.fail("GET", "/api", ALWAYS, Fault::Redirect(format!("{}/api/v1/x?secret=y", elsewhere.url())));
     let other_host = elsewhere.url().replace("http://", "");
     let plan = scene.workspace.plan().expect(1);
-    plan.says(&["KMS request failed: redirected", &other_host, "No token was sent to that address"]);
+    plan.shows(&["KMS request failed: redirected", &other_host, "No token was sent to that address"]);
     assert!(!plan.text.contains("secret=y"));
     assert!(elsewhere.requests().is_empty());
 }
@@ -195,14 +195,18 @@ fn hostile_values_stay_on_their_line_in_messages() {
     }
 }
 
-/// A service may ask to be left alone for a hundred years. The run ends at once instead, and says so.
+/// A server may request a pause of a hundred years. The run ends at once instead, and reports it.
 #[test]
 fn does_not_begin_a_wait_longer_than_the_operation() {
     for fault in [Fault::RateLimit(3600), Fault::RateLimit(u64::MAX), Fault::RateLimitUntil(1_000_000_000)] {
         let scene = Scene::new();
         scene.configure(&[]);
         scene.kms.fail("GET", "/api", ALWAYS, fault.clone());
-        scene.workspace.plan().expect(2).says(&["Warning: KMS not reachable: plan not checked", "Rate limit exceeded"]);
+        scene
+            .workspace
+            .plan()
+            .expect(2)
+            .shows(&["Warning: KMS not reachable: plan not checked", "Rate limit exceeded"]);
         scene.kms.stop_failing();
         scene.workspace.apply().expect(0);
         scene.kms.fail("GET", "/api", ALWAYS, fault.clone());

@@ -66,7 +66,7 @@ fn uses_proxy_of_the_environment_except_for_no_proxy() {
     let plan = workspace.plan().expect(1);
     // The HTTP library does not report the status of a rejected tunnel, so the provider makes a request for it.
     assert_eq!(proxy.lines(), ["CONNECT kms.test:8443 HTTP/1.1"; 2]);
-    plan.says(&["KMS not reachable: proxy failed", "kms.test:8443", "`HTTPS_PROXY`"]);
+    plan.shows(&["KMS not reachable: proxy failed", "kms.test:8443", "`HTTPS_PROXY`"]);
 
     for exception in ["kms.test", ".test", "other.example,kms.test", "*"] {
         workspace.set("NO_PROXY", exception);
@@ -99,7 +99,7 @@ fn without_system_roots_trusts_the_public_ones() {
     workspace.set("SSL_CERT_FILE", "");
     // The server does not support TLS, so the error of the handshake shows that the client got that far.
     let plan = workspace.plan().expect(1);
-    plan.says(&["KMS not reachable: TLS failed"]);
+    plan.shows(&["KMS not reachable: TLS failed"]);
 }
 
 #[test]

@@ -252,7 +252,7 @@ async fn list_result_imports_and_generates_valid_configuration() {
         writeln!(block, "  {name} = {value}").unwrap();
     }
     scene.workspace.write("main.tf", &format!("{block}  password = null # sensitive\n}}\n"));
-    scene.workspace.apply().expect(0).says(&["1 imported, 0 added, 0 changed, 0 destroyed"]);
+    scene.workspace.apply().expect(0).shows(&["1 imported, 0 added, 0 changed, 0 destroyed"]);
     scene.is_settled();
 }
 

@@ -59,7 +59,7 @@ fn each_import_id_form_leads_to_an_empty_plan() {
         (&format!(" {of_organisation} "), &of_organisation, "orders-db", None),
     ] {
         configure(&scene, name, of);
-        import(&scene, given).expect(0).says(&["Import successful"]);
+        import(&scene, given).expect(0).shows(&["Import successful"]);
         assert_eq!(scene.workspace.object(ADDRESS)["id"], id.as_str(), "{given}");
         scene.is_settled();
         scene.workspace.run(&["state", "rm", ADDRESS]).expect(0);
@@ -74,7 +74,7 @@ fn first_password_after_import_is_one_update() {
     configure(&scene, "orders-db", None);
     import(&scene, "orders-db").expect(0);
     scene.configure(&[("description", "\"Orders of the shop\"")]);
-    scene.workspace.plan().expect(2).says(&["0 to add, 1 to change, 0 to destroy"]);
+    scene.workspace.plan().expect(2).shows(&["0 to add, 1 to change, 0 to destroy"]);
     scene.workspace.apply().expect(0);
     scene.is_settled();
 }
@@ -108,9 +108,9 @@ fn explains_failed_import_and_names_the_three_forms() {
         ("mysql", &["Import failed: connection not found", FORMS]),
         (&format!("{other}/orders-db"), &["KMS request failed: project not found"]),
     ] {
-        import(&scene, given).expect(1).says(sentences);
+        import(&scene, given).expect(1).shows(sentences);
     }
-    // The service holds names unique; this is what one would say that does not.
+    // The KMS holds names unique; this is the error for a server that does not.
     let twins = [other, project.as_str()].map(|id| {
         let mut twin = connection(&scene, "twice", None);
         twin["id"] = json!(id);
@@ -118,7 +118,7 @@ fn explains_failed_import_and_names_the_three_forms() {
     });
     let answer = Fault::Status(200, json!({"appConnections": twins}));
     scene.kms.fail("GET", "/api/v1/app-connections/postgres", 1, answer);
-    import(&scene, "twice").expect(1).says(&["Import failed: connection name is ambiguous", other, &project]);
+    import(&scene, "twice").expect(1).shows(&["Import failed: connection name is ambiguous", other, &project]);
 }
 
 #[test]
@@ -129,13 +129,13 @@ fn generated_configuration_is_valid_and_its_plan_empty() {
     let block = format!("import {{\n  to = {ADDRESS}\n  id = \"{project}/orders-db\"\n}}\n");
     scene.workspace.write("main.tf", &block);
     let plan = scene.workspace.run(&["plan", "-no-color", "-input=false", "-generate-config-out=generated.tf"]);
-    plan.expect(0).says(&["1 to import, 0 to add, 0 to change, 0 to destroy"]);
+    plan.expect(0).shows(&["1 to import, 0 to add, 0 to change, 0 to destroy"]);
     let generated = std::fs::read_to_string(scene.workspace.path().join("generated.tf")).unwrap();
     let words = generated.split_whitespace().collect::<Vec<_>>().join(" ");
     for place in ["password = null # sensitive", "password_wo = null # sensitive"] {
         assert!(words.contains(place), "{generated}");
     }
-    scene.workspace.apply().expect(0).says(&["1 imported, 0 added, 0 changed, 0 destroyed"]);
+    scene.workspace.apply().expect(0).shows(&["1 imported, 0 added, 0 changed, 0 destroyed"]);
     scene.is_settled();
 }
 

@@ -73,8 +73,8 @@ fn installs_as_the_guide_describes() {
     // Without the archives there is nothing to install.
     init(&scene).expect(1);
     run_shell(&scene, copy);
-    init(&scene).expect(0).says(&["Installed hanzoai/kms v0.1.0"]);
-    scene.workspace.apply().expect(0).says(&["1 added"]);
+    init(&scene).expect(0).shows(&["Installed hanzoai/kms v0.1.0"]);
+    scene.workspace.apply().expect(0).shows(&["1 added"]);
 
     let locked = |scene: &Scene| {
         let file = fs::read_to_string(scene.workspace.path().join(".terraform.lock.hcl")).unwrap();
@@ -97,6 +97,6 @@ fn installs_from_a_mirror_beside_the_configuration() {
     scene.workspace.write("versions.tf", &blocks(&guide, "terraform")[0]);
     scene.workspace.write(SETTINGS, &settings);
     scene.configure(&[]);
-    init(&scene).expect(0).says(&["Installed hanzoai/kms v0.1.0"]);
+    init(&scene).expect(0).shows(&["Installed hanzoai/kms v0.1.0"]);
     scene.workspace.plan().expect(2);
 }

@@ -58,7 +58,7 @@ fn killed_terraform_leaves_no_provider_and_no_lost_object() {
     match again.code {
         Some(0) => {}
         _ => {
-            again.says(&["Connection name already exists", "import {", &scene.id()]);
+            again.shows(&["Connection name already exists", "import {", &scene.id()]);
         }
     }
     assert_eq!(scene.kms.connections().len(), 1);
@@ -69,7 +69,7 @@ fn killed_terraform_leaves_no_provider_and_no_lost_object() {
 fn import_block_restores_connection_of_killed_provider() {
     let scene = Scene::new();
     scene.configure(&[]);
-    // The answer of the create is lost, and the question what became of it hangs: the provider knows nothing yet.
+    // The response to the create is lost, and the look-up of the connection hangs when the provider is killed.
     scene.kms.fail("POST", "/api/v1/app-connections", 1, Fault::LostAfter);
     let by_name = "/api/v1/app-connections/postgres/connection-name";
     scene.kms.fail("GET", by_name, 1, Fault::Delay(Duration::from_secs(30)));
@@ -81,12 +81,12 @@ fn import_block_restores_connection_of_killed_provider() {
     finish(run).expect(1);
     scene.kms.stop_failing();
     let again = scene.workspace.apply().expect(1);
-    again.says(&["Connection name already exists", "import {"]);
+    again.shows(&["Connection name already exists", "import {"]);
     let id = scene.id();
     scene
         .workspace
         .write("import.tf", &format!("import {{\n  to = kms_postgres_connection.orders\n  id = \"{id}\"\n}}\n"));
-    scene.workspace.apply().expect(0).says(&["1 imported"]);
+    scene.workspace.apply().expect(0).shows(&["1 imported"]);
     assert_eq!(scene.id(), id);
     scene.is_settled();
 }
@@ -118,7 +118,7 @@ fn interrupt_ends_a_hanging_login() {
     let run = scene.workspace.start(&["plan", "-no-color"]);
     let _waiting = silent.accept().expect("the login");
     signal("INT", run.id());
-    finish(run).says(&["Interrupt"]);
+    finish(run).shows(&["Interrupt"]);
     eventually("the end of the provider", || providers(&scene).is_empty());
     assert!(scene.kms.connections().is_empty());
 }
@@ -129,7 +129,7 @@ fn interrupt_ends_a_hanging_login() {
 fn terminated_process_group_keeps_created_connection() {
     let scene = Scene::new();
     scene.configure(&[]);
-    // The KMS has created the connection and takes its time to answer.
+    // The KMS has created the connection and delays its response.
     let slow = Fault::Stall(Duration::from_secs(3));
     scene.kms.fail("POST", "/api/v1/app-connections", 1, slow);
     let mut command = scene.workspace.command(["apply", "-no-color", "-auto-approve"]);
@@ -157,6 +157,6 @@ fn terminated_provider_ends_its_waits() {
     for pid in providers(&scene) {
         signal("TERM", pid);
     }
-    finish(run).expect(1).says(&["Interrupted"]);
+    finish(run).expect(1).shows(&["Interrupted"]);
     eventually("the end of the provider", || providers(&scene).is_empty());
 }

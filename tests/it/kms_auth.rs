@@ -37,7 +37,7 @@ fn works(scene: &mut Scene, route: &str, secrets: &[&str]) {
     }
 }
 
-/// A metadata server: one answer for everybody. Returns its address, and what it was asked.
+/// A metadata server with one response. Returns its address and the requests that it received.
 fn metadata(answer: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -212,7 +212,7 @@ fn failed_authentication_is_explained_once_without_retry() {
     scene.workspace.set("KMS_VALIDATION", "off");
     scene.configure_with(&[("name", "\"orders-${count.index}\"")], "count = 6");
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&[
+    apply.shows(&[
         "KMS authentication failed: unauthorized",
         "`oidc` authentication of identity",
         &id,
@@ -234,15 +234,15 @@ fn missing_credentials_warn_in_plan_and_fail_in_apply() {
         .workspace
         .plan()
         .expect(2)
-        .says(&["KMS not reachable: plan not checked", "`/nonexistent/token` cannot be read"]);
+        .shows(&["KMS not reachable: plan not checked", "`/nonexistent/token` cannot be read"]);
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&[
+    apply.shows(&[
         "KMS authentication failed: no credentials",
         "`kubernetes` authentication",
         "automountServiceAccountToken",
     ]);
     assert!(scene.kms.requests().is_empty());
-    // Which method it is, is said before anything is asked.
+    // An ambiguous method is reported before any request.
     scene.workspace.set("KMS_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH", "");
     scene.workspace.plan().fails(&["Ambiguous authentication method", "`KMS_MACHINE_IDENTITY_ID`", "`aws_iam`"]);
 }

@@ -34,7 +34,7 @@ fn token() -> AuthRequest {
     AuthRequest::token(Secret::new(TOKEN))
 }
 
-/// Without repetitions: what is told apart here is one exchange.
+/// Without retries: each test is about one exchange.
 fn settings(base: &str, login: AuthRequest) -> Settings {
     Settings { max_retries: 0, ..Settings::new(BaseUrl::parse(base, false).unwrap(), login) }
 }

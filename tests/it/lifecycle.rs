@@ -9,8 +9,8 @@ use crate::support::scene::{PASSWORD, Scene};
 fn creates_updates_and_destroys_connection() {
     let scene = Scene::new();
     scene.configure(&[]);
-    scene.workspace.plan().expect(2).says(&["1 to add, 0 to change, 0 to destroy"]);
-    scene.workspace.apply().expect(0).says(&["1 added, 0 changed, 0 destroyed"]);
+    scene.workspace.plan().expect(2).shows(&["1 to add, 0 to change, 0 to destroy"]);
+    scene.workspace.apply().expect(0).shows(&["1 added, 0 changed, 0 destroyed"]);
     scene.is_settled();
 
     let stored = scene.stored();
@@ -23,7 +23,7 @@ fn creates_updates_and_destroys_connection() {
         assert_eq!(object[attribute], stored[field], "{attribute}");
     }
 
-    scene.workspace.destroy().expect(0).says(&["1 destroyed"]);
+    scene.workspace.destroy().expect(0).shows(&["1 destroyed"]);
     assert_eq!(scene.kms.connections(), Vec::<Json>::new());
 }
 
@@ -53,7 +53,7 @@ fn rename_sends_only_the_name_and_makes_no_login() {
     scene.workspace.apply().expect(0);
     let logins = scene.logins();
     scene.configure(&[("name", "\"renamed\"")]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     assert_eq!(scene.bodies("PATCH", "/api/v1/app-connections/postgres"), [json!({"name": "renamed"})]);
     assert_eq!(scene.logins(), logins);
     scene.is_settled();
@@ -65,7 +65,7 @@ fn changed_credential_sends_all_credentials() {
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
     scene.configure(&[("database", "\"postgres\"")]);
-    scene.workspace.plan_with_changes().expect(2).says(&["~ credentials_hash", "~ database", "1 to change"]);
+    scene.workspace.plan_with_changes().expect(2).shows(&["~ credentials_hash", "~ database", "1 to change"]);
     scene.workspace.apply().expect(0);
     let bodies = scene.bodies("PATCH", "/api/v1/app-connections/postgres");
     assert_eq!(bodies.len(), 1);
@@ -83,7 +83,7 @@ fn removed_description_is_cleared_with_null() {
     assert_eq!(scene.stored()["description"], "of the shop");
     scene.is_settled();
     scene.configure(&[]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     assert_eq!(scene.bodies("PATCH", "/api/v1/app-connections/postgres"), [json!({"description": null})]);
     scene.is_settled();
 }
@@ -106,7 +106,7 @@ fn ignores_leading_and_trailing_whitespace() {
     scene.workspace.plan().expect(0);
     // Removing the empty description changes the state alone.
     scene.configure(&[]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     assert!(scene.bodies("PATCH", "/api").is_empty());
     scene.is_settled();
 }
@@ -141,7 +141,7 @@ fn outside_change_shows_as_that_field_and_is_repaired() {
     for (field, edit, shown) in drifts {
         scene.kms.edit(&scene.id(), edit);
         let plan = scene.workspace.plan_with_changes().expect(2);
-        plan.says(&[shown, "1 to change"]);
+        plan.shows(&[shown, "1 to change"]);
         let changed: Vec<&str> = plan
             .text
             .lines()
@@ -167,11 +167,11 @@ fn connection_deleted_outside_is_planned_again() {
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
     scene.kms.remove(&scene.id());
-    scene.workspace.plan().expect(2).says(&["Connection deleted outside of Terraform: orders-db", "1 to add"]);
+    scene.workspace.plan().expect(2).shows(&["Connection deleted outside of Terraform: orders-db", "1 to add"]);
     scene.workspace.apply().expect(0);
     scene.is_settled();
     scene.kms.remove(&scene.id());
-    scene.workspace.run(&["destroy", "-refresh=false", "-auto-approve", "-no-color"]).expect(0).says(&["1 destroyed"]);
+    scene.workspace.run(&["destroy", "-refresh=false", "-auto-approve", "-no-color"]).expect(0).shows(&["1 destroyed"]);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn changed_project_replaces_the_connection() {
         .workspace
         .plan_with_changes()
         .expect(2)
-        .says(&["# forces replacement", "1 to add, 0 to change, 1 to destroy"]);
+        .shows(&["# forces replacement", "1 to add, 0 to change, 1 to destroy"]);
     scene.workspace.apply().expect(0);
     assert_eq!(scene.stored()["projectId"], Json::Null);
     scene.is_settled();
@@ -224,7 +224,7 @@ fn sends_plain_password_when_it_changes() {
     scene.is_settled();
     scene.postgres.sql(&format!("ALTER ROLE \"{}\" PASSWORD 'another'", scene.role));
     scene.configure(&[("password_wo", "null"), ("password_wo_version", "null"), ("password", "\"another\"")]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     assert_eq!(scene.stored()["credentials"]["password"], "another");
     scene.is_settled();
 }
@@ -237,7 +237,7 @@ fn new_version_sends_write_only_password_even_if_zero() {
     for version in ["0", "1"] {
         scene.kms.clear_requests();
         scene.configure(&[("password_wo_version", version)]);
-        scene.workspace.apply().expect(0).says(&["1 changed"]);
+        scene.workspace.apply().expect(0).shows(&["1 changed"]);
         assert_eq!(scene.bodies("PATCH", "/api/v1/app-connections/postgres")[0]["credentials"]["password"], PASSWORD);
         scene.is_settled();
     }
@@ -254,7 +254,7 @@ fn requires_password_only_when_it_must_be_sent() {
     scene.configure(&none);
     scene.workspace.apply().expect(0);
     scene.configure(&[none[0], none[1], ("name", "\"renamed\"")]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     scene.configure(&[none[0], none[1], ("database", "\"postgres\"")]);
     scene.workspace.plan().fails(&[
         "Password missing",
@@ -270,7 +270,7 @@ fn rejects_read_only_attributes_in_the_configuration() {
     for attribute in ["id", "org_id", "created_at", "credentials_hash"] {
         scene.configure_with(&[], &format!("{attribute} = \"mine\""));
         let plan = scene.workspace.plan().expect(1);
-        plan.says(&["Error: Read-only attribute in the configuration", &format!("The provider sets `{attribute}`")]);
+        plan.shows(&["Error: Read-only attribute in the configuration", &format!("The provider sets `{attribute}`")]);
     }
     assert!(scene.kms.requests().is_empty());
 }
@@ -283,7 +283,7 @@ fn changed_blocks_change_only_the_state() {
     scene.kms.clear_requests();
     let logins = scene.logins();
     scene.configure_with(&[], "validation {\n    timeout = \"3s\"\n  }\n  timeouts {\n    read = \"1m\"\n  }");
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     assert!(scene.kms.requests().iter().all(|request| request.method != "PATCH"));
     assert_eq!(scene.logins(), logins);
     scene.is_settled();
@@ -316,9 +316,9 @@ fn creates_plans_and_destroys_many_connections() {
     let scene = Scene::new();
     let count = scale(50, 300);
     scene.configure_with(&[("name", "\"orders-${count.index}\"")], &format!("count = {count}"));
-    scene.workspace.apply().expect(0).says(&[&format!("{count} added")]);
-    scene.workspace.plan().expect(0).says(&["No changes"]);
+    scene.workspace.apply().expect(0).shows(&[&format!("{count} added")]);
+    scene.workspace.plan().expect(0).shows(&["No changes"]);
     assert_eq!(scene.kms.connections().len(), count);
-    scene.workspace.destroy().expect(0).says(&[&format!("{count} destroyed")]);
+    scene.workspace.destroy().expect(0).shows(&[&format!("{count} destroyed")]);
     assert_eq!(scene.kms.connections(), Vec::<Json>::new());
 }

@@ -31,7 +31,7 @@ fn configure(scene: &Scene, count: usize, changes: &[(&str, &str)], lines: &str)
     scene.configure_with(&all, lines);
 }
 
-/// What a scripted server says to every login.
+/// The response of a scripted server to every login.
 #[derive(Clone, Copy)]
 enum Script {
     /// Nothing at all.
@@ -120,7 +120,7 @@ fn leading_to(port: &str) -> [(&str, &str); 3] {
 fn thirty_connections_with_one_role_make_one_login() {
     let scene = Scene::alone();
     configure(&scene, 30, &[], "");
-    scene.workspace.plan().expect(2).says(&["30 to add"]);
+    scene.workspace.plan().expect(2).shows(&["30 to add"]);
     assert_eq!(scene.logins(), 1);
     let log = scene.postgres.log();
     for rude in ["reset by peer", "unexpected EOF", "could not receive"] {
@@ -148,7 +148,7 @@ fn limits_refused_logins_of_a_role_to_two() {
     configure(&scene, 10, &[("password_wo", "\"wrong ${count.index}\"")], "");
     let plan = scene.workspace.plan().expect(1);
     assert_eq!(refusals(&scene), 2);
-    plan.says(&["Login check skipped: ", "failed in this run"]);
+    plan.shows(&["Login check skipped: ", "failed in this run"]);
     assert_eq!(plan.words().matches("Error: PostgreSQL login failed: ").count(), 2, "{}", plan.text);
 
     configure(
@@ -180,7 +180,7 @@ fn timeout_during_password_check_counts_as_refusal() {
     ];
     configure(&scene, 6, &changes, "validation {\n    timeout = \"2s\"\n  }");
     let plan = scene.workspace.plan().expect(2);
-    plan.says(&["did not complete the login in time", "`auth_delay`", "Login check skipped: ", "failed in this run"]);
+    plan.shows(&["did not complete the login in time", "`auth_delay`", "Login check skipped: ", "failed in this run"]);
     assert_eq!(server.log().matches("connection received: host=127.0.0.1").count(), 2, "{}", server.log());
 }
 
@@ -192,7 +192,7 @@ fn limits_concurrent_logins_of_an_endpoint() {
     let mut changes = leading_to(&port).to_vec();
     changes.push(("username", "\"role_${count.index}\""));
     configure(&scene, 13, &changes, "");
-    scene.workspace.plan().expect(1).says(&["3D000"]);
+    scene.workspace.plan().expect(1).shows(&["3D000"]);
     assert_eq!(listener.connections(), 13);
     assert_eq!(listener.most_at_once(), 4);
 }
@@ -205,7 +205,7 @@ fn full_server_gets_one_login_at_a_time_and_one_retry() {
     let mut changes = leading_to(&port).to_vec();
     changes.push(("username", "\"role_${count.index}\""));
     configure(&scene, 4, &changes, "");
-    scene.workspace.plan().expect(2).says(&["Too many connections at"]);
+    scene.workspace.plan().expect(2).shows(&["Too many connections at"]);
     assert_eq!(listener.connections(), 8);
     assert_eq!(listener.most_at_once(), 1);
 }
@@ -218,7 +218,7 @@ fn unreachable_endpoint_is_tried_once_for_a_hundred() {
     let mut changes = leading_to(&port).to_vec();
     changes.push(("username", "\"role_${count.index}\""));
     configure(&scene, 100, &changes, "validation {\n    timeout = \"1s\"\n  }");
-    scene.workspace.plan().expect(2).says(&["PostgreSQL login failed: timed out", "100 to add"]);
+    scene.workspace.plan().expect(2).shows(&["PostgreSQL login failed: timed out", "100 to add"]);
     assert_eq!(listener.connections(), 1);
 }
 
@@ -249,7 +249,7 @@ fn validation_hosts_limit_where_logins_go() {
         scene.workspace.set("KMS_VALIDATION_HOSTS", list);
         let before = scene.logins();
         let plan = scene.workspace.plan().expect(2);
-        plan.says(sentences);
+        plan.shows(sentences);
         assert_eq!(scene.logins(), before + usize::from(login), "{list}\n{}", plan.text);
         assert_eq!(plan.text.contains("Warning: Login check skipped: "), !login, "{list}\n{}", plan.text);
     }
@@ -257,10 +257,10 @@ fn validation_hosts_limit_where_logins_go() {
     scene.workspace.set("KMS_VALIDATION_HOSTS", "localhost 10.0.0.0/8");
     let listener = Listener::start(Script::Silence);
     scene.configure_with(&[], &format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", listener.port()));
-    scene.workspace.plan().expect(2).says(&["Warning: Login check skipped: "]);
+    scene.workspace.plan().expect(2).shows(&["Warning: Login check skipped: "]);
     assert_eq!(listener.connections(), 0);
     scene.workspace.set("KMS_VALIDATION_HOSTS", "localhost, 10.0.0.0/40");
-    scene.workspace.plan().expect(1).says(&["`KMS_VALIDATION_HOSTS`", "`10.0.0.0/40`"]);
+    scene.workspace.plan().expect(1).shows(&["`KMS_VALIDATION_HOSTS`", "`10.0.0.0/40`"]);
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn does_not_log_in_to_localhost_of_a_remote_kms() {
         .workspace
         .plan()
         .expect(2)
-        .says(&["Warning: Login check skipped: ", "`localhost` resolves to a loopback address"]);
+        .shows(&["Warning: Login check skipped: ", "`localhost` resolves to a loopback address"]);
     assert_eq!(scene.logins(), 0);
     // Said to be a way to the same server.
     let address = format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", scene.postgres.port());
@@ -296,7 +296,7 @@ fn warns_of_restrictions_of_the_cloud_kms() {
 
         scene.configure_with(&unknown, &own);
         let plan = scene.workspace.plan().expect(if is_cloud { 1 } else { 2 });
-        plan.says(&["Fixture CA", "SHA-256", "`ssl_certificate`"]);
+        plan.shows(&["Fixture CA", "SHA-256", "`ssl_certificate`"]);
         assert_eq!(plan.words().contains("NODE_EXTRA_CA_CERTS"), !is_cloud, "{}", plan.text);
     }
 }
@@ -331,13 +331,13 @@ fn unreachable_error_warns_of_every_skipped_login() {
     let mut scene = Scene::new();
     let block = "validation {\n    unreachable = \"error\"\n  }";
     scene.configure_with(&[("gateway_id", "\"3c90c3cc-0d44-4b50-8888-8dd25736052a\"")], block);
-    scene.workspace.plan().expect(2).says(&["Warning: Login check skipped: ", "through a gateway"]);
+    scene.workspace.plan().expect(2).shows(&["Warning: Login check skipped: ", "through a gateway"]);
     scene.configure_with(&[], block);
     let plan = scene.workspace.plan().expect(2);
     assert!(!plan.text.contains("Warning: The credentials"), "{}", plan.text);
     for mode in ["apply", "off"] {
         scene.workspace.set("KMS_VALIDATION", mode);
-        scene.workspace.plan().expect(2).says(&["Warning: Login check skipped: ", "lowered `mode`"]);
+        scene.workspace.plan().expect(2).shows(&["Warning: Login check skipped: ", "lowered `mode`"]);
     }
 }
 
@@ -349,7 +349,7 @@ fn update_that_changes_endpoint_names_both_endpoints() {
     let (old, new) = (format!("`localhost:{}`", scene.postgres.port()), "`db.invalid:5432`");
     scene.configure(&[("host", "\"db.invalid\""), ("port", "5432")]);
     let moved = format!("this update keeps it and changes the endpoint from {old} to {new}");
-    scene.workspace.plan().expect(2).says(&[&moved]);
+    scene.workspace.plan().expect(2).shows(&[&moved]);
     scene.configure(&[("host", "\"db.invalid\""), ("port", "5432"), ("password_wo_version", "2")]);
     let plan = scene.workspace.plan().expect(2);
     assert!(!plan.words().contains("changes the endpoint"), "{}", plan.text);
@@ -361,7 +361,7 @@ fn apply_with_unreachable_database_warns_and_continues() {
     scene.configure_with(&[("host", "\"db.invalid\"")], "validation {\n    mode = \"apply\"\n  }");
     let apply = scene.workspace.apply().expect(1);
     assert_eq!(apply.words().matches("Warning: PostgreSQL server not reachable: ").count(), 1, "{}", apply.text);
-    apply.says(&["KMS login to PostgreSQL failed"]);
+    apply.shows(&["KMS login to PostgreSQL failed"]);
     assert_eq!(scene.bodies("POST", "/api/v1/app-connections").len(), 1);
 }
 
@@ -370,7 +370,7 @@ fn retries_create_if_own_login_took_the_last_slot() {
     let scene = Scene::new();
     scene.postgres.sql(&format!("ALTER ROLE {} CONNECTION LIMIT 0", scene.role));
     scene.configure_with(&[], "validation {\n    mode = \"off\"\n  }");
-    scene.workspace.apply().expect(1).says(&["too many connections for role"]);
+    scene.workspace.apply().expect(1).shows(&["too many connections for role"]);
     assert_eq!(scene.bodies("POST", "/api/v1/app-connections").len(), 2);
     assert!(scene.kms.connections().is_empty());
 }

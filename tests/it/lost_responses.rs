@@ -13,7 +13,7 @@ use crate::support::terraform::finish;
 
 const PATH: &str = "/api/v1/app-connections/postgres";
 
-/// Ways in which the service does what it is asked, and its answer never arrives.
+/// Ways in which the KMS carries out a request, and its response never arrives.
 fn lost() -> [Fault; 3] {
     [Fault::LostAfter, Fault::Cut, Fault::Gateway(502)]
 }
@@ -25,7 +25,7 @@ fn finds_and_keeps_connection_of_a_lost_create() {
         scene.configure(&[]);
         scene.kms.fail("POST", PATH, 1, fault);
         let apply = scene.workspace.apply().expect(0);
-        apply.says(&["KMS response lost, connection created: orders-db", "The connection is in the state", "1 added"]);
+        apply.shows(&["KMS response lost, connection created: orders-db", "The connection is in the state", "1 added"]);
         assert_eq!(scene.workspace.object("kms_postgres_connection.orders")["id"], scene.id());
         assert_eq!(scene.bodies("POST", PATH).len(), 1);
         scene.is_settled();
@@ -39,7 +39,7 @@ fn gateway_error_of_a_proxy_is_no_response() {
     scene.kms.fail("POST", PATH, 1, Fault::Status(502, json!("<html>bad gateway</html>")));
     // Nothing was done, so nothing is found, and nothing is posted again.
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["KMS request failed: bad gateway", "probably not created", "never creates a second connection"]);
+    apply.shows(&["KMS request failed: bad gateway", "probably not created", "never creates a second connection"]);
     assert_eq!(scene.bodies("POST", PATH).len(), 1);
     scene.workspace.apply().expect(0);
     scene.is_settled();
@@ -52,7 +52,7 @@ fn never_adopts_connection_that_existed_before() {
     scene.workspace.apply().expect(0);
     let id = scene.id();
     scene.workspace.run(&["state", "rm", "kms_postgres_connection.orders"]).expect(0);
-    scene.workspace.plan().expect(2).says(&["Connection name already exists: orders-db", "import {", &id]);
+    scene.workspace.plan().expect(2).shows(&["Connection name already exists: orders-db", "import {", &id]);
     scene.kms.fail("POST", PATH, 1, Fault::LostAfter);
     scene.workspace.apply().fails(&["import {", &format!("id = \"{id}\"")]);
     assert_eq!(scene.workspace.object("kms_postgres_connection.orders"), Json::Null);
@@ -67,13 +67,13 @@ fn reads_back_lost_update() {
         scene.workspace.apply().expect(0);
         scene.kms.fail("PATCH", PATH, 1, fault);
         scene.configure(&[("name", "\"renamed\""), ("database", "\"postgres\""), ("description", "\"new\"")]);
-        scene.workspace.apply().expect(0).says(&["1 changed"]);
+        scene.workspace.apply().expect(0).shows(&["1 changed"]);
         scene.is_settled();
         assert_eq!(scene.bodies("PATCH", PATH).len(), 1);
     }
 }
 
-/// What the first one left shows what the second one asked for, too, on a replica that lags behind.
+/// A replica that lags behind shows the result of the first update, which looks like that of the second one.
 #[test]
 fn reads_back_second_of_two_lost_updates() {
     let scene = Scene::new();
@@ -88,7 +88,7 @@ fn reads_back_second_of_two_lost_updates() {
         .workspace
         .run(&["apply", "-no-color", "-auto-approve", "-refresh=false"])
         .expect(1)
-        .says(&["KMS request failed: unexpected response"]);
+        .shows(&["KMS request failed: unexpected response"]);
     scene.kms.fail("PATCH", PATH, 1, Fault::LostAfter);
     scene.kms.fail("GET", &format!("{PATH}/"), 1, Fault::Lagging);
     scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-refresh=false"]).expect(0);
@@ -106,7 +106,7 @@ fn plans_update_lost_before_its_effect_again() {
     scene.kms.fail("PATCH", PATH, 1, Fault::LostBefore);
     scene.configure(&[("name", "\"renamed\"")]);
     scene.workspace.apply().fails(&["The update may have taken effect"]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     scene.is_settled();
 }
 
@@ -117,7 +117,7 @@ fn reads_back_lost_delete() {
         scene.configure(&[]);
         scene.workspace.apply().expect(0);
         scene.kms.fail("DELETE", PATH, 1, fault);
-        scene.workspace.destroy().expect(0).says(&["1 destroyed"]);
+        scene.workspace.destroy().expect(0).shows(&["1 destroyed"]);
         assert!(scene.kms.connections().is_empty());
     }
 }
@@ -130,7 +130,7 @@ fn keeps_connection_of_delete_lost_before_its_effect() {
     scene.kms.fail("DELETE", PATH, 1, Fault::LostBefore);
     scene.workspace.destroy().fails(&["no response from the KMS"]);
     assert_eq!(scene.workspace.object("kms_postgres_connection.orders")["id"], scene.id());
-    scene.workspace.destroy().expect(0).says(&["1 destroyed"]);
+    scene.workspace.destroy().expect(0).shows(&["1 destroyed"]);
     assert!(scene.kms.connections().is_empty());
 }
 
@@ -146,7 +146,7 @@ fn stale_read_never_removes_the_connection() {
         "error": "NotFound"
     });
     scene.kms.fail("GET", &format!("{PATH}/"), 1, Fault::Status(404, gone));
-    scene.workspace.plan().expect(0).says(&["No changes"]);
+    scene.workspace.plan().expect(0).shows(&["No changes"]);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn foreign_404_never_removes_the_connection() {
     {
         scene.kms.fail("GET", &format!("{PATH}/"), 1, Fault::Status(404, body));
         let plan = scene.workspace.plan().expect(1);
-        plan.says(&[
+        plan.shows(&[
             "KMS request failed: unexpected response",
             "127.0.0.1",
             PATH,
@@ -251,14 +251,14 @@ fn printed_blocks(words: &str) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// Which of the two has made it cannot be told, so neither a guess nor a second state of the same object is made.
+/// Either resource may have created it, so the provider neither guesses nor stores the same object twice.
 #[test]
 fn never_adopts_connection_of_another_resource() {
     let scene = Scene::with(Options { latency: Duration::from_millis(300), log_in: false, ..Options::default() });
     scene.configure_with(&[], "count = 2\n  validation {\n    mode = \"off\"\n  }");
     scene.kms.fail("POST", PATH, 1, Fault::LostBefore);
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["import {", &format!("id = \"{}\"", scene.id())]);
+    apply.shows(&["import {", &format!("id = \"{}\"", scene.id())]);
     assert_eq!(scene.workspace.objects().len(), 1);
     assert_eq!(scene.bodies("POST", PATH).len(), 2);
 }
@@ -271,7 +271,7 @@ fn kms_500_after_create_names_connection_without_adopting() {
     scene.kms.fail("POST", PATH, 1, own_500_after());
     let apply = scene.workspace.apply().expect(1);
     let id = scene.id();
-    apply.says(&[
+    apply.shows(&[
         "KMS request failed: internal server error",
         "A connection `orders-db` exists now",
         "import {",
@@ -280,7 +280,7 @@ fn kms_500_after_create_names_connection_without_adopting() {
     assert_eq!(scene.workspace.object("kms_postgres_connection.orders"), Json::Null);
     let block = format!("import {{\n  to = kms_postgres_connection.orders\n  id = \"{id}\"\n}}\n");
     scene.workspace.write("import.tf", &block);
-    scene.workspace.apply().expect(0).says(&["1 imported"]);
+    scene.workspace.apply().expect(0).shows(&["1 imported"]);
     assert_eq!(scene.bodies("POST", PATH).len(), 1);
     scene.is_settled();
 }
@@ -292,11 +292,11 @@ fn reads_back_after_kms_500_to_update_and_delete() {
     scene.workspace.apply().expect(0);
     scene.kms.fail("PATCH", PATH, 1, own_500_after());
     scene.configure(&[("name", "\"renamed\""), ("password_wo_version", "2")]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     scene.is_settled();
     assert_eq!(scene.bodies("PATCH", PATH).len(), 1);
     scene.kms.fail("DELETE", PATH, 1, own_500_after());
-    scene.workspace.destroy().expect(0).says(&["1 destroyed"]);
+    scene.workspace.destroy().expect(0).shows(&["1 destroyed"]);
     assert!(scene.kms.connections().is_empty());
 }
 
@@ -328,11 +328,11 @@ fn rejects_response_about_another_connection() {
     // An update that took effect is found by reading.
     scene.kms.fail("PATCH", &one, 1, Fault::UnexpectedResponse);
     scene.configure(&[("name", "\"renamed\"")]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     assert_eq!(scene.workspace.object(ORDERS)["id"], id);
     assert_eq!(scene.bodies("PATCH", PATH).len(), 1);
 
-    // A deletion that did not take effect is none, whatever is deleted elsewhere.
+    // A response about another connection's deletion does not confirm this one.
     let mut other = own.clone();
     other.as_object_mut().unwrap().remove("id");
     other["name"] = json!("somebody-elses");
@@ -357,7 +357,7 @@ fn rejects_response_about_another_connection() {
     scene.workspace.plan().fails(&["about another object", &other_id]);
     scene.kms.stop_failing();
     assert_eq!(scene.workspace.object(ORDERS)["id"], id);
-    scene.workspace.destroy().expect(0).says(&["1 destroyed"]);
+    scene.workspace.destroy().expect(0).shows(&["1 destroyed"]);
     assert_eq!(ids(&scene), [json!(other_id)]);
 
     // A create is looked up by name, and not adopted.
@@ -365,7 +365,7 @@ fn rejects_response_about_another_connection() {
     scene.kms.fail("POST", PATH, 1, Fault::UnexpectedResponse);
     let apply = scene.workspace.apply().expect(1);
     let created = ids(&scene).into_iter().find(|id| *id != json!(other_id)).unwrap();
-    apply.says(&["about another object", "import {", &format!("id = {created}")]);
+    apply.shows(&["about another object", "import {", &format!("id = {created}")]);
     assert_eq!(scene.workspace.object(ORDERS), Json::Null);
 }
 
@@ -377,7 +377,7 @@ fn looks_up_again_after_kms_500_to_create() {
     scene.kms.fail("POST", PATH, 1, own_500_after());
     scene.kms.fail("GET", &format!("{PATH}/connection-name"), 1, Fault::Lagging);
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["KMS request failed: internal server error", "import {", &format!("id = \"{}\"", scene.id())]);
+    apply.shows(&["KMS request failed: internal server error", "import {", &format!("id = \"{}\"", scene.id())]);
 }
 
 /// The lost create is being looked for, and the look-up hangs: Ctrl-C ends it without waiting for that.
@@ -392,7 +392,7 @@ fn interrupt_ends_search_for_lost_create() {
     let looks_up = || scene.kms.requests().iter().any(|request| request.path.starts_with(&by_name));
     eventually("the look-up", looks_up);
     signal("INT", run.id());
-    finish(run).says(&["could not determine whether the connection was created", "never creates a second connection"]);
+    finish(run).shows(&["could not determine whether the connection was created", "never creates a second connection"]);
     let requests = scene.kms.requests();
     let look_ups = requests.iter().filter(|request| request.path.starts_with(&by_name)).count();
     assert_eq!(look_ups, 1, "a longer search would have asked again");
@@ -406,7 +406,7 @@ fn lost_auth_response_is_no_lost_create() {
     scene.kms.fail("POST", "/api/v1/auth", 9, Fault::LostBefore);
     let apply = scene.workspace.apply().expect(1);
     assert!(!apply.text.contains("import {") && !apply.words().contains("created twice"), "{}", apply.text);
-    apply.says(&["The request itself was not sent"]);
+    apply.shows(&["The request itself was not sent"]);
     assert!(scene.bodies("POST", PATH).is_empty());
 }
 
@@ -417,7 +417,7 @@ fn create_timeout_ends_slow_name_check() {
     scene.configure_with(&[], "validation {\n    mode = \"off\"\n  }\n  timeouts {\n    create = \"2s\"\n  }");
     scene.kms.fail("GET", &format!("{PATH}$"), 9, Fault::Delay(Duration::from_secs(60)));
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["Operation timed out", "limit of 2 seconds"]);
+    apply.shows(&["Operation timed out", "limit of 2 seconds"]);
     assert!(!apply.text.contains("import {") && !apply.words().contains("created twice"), "{}", apply.text);
     assert!(scene.bodies("POST", PATH).is_empty());
     let requests = scene.kms.requests();

@@ -70,7 +70,7 @@ fn creates_and_destroys_managed_connection() {
     let scene = Scene::new();
     scene.configure(&[MANAGED]);
     let warned = ["The KMS will change the password: orders-db", &scene.role, "No other connection"];
-    scene.workspace.plan().expect(2).says(&warned);
+    scene.workspace.plan().expect(2).shows(&warned);
     scene.workspace.apply().expect(0);
     assert_eq!(scene.bodies("POST", PATH)[0]["isPlatformManagedCredentials"], true);
     let secret = scene.stored()["credentials"]["password"].as_str().unwrap().to_owned();
@@ -83,13 +83,13 @@ fn creates_and_destroys_managed_connection() {
     scene.kms.clear_requests();
     let before = (scene.logins(), failures(&scene));
     scene.configure(&[MANAGED, ("name", "\"renamed\""), ("description", "\"new\"")]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     assert_eq!(scene.bodies("PATCH", PATH), [json!({"name": "renamed", "description": "new"})]);
     scene.is_settled();
     assert_eq!((scene.logins(), failures(&scene)), before);
 
     let destroyed = ["Role keeps an unknown password: renamed", "ALTER ROLE"];
-    plan(&scene, &["-destroy"]).expect(2).says(&destroyed);
+    plan(&scene, &["-destroy"]).expect(2).shows(&destroyed);
     scene.workspace.destroy().expect(0);
     assert_eq!((scene.logins(), failures(&scene)), before);
     assert!(takes(&scene, &secret));
@@ -105,8 +105,8 @@ fn turning_it_on_later_sends_the_flag_once() {
         .workspace
         .plan_with_changes()
         .expect(2)
-        .says(&["The KMS will change the password", "~ is_platform_managed_credentials = false -> true"]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+        .shows(&["The KMS will change the password", "~ is_platform_managed_credentials = false -> true"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     let bodies = scene.bodies("PATCH", PATH);
     assert_eq!(bodies.len(), 1);
     assert_eq!(bodies[0]["isPlatformManagedCredentials"], true);
@@ -131,11 +131,11 @@ fn rejects_changed_credentials_of_managed_connection() {
     ] {
         scene.configure(&[(argument, value)]);
         let refused = scene.workspace.plan().expect(1);
-        refused.says(&[&format!("Platform-managed credentials cannot be changed: {argument}")]).says(&way_out);
+        refused.shows(&[&format!("Platform-managed credentials cannot be changed: {argument}")]).shows(&way_out);
     }
     scene.configure(&[(FLAG, "false")]);
-    scene.workspace.plan().fails(&["cannot be changed: not reversible"]).says(&way_out);
-    // The passwords themselves say nothing any more.
+    scene.workspace.plan().fails(&["cannot be changed: not reversible"]).shows(&way_out);
+    // Changed passwords alone have no effect any more.
     scene.workspace.set("TF_VAR_password", "something-else");
     scene.configure(&[MANAGED]);
     scene.is_settled();
@@ -156,12 +156,12 @@ fn removing_or_moving_password_changes_only_the_state() {
     with("\"another\"");
     scene.workspace.plan().fails(&["cannot be changed: password"]);
     with("null");
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     scene.is_settled();
     with(&plain);
     scene.workspace.apply().expect(0);
     scene.configure(&[MANAGED]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     scene.is_settled();
     assert!(scene.bodies("PATCH", PATH).is_empty());
 }
@@ -180,7 +180,7 @@ fn import_and_outside_change_of_flag_plan_nothing() {
     scene.workspace.apply().expect(0);
     scene.kms.edit(&scene.id(), |connection| connection["isPlatformManagedCredentials"] = json!(true));
     let planned = scene.workspace.plan().expect(0);
-    planned.says(&["Platform-managed credentials turned on outside Terraform: orders-db", "No changes"]);
+    planned.shows(&["Platform-managed credentials turned on outside Terraform: orders-db", "No changes"]);
     scene.workspace.apply().expect(0);
     assert_eq!(scene.workspace.object(ADDRESS)[FLAG], true);
     assert!(!scene.workspace.plan().expect(0).words().contains("manages the credentials"));
@@ -194,14 +194,22 @@ fn names_connections_of_same_role_and_rejects_managed_ones() {
     let other = scene.id();
     scene.workspace.run(&["state", "rm", ADDRESS]).expect(0);
     scene.configure(&[MANAGED]);
-    scene.workspace.plan().expect(2).says(&["Other connections of this scope whose passwords stop working", "`other`"]);
+    scene
+        .workspace
+        .plan()
+        .expect(2)
+        .shows(&["Other connections of this scope whose passwords stop working", "`other`"]);
     scene.kms.edit(&other, |connection| connection["isPlatformManagedCredentials"] = json!(true));
     scene.postgres.sql(&format!("ALTER ROLE {} PASSWORD 'of-the-kms'", quoted(&scene.role)));
     let refused = ["credentials not possible: role already managed", "`other`", "destroy -refresh=false"];
-    scene.workspace.plan().fails(&refused).says(&["28P01"]);
+    scene.workspace.plan().fails(&refused).shows(&["28P01"]);
     // Where the configured password is the role's, the other one has stopped working already.
     reset(&scene);
-    scene.workspace.plan().expect(2).says(&["Other connections of this scope whose passwords stop working", "`other`"]);
+    scene
+        .workspace
+        .plan()
+        .expect(2)
+        .shows(&["Other connections of this scope whose passwords stop working", "`other`"]);
 }
 
 #[test]
@@ -233,7 +241,7 @@ fn rejects_role_whose_password_cannot_be_changed() {
     if version < 160_000 {
         let statement = format!("ALTER ROLE {role} NOREPLICATION;");
         let plan = scene.workspace.plan().expect(1);
-        plan.says(&["credentials not possible: role has REPLICATION", &statement]);
+        plan.shows(&["credentials not possible: role has REPLICATION", &statement]);
     } else {
         scene.workspace.plan().expect(2);
     }
@@ -245,7 +253,7 @@ fn rejects_role_whose_password_cannot_be_changed() {
         .plan()
         .fails(&["credentials not possible: sessions are read-only", "default_transaction_read_only"]);
     scene.postgres.sql(&format!("ALTER ROLE {role} RESET ALL; ALTER ROLE {role} VALID UNTIL '2099-01-01'"));
-    scene.workspace.plan().expect(2).says(&["Platform-managed role expires: orders-db", "VALID UNTIL 'infinity'"]);
+    scene.workspace.plan().expect(2).shows(&["Platform-managed role expires: orders-db", "VALID UNTIL 'infinity'"]);
     assert!(scene.kms.connections().is_empty());
 }
 
@@ -260,10 +268,10 @@ fn password_transfer_behind_gateway_names_the_gateway() {
     let quoted = format!("{gateway:?}");
     scene.configure(&[MANAGED, ("gateway_id", &quoted)]);
     let logins = scene.logins();
-    scene.workspace.plan().expect(2).says(&["The KMS will change the password: orders-db"]);
+    scene.workspace.plan().expect(2).shows(&["The KMS will change the password: orders-db"]);
     // There are no gateways at the local KMS.
     let refused = scene.workspace.apply().expect(1);
-    refused.says(&["KMS request failed: gateway rejected", &format!("Gateway with ID {gateway} not found")]);
+    refused.shows(&["KMS request failed: gateway rejected", &format!("Gateway with ID {gateway} not found")]);
     assert_eq!(refused.errors()[0].attribute.as_deref(), Some("gateway_id"));
     let bodies = scene.bodies("PATCH", PATH);
     assert_eq!(bodies.len(), 1);
@@ -294,14 +302,14 @@ fn checks_unknown_flag_in_the_apply() {
     later("ordinary");
     scene.configure(&[unknown]);
     let plan = scene.workspace.plan_with_changes().expect(2);
-    plan.says(&["+ is_platform_managed_credentials = (known after apply)"]);
+    plan.shows(&["+ is_platform_managed_credentials = (known after apply)"]);
     scene.workspace.apply().expect(0);
     assert!(takes(&scene, PASSWORD));
     assert_eq!(scene.workspace.object(ADDRESS)[FLAG], false);
     scene.is_settled();
     // On: the apply announces the transfer of the password, and makes it.
     later("managed");
-    scene.workspace.apply().expect(0).says(&["The KMS will change the password: orders-db"]);
+    scene.workspace.apply().expect(0).shows(&["The KMS will change the password: orders-db"]);
     assert!(!takes(&scene, PASSWORD));
     assert_eq!(scene.workspace.object(ADDRESS)[FLAG], true);
     scene.is_settled();

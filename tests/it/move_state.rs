@@ -115,8 +115,8 @@ fn moves_state_of_another_provider_without_requests() {
         let scene = incumbent.scene();
         incumbent.configure(&scene, &format!("password = {PASSWORD:?}"));
         let plan = scene.workspace.run(&["plan", "-no-color", "-input=false"]).expect(0);
-        plan.says(&["has moved to kms_postgres_connection.orders", "0 to add, 0 to change, 0 to destroy"]);
-        scene.workspace.apply().expect(0).says(&["0 added, 0 changed, 0 destroyed"]);
+        plan.shows(&["has moved to kms_postgres_connection.orders", "0 to add, 0 to change, 0 to destroy"]);
+        scene.workspace.apply().expect(0).shows(&["0 added, 0 changed, 0 destroyed"]);
         scene.is_settled();
         assert!(scene.kms.requests().iter().all(|request| ["GET", "POST"].contains(&request.method.as_str())));
         assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
@@ -138,7 +138,7 @@ fn moved_password_can_become_write_only_or_change() {
     let [incumbent, _] = Incumbent::all();
     let scene = incumbent.scene();
     incumbent.configure(&scene, &format!("password_wo = {PASSWORD:?}"));
-    scene.workspace.apply().expect(0).says(&["0 added, 1 changed, 0 destroyed"]);
+    scene.workspace.apply().expect(0).shows(&["0 added, 1 changed, 0 destroyed"]);
     assert!(scene.bodies("PATCH", "/api").is_empty());
     assert_eq!(scene.workspace.object("kms_postgres_connection.orders")["password"], Json::Null);
     scene.is_settled();
@@ -146,7 +146,7 @@ fn moved_password_can_become_write_only_or_change() {
     let scene = incumbent.scene();
     let validation = "validation {\n    mode = \"off\"\n  }";
     incumbent.configure(&scene, &format!("password = \"another\"\n  {validation}"));
-    scene.workspace.apply().expect(0).says(&["0 added, 1 changed, 0 destroyed"]);
+    scene.workspace.apply().expect(0).shows(&["0 added, 1 changed, 0 destroyed"]);
     let bodies = scene.bodies("PATCH", "/api");
     assert_eq!(bodies.len(), 1);
     assert_eq!(bodies[0]["credentials"]["password"], "another");
@@ -197,7 +197,7 @@ fn explains_states_that_cannot_be_moved() {
             .workspace
             .write("main.tf", &config.replace("from = kms_app_connection_postgres", &format!("from = {from}")));
         let plan = scene.workspace.plan().expect(1);
-        plan.says(sentences).says(&["Nothing was changed"]);
+        plan.shows(sentences).shows(&["Nothing was changed"]);
         assert!(!plan.text.contains(PASSWORD));
         assert!(scene.kms.requests().is_empty());
     }
@@ -212,7 +212,7 @@ fn moves_offline_and_ignores_unknown_attributes() {
     scene.workspace.set("KMS_HOST", "http://127.0.0.1:9");
     incumbent.configure(&scene, &format!("password = {PASSWORD:?}"));
     let plan = scene.workspace.run(&["plan", "-no-color", "-input=false", "-refresh=false"]).expect(0);
-    plan.says(&["moved from kms_app_connection_postgres.orders", "0 to add", "0 to destroy"]);
+    plan.shows(&["moved from kms_app_connection_postgres.orders", "0 to add", "0 to destroy"]);
     scene.workspace.run(&["apply", "-no-color", "-input=false", "-auto-approve", "-refresh=false"]).expect(0);
     assert!(notes(&scene)["kept"]["written_hash"].is_string());
     scene.workspace.run(&["plan", "-no-color", "-detailed-exitcode", "-refresh=false"]).expect(0);
@@ -236,9 +236,9 @@ fn reads_empty_strings_of_another_provider_as_null() {
         scene.workspace.write("main.tf", &config.replace("project_id = \"\"", ""));
         // Without a refresh, which would read the same from the service.
         let plan = scene.workspace.run(&["plan", "-no-color", "-input=false", "-refresh=false"]).expect(0);
-        plan.says(&["moved from", "0 to add", "0 to destroy"]);
+        plan.shows(&["moved from", "0 to add", "0 to destroy"]);
         assert!(!plan.text.contains("project_id") && !plan.text.contains("ssl_certificate"), "{}", plan.text);
-        scene.workspace.apply().expect(0).says(&["0 added, 0 changed, 0 destroyed"]);
+        scene.workspace.apply().expect(0).shows(&["0 added, 0 changed, 0 destroyed"]);
         scene.is_settled();
     }
 }
@@ -291,9 +291,9 @@ fn stays_readable(state: &Json, lines: &str) {
              database = \"orders\"\n  username = \"kms_role\"\n  password_wo = \"x\"\n  password_wo_version = 1\n  {lines}\n}}\n"
         ),
     );
-    scene.workspace.plan().expect(0).says(&["No changes"]);
+    scene.workspace.plan().expect(0).shows(&["No changes"]);
     // What is stored from now on is of this version.
-    scene.workspace.apply().expect(0).says(&["0 added, 0 changed, 0 destroyed"]);
+    scene.workspace.apply().expect(0).shows(&["0 added, 0 changed, 0 destroyed"]);
     scene.is_settled();
     let object = scene.workspace.object("kms_postgres_connection.orders");
     assert_eq!(object["is_platform_managed_credentials"], false);

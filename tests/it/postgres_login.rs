@@ -121,7 +121,7 @@ fn assert_politeness(server: &Postgres) {
     }
 }
 
-/// What the server says no to: the login, the reason, and what the text must hold.
+/// A login that fails: its target, the reason, and the text of the message.
 struct Refused {
     name: &'static str,
     target: Target,

@@ -228,7 +228,7 @@ async fn sends_no_password_where_only_openssl_accepts_certificate() {
     }
 }
 
-/// The first address of a name drops every connection, as a firewall does; the second answers.
+/// The first address of a name drops every connection, as a firewall does; the second one responds.
 #[tokio::test]
 async fn silent_address_leaves_time_for_the_next() {
     let socket = TcpSocket::new_v4().unwrap();

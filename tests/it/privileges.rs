@@ -1,4 +1,4 @@
-//! What a plan says about roles that cannot be rotated.
+//! What a plan reports about roles that cannot be rotated.
 
 use crate::support::scene::{PASSWORD, Scene};
 
@@ -19,7 +19,7 @@ fn names_each_role_with_its_statements() {
     let roles = format!("rotation_roles = [\"{role}\", \"{}\", \"nobody_here\"]", scene.role);
     scene.configure_with(&[], &block(&roles));
     let plan = scene.workspace.plan().expect(2);
-    plan.says(&[
+    plan.shows(&[
         &format!("Warning: Rotation not possible: role {role} through orders-db"),
         &format!("Role `{}` cannot change the password of role `{role}`", scene.role),
         "lacks CREATEROLE",
@@ -42,8 +42,8 @@ fn names_each_role_with_its_statements() {
     let error = format!("privileges = \"error\"\n    rotation_roles = [\"{}_boss\"]", scene.role);
     scene.configure_with(&[], &block(&error));
     let plan = scene.workspace.plan().expect(1);
-    plan.says(&["Error: Rotation not possible: role ", "is a superuser", "NOSUPERUSER"]);
-    plan.says(&["privileges = \"warning\"", "terraform destroy -refresh=false", "mode = \"warn\""]);
+    plan.shows(&["Error: Rotation not possible: role ", "is a superuser", "NOSUPERUSER"]);
+    plan.shows(&["privileges = \"warning\"", "terraform destroy -refresh=false", "mode = \"warn\""]);
     assert!(!plan.text.contains("WITH SUPERUSER"), "{}", plan.text);
 }
 
@@ -58,7 +58,7 @@ fn changing_rotation_roles_queries_database_but_not_kms() {
     let roles = format!("rotation_roles = [\"{role}\"]");
     scene.configure_with(&[], &block(&roles));
     let warning = format!("Warning: Rotation not possible: role {role} through orders-db");
-    scene.workspace.plan().expect(2).says(&[&warning]);
+    scene.workspace.plan().expect(2).shows(&[&warning]);
     assert_eq!(scene.logins(), logins + 1);
     scene.workspace.apply().expect(0);
     scene.is_settled();
@@ -68,7 +68,7 @@ fn changing_rotation_roles_queries_database_but_not_kms() {
     let strict = format!("{roles}\n    mode = \"warn\"\n    privileges = \"error\"");
     scene.configure_with(&[], &block(&strict));
     let plan = scene.workspace.plan().expect(2);
-    plan.says(&[&format!("Warning: Rotation not possible: role {role} through orders-db")]);
+    plan.shows(&[&format!("Warning: Rotation not possible: role {role} through orders-db")]);
     assert_eq!(scene.logins(), after + 1);
     scene.workspace.apply().fails(&["Error: Rotation not possible: role "]);
 
@@ -94,21 +94,21 @@ fn prints_statements_where_no_login_is_possible() {
     let not_checked = "Warning: Rotation privileges not checked";
     scene.configure_with(&gateway, &block("rotation_roles = [\"app\"]"));
     let plan = scene.workspace.plan().expect(2);
-    plan.says(&[not_checked, "through a gateway"]);
-    plan.says(&[&format!("GRANT \"app\" TO \"{}\" WITH ADMIN OPTION;", scene.role), "Before PostgreSQL 16"]);
+    plan.shows(&[not_checked, "through a gateway"]);
+    plan.shows(&[&format!("GRANT \"app\" TO \"{}\" WITH ADMIN OPTION;", scene.role), "Before PostgreSQL 16"]);
     assert_eq!(scene.logins(), 0);
 
     scene.configure(&[]);
     scene.workspace.apply().expect(0);
     let without = [("password_wo", "null"), ("password_wo_version", "null")];
     scene.configure_with(&without, &block("privileges = \"error\"\n    rotation_roles = [\"app\"]"));
-    scene.workspace.plan().expect(2).says(&[not_checked, "gives no password"]);
+    scene.workspace.plan().expect(2).shows(&[not_checked, "gives no password"]);
     // A login that fails is no error either: no credential changes.
     scene.configure_with(
         &[("password_wo", "\"wrong\"")],
         &block("privileges = \"error\"\n    rotation_roles = [\"app\"]"),
     );
-    scene.workspace.plan().expect(2).says(&["Warning: PostgreSQL login failed: ", "only for `rotation_roles`"]);
+    scene.workspace.plan().expect(2).shows(&["Warning: PostgreSQL login failed: ", "only for `rotation_roles`"]);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn rejects_invalid_roles_and_checks_unknown_ones_in_the_apply() {
     scene.configure_with(&[], &block("rotation_roles = [\"app\", \"pg_monitor\", \"app\"]"));
     let plan = scene.workspace.plan().expect(1);
     plan.reports(&["error at rotation_roles: Invalid rotation role"; 2]);
-    plan.says(&["are reserved by PostgreSQL", "already"]);
+    plan.shows(&["are reserved by PostgreSQL", "already"]);
 
     scene.workspace.write("later.tf", "resource \"terraform_data\" \"role\" {\n  input = \"nobody_here\"\n}\n");
     let lines = "privileges = \"error\"\n    rotation_roles = [terraform_data.role.output]";
@@ -125,6 +125,6 @@ fn rejects_invalid_roles_and_checks_unknown_ones_in_the_apply() {
     let plan = scene.workspace.plan().expect(2);
     assert!(!plan.text.contains("rotate"), "{}", plan.text);
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["Error: Rotation not possible: role ", "role `nobody_here` does not exist"]);
+    apply.shows(&["Error: Rotation not possible: role ", "role `nobody_here` does not exist"]);
     assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
 }

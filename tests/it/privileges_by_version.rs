@@ -108,7 +108,7 @@ async fn truth(client: &Client, role: &str) -> Result<(), String> {
     tried.map(|_| ()).map_err(|error| error.code().unwrap().code().to_owned())
 }
 
-async fn verdicts_are_the_servers(server: &Postgres) {
+async fn predictions_match(server: &Postgres) {
     let names = prepare(server);
     let mut pairs = 0;
     for (login, _) in LOGINS {
@@ -129,17 +129,17 @@ async fn verdicts_are_the_servers(server: &Postgres) {
             }
             pairs += 1;
         }
-        let proofs: Vec<String> = facts.rotations().iter().map(|rotation| proof(login, &facts, rotation)).collect();
-        if let Err(problem) = server.try_sql(&proofs.concat()) {
-            let culprit = proofs.iter().find(|proof| server.try_sql(proof).is_err());
+        let trials: Vec<String> = facts.rotations().iter().map(|rotation| trial(login, &facts, rotation)).collect();
+        if let Err(problem) = server.try_sql(&trials.concat()) {
+            let culprit = trials.iter().find(|trial| server.try_sql(trial).is_err());
             panic!("{login} on {}: {problem}: {culprit:?}", facts.version());
         }
     }
     assert_eq!(pairs, LOGINS.len() * names.len());
 }
 
-/// What proves, as superuser and in a transaction that is given up, that the statements are enough.
-fn proof(login: &str, facts: &Facts, rotation: &RotationCheck) -> String {
+/// Returns SQL that tries the statements, as superuser and in a transaction that is rolled back.
+fn trial(login: &str, facts: &Facts, rotation: &RotationCheck) -> String {
     let role = &rotation.role.name;
     let statements: Vec<String> = rotation.statements(facts).into_iter().map(|statement| statement.sql).collect();
     if statements.is_empty() && !rotation.obstacles.is_empty() {
@@ -159,7 +159,7 @@ fn proof(login: &str, facts: &Facts, rotation: &RotationCheck) -> String {
 #[tokio::test]
 async fn predicts_privileges_as_servers_before_and_from_16() {
     for server in servers_before_and_from_16() {
-        verdicts_are_the_servers(&server).await;
+        predictions_match(&server).await;
     }
 }
 
@@ -183,7 +183,7 @@ pub(crate) fn servers_before_and_from_16() -> impl Iterator<Item = Postgres> {
     std::iter::once(installed).chain(others)
 }
 
-/// A rotation logs in as the role at the end: what is told makes that work too.
+/// A rotation ends with a login as the role: the printed statements make that work too.
 #[tokio::test]
 async fn role_can_log_in_after_the_printed_statements() {
     let server = Postgres::start(Options::without_tls());

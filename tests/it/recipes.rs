@@ -139,7 +139,7 @@ fn apply_rejects_role_created_with_wrong_password() {
     recipe.scene.configure(&[("username", "terraform_data.role.output")]);
     recipe.scene.workspace.plan().expect(2);
     let apply = recipe.scene.workspace.apply().expect(1);
-    apply.says(&["Error: PostgreSQL login failed: ", "NOLOGIN", "No credentials were sent to the KMS."]);
+    apply.shows(&["Error: PostgreSQL login failed: ", "NOLOGIN", "No credentials were sent to the KMS."]);
     // The way that it names works.
     recipe.scene.postgres.sql(&format!("ALTER ROLE {} LOGIN", recipe.role));
     assert!(recipe.scene.bodies("POST", "/api/v1/app-connections").is_empty());
@@ -166,7 +166,7 @@ fn generated_password_needs_only_a_dependency() {
     recipe.scene.workspace.plan().expect(2);
     let target = ["-target=kms_postgres_connection.orders"];
     let apply = recipe.scene.workspace.run(&[&APPLY[..], &target].concat()).expect(1);
-    apply.says(&[TOO_EARLY]);
+    apply.shows(&[TOO_EARLY]);
     assert!(recipe.scene.kms.connections().is_empty());
 
     let ordered = [&password[..], &[("depends_on", "[terraform_data.role]")]].concat();
@@ -203,7 +203,7 @@ fn ephemeral_password_needs_mode_apply_and_a_shared_version() {
 
     consumers(1, "");
     let plan = value("ephemeral-0", &PLAN).expect(1);
-    plan.says(&[TOO_EARLY, "For an ephemeral password, which differs in every plan, use `mode = \"apply\"`."]);
+    plan.shows(&[TOO_EARLY, "For an ephemeral password, which differs in every plan, use `mode = \"apply\"`."]);
 
     // Each plan has a value of its own, and so has each apply.
     for version in [1, 2] {
@@ -264,14 +264,14 @@ fn rejects_what_the_run_would_fix_and_names_alternatives() {
     let recipe = Recipe::new();
     refused(&recipe);
     recipe.by_name(&order, WARN);
-    recipe.scene.workspace.plan().expect(2).says(&[would_stop, succeeds_in_order]);
+    recipe.scene.workspace.plan().expect(2).shows(&[would_stop, succeeds_in_order]);
     recipe.scene.workspace.apply().expect(0);
     recipe.scene.is_settled();
 
     // The same for one run.
     let recipe = Recipe::new();
     refused(&recipe);
-    recipe.plan_once_with("warn").expect(2).says(&[would_stop]);
+    recipe.plan_once_with("warn").expect(2).shows(&[would_stop]);
     recipe.with_mode("warn", &APPLY).expect(0);
     recipe.scene.is_settled();
 
@@ -323,7 +323,7 @@ fn each_fixable_rejection_names_alternatives() {
     assert!(recipe.scene.workspace.files_with(PASSWORD).is_empty());
 }
 
-/// In an apply the world changes: a refusal of more than ten seconds ago does not answer for a later resource.
+/// During an apply the servers change: a failed login of more than ten seconds ago is repeated for a later resource.
 #[test]
 fn apply_repeats_refused_login_for_a_later_resource() {
     let mut recipe = Recipe::new();
@@ -352,7 +352,7 @@ fn apply_repeats_refused_login_for_a_later_resource() {
         .scene
         .configure_with(&[("depends_on", "[terraform_data.password]")], "validation {\n    mode = \"apply\"\n  }");
     let apply = recipe.scene.workspace.apply().expect(1);
-    apply.says(&["28P01", "kms_postgres_connection.early"]);
+    apply.shows(&["28P01", "kms_postgres_connection.early"]);
     assert_eq!(recipe.scene.stored()["name"], "orders-db", "{}", apply.text);
     assert_eq!(recipe.visitors_as(&role), ["provider", "KMS"]);
     let refused = format!("password authentication failed for user \"{role}\"");

@@ -13,7 +13,7 @@ const LIST: &str = "/api/v1/app-connections/postgres";
 /// The first few of a scope are read alone, so that a small configuration in a large organisation lists nothing.
 const ALONE: usize = 2;
 
-/// What was asked since the last look: lists, single reads, logins.
+/// The requests since the last call: lists, single reads, authentications.
 fn asked(scene: &Scene) -> (usize, usize, usize) {
     let requests = scene.kms.requests();
     scene.kms.clear_requests();
@@ -80,7 +80,7 @@ fn shows_outside_changes_from_the_list() {
         scene.kms.edit(id, |row| row["description"] = json!("edited by another user"));
     }
     let plan = scene.workspace.plan().expect(2);
-    plan.says(&["6 to change"]);
+    plan.shows(&["6 to change"]);
     assert_eq!(asked(&scene), (1, ALONE, 1));
 }
 
@@ -106,7 +106,7 @@ fn reads_by_id_what_the_list_omits() {
         Fault::LostBefore,
     ] {
         scene.kms.fail("GET", &format!("{LIST}$"), 1, fault.clone());
-        scene.workspace.plan().expect(0).says(&["No changes"]);
+        scene.workspace.plan().expect(0).shows(&["No changes"]);
         let (lists, single, logins) = asked(&scene);
         assert!(lists == 1 && logins == 1, "{fault:?}: {lists} lists, {logins} logins");
         assert!((3..=6).contains(&single), "{fault:?}: {single} single reads");
@@ -123,7 +123,7 @@ fn only_a_read_by_id_removes_a_connection_from_the_state() {
         .workspace
         .plan()
         .expect(2)
-        .says(&[&format!("Connection deleted outside of Terraform: {name}"), "1 to add, 0 to change"]);
+        .shows(&[&format!("Connection deleted outside of Terraform: {name}"), "1 to add, 0 to change"]);
     let (lists, single, _) = asked(&scene);
     assert!(lists >= 1 && (ALONE..=ALONE + 2).contains(&single), "{lists} lists, {single} single reads");
 }
@@ -139,7 +139,7 @@ fn reads_list_of_ten_thousand_connections() {
         rows.push(row);
     }
     scene.kms.fail("GET", &format!("{LIST}$"), 1, Fault::Status(200, json!({"appConnections": rows})));
-    scene.workspace.plan().expect(0).says(&["No changes"]);
+    scene.workspace.plan().expect(0).shows(&["No changes"]);
     assert_eq!(asked(&scene), (1, ALONE, 1));
 }
 
@@ -173,7 +173,7 @@ fn interrupt_ends_a_wait_for_the_rate_limit() {
     let run = scene.workspace.start(&["apply", "-no-color", "-auto-approve"]);
     eventually("the refused create", || scene.kms.requests().iter().any(|request| request.status == 429));
     signal("INT", run.id());
-    finish(run).expect(1).says(&["KMS request failed: rate limit exceeded", "Nothing was changed in the KMS"]);
+    finish(run).expect(1).shows(&["KMS request failed: rate limit exceeded", "Nothing was changed in the KMS"]);
     assert!(scene.kms.connections().is_empty());
 
     scene.configure(&[]);

@@ -56,7 +56,7 @@ fn rejects_url_in_host_without_echoing_password() {
     ] {
         scene.workspace.set("TF_VAR_url", &format!("postgres://kms:{password}@db.test:6432/orders"));
         let plan = scene.workspace.plan().expect(1);
-        plan.says(&["Invalid database host", said]);
+        plan.shows(&["Invalid database host", said]);
         assert!(!plan.text.contains("s3cretpart") && !plan.text.contains("an0therpart"), "{}", plan.text);
     }
 }

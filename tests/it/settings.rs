@@ -59,7 +59,7 @@ fn failed_authentication_is_reported_once_without_retry() {
     scene.workspace.set("KMS_UNIVERSAL_AUTH_CLIENT_SECRET", "wrong-secret");
     scene.configure_with(&[("name", "\"orders-${count.index}\"")], "count = 12");
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["KMS authentication failed: unauthorized", scene.kms.client_id(), "Invalid credentials"]);
+    apply.shows(&["KMS authentication failed: unauthorized", scene.kms.client_id(), "Invalid credentials"]);
     assert!(!apply.text.contains("wrong-secret"));
     assert_eq!(scene.bodies("POST", "/api/v1/auth").len(), 1);
 }
@@ -79,8 +79,8 @@ fn unknown_provider_argument_fails_only_when_needed() {
     let unknown = "resource \"terraform_data\" \"kms\" {\n  input = \"URL\"\n}\nprovider \"kms\" {\n  host = \
                    terraform_data.kms.output\n}\n";
     scene.workspace.write("provider.tf", &unknown.replace("URL", &scene.kms.url()));
-    scene.workspace.plan().expect(2).says(&["2 to add"]);
-    scene.workspace.apply().expect(0).says(&["2 added"]);
+    scene.workspace.plan().expect(2).shows(&["2 to add"]);
+    scene.workspace.apply().expect(0).shows(&["2 added"]);
     scene.is_settled();
     // Now the address is to change, and there is a connection to read.
     scene.workspace.write("provider.tf", &unknown.replace("URL", &format!("{}/", scene.kms.url())));
@@ -96,7 +96,7 @@ fn timed_out_operation_loses_no_connection() {
     // Longer than the limit, and than the time for looking what became of it.
     scene.kms.fail("POST", "/api/v1/app-connections", 1, Fault::Delay(Duration::from_secs(9)));
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["KMS request failed: cancelled", "`timeouts`", "never creates a second connection"]);
+    apply.shows(&["KMS request failed: cancelled", "`timeouts`", "never creates a second connection"]);
     // The service went on with it.
     while scene.kms.connections().is_empty() {
         std::thread::sleep(Duration::from_millis(50));
@@ -119,10 +119,10 @@ fn names_proxy_that_fails_or_has_an_invalid_url() {
     let named =
         format!("the proxy `127.0.0.1:{}` (from `HTTPS_PROXY`) refused the tunnel: 403 Forbidden", proxy.port());
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&["KMS not reachable: proxy failed", &named, "`NO_PROXY`"]);
+    apply.shows(&["KMS not reachable: proxy failed", &named, "`NO_PROXY`"]);
     scene.workspace.set("HTTPS_PROXY", "http://me:s3cr/3t@127.0.0.1:3128");
     let plan = scene.workspace.plan().expect(1);
-    plan.says(&["Invalid proxy URL", "`HTTPS_PROXY`", "percent-encoded"]);
+    plan.shows(&["Invalid proxy URL", "`HTTPS_PROXY`", "percent-encoded"]);
     for text in [apply.text, plan.text] {
         assert!(!text.contains("s3cr"), "{text}");
     }

@@ -237,7 +237,7 @@ impl Soak {
     }
 }
 
-/// What an object of the state says of its connection.
+/// The fields of the connection in an object of the state.
 fn shown(object: &Json) -> Json {
     json!({
         "id": object["id"], "name": object["name"], "description": object["description"], "method": object["method"],

@@ -47,7 +47,7 @@ fn rejects_platform_managed_credentials_at_a_standby() {
 fn rejects_rotation_roles_at_a_standby() {
     let lines = "validation {\n    rotation_roles = [\"postgres\"]\n  }";
     let (scene, _server) = scene(Options::standby(), &[], lines);
-    scene.workspace.plan().expect(2).says(&[
+    scene.workspace.plan().expect(2).shows(&[
         "Warning: Rotation not possible: role postgres through orders-db",
         "the server is a read-only standby",
         "primary",
@@ -58,7 +58,7 @@ fn rejects_rotation_roles_at_a_standby() {
 #[test]
 fn reports_standby_that_allows_no_connections() {
     let (scene, _server) = scene(Options::standby().setting("hot_standby", "off"), &[], "");
-    scene.workspace.plan().expect(2).says(&[
+    scene.workspace.plan().expect(2).shows(&[
         "Warning: PostgreSQL login failed: server not ready",
         "does not accept logins at the moment (SQLSTATE 57P03)",
         "The server is a standby that allows no queries: use the host of the primary.",

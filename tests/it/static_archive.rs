@@ -148,7 +148,7 @@ fn plans_applies_and_destroys_without_a_c_library() {
     let root = Root::new(&scene);
     let configuration = fs::read_to_string(scene.workspace.path().join("main.tf")).unwrap();
     root.write("work/main.tf", &configuration.replace("var.password", "\"not-the-password\""));
-    root.run(PLAN).expect(1).says(&["28P01"]);
+    root.run(PLAN).expect(1).shows(&["28P01"]);
     assert_eq!(scene.logins(), 0);
 
     root.write("work/main.tf", &configuration);
@@ -214,11 +214,11 @@ fn resolves_names_by_hosts_file_and_resolv_conf() {
 
     let before = scene.logins();
     root.write("work/main.tf", &connections(&scene, &["missing.test"]));
-    root.run(PLAN).expect(2).says(&["`missing.test`", "Name does not resolve"]);
+    root.run(PLAN).expect(2).shows(&["`missing.test`", "Name does not resolve"]);
 
     root.write("etc/resolv.conf", &format!("nameserver {}\n", silent.address()));
     root.write("work/main.tf", &connections(&scene, &["many.test"]));
-    root.run(PLAN).expect(2).says(&["many.test"]);
+    root.run(PLAN).expect(2).shows(&["many.test"]);
     assert!(silent.queries().iter().any(|query| query.name == "many.test"));
     assert_eq!(scene.logins(), before);
 }

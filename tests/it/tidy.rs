@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the files below a path may not name, and why. The map in `src/lib.rs` says the same in prose.
+/// What the files below a path may not name, and why. The map in `src/lib.rs` describes the same in prose.
 const WALLS: [(&str, &[&str], &str); 10] = [
     ("src/secret.rs", &["crate::"], "a secret knows nothing of what it is for"),
     ("src/env.rs", &["crate::"], "names of variables depend on nothing"),
@@ -237,7 +237,7 @@ fn names(code: &str, name: &str) -> bool {
     code.match_indices(name).any(|(at, _)| !starts_word || !code[..at].ends_with(part))
 }
 
-/// A `tests.rs` says it by its place.
+/// Except each `tests.rs`, whose place shows its purpose.
 #[test]
 fn every_file_starts_with_its_purpose() {
     let silent: Vec<String> = ["src", "tests", "examples", "proto"]

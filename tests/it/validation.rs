@@ -13,8 +13,8 @@ fn refused(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&str]
     let summary = sentences[0];
     let at = if at.is_empty() { String::new() } else { format!(" at {at}") };
     plan.reports(&[&format!("error{at}: {summary}")]);
-    plan.says(&["No credentials were sent to the KMS."]).says(sentences);
-    plan.says(&["KMS_VALIDATION=apply terraform plan", "terraform destroy -refresh=false"]);
+    plan.shows(&["No credentials were sent to the KMS."]).shows(sentences);
+    plan.shows(&["KMS_VALIDATION=apply terraform plan", "terraform destroy -refresh=false"]);
     assert!(scene.bodies("POST", "/api/v1/app-connections").is_empty());
 }
 
@@ -23,7 +23,7 @@ fn unreachable(scene: &Scene, changes: &[(&str, &str)], at: &str, sentences: &[&
     scene.configure(changes);
     let plan = scene.workspace.plan().expect(2);
     let summary = sentences[0];
-    plan.reports(&[&format!("warning at {at}: {summary}")]).says(&["1 to add"]).says(sentences);
+    plan.reports(&[&format!("warning at {at}: {summary}")]).shows(&["1 to add"]).shows(sentences);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn timeout_ends_login_to_silent_server() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("an address").port().to_string();
     scene.configure_with(&[("port", &port)], "validation {\n    timeout = \"300ms\"\n  }");
-    scene.workspace.plan().expect(2).says(&["PostgreSQL server not reachable", "did not respond"]);
+    scene.workspace.plan().expect(2).shows(&["PostgreSQL server not reachable", "did not respond"]);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn warns_of_password_that_saslprep_changes() {
     scene.workspace.set("TF_VAR_password", CHANGED);
     scene.configure(&[]);
     let plan = scene.workspace.plan().expect(2);
-    plan.says(&["Warning: Login from KMS may fail: password needs SASLprep (orders-db)", "SASLprep"]);
+    plan.shows(&["Warning: Login from KMS may fail: password needs SASLprep (orders-db)", "SASLprep"]);
     assert!(!plan.text.contains("hunter2"), "{}", plan.text);
     assert_eq!(scene.logins(), 1, "PostgreSQL itself replaces them");
 
@@ -182,7 +182,7 @@ fn uses_valid_part_of_a_damaged_bundle() {
     let cut = good.lines().take(3).collect::<Vec<_>>().join("\n");
     scene.configure(&[("ssl_certificate", "file(\"bundle.pem\")")]);
     scene.workspace.write("bundle.pem", &format!("{good}\n{cut}\n"));
-    scene.workspace.plan().expect(2).says(&[
+    scene.workspace.plan().expect(2).shows(&[
         "Warning: Part of `ssl_certificate` is ignored",
         "1 usable certificate, but its block number 2 is damaged",
     ]);
@@ -200,7 +200,7 @@ fn mode_decides_when_and_with_which_severity() {
 
     scene.configure_with(&wrong, &mode("warn"));
     let warning = "Warning: PostgreSQL login failed: password rejected (orders-db)";
-    scene.workspace.plan().expect(2).says(&[warning]);
+    scene.workspace.plan().expect(2).shows(&[warning]);
     scene.workspace.apply().fails(&["Error: PostgreSQL login failed: "]);
     assert!(scene.kms.connections().is_empty());
 
@@ -223,14 +223,14 @@ fn reads_defaults_from_environment_and_provider_block() {
     let mut scene = Scene::new();
     scene.configure(&[("password_wo", "\"wrong\"")]);
     scene.workspace.write("provider.tf", "provider \"kms\" {\n  validation {\n    mode = \"warn\"\n  }\n}\n");
-    scene.workspace.plan().expect(2).says(&["the apply stops with an error"]);
+    scene.workspace.plan().expect(2).shows(&["the apply stops with an error"]);
     scene.workspace.set("KMS_VALIDATION", "off");
     let plan = scene.workspace.plan().expect(2);
     assert!(!plan.text.contains("apply stops"), "{}", plan.text);
     scene.workspace.set("KMS_VALIDATION", "maybe");
     let plan = scene.workspace.plan().expect(1);
     plan.reports(&["error: Invalid validation mode: `KMS_VALIDATION`"]);
-    plan.says(&["Valid values: `plan`, `warn`, `apply` or `off`"]);
+    plan.shows(&["Valid values: `plan`, `warn`, `apply` or `off`"]);
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn failed_login_does_not_stop_destroy_without_refresh() {
     scene.workspace.apply().expect(0);
     scene.configure(&[("password_wo", "\"wrong\""), ("password_wo_version", "2")]);
     scene.workspace.destroy().fails(&["terraform destroy -refresh=false"]);
-    scene.workspace.run(&["destroy", "-refresh=false", "-auto-approve", "-no-color"]).expect(0).says(&["1 destroyed"]);
+    scene.workspace.run(&["destroy", "-refresh=false", "-auto-approve", "-no-color"]).expect(0).shows(&["1 destroyed"]);
 }
 
 #[test]
@@ -309,5 +309,5 @@ fn converts_international_host_names_and_shows_both() {
 fn rejects_password_longer_than_any_server_reads() {
     let scene = Scene::new();
     scene.configure(&[("password_wo", &format!("join(\"\", [for i in range(1000) : {:?}])", "x".repeat(66)))]);
-    scene.workspace.run(&["validate", "-no-color"]).expect(1).says(&["longer than 65530 bytes"]);
+    scene.workspace.run(&["validate", "-no-color"]).expect(1).shows(&["longer than 65530 bytes"]);
 }

@@ -29,7 +29,7 @@ fn plan_shows_changed_password() {
     scene.is_settled();
     alter(&scene, "another-one");
     scene.workspace.set("TF_VAR_password", "another-one");
-    scene.workspace.plan_with_changes().expect(2).says(&["~ password_wo_version = 1 -> 2", "1 to change"]);
+    scene.workspace.plan_with_changes().expect(2).shows(&["~ password_wo_version = 1 -> 2", "1 to change"]);
     scene.workspace.apply().expect(0);
     assert_eq!(sent(&scene), ["another-one"]);
     scene.is_settled();
@@ -51,7 +51,7 @@ fn failed_update_is_planned_again() {
         "reqId": "req-00000000000000", "statusCode": 500, "message": "Something went wrong", "error": "InternalServerError"
     })));
     scene.workspace.apply().fails(&["KMS request failed: internal server error", "req-00000000000000"]);
-    scene.workspace.plan_with_changes().expect(2).says(&["~ password_wo_version = 1 -> 2"]);
+    scene.workspace.plan_with_changes().expect(2).shows(&["~ password_wo_version = 1 -> 2"]);
     scene.workspace.apply().expect(0);
     scene.is_settled();
 }
@@ -70,7 +70,7 @@ fn changed_version_alone_sends_the_password() {
     assert_eq!(sent(&scene), ["another-one"]);
     // Unset again: nothing is known of what was sent, so it is sent once more, announced.
     scene.configure(&[UNSET]);
-    scene.workspace.plan_with_changes().expect(2).says(&["~ password_wo_version = 8 -> 9"]);
+    scene.workspace.plan_with_changes().expect(2).shows(&["~ password_wo_version = 8 -> 9"]);
     scene.workspace.apply().expect(0);
     assert_eq!(sent(&scene), ["another-one"]);
     scene.is_settled();
@@ -94,10 +94,10 @@ fn moving_password_between_arguments_sends_nothing() {
     assert_eq!(sent(&scene), [PASSWORD]);
     let logins = scene.logins();
     scene.configure(&[UNSET]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     scene.is_settled();
     scene.configure(&[UNSET, ("password_wo", "null"), ("password", &plain)]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     scene.is_settled();
     assert!(sent(&scene).is_empty());
     assert_eq!(scene.logins(), logins);
@@ -112,7 +112,7 @@ fn compares_unknown_password_in_the_apply() {
     // Unknown in the plan, and then the same as before: the apply finds nothing to do.
     scene.workspace.write("later.tf", "resource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n");
     scene.configure(&[UNSET, ("password_wo", "trimsuffix(\"${var.password}${terraform_data.later.output}\", \"x\")")]);
-    scene.workspace.plan_with_changes().expect(2).says(&["(known after apply)"]);
+    scene.workspace.plan_with_changes().expect(2).shows(&["(known after apply)"]);
     scene.workspace.apply().expect(0);
     assert!(sent(&scene).is_empty());
     scene.is_settled();
@@ -140,7 +140,7 @@ fn ephemeral_value_that_changes_each_run_needs_a_version() {
     scene.configure_with(&[UNSET], "validation {\n    mode = \"off\"\n  }");
     for value in ["generated-2", "generated-3"] {
         scene.workspace.set("TF_VAR_password", value);
-        scene.workspace.plan_with_changes().expect(2).says(&["~ password_wo_version = 1 -> 2"]);
+        scene.workspace.plan_with_changes().expect(2).shows(&["~ password_wo_version = 1 -> 2"]);
     }
     scene.configure(&[("password_wo_version", "1")]);
     for value in ["generated-4", "generated-5"] {

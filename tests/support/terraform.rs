@@ -296,10 +296,10 @@ impl Output {
 
     /// Asserts that all of the sentences were printed.
     #[track_caller]
-    pub(crate) fn says(&self, sentences: &[&str]) -> &Self {
+    pub(crate) fn shows(&self, sentences: &[&str]) -> &Self {
         let words = self.words();
         for sentence in sentences {
-            assert!(words.contains(sentence), "not said: {sentence}\n{}", self.text);
+            assert!(words.contains(sentence), "not shown: {sentence}\n{}", self.text);
         }
         self
     }

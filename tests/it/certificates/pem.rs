@@ -7,7 +7,7 @@ use super::node::{self, Question};
 use super::shapes::{Made, armour, days, pem, plain};
 use super::{LOGIN_TIMEOUT, server, target};
 
-/// A text, what we say about it, and whether Node reaches the root in it.
+/// A text, the parsed result, and whether Node reaches the root in it.
 struct Text {
     name: &'static str,
     pem: String,

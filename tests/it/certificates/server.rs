@@ -1,4 +1,4 @@
-//! A server that answers PostgreSQL's request for TLS, shows a chain, and closes.
+//! A scripted server: accepts PostgreSQL's request for TLS, presents a chain, and closes.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

@@ -35,7 +35,7 @@ fn rotated(settings: &str) -> Scene {
 /// A warning and nothing else, in every plan and apply.
 fn is_left_alone(scene: &Scene) {
     for command in [Workspace::plan, Workspace::apply, Workspace::plan] {
-        command(&scene.workspace).expect(0).says(&[WARNING, "No update of the credentials is planned"]);
+        command(&scene.workspace).expect(0).shows(&[WARNING, "No update of the credentials is planned"]);
     }
     assert_eq!(scene.stored()["credentials"]["password"], "rotated-outside");
     assert!(scene.bodies("PATCH", PATH).is_empty());
@@ -98,7 +98,7 @@ fn login_may_be_accepted_only_in_the_apply() {
     super::written_again(&scene);
     scene.configure(&[("name", "\"renamed\"")]);
     scene.workspace.set("KMS_VALIDATION", "off");
-    scene.workspace.run(&["plan", "-no-color", "-out=saved"]).expect(0).says(&["changed outside", "1 to change"]);
+    scene.workspace.run(&["plan", "-no-color", "-out=saved"]).expect(0).shows(&["changed outside", "1 to change"]);
     scene.workspace.set("KMS_VALIDATION", "plan");
     scene.kms.clear_requests();
     scene.workspace.run(&["apply", "-no-color", "saved"]).expect(0);
@@ -119,9 +119,9 @@ fn rename_beside_unchecked_password_sends_only_the_name() {
     assert_eq!(scene.bodies("PATCH", PATH), [serde_json::json!({ "name": "renamed" })]);
     // A block is an update of the state alone.
     scene.configure_with(&[("name", "\"renamed\"")], "timeouts {\n    read = \"1m\"\n  }");
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     assert_eq!(scene.bodies("PATCH", PATH).len(), 1);
     let state = scene.workspace.object("kms_postgres_connection.orders");
     assert_eq!(state["credentials_hash"], scene.stored()["credentialsHash"]);
-    scene.workspace.plan().expect(0).says(&["changed outside"]);
+    scene.workspace.plan().expect(0).shows(&["changed outside"]);
 }

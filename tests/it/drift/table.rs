@@ -1,4 +1,4 @@
-//! The whole table of drift, mode and outcome of the login, asked of the real program as a core asks it.
+//! The whole table of drift, mode and outcome of the login, requested from the real program as a core does.
 
 use serde_json::json;
 use terraform_provider_kms::terraform::value::{Object, Value};

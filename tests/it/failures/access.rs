@@ -1,4 +1,4 @@
-//! What a real PostgreSQL says about where somebody comes from and how; and a full one.
+//! Errors of a real PostgreSQL about `pg_hba.conf` and authentication methods, and of a full server.
 
 use expect_test::expect;
 use tokio_postgres::NoTls;

@@ -1,4 +1,4 @@
-//! Certificates that are not accepted. `certificates` at the top holds every shape and its verdict; here are the words.
+//! Certificates that are not accepted: the messages. `certificates` at the top holds every shape and its outcome.
 
 use expect_test::expect;
 
@@ -6,7 +6,7 @@ use super::rows::Rows;
 use crate::support::postgres::{Authority, Issued, Validity};
 use crate::support::scripted_postgres::{Read, Step, send, tls_with};
 
-/// A server with this certificate, which nobody believes.
+/// A server with this untrusted certificate.
 fn shows(certificate: Issued) -> Vec<Step> {
     vec![Read, send("S"), tls_with(certificate)]
 }

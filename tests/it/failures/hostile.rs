@@ -1,4 +1,4 @@
-//! Servers that want to harm: the password, the terminal, the memory, the patience.
+//! Hostile servers: against the password, the terminal, the memory and the time of a run.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

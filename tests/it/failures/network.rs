@@ -1,4 +1,4 @@
-//! What is not there, says nothing, speaks another protocol or breaks off.
+//! Closed ports, silent servers, other protocols, and connections that end early.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -80,7 +80,7 @@ fn reports_refused_and_silent_connections() {
               - The host name is wrong, or resolves to another address on this machine.
         "#]],
     );
-    // Nobody can connect to all machines of a network at once.
+    // No machine can connect to all machines of a network at once.
     rows.row(
         "no_way",
         5432,

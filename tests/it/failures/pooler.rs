@@ -1,4 +1,4 @@
-//! What a real PgBouncer says, which has one SQLSTATE for everything.
+//! Errors of a real PgBouncer, which has one SQLSTATE for everything.
 
 use std::net::TcpStream;
 

@@ -1,4 +1,4 @@
-//! What a real PostgreSQL says about a role, its password and the database.
+//! Errors of a real PostgreSQL about a role, its password and the database.
 
 use expect_test::expect;
 

@@ -10,12 +10,12 @@ use crate::support::scripted_postgres::{Read, Send, Step, authentication, error,
 const PLAIN: (&str, &str) = ("ssl_enabled", "false");
 
 /// PostgreSQL's form of an error, and those of most services.
-fn says(sqlstate: &str, text: &str) -> Vec<Step> {
+fn error_response(sqlstate: &str, text: &str) -> Vec<Step> {
     vec![Read, Send(error(&format!("SFATAL|VFATAL|C{sqlstate}|M{text}|")))]
 }
 
 /// A pooler's.
-fn pooler_says(sqlstate: &str, text: &str) -> Vec<Step> {
+fn pooler_error(sqlstate: &str, text: &str) -> Vec<Step> {
     vec![Read, Send(error(&format!("SFATAL|C{sqlstate}|M{text}|")))]
 }
 
@@ -27,7 +27,7 @@ fn reports_errors_of_managed_services() {
         r#"no pg_hba.conf entry for host "192.0.2.7", user "rds_needs_tls", database "postgres", no encryption"#;
     row(
         "rds_needs_tls",
-        says("28000", no_entry),
+        error_response("28000", no_entry),
         expect![[r#"
             warning: PostgreSQL login failed: no pg_hba.conf entry without TLS, at ssl_enabled
             No pg_hba.conf entry of `localhost:PORT` allows a connection without TLS (SQLSTATE 28000).
@@ -40,7 +40,7 @@ fn reports_errors_of_managed_services() {
     );
     row(
         "rds_iam",
-        says("28000", r#"PAM authentication failed for user "rds_iam""#),
+        error_response("28000", r#"PAM authentication failed for user "rds_iam""#),
         expect![[r#"
             error: PostgreSQL login failed: password rejected by PAM, at password_wo
             PAM authentication failed for role `rds_iam` at `localhost:PORT` (SQLSTATE 28000).
@@ -53,7 +53,7 @@ fn reports_errors_of_managed_services() {
     );
     row(
         "neon_plain",
-        says("28000", "connection is insecure (try using `sslmode=require`)"),
+        error_response("28000", "connection is insecure (try using `sslmode=require`)"),
         expect![[r#"
             error: PostgreSQL login failed: TLS required, at ssl_enabled
             `localhost:PORT` accepts only connections with TLS (SQLSTATE 28000).
@@ -64,7 +64,7 @@ fn reports_errors_of_managed_services() {
     );
     row(
         "neon_quota",
-        says(
+        error_response(
             "XX000",
             "Your account or project has exceeded the compute time quota. Upgrade your plan to increase limits.",
         ),
@@ -78,7 +78,7 @@ fn reports_errors_of_managed_services() {
     );
     row(
         "rds_token",
-        says(
+        error_response(
             "28000",
             "The IAM authentication failed for the role rds_token. Check the IAM token for this role and try again.",
         ),
@@ -94,7 +94,7 @@ fn reports_errors_of_managed_services() {
     );
     row(
         "supavisor_full",
-        says("XX000", "(EMAXCONNSESSION) max clients reached in session mode"),
+        error_response("XX000", "(EMAXCONNSESSION) max clients reached in session mode"),
         expect![[r#"
             warning: PostgreSQL login failed: too many connections at pooler, at host
             Too many connections at the pooler `localhost:PORT` (SQLSTATE XX000).
@@ -105,7 +105,7 @@ fn reports_errors_of_managed_services() {
     );
     row(
         "pgcat",
-        says("58000", "No pool configured for database: \"postgres\", user: \"pgcat\""),
+        error_response("58000", "No pool configured for database: \"postgres\", user: \"pgcat\""),
         expect![[r#"
             error: PostgreSQL login failed: no pool at pooler, at username
             The pooler at `localhost:PORT` has no pool for role `pgcat` and database `postgres` (SQLSTATE 58000).
@@ -117,7 +117,7 @@ fn reports_errors_of_managed_services() {
     );
     row(
         "odyssey_route",
-        says("08006", "odyssey: c1: route for 'postgres.odyssey_route' is not found"),
+        error_response("08006", "odyssey: c1: route for 'postgres.odyssey_route' is not found"),
         expect![[r#"
             error: PostgreSQL login failed: no pool at pooler, at username
             The pooler at `localhost:PORT` has no pool for role `odyssey_route` and database `postgres` (SQLSTATE 08006).
@@ -129,7 +129,7 @@ fn reports_errors_of_managed_services() {
     );
     row(
         "account",
-        says("28000", "the account has expired"),
+        error_response("28000", "the account has expired"),
         expect![[r#"
             error: PostgreSQL login failed: account expired or locked, at username
             The account of role `account` at `localhost:PORT` has expired or is locked (SQLSTATE 28000).
@@ -140,7 +140,7 @@ fn reports_errors_of_managed_services() {
     );
     row(
         "azure_single",
-        says("28000", "Invalid Username specified. The Username should be in <username@hostname> format."),
+        error_response("28000", "Invalid Username specified. The Username should be in <username@hostname> format."),
         expect![[r#"
             error: PostgreSQL login failed: server name missing in role, at username
             `localhost:PORT` requires the name of the server after role `azure_single` (SQLSTATE 28000).
@@ -153,7 +153,7 @@ fn reports_errors_of_managed_services() {
         "This RDS proxy has no credentials for the role rds_proxy. Check the credentials for this role and try again.";
     row(
         "rds_proxy",
-        says("28000", unknown),
+        error_response("28000", unknown),
         expect![[r#"
             error: PostgreSQL login failed: role unknown to proxy, at username
             The proxy at `localhost:PORT` has no password for role `rds_proxy` (SQLSTATE 28000).
@@ -165,7 +165,7 @@ fn reports_errors_of_managed_services() {
     );
     row(
         "rds_proxy_tls",
-        says("28000", "This RDS Proxy requires TLS connections"),
+        error_response("28000", "This RDS Proxy requires TLS connections"),
         expect![[r#"
             error: PostgreSQL login failed: TLS required, at ssl_enabled
             `localhost:PORT` accepts only connections with TLS (SQLSTATE 28000).
@@ -177,7 +177,7 @@ fn reports_errors_of_managed_services() {
     let throttled = r#"connection throttled from IP address "192.0.2.7": too many login attempts"#;
     row(
         "azure_throttled",
-        says("28000", throttled),
+        error_response("28000", throttled),
         expect![[r#"
             warning: PostgreSQL login failed: too many failed attempts, at host
             `localhost:PORT` blocks logins at the moment, after too many failed attempts (SQLSTATE 28000).
@@ -189,7 +189,7 @@ fn reports_errors_of_managed_services() {
     );
     row(
         "supabase_tenant",
-        pooler_says("XX000", "Tenant or user not found"),
+        pooler_error("XX000", "Tenant or user not found"),
         expect![[r#"
             error: PostgreSQL login failed: tenant not found, at username
             The pooler at `localhost:PORT` has no project for role `supabase_tenant` (SQLSTATE XX000).
@@ -202,7 +202,7 @@ fn reports_errors_of_managed_services() {
     let tenant = "(ENOTFOUND) tenant/user supabase.newer not found";
     row(
         "supabase_newer",
-        pooler_says("XX000", tenant),
+        pooler_error("XX000", tenant),
         expect![[r#"
             error: PostgreSQL login failed: tenant not found, at username
             The pooler at `localhost:PORT` has no project for role `supabase_newer` (SQLSTATE XX000).
@@ -215,7 +215,7 @@ fn reports_errors_of_managed_services() {
     let nobody = "(ENOIDENTIFIER) no tenant identifier provided (external_id or sni_hostname required)";
     row(
         "supabase_no_tenant",
-        pooler_says("XX000", nobody),
+        pooler_error("XX000", nobody),
         expect![[r#"
             error: PostgreSQL login failed: tenant not found, at username
             The pooler at `localhost:PORT` has no project for role `supabase_no_tenant` (SQLSTATE XX000).
@@ -229,7 +229,7 @@ fn reports_errors_of_managed_services() {
         "The endpoint ID is not specified. Either upgrade the client library for SNI support or pass the endpoint ID.";
     row(
         "neon_without_tls",
-        says("08P01", endpoint),
+        error_response("08P01", endpoint),
         expect![[r#"
             error: PostgreSQL login failed: host name missing, at ssl_enabled
             `localhost:PORT` selects the database by host name, and the connection did not send one (SQLSTATE 08P01).
@@ -251,7 +251,7 @@ fn reports_errors_of_managed_services() {
     let secure = "node is running secure mode, SSL connection required";
     row(
         "cockroachdb",
-        says("08P01", secure),
+        error_response("08P01", secure),
         expect![[r#"
             error: PostgreSQL login failed: TLS required, at ssl_enabled
             `localhost:PORT` accepts only connections with TLS (SQLSTATE 08P01).
@@ -262,7 +262,7 @@ fn reports_errors_of_managed_services() {
     );
     rows.fake(
         "neon_by_address",
-        says_after_yes(says("08P01", endpoint)),
+        after_tls_accepted(error_response("08P01", endpoint)),
         &[("ssl_reject_unauthorized", "false"), ("host", "\"127.0.0.1\"")],
         expect![[r#"
             error: PostgreSQL login failed: host name missing, at host
@@ -276,7 +276,7 @@ fn reports_errors_of_managed_services() {
     rows.check();
 }
 
-fn says_after_yes(script: Vec<Step>) -> Vec<Step> {
+fn after_tls_accepted(script: Vec<Step>) -> Vec<Step> {
     let authority = Authority::new("Fake CA");
     [vec![Read, Send(b"S".to_vec()), tls(&authority)], script].concat()
 }
@@ -287,7 +287,7 @@ fn reports_rare_errors_of_managed_services() {
     let mut row = |name, script, expected| rows.fake(name, script, &[PLAIN], expected);
     row(
         "starting",
-        says("57P03", "the database system is starting up"),
+        error_response("57P03", "the database system is starting up"),
         expect![[r#"
             warning: PostgreSQL login failed: server not ready, at host
             `localhost:PORT` does not accept logins at the moment (SQLSTATE 57P03).
@@ -299,7 +299,7 @@ fn reports_rare_errors_of_managed_services() {
     );
     row(
         "shutting_down",
-        says("57P03", "the database system is shutting down"),
+        error_response("57P03", "the database system is shutting down"),
         expect![[r#"
             warning: PostgreSQL login failed: server not ready, at host
             `localhost:PORT` does not accept logins at the moment (SQLSTATE 57P03).
@@ -311,7 +311,7 @@ fn reports_rare_errors_of_managed_services() {
     );
     row(
         "hot_standby_off",
-        says("57P03", "the database system is not accepting connections|DHot standby mode is disabled."),
+        error_response("57P03", "the database system is not accepting connections|DHot standby mode is disabled."),
         expect![[r#"
             warning: PostgreSQL login failed: server not ready, at host
             `localhost:PORT` does not accept logins at the moment (SQLSTATE 57P03).
@@ -323,7 +323,7 @@ fn reports_rare_errors_of_managed_services() {
     );
     row(
         "killed",
-        says("57P01", "terminating connection due to administrator command"),
+        error_response("57P01", "terminating connection due to administrator command"),
         expect![[r#"
             warning: PostgreSQL login failed: session terminated, at host
             `localhost:PORT` terminated the session (SQLSTATE 57P01).
@@ -334,7 +334,7 @@ fn reports_rare_errors_of_managed_services() {
     );
     row(
         "out_of_memory",
-        says("53200", "out of memory"),
+        error_response("53200", "out of memory"),
         expect![[r#"
             warning: PostgreSQL login failed: SQLSTATE 53200, at host
             `localhost:PORT` rejected the login: out of memory (SQLSTATE 53200).
@@ -344,7 +344,7 @@ fn reports_rare_errors_of_managed_services() {
     );
     row(
         "odd",
-        says("22023", "this server has an opinion of its own."),
+        error_response("22023", "this server has an opinion of its own."),
         expect![[r#"
             error: PostgreSQL login failed: SQLSTATE 22023, at host
             `localhost:PORT` rejected the login: this server has an opinion of its own (SQLSTATE 22023).
@@ -354,7 +354,7 @@ fn reports_rare_errors_of_managed_services() {
     );
     row(
         "radius",
-        says("28000", r#"RADIUS authentication failed for user "radius""#),
+        error_response("28000", r#"RADIUS authentication failed for user "radius""#),
         expect![[r#"
             error: PostgreSQL login failed: password rejected by RADIUS, at password_wo
             RADIUS authentication failed for role `radius` at `localhost:PORT` (SQLSTATE 28000).
@@ -389,7 +389,7 @@ fn reports_rare_errors_of_managed_services() {
     );
     row(
         "waits_for_server",
-        pooler_says("08P01", "query_wait_timeout"),
+        pooler_error("08P01", "query_wait_timeout"),
         expect![[r#"
             warning: PostgreSQL login failed: pooler without server, at host
             The pooler at `localhost:PORT` has no connection to its server (SQLSTATE 08P01).
@@ -401,7 +401,7 @@ fn reports_rare_errors_of_managed_services() {
     );
     row(
         "server_fails",
-        pooler_says("08P01", "server login has been failing, try again later (server_login_retry)"),
+        pooler_error("08P01", "server login has been failing, try again later (server_login_retry)"),
         expect![[r#"
             warning: PostgreSQL login failed: pooler without server, at host
             The pooler at `localhost:PORT` has no connection to its server (SQLSTATE 08P01).
@@ -413,7 +413,7 @@ fn reports_rare_errors_of_managed_services() {
     );
     row(
         "misconfigured",
-        pooler_says("08P01", "bouncer config error"),
+        pooler_error("08P01", "bouncer config error"),
         expect![[r#"
             error: PostgreSQL login failed: rejected by pooler, at username
             The pooler at `localhost:PORT` rejected role `misconfigured` (SQLSTATE 08P01).
@@ -424,7 +424,7 @@ fn reports_rare_errors_of_managed_services() {
     );
     row(
         "our_fault",
-        pooler_says("08P01", "unsupported startup parameter: x"),
+        pooler_error("08P01", "unsupported startup parameter: x"),
         expect![[r#"
             warning: PostgreSQL login failed: SQLSTATE 08P01, at host
             `localhost:PORT` rejected the login: unsupported startup parameter: x (SQLSTATE 08P01).

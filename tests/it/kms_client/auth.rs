@@ -86,7 +86,7 @@ async fn renews_token_before_it_expires() {
 
 #[tokio::test]
 async fn replaces_rejected_token_once() {
-    // (login, answers to the reads in their order, then success; requests in all; how it ends)
+    // (authentication, responses to the reads in their order, then success; requests in all; how it ends)
     type Answers = Vec<fn() -> Act>;
     let table: Vec<(AuthRequest, Answers, usize, &str)> = vec![
         (universal(), vec![|| own(403, "TokenError", "x")], 4, "ok"),

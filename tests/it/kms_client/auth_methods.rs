@@ -28,7 +28,7 @@ fn given(token: &str) -> CredentialSource {
     CredentialSource::Given(Secret::new(token))
 }
 
-/// The logins that the KMS was asked for.
+/// The authentication requests that the KMS received.
 fn logins(kms: &Kms) -> Vec<String> {
     let requests = kms.requests().into_iter();
     requests.filter(|request| request.path.contains("/auth/")).map(|request| request.path).collect()
@@ -207,7 +207,7 @@ async fn reports_failing_and_invalid_identity_sources() {
         assert_eq!(metadata.requests().len(), asked, "{expected}");
         assert!(kms.requests().is_empty());
     }
-    // Who is late is asked again.
+    // A slow source is queried again.
     let kms = kms();
     kms.trust_jwt("azure-auth", "s3cr3t.late");
     let metadata = Server::start(|_, count| match count {
@@ -218,7 +218,7 @@ async fn reports_failing_and_invalid_identity_sources() {
     is_in(client(&kms, AuthMethod::Azure, CredentialSource::Azure { address: metadata.base() }).read(ID).await);
 }
 
-/// A source that has worked before is there, and will be again; one that has never answered is most often not there at all.
+/// A source that has worked before will work again; one that has never responded most often does not exist.
 #[tokio::test]
 async fn temporary_source_failure_does_not_end_authentication() {
     for (act, asked) in

@@ -180,7 +180,7 @@ async fn failed_write_does_not_end_an_outage() {
 }
 
 #[tokio::test]
-async fn http_2_tells_unprocessed_requests() {
+async fn http_2_distinguishes_unprocessed_requests() {
     for refuse in [Refuse::Stream, Refuse::GoAway] {
         let server = Http2::start_refusing(&format!(r#"{{"appConnection":{}}}"#, connection()), refuse, 2).await;
         let mut settings = Settings { max_retries: 3, ..settings(&server.base(), token()) };

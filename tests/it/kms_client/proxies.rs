@@ -22,7 +22,7 @@ fn client(base: &str, ca: Option<&str>, variables: &[(&str, String)]) -> Client 
     Client::new(settings)
 }
 
-/// What the error says after "got no answer: ". Nothing was sent, and no secret is in it.
+/// The text of the error after the failed request. Nothing was sent, and it contains no secret.
 async fn failure(client: &Client) -> String {
     let error = client.create(&super::new_connection()).await.unwrap_err();
     let ErrorKind::NoResponse { failure, sent: false, .. } = &error.kind else { panic!("{error:?}") };

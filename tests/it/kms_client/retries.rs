@@ -26,7 +26,7 @@ fn unavailable() -> Act {
     own(503, "X", "Something went wrong")
 }
 
-/// Makes the same answer again and again.
+/// Makes the same response again and again.
 type Make = fn() -> Act;
 
 #[tokio::test]

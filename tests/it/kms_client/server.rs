@@ -35,9 +35,9 @@ pub(crate) enum Act {
     Bytes(Vec<u8>),
     /// Write this and reset the connection.
     Reset(Vec<u8>),
-    /// Never answer.
+    /// Never respond.
     Hang,
-    /// Answer a byte now and then, for ever.
+    /// Respond with a byte now and then, without end.
     Trickle,
     /// This status and a body without end.
     Endless(u16),
@@ -62,7 +62,7 @@ pub(crate) async fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
-/// Something that greets everybody with these bytes, whatever they say.
+/// A server that sends these bytes to every client, whatever it receives.
 pub(crate) async fn greeter(bytes: &'static [u8]) -> (SocketAddr, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -164,7 +164,7 @@ async fn perform(act: Act, mut stream: TcpStream) {
     }
 }
 
-/// The same over TLS, with one answer for all and an authority of its own.
+/// The same over TLS, with one response for all requests and an authority of its own.
 pub(crate) struct TlsServer {
     address: SocketAddr,
     /// The certificate of the authority, in PEM.
@@ -220,7 +220,7 @@ fn certified(name: &str) -> (ServerConfig, String) {
     (config, format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"))
 }
 
-/// A server that speaks HTTP/2 alone, and gives one answer to all.
+/// A server that speaks HTTP/2 alone, with one response for all requests.
 pub(crate) struct Http2 {
     port: u16,
     /// The certificate of the authority, in PEM.

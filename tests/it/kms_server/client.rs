@@ -1,4 +1,4 @@
-//! A small HTTP client that sees what others hide: connections that end without or within an answer.
+//! A small HTTP client that shows connections that end without a response or within one.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use crate::support::kms::Kms;
 pub(super) const POSTGRES: &str = "/api/v1/app-connections/postgres";
 pub(super) const LOGIN: &str = "/api/v1/auth/universal-auth/login";
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(super) struct ServiceError {
     pub(super) status: u16,
@@ -21,7 +21,7 @@ pub(super) struct ServiceError {
     pub(super) text: String,
 }
 
-/// What came instead of an answer.
+/// How a request ended without a complete response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Broken {
     Nothing,
@@ -66,7 +66,7 @@ impl Client {
         self.send("GET", path, None)
     }
 
-    /// Sends a request that must be answered.
+    /// Sends a request, and expects a response.
     pub(super) fn send(&self, method: &str, path: &str, body: Option<&Value>) -> ServiceError {
         self.try_send(method, path, body).unwrap_or_else(|broken| panic!("{method} {path}: {broken:?}"))
     }

@@ -1,4 +1,4 @@
-//! The proxy is bad in the ways it is told, and honest otherwise.
+//! The TCP proxy fails in the configured ways, and forwards everything otherwise.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;

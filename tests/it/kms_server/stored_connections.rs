@@ -194,7 +194,7 @@ fn names_are_unique_in_their_scope() {
     };
     assert_eq!(by_name(""), Value::Null);
     assert_eq!(by_name(&format!("?projectId={project}")), project);
-    // Whose project it is, only lists say.
+    // Only lists contain the project.
     let listed = client.ok("GET", &format!("{POSTGRES}?projectId={project}"), None)["appConnections"][0].clone();
     assert_eq!(listed["project"]["id"], project);
     let options = client.ok("GET", "/api/v1/app-connections/options", None);

@@ -14,7 +14,7 @@ fn makes_no_login_as_a_managed_role() {
         );
         scene.configure_with(&[MANAGED], &block);
         let said = scene.workspace.apply().expect(0);
-        said.says(&["1 changed", "only the KMS has the password of the connection's role", "GRANT"]);
+        said.shows(&["1 changed", "only the KMS has the password of the connection's role", "GRANT"]);
         scene.is_settled();
         assert_eq!((scene.logins(), failures(&scene)), before, "{mode}");
         assert!(scene.bodies("PATCH", PATH).is_empty());
@@ -29,7 +29,7 @@ fn does_not_contact_host_outside_the_allow_list() {
     scene.configure(&[MANAGED]);
     scene.kms.fail("POST", PATH, 1, Fault::Garbage);
     let said = scene.workspace.apply().expect(1);
-    said.says(&[
+    said.shows(&[
         "could not check whether the KMS has changed",
         "`KMS_VALIDATION_HOSTS` does not list the host",
         "import {",

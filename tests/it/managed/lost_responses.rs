@@ -36,7 +36,7 @@ fn adopts_create_lost_after_its_effect() {
     for fault in [Fault::LostAfter, Fault::Cut, Fault::Gateway(502), Fault::Stall(Duration::from_secs(4))] {
         let scene = scene();
         scene.kms.fail("POST", PATH, 1, fault);
-        scene.workspace.apply().expect(0).says(&["KMS response lost, connection created: orders-db", "1 added"]);
+        scene.workspace.apply().expect(0).shows(&["KMS response lost, connection created: orders-db", "1 added"]);
         assert_eq!(scene.workspace.object(ADDRESS)["id"], scene.id());
         assert_eq!(scene.bodies("POST", PATH).len(), 1);
         assert!(!takes(&scene, PASSWORD));
@@ -44,7 +44,7 @@ fn adopts_create_lost_after_its_effect() {
     }
 }
 
-/// An answer that cannot be read forbids to take the connection over; the role has changed all the same.
+/// After an unreadable response the provider does not adopt the connection, although the role has changed.
 #[test]
 fn unreadable_create_response_reports_role_and_import_block() {
     let scene = scene();
@@ -52,7 +52,7 @@ fn unreadable_create_response_reports_role_and_import_block() {
     let id = || format!("id = \"{}\"", scene.id());
     scene.workspace.apply().fails(&[CHANGED, "import {", &id(), "ALTER ROLE"]);
     assert!(!takes(&scene, PASSWORD));
-    // The next run tells it without the answer that was lost.
+    // The next run reports the connection without that response.
     scene.workspace.plan().fails(&["Connection already exists in the KMS: orders-db", "import {", &id()]);
     import_and_settle(&scene);
 }
@@ -61,7 +61,7 @@ fn import_and_settle(scene: &Scene) {
     let id = scene.id();
     scene.workspace.write("import.tf", &format!("import {{\n  to = {ADDRESS}\n  id = {id:?}\n}}\n"));
     // The number of the version goes into the state.
-    scene.workspace.apply().expect(0).says(&["1 imported, 0 added, 1 changed, 0 destroyed"]);
+    scene.workspace.apply().expect(0).shows(&["1 imported, 0 added, 1 changed, 0 destroyed"]);
     assert!(scene.bodies("PATCH", PATH).is_empty());
     scene.workspace.write("import.tf", "");
     assert_eq!(scene.id(), id);
@@ -82,12 +82,17 @@ fn next_run_names_connection_of_killed_provider() {
     finish(run).expect(1);
     assert_eq!(scene.workspace.object(ADDRESS), Json::Null);
     let said = scene.workspace.apply().expect(1);
-    said.says(&["Connection already exists in the KMS: orders-db", "import it", &scene.role, "destroy -refresh=false"]);
+    said.shows(&[
+        "Connection already exists in the KMS: orders-db",
+        "import it",
+        &scene.role,
+        "destroy -refresh=false",
+    ]);
     assert_eq!(scene.bodies("POST", PATH).len(), 1);
     import_and_settle(&scene);
 }
 
-/// Found only by the insert, after the role was changed: the service takes that back, and the error says so.
+/// Found only by the insert, after the role was changed: the KMS rolls that back, and the error reports it.
 #[test]
 fn name_conflict_leaves_role_unchanged_and_reports_it() {
     for lost in [false, true] {
@@ -106,8 +111,8 @@ fn name_conflict_leaves_role_unchanged_and_reports_it() {
             scene.kms.fail("POST", PATH, 1, Fault::LostAfter);
         }
         let said = scene.workspace.apply().expect(1);
-        said.says(&[UNTOUCHED, "import {", &format!("id = \"{id}\"")]);
-        said.says(&[if lost {
+        said.shows(&[UNTOUCHED, "import {", &format!("id = \"{id}\"")]);
+        said.shows(&[if lost {
             "cannot determine whether this run created it"
         } else {
             "Connection name already exists"
@@ -144,7 +149,7 @@ fn reports_unknown_role_state() {
     scene.configure_with(&[MANAGED], "validation {\n    mode = \"off\"\n  }");
     scene.kms.fail("POST", PATH, 1, Fault::Garbage);
     let said = scene.workspace.apply().expect(1);
-    said.says(&[
+    said.shows(&[
         "could not check whether the KMS has changed",
         "`mode` is `off`",
         "Log in with the role",
@@ -161,7 +166,7 @@ fn reads_back_lost_update_that_transfers_the_password() {
         scene.workspace.apply().expect(0);
         scene.configure(&[MANAGED]);
         scene.kms.fail("PATCH", PATH, 1, fault);
-        scene.workspace.apply().expect(0).says(&["1 changed"]);
+        scene.workspace.apply().expect(0).shows(&["1 changed"]);
         assert!(!takes(&scene, PASSWORD));
         scene.is_settled();
     }
@@ -171,7 +176,7 @@ fn reads_back_lost_update_that_transfers_the_password() {
     scene.configure(&[MANAGED]);
     scene.kms.fail("PATCH", PATH, 1, Fault::LostBefore);
     scene.workspace.apply().fails(&[UNTOUCHED, "The update may have taken effect"]);
-    scene.workspace.apply().expect(0).says(&["1 changed"]);
+    scene.workspace.apply().expect(0).shows(&["1 changed"]);
     scene.is_settled();
 }
 
@@ -191,12 +196,12 @@ fn finds_password_transfer_of_killed_provider_done() {
     }
     finish(run).expect(1);
     let next = scene.workspace.apply().expect(0);
-    next.says(&["Platform-managed credentials turned on outside Terraform: orders-db", "0 changed"]);
+    next.shows(&["Platform-managed credentials turned on outside Terraform: orders-db", "0 changed"]);
     assert_eq!(scene.workspace.object(ADDRESS)[super::FLAG], true);
     scene.is_settled();
 }
 
-/// The service changes the role and stores the row, and then fails: both are told.
+/// The KMS changes the role, stores the row and then fails: the error reports both.
 #[test]
 fn kms_500_after_create_reports_role_and_connection() {
     let scene = scene();
@@ -205,7 +210,7 @@ fn kms_500_after_create_reports_role_and_connection() {
     });
     scene.kms.fail("POST", PATH, 1, Fault::StatusAfter(500, body));
     let apply = scene.workspace.apply().expect(1);
-    apply.says(&[CHANGED, "import {", &format!("id = \"{}\"", scene.id()), "ALTER ROLE"]);
+    apply.shows(&[CHANGED, "import {", &format!("id = \"{}\"", scene.id()), "ALTER ROLE"]);
     assert!(!takes(&scene, PASSWORD));
     import_and_settle(&scene);
 }

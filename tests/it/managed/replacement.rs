@@ -45,7 +45,7 @@ fn each_way(lines: &str, replaceable: bool) {
         }
         let refused = plan(&scene, options);
         assert_eq!(refused.code, Some(1), "{way}\n{}", refused.text);
-        refused.says(REFUSED);
+        refused.shows(REFUSED);
         assert_eq!(scene.id(), id, "{way}");
         reset(&scene);
         let applied = apply(&scene, options);
@@ -56,7 +56,7 @@ fn each_way(lines: &str, replaceable: bool) {
             scene.is_settled();
         } else {
             assert_eq!(applied.code, Some(1), "{way}\n{}", applied.text);
-            applied.says(&["Connection name already exists", "create_before_destroy"]);
+            applied.shows(&["Connection name already exists", "create_before_destroy"]);
             assert_eq!(scene.id(), id, "{way}");
             assert!(takes(&scene, PASSWORD), "{way}");
         }
@@ -81,7 +81,7 @@ fn checks_unknown_replacement_values_in_the_apply() {
     let password = "trimsuffix(\"${var.password}${terraform_data.later.output}\", \"x\")";
     scene.configure(&[MANAGED, ("password_wo", password)]);
     let refused = apply(&scene, &["-replace=kms_postgres_connection.orders"]).expect(1);
-    refused.says(&["connection cannot be replaced", "ALTER ROLE"]);
+    refused.shows(&["connection cannot be replaced", "ALTER ROLE"]);
     assert!(scene.bodies("POST", PATH).is_empty());
     assert_eq!(scene.workspace.object(ADDRESS), Json::Null);
     reset(&scene);
@@ -104,17 +104,17 @@ fn replacement_behind_gateway_needs_an_address() {
     reset(&scene);
     let replace = ["-replace=kms_postgres_connection.orders"];
     let refused = plan(&scene, &replace).expect(1);
-    refused.says(REFUSED).says(&["through a gateway", "`address` of the `validation` block"]);
+    refused.shows(REFUSED).shows(&["through a gateway", "`address` of the `validation` block"]);
     scene.workspace.run(&["taint", ADDRESS]).expect(0);
-    plan(&scene, &[]).expect(1).says(REFUSED).says(&["through a gateway"]);
+    plan(&scene, &[]).expect(1).shows(REFUSED).shows(&["through a gateway"]);
     scene.workspace.run(&["untaint", ADDRESS]).expect(0);
     // The message names this way out.
     let address = format!("validation {{\n    address = \"127.0.0.1:{}\"\n  }}", scene.postgres.port());
     scene.configure_with(&arguments, &address);
-    plan(&scene, &replace).expect(2).says(&["1 to add, 0 to change, 1 to destroy"]);
+    plan(&scene, &replace).expect(2).shows(&["1 to add, 0 to change, 1 to destroy"]);
 }
 
-/// A saved plan is applied by another process, which knows of the replacement what the plan noted and what it reads itself.
+/// Another process applies the saved plan. Of the replacement it has what the plan recorded and what it reads itself.
 #[test]
 fn apply_checks_saved_replacement_again() {
     for lines in ["", BEFORE] {
@@ -127,13 +127,13 @@ fn apply_checks_saved_replacement_again() {
         plan(&scene, &["-replace=kms_postgres_connection.orders", "-out=saved.tfplan"]).expect(2);
         scene.postgres.sql(&format!("ALTER ROLE {} PASSWORD 'dead'", quoted(&scene.role)));
         let refused = scene.workspace.run(&["apply", "-no-color", "-input=false", "saved.tfplan"]).expect(1);
-        refused.says(&["assword authentication failed for role", "ALTER ROLE"]);
+        refused.shows(&["assword authentication failed for role", "ALTER ROLE"]);
         assert!(scene.bodies("POST", PATH).is_empty());
         // The core has destroyed the old one by now, unless it creates first.
         let is_there = scene.kms.connections().iter().any(|row| row["id"] == id.as_str());
         assert_eq!(is_there, lines.contains(BEFORE));
         // A core that creates first tells the second process nothing of the old one: it is found among the others.
-        refused.says(if is_there {
+        refused.shows(if is_there {
             &["role already managed", "To replace the other connection by this one"]
         } else {
             &["connection cannot be replaced", "This run has destroyed the old one already."]

@@ -35,14 +35,14 @@ fn keeps_mode_beside_managed_connection_of_same_role() {
         newcomer(&scene, "newcomer", &format!("{new}\n  {OFF}"));
         for options in [&[][..], &["-refresh=false"]] {
             let planned = plan(&scene, options).expect(2);
-            planned.says(&["1 to add, 0 to change, 0 to destroy"]);
+            planned.shows(&["1 to add, 0 to change, 0 to destroy"]);
             assert!(!planned.text.contains("managed connection"), "{}", planned.text);
         }
         assert_eq!(failures(&scene), before, "a login in spite of `mode`");
         // With the login of the default mode it is named as what it is.
         newcomer(&scene, "newcomer", new);
         let refused = plan(&scene, &[]).expect(1);
-        refused.says(&["Role is platform-managed through another connection: newcomer", "`orders-db`", "28P01"]);
+        refused.shows(&["Role is platform-managed through another connection: newcomer", "`orders-db`", "28P01"]);
         assert!(!refused.text.contains("replace"), "{}", refused.text);
     }
 }
@@ -53,7 +53,7 @@ fn takes_name_that_a_managed_connection_releases() {
     let before = failures(&scene);
     scene.configure(&[MANAGED, ("name", "\"orders-old\"")]);
     newcomer(&scene, "orders-db", &format!("depends_on = [{ADDRESS}]\n  {OFF}"));
-    plan(&scene, &[]).expect(2).says(&["1 to add, 1 to change, 0 to destroy"]);
+    plan(&scene, &[]).expect(2).shows(&["1 to add, 1 to change, 0 to destroy"]);
     assert_eq!(failures(&scene), before);
 }
 
@@ -66,7 +66,7 @@ fn tainted_connection_causes_no_name_warning() {
     scene.workspace.run(&["taint", ADDRESS]).expect(0);
     for options in [&[][..], &["-refresh=false"]] {
         let planned = plan(&scene, options).expect(2);
-        planned.says(&["1 to add, 0 to change, 1 to destroy"]);
+        planned.shows(&["1 to add, 0 to change, 1 to destroy"]);
         assert!(!planned.text.contains("orders-db already") && !planned.text.contains("import {"), "{}", planned.text);
     }
     scene.workspace.apply().expect(0);

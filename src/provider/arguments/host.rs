@@ -7,7 +7,7 @@ use crate::secret::is_quotable;
 pub(crate) fn rule(text: &str) -> Option<String> {
     let host = text.trim();
     if host.is_empty() {
-        return Some("`host` is empty. A good one is `db.example.com`.".to_owned());
+        return Some("`host` is empty. Example: `db.example.com`.".to_owned());
     }
     if let Some((scheme, rest)) = host.split_once("://") {
         return Some(url(scheme, rest));
@@ -53,7 +53,7 @@ pub(crate) fn rule(text: &str) -> Option<String> {
     let strange = name.chars().find(|c| !(c.is_ascii_alphanumeric() || ".-_".contains(*c)));
     strange.map(|c| {
         format!(
-            "`host` is a name or an IP address; it cannot contain `{}`. A good one is `db.example.com`.",
+            "`host` is a name or an IP address; it cannot contain `{}`. Example: `db.example.com`.",
             c.escape_debug()
         )
     })
@@ -68,7 +68,7 @@ fn is_ipv6(host: &str) -> bool {
 /// parts of a URL: parts are quoted only where it is certain which of them is the password.
 fn url(scheme: &str, rest: &str) -> String {
     if !scheme.starts_with("postgres") {
-        return "`host` is a name or an IP address, not a URL. A good one is `db.example.com`.".to_owned();
+        return "`host` is a name or an IP address, not a URL. Example: `db.example.com`.".to_owned();
     }
     match arguments(rest) {
         Some(arguments) => {

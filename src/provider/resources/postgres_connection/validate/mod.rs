@@ -92,11 +92,11 @@ pub(super) fn method_rule(method: &str) -> Option<String> {
 }
 
 pub(super) fn database_rule(database: &str) -> Option<String> {
-    identifier_rule(database, "database", "orders")
+    identifier_rule(database, "database name", "orders")
 }
 
 pub(super) fn username_rule(username: &str) -> Option<String> {
-    identifier_rule(username, "role", "kms_role")
+    identifier_rule(username, "role name", "kms_role")
 }
 
 fn identifier_rule(text: &str, kind: &str, example: &str) -> Option<String> {
@@ -112,7 +112,7 @@ fn identifier_rule(text: &str, kind: &str, example: &str) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("This is not a valid {kind} name: {problem}. Example: `{example}`."))
+    Some(format!("This is not a valid {kind}: {problem}. Example: `{example}`."))
 }
 
 pub(super) fn password_rule(password: &Password) -> Option<String> {

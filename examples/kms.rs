@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// `None` is a wish for help.
+/// Parses the arguments. `None` is a request for help.
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Wishes>, String> {
     let mut wishes = Wishes::default();
     let options = &mut wishes.options;

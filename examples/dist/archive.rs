@@ -23,7 +23,7 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    /// The platform of a Rust target, if it is one that releases are made for.
+    /// Returns the platform of a Rust target, if releases are made for it.
     pub(crate) fn of_target(target: &str) -> Option<Self> {
         let mut parts = target.split('-');
         let architecture = architecture(parts.next()?)?;
@@ -31,7 +31,7 @@ impl Platform {
         Some(Self { os, architecture })
     }
 
-    /// The platform of this program.
+    /// Returns the platform of this program.
     pub(crate) fn of_this_machine() -> Option<Self> {
         let os = match std::env::consts::OS {
             "macos" => "darwin",

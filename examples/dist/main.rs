@@ -83,7 +83,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
         .map_err(|error| format!("the checksums of {} could not be written: {error}", folder.display()))
 }
 
-/// The target whose binaries run on every machine of this kind: on Linux the static one.
+/// Returns the target whose binaries run on every machine of this kind: on Linux the static one.
 fn target_of_this_machine() -> Result<String, String> {
     if cfg!(target_os = "linux") {
         return Ok(format!("{}-unknown-linux-musl", std::env::consts::ARCH));
@@ -108,7 +108,7 @@ fn build(root: &Path, target: &str) -> Result<PathBuf, String> {
     Ok(root.join(printed.lines().last().unwrap_or_default()))
 }
 
-/// The version that the binary itself prints: an archive is never named by another.
+/// Returns the version that the binary itself prints: an archive is never named by another.
 fn version_of(binary: &Path) -> Result<String, String> {
     let output = Command::new(binary).arg("-version").output();
     let output = output.map_err(|error| format!("{} cannot be started: {error}", binary.display()))?;

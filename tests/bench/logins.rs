@@ -80,14 +80,14 @@ fn one(postgres: &Postgres) {
     row("its round trips, the connect included", &(relay.round_trips() + 1).to_string());
 }
 
-/// The median, and where the middle half lies.
+/// Returns the median, and where the middle half lies.
 fn spread(mut values: Vec<f64>) -> String {
     values.sort_by(f64::total_cmp);
     let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
     format!("{:.1} ms ({:.1} to {:.1})", at(2), at(1), at(3))
 }
 
-/// A directory with a connection for each of so many roles.
+/// Returns a directory with a connection for each of so many roles.
 fn roles(postgres: &Postgres, count: usize) -> (Kms, Workspace) {
     let (kms, workspace) = connections(1);
     workspace.write("ca.pem", postgres.ca_pem());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::stage::PROVIDER;
 
-/// The time of the work, and the highest memory (kB) of any process of the provider meanwhile.
+/// Returns the time of the work, and the highest memory (kB) of any process of the provider meanwhile.
 pub(crate) fn watched<T>(work: impl FnOnce() -> T) -> (Duration, u64) {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -34,7 +34,7 @@ fn providers() -> impl Iterator<Item = u32> {
     })
 }
 
-/// A line of `/proc/PID/status`, in kB.
+/// Returns a line of `/proc/PID/status`, in kB.
 pub(crate) fn status(pid: u32, name: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     text.lines().find(|line| line.starts_with(name))?.split_whitespace().nth(1)?.parse().ok()

@@ -17,7 +17,7 @@ pub(crate) fn measure() {
     thousand();
 }
 
-/// The median of some plans of that many unchanged connections.
+/// Returns the median of some plans of that many unchanged connections.
 fn plans(count: usize) -> Duration {
     let (_kms, workspace) = connections(count);
     workspace.apply().expect(0);

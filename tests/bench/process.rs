@@ -56,7 +56,7 @@ fn start() {
     row("resident at the handshake", &format!("{:.1} MB", memory as f64 / 1e3));
 }
 
-/// A certificate like Terraform's: self-signed, P-521.
+/// Returns a certificate like Terraform's: self-signed, P-521.
 fn host_certificate() -> String {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).expect("a key");
     let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");

@@ -44,7 +44,7 @@ fn refresh() {
     }
 }
 
-/// What the latency costs when it cannot be shared, beside what it must cost.
+/// Measures the cost of sequential latency, beside its minimum.
 fn create_and_destroy() {
     let run = |latency: Duration| {
         let options = Options { latency, log_in: false, ..Options::default() };

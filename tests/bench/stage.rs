@@ -9,12 +9,12 @@ pub(crate) const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-kms");
 pub(crate) const REQUIRED: &str =
     "terraform {\n  required_providers {\n    kms = {\n      source = \"hanzoai/kms\"\n    }\n  }\n}\n";
 
-/// A directory with that many connections, and the KMS for them. No login is made.
+/// Returns a directory with that many connections, and the KMS for them. No login is made.
 pub(crate) fn connections(count: usize) -> (Kms, Workspace) {
     connections_at(Kms::start(kms::Options { log_in: false, ..kms::Options::default() }), count)
 }
 
-/// The same at a KMS of the caller's choice.
+/// Returns the same at a KMS of the caller's choice.
 pub(crate) fn connections_at(kms: Kms, count: usize) -> (Kms, Workspace) {
     let mut workspace = Workspace::new(Path::new(PROVIDER));
     workspace.set("KMS_HOST", &kms.url());

@@ -88,7 +88,7 @@ impl DnsServer {
         Self { address, queries }
     }
 
-    /// For a line `nameserver` of `/etc/resolv.conf`.
+    /// Returns the address for a line `nameserver` of `/etc/resolv.conf`.
     pub(crate) fn address(&self) -> Ipv4Addr {
         self.address
     }

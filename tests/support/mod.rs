@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 pub(crate) const REQUIRED_PROVIDERS: &str =
     "terraform {\n  required_providers {\n    kms = {\n      source = \"hanzoai/kms\"\n    }\n  }\n}\n";
 
-/// The provider that is tested: the build of this test run, or another one that `PROVIDER_UNDER_TEST` names.
+/// Returns the provider that is tested: the build of this test run, or another one that `PROVIDER_UNDER_TEST` names.
 pub(crate) fn provider() -> &'static str {
     static PROVIDER: LazyLock<String> = LazyLock::new(|| {
         std::env::var("PROVIDER_UNDER_TEST").unwrap_or_else(|_| env!("CARGO_BIN_EXE_terraform-provider-kms").to_owned())
@@ -27,7 +27,7 @@ pub(crate) fn provider() -> &'static str {
     &PROVIDER
 }
 
-/// How many objects a slow test uses: the first number, or the second one with `KMS_TEST_SCALE=large`.
+/// Returns how many objects a slow test uses: the first number, or the second one with `KMS_TEST_SCALE=large`.
 pub(crate) fn scale(small: usize, large: usize) -> usize {
     match std::env::var("KMS_TEST_SCALE").as_deref() {
         Ok("large") => large,
@@ -36,7 +36,7 @@ pub(crate) fn scale(small: usize, large: usize) -> usize {
     }
 }
 
-/// An empty directory for Terraform with the provider that is tested.
+/// Returns an empty directory for Terraform with the provider that is tested.
 pub(crate) fn workspace() -> terraform::Workspace {
     terraform::Workspace::new(Path::new(provider()))
 }

@@ -97,12 +97,12 @@ impl PgBouncer {
         }
     }
 
-    /// Everything that it has written to its log so far.
+    /// Returns everything that it has written to its log so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.directory.join("log")).unwrap_or_default()
     }
 
-    /// Its folder, which vanishes with it.
+    /// Returns its folder, which vanishes with it.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }

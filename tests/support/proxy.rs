@@ -94,7 +94,7 @@ impl Proxy {
         Self { port, trouble, accepted, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// The port on `127.0.0.1`.
+    /// Returns the port on `127.0.0.1`.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }

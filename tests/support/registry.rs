@@ -23,7 +23,7 @@ pub(crate) struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// The page in Markdown.
+    /// Returns the page in Markdown.
     pub(crate) fn render(&self) -> String {
         let description = &self.schema.block.description;
         let mut page = format!(
@@ -55,7 +55,7 @@ impl Page<'_> {
     }
 }
 
-/// The page of a function, with its example in HCL.
+/// Returns the page of a function, with its example in HCL.
 pub(crate) fn function_page(function: &dyn Function, example: &str) -> String {
     let (name, signature) = (function.name(), function.signature());
     let parameters = signature.parameters.iter();

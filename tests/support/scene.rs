@@ -19,17 +19,17 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// A scene with a KMS that logs in to the database as the real one does.
+    /// Returns a scene with a KMS that logs in to the database as the real one does.
     pub(crate) fn new() -> Self {
         Self::with(kms::Options::default())
     }
 
-    /// A scene with a KMS of that kind.
+    /// Returns a scene with a KMS of that kind.
     pub(crate) fn with(options: kms::Options) -> Self {
         Self::at(Postgres::shared(), options)
     }
 
-    /// A scene with a PostgreSQL of its own: no other test writes to its log. It ends with the process.
+    /// Returns a scene with a PostgreSQL of its own: no other test writes to its log. It ends with the process.
     pub(crate) fn alone() -> Self {
         Self::at(Box::leak(Box::new(Postgres::start(postgres::Options::default()))), kms::Options::default())
     }
@@ -55,7 +55,7 @@ impl Scene {
         self.configure_with(changes, "");
     }
 
-    /// The same, with further lines in the resource.
+    /// Writes the same configuration, with further lines in the resource.
     pub(crate) fn configure_with(&self, changes: &[(&str, &str)], lines: &str) {
         let mut arguments: Vec<(String, String)> = [
             ("name", "\"orders-db\"".to_owned()),
@@ -78,14 +78,14 @@ impl Scene {
         self.workspace.write("main.tf", &resource);
     }
 
-    /// Nothing is planned, and a refresh finds the state as it is.
+    /// Asserts that nothing is planned and that a refresh changes nothing.
     #[track_caller]
     pub(crate) fn is_settled(&self) {
         let plan = self.workspace.plan().expect(0);
         assert!(plan.drift.is_empty() && plan.errors().is_empty(), "\n{}", plan.text);
     }
 
-    /// The one connection that the KMS holds, its password included.
+    /// Returns the one connection that the KMS holds, its password included.
     #[track_caller]
     pub(crate) fn stored(&self) -> Json {
         let connections = self.kms.connections();
@@ -93,13 +93,13 @@ impl Scene {
         connections[0].clone()
     }
 
-    /// Its id.
+    /// Returns its id.
     #[track_caller]
     pub(crate) fn id(&self) -> String {
         self.stored()["id"].as_str().expect("an id").to_owned()
     }
 
-    /// The bodies that were sent with a method to paths that start so.
+    /// Returns the bodies that were sent with a method to paths that start so.
     pub(crate) fn bodies(&self, method: &str, path: &str) -> Vec<Json> {
         let requests = self.kms.requests().into_iter();
         requests
@@ -108,7 +108,7 @@ impl Scene {
             .collect()
     }
 
-    /// How often the scene's role has come in.
+    /// Returns how often the scene's role has logged in.
     pub(crate) fn logins(&self) -> usize {
         self.postgres.log().matches(&format!("connection authorized: user={}", self.role)).count()
     }

@@ -121,22 +121,22 @@ async fn play(socket: TcpStream, script: Vec<Step>, ears: Arc<Mutex<Vec<u8>>>) {
     ears.lock().unwrap().extend_from_slice(&rest);
 }
 
-/// A frame: a letter, its length, a body.
+/// Returns a frame: a letter, its length, a body.
 pub(crate) fn message(tag: u8, body: &[u8]) -> Vec<u8> {
     [&[tag], &(u32::try_from(body.len()).unwrap() + 4).to_be_bytes()[..], body].concat()
 }
 
-/// A request to authenticate, or 0 for none.
+/// Returns a request to authenticate, or 0 for none.
 pub(crate) fn authentication(code: u32, data: &[u8]) -> Vec<u8> {
     message(b'R', &[&code.to_be_bytes(), data].concat())
 }
 
-/// An ErrorResponse; each field ends with `|`.
+/// Returns an ErrorResponse; each field ends with `|`.
 pub(crate) fn error(fields: &str) -> Vec<u8> {
     message(b'E', format!("{fields}\0").replace('|', "\0").as_bytes())
 }
 
-/// A step that sends text or bytes.
+/// Returns a step that sends text or bytes.
 pub(crate) fn send(bytes: impl AsRef<[u8]>) -> Step {
     Send(bytes.as_ref().to_vec())
 }
@@ -159,7 +159,7 @@ pub(crate) fn lets_in() -> Vec<Step> {
     ]
 }
 
-/// TLS with a certificate of this authority.
+/// Returns a step for TLS with a certificate of this authority.
 pub(crate) fn tls(authority: &Authority) -> Step {
     tls_with(authority.issue(&["localhost"], Validity::Now))
 }

@@ -46,7 +46,7 @@ impl WebProxy {
         Self { port, targets }
     }
 
-    /// The port on `127.0.0.1`.
+    /// Returns the port on `127.0.0.1`.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }

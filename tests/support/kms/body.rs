@@ -106,7 +106,7 @@ fn credentials(body: &Object<'_>, issues: &mut Issues) -> Option<Value> {
     Some(credentials)
 }
 
-/// JavaScript writes 5432, not 5432.0.
+/// Returns the number as JavaScript writes it: 5432, not 5432.0.
 fn plain_number(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() < 9e15 { (number as i64).into() } else { number.into() }
 }
@@ -122,7 +122,7 @@ fn name(body: &Object<'_>, issues: &mut Issues) -> Option<String> {
     Some(name)
 }
 
-/// Whether making a slug of it changes nothing. The empty text is for another rule to refuse.
+/// Returns whether a text is its own slug. Another rule rejects the empty text.
 fn is_slug(name: &str) -> bool {
     name.is_empty()
         || name
@@ -150,7 +150,7 @@ fn gateway_id(body: &Object<'_>, issues: &mut Issues) -> Option<Option<String>> 
     }
 }
 
-/// The newest servers rotate credentials of some apps by themselves, PostgreSQL not among them.
+/// Rejects the automatic rotation that the newest servers have for some apps, but not for PostgreSQL.
 fn no_rotation(body: &Object<'_>, issues: &mut Issues) {
     let on = body.raw("isAutoRotationEnabled").is_some_and(|value| *value != Value::Bool(false));
     for (name, wrong) in [("isAutoRotationEnabled", on), ("rotation", body.has("rotation"))] {

@@ -150,7 +150,7 @@ fn is_ours(row: &Value, called: &str) -> Result<(), Refusal> {
     Err(Refusal::bad_request(format!("App Connection with {called} is not for App \"{APP}\"")))
 }
 
-/// There are no gateways here.
+/// Rejects a gateway: this server has none.
 fn no_gateway(id: Option<&str>) -> Result<(), Refusal> {
     id.map_or(Ok(()), |id| Err(Refusal::not_found(format!("Gateway with ID {id} not found for org"))))
 }
@@ -176,7 +176,7 @@ async fn take_over(server: &Server, credentials: &mut Value) -> Result<Option<Tr
     Ok(Some(transfer))
 }
 
-/// The role gets its new password only now that the row holds it.
+/// Commits the new password of the role, after the row holds it.
 async fn commit(transfer: Option<Transfer>) -> Result<(), Refusal> {
     match transfer {
         Some(transfer) => transfer.commit().await.map_err(Refusal::bad_request),

@@ -86,7 +86,7 @@ pub(super) fn new_password() -> String {
     random_text(32)
 }
 
-/// The addresses of a host, in the resolver's order. The error is the driver's text.
+/// Returns the addresses of a host, in the resolver's order. The error is the driver's text.
 pub(super) async fn resolve(host: &str) -> Result<Vec<SocketAddr>, String> {
     let not_found = || format!("getaddrinfo ENOTFOUND {host}");
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await.map_err(|_| not_found())?.collect();

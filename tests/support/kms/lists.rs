@@ -6,14 +6,14 @@ use super::connections::shown;
 use super::refusal::{Handled, Refusal};
 use super::server::Server;
 
-/// The kinds of connections that can be made.
+/// Returns the kinds of connections that can be made.
 pub(super) fn options() -> Value {
     json!({"appConnectionOptions": [{
         "name": "PostgreSQL", "app": "postgres", "methods": [super::body::METHOD], "supportsPlatformManagement": true,
     }]})
 }
 
-/// The connections of an app, or of all. Without a project those of all scopes, else only the project's.
+/// Returns the connections of an app, or of all. Without a project those of all scopes, else only the project's.
 pub(super) fn list(server: &Server, rows: &[Value], app: Option<&str>, project: Option<&str>) -> Handled {
     known(server, project)?;
     server.permit("read", project.is_some())?;
@@ -29,7 +29,7 @@ pub(super) fn list(server: &Server, rows: &[Value], app: Option<&str>, project: 
     Ok(json!({"appConnections": found.collect::<Vec<_>>()}))
 }
 
-/// What a project, or the organisation, can use: the organisation's connections and the project's.
+/// Returns the connections for a project, or the organisation: the organisation's connections and the project's.
 pub(super) fn available(server: &Server, rows: &[Value], project: Option<&str>) -> Handled {
     known(server, project)?;
     let in_scope = |row: &&Value| row["projectId"].is_null() || row["projectId"].as_str() == project;
@@ -49,7 +49,7 @@ fn known(server: &Server, project: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-/// There are no pages; the order is that of the names.
+/// Returns all rows in the order of their names, without pages.
 fn sorted<'a>(
     rows: &'a [Value],
     app: Option<&str>,

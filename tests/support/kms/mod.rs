@@ -134,22 +134,22 @@ impl Kms {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The port on `127.0.0.1`.
+    /// Returns the port on `127.0.0.1`.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Of the only identity, for universal auth.
+    /// Returns the client ID of the only identity, for universal auth.
     pub(crate) fn client_id(&self) -> &str {
         &self.server.identity().client_id
     }
 
-    /// Of the only identity.
+    /// Returns the client secret of the only identity.
     pub(crate) fn client_secret(&self) -> &str {
         &self.server.identity().client_secret
     }
 
-    /// Of the only identity, for machine identity auth methods.
+    /// Returns the ID of the only identity, for machine identity auth methods.
     pub(crate) fn identity_id(&self) -> &str {
         &self.server.identity().identity_id
     }
@@ -168,18 +168,18 @@ impl Kms {
         self.server.logins.lock().unwrap().trust_key(id, secret);
     }
 
-    /// An access token, as a user creates one in the user interface.
+    /// Returns an access token, as a user creates one in the user interface.
     pub(crate) fn issue_token(&self) -> String {
         let issued = self.server.tokens.lock().unwrap().issue();
         issued["accessToken"].as_str().unwrap().to_owned()
     }
 
-    /// The only project.
+    /// Returns the only project.
     pub(crate) fn project_id(&self) -> &str {
         &self.server.identity().project_id
     }
 
-    /// The only organisation.
+    /// Returns the only organisation.
     pub(crate) fn org_id(&self) -> &str {
         &self.server.identity().org_id
     }
@@ -199,7 +199,7 @@ impl Kms {
         self.server.recorder.lock().unwrap().clear();
     }
 
-    /// All connections, oldest first, in the shape of the API plus `credentials.password`.
+    /// Returns all connections, oldest first, in the shape of the API plus `credentials.password`.
     pub(crate) fn connections(&self) -> Vec<Value> {
         self.server.store().rows().to_vec()
     }
@@ -243,7 +243,7 @@ impl Kms {
         self.server.faults.lock().unwrap().order_text(text)
     }
 
-    /// From now on a share of all requests fails at random, those that other orders fit aside.
+    /// Lets a share of all requests fail at random, except those that other orders match.
     pub(crate) fn set_storm(&self, storm: Storm) {
         self.server.faults.lock().unwrap().set_storm(storm);
     }

@@ -81,7 +81,7 @@ impl Refusal {
     }
 }
 
-/// Random letters and digits.
+/// Returns random letters and digits.
 pub(super) fn random_text(length: usize) -> String {
     Alphanumeric.sample_string(&mut rand::rng(), length)
 }

@@ -34,7 +34,7 @@ impl Text {
 }
 
 impl Issues {
-    /// `Ok` when there are none.
+    /// Returns an error if there are issues.
     pub(super) fn into_result(self) -> Result<(), Refusal> {
         if self.0.is_empty() { Ok(()) } else { Err(Refusal::invalid(self.0)) }
     }
@@ -43,7 +43,7 @@ impl Issues {
         self.0.push(issue);
     }
 
-    /// The whole body as an object; `None` is a request without a body.
+    /// Returns the whole body as an object; `None` is a request without a body.
     pub(super) fn body<'a>(&mut self, body: Option<&'a Value>) -> Option<Object<'a>> {
         self.object_at(body, Vec::new())
     }
@@ -69,12 +69,12 @@ impl Issues {
 }
 
 impl<'a> Object<'a> {
-    /// The field as it came; `None` when absent.
+    /// Returns the field as it came; `None` when absent.
     pub(super) fn raw(&self, name: &str) -> Option<&'a Value> {
         self.fields.get(name)
     }
 
-    /// Whether the field is there and not null.
+    /// Returns whether the field is there and not null.
     pub(super) fn has(&self, name: &str) -> bool {
         self.raw(name).is_some_and(|value| !value.is_null())
     }
@@ -83,12 +83,12 @@ impl<'a> Object<'a> {
         self.path.iter().copied().chain([name]).collect()
     }
 
-    /// An object that must be there.
+    /// Returns an object that must be there.
     pub(super) fn object(&self, name: &'static str, issues: &mut Issues) -> Option<Self> {
         issues.object_at(self.raw(name), self.path(name))
     }
 
-    /// A text that must be there.
+    /// Returns a text that must be there.
     pub(super) fn text(&self, name: &'static str, rule: &Text, issues: &mut Issues) -> Option<String> {
         let value = self.raw(name);
         let Some(text) = value.and_then(Value::as_str) else {
@@ -112,13 +112,13 @@ impl<'a> Object<'a> {
         Some(text.to_owned())
     }
 
-    /// A text that may be absent, but not null.
+    /// Returns a text that may be absent, but not null.
     pub(super) fn optional_text(&self, name: &'static str, rule: &Text, issues: &mut Issues) -> Option<String> {
         self.raw(name)?;
         self.text(name, rule, issues)
     }
 
-    /// A truth value that must be there.
+    /// Returns a truth value that must be there.
     pub(super) fn truth(&self, name: &'static str, issues: &mut Issues) -> Option<bool> {
         let value = self.raw(name);
         let truth = value.and_then(Value::as_bool);
@@ -128,13 +128,13 @@ impl<'a> Object<'a> {
         truth
     }
 
-    /// A truth value that may be absent, but not null.
+    /// Returns a truth value that may be absent, but not null.
     pub(super) fn optional_truth(&self, name: &'static str, issues: &mut Issues) -> Option<bool> {
         self.raw(name)?;
         self.truth(name, issues)
     }
 
-    /// A number out of whatever JavaScript makes a number of.
+    /// Returns a number, from every value that JavaScript converts to one.
     pub(super) fn number(&self, name: &'static str, issues: &mut Issues) -> Option<f64> {
         let number = self.raw(name).and_then(to_number);
         if number.is_none() {
@@ -147,7 +147,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Whether a text is a UUID in the lenient sense of Zod 3: the version and variant bits do not matter.
+/// Returns whether a text is a UUID in the lenient sense of Zod 3: the version and variant bits do not matter.
 pub(super) fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.char_indices().all(|(index, character)| match index {
@@ -156,17 +156,17 @@ pub(super) fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// The issue for a text that is no UUID.
+/// Returns the issue for a text that is no UUID.
 pub(super) fn invalid_uuid(path: &[&str]) -> Value {
     json!({"validation": "uuid", "code": "invalid_string", "message": "Invalid uuid", "path": path})
 }
 
-/// `String.prototype.trim`: the byte order mark is whitespace to it, the next-line control character is not.
+/// Trims like `String.prototype.trim`: the byte order mark is whitespace to it, the next-line control character is not.
 pub(super) fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c == '\u{feff}' || (c.is_whitespace() && c != '\u{85}'))
 }
 
-/// JavaScript's `Number()`; `None` is not-a-number.
+/// Converts like JavaScript's `Number()`; `None` is not-a-number.
 fn to_number(value: &Value) -> Option<f64> {
     match value {
         Value::Null | Value::Bool(false) => Some(0.0),

@@ -99,7 +99,7 @@ impl Server {
         self.in_use.lock().unwrap().contains(id)
     }
 
-    /// The order is that of the real server: route, token, body, limit, schema, and only then what the route does.
+    /// Handles a request in the order of the real server: route, token, body, limit, schema, and only then what the route does.
     async fn handle(&self, request: &Parts, body: Option<Bytes>, mood: Mood) -> (Headers, Handled) {
         let (method, path) = (request.method.as_str(), request.uri.path());
         let Some(route) = Route::find(method, path) else {

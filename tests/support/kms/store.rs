@@ -49,7 +49,7 @@ struct Contents {
 }
 
 impl Store {
-    /// An empty store, or the one that the file holds.
+    /// Returns an empty store, or the one that the file holds.
     pub(super) fn open(file: Option<PathBuf>) -> Result<Self, String> {
         let contents = match &file {
             Some(path) if path.exists() => read(path)?,
@@ -74,7 +74,7 @@ impl Store {
         &self.rows
     }
 
-    /// The rows as they were before the last change.
+    /// Returns the rows as they were before the last change.
     pub(super) fn lagging(&self) -> &[Value] {
         &self.lagging
     }
@@ -162,7 +162,7 @@ impl Store {
         write().map_err(|error| format!("`{}` cannot be written: {error}", path.display()))
     }
 
-    /// The time now in the form of the API, later than every earlier one.
+    /// Returns the time now in the form of the API, later than every earlier one.
     fn now(&mut self) -> String {
         let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
         self.last = OffsetDateTime::now_utc().max(self.last + time::Duration::MILLISECOND);
@@ -192,7 +192,7 @@ fn read(path: &Path) -> Result<Contents, String> {
         .map_err(|error| format!("`{}` holds no data of the local KMS server: {error}", path.display()))
 }
 
-/// The hash is of the encrypted credentials, so it differs even when they are the same.
+/// Returns a new hash: it is of the encrypted credentials, so it differs even for the same credentials.
 fn fresh_hash() -> String {
     format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
 }

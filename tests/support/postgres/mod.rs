@@ -56,12 +56,12 @@ impl Default for Options {
 }
 
 impl Options {
-    /// A server without TLS.
+    /// Returns a server without TLS.
     pub(crate) fn without_tls() -> Self {
         Self { tls: false, ..Self::default() }
     }
 
-    /// A standby that accepts queries.
+    /// Returns a standby that accepts queries.
     pub(crate) fn standby() -> Self {
         Self { standby: true, ..Self::default() }
     }
@@ -117,7 +117,7 @@ impl Postgres {
         }
     }
 
-    /// One server for the whole test binary. Make roles and databases of your own in it; change no settings.
+    /// Returns one server for the whole test binary. Make roles and databases of your own in it; change no settings.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: LazyLock<Postgres> = LazyLock::new(|| Postgres::start(Options::default()));
         &SHARED
@@ -198,7 +198,7 @@ impl Postgres {
         }
     }
 
-    /// A database that any role may connect to. One for all tests, because each one costs a copy of 300 files.
+    /// Returns a database that any role may connect to. One for all tests, because each one costs a copy of 300 files.
     pub(crate) fn database(&self) -> &'static str {
         self.database.get_or_init(|| {
             self.sql("CREATE DATABASE orders");
@@ -206,32 +206,32 @@ impl Postgres {
         })
     }
 
-    /// The port on `127.0.0.1`.
+    /// Returns the port on `127.0.0.1`.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// The name that the server's certificate carries.
+    /// Returns the name that the server's certificate carries.
     pub(crate) fn host(&self) -> &'static str {
         "localhost"
     }
 
-    /// The certificate of the authority that issued the server's.
+    /// Returns the certificate of the authority that issued the server's.
     pub(crate) fn ca_pem(&self) -> &str {
         self.authority.pem()
     }
 
-    /// The authority itself, to issue other certificates.
+    /// Returns the authority itself, to issue other certificates.
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// Where `initdb` and `postgres` are. Of the client programs only some installations have any.
+    /// Returns the folder of `initdb` and `postgres`. Of the client programs only some installations have any.
     pub(crate) fn bin_dir(&self) -> &Path {
         &self.bin_dir
     }
 
-    /// Everything that the server has written to its log so far.
+    /// Returns everything that the server has written to its log so far.
     pub(crate) fn log(&self) -> String {
         let bytes = fs::read(self.path("log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -273,7 +273,7 @@ impl Postgres {
         drop(self);
     }
 
-    /// The folder that holds everything of this server.
+    /// Returns the folder that holds everything of this server.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -309,12 +309,12 @@ impl Postgres {
     }
 }
 
-/// An identifier in SQL.
+/// Returns an identifier in SQL.
 pub(crate) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that was free a moment ago.
 pub(crate) fn free_port() -> Result<u16, String> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())

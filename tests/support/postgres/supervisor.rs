@@ -87,7 +87,7 @@ impl Supervisor {
     }
 }
 
-/// What keeps the terminal's signals away: a session, or where there is no `setsid` (macOS) a process group.
+/// Returns a command that keeps the terminal's signals away: a session, or without `setsid` (macOS) a process group.
 fn own_session() -> Command {
     if runs("setsid") {
         return Command::new("setsid");

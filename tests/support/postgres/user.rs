@@ -77,7 +77,7 @@ impl ServerUser {
     }
 }
 
-/// Whether a program is installed.
+/// Returns whether a program is installed.
 pub(crate) fn runs(program: impl AsRef<OsStr>) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }

@@ -138,7 +138,7 @@ impl EndpointState {
         role.running = role.running.saturating_sub(1);
         role.unproven_running &= ticket.proven;
         let Some(outcome) = outcome else { return };
-        match &outcome.verdict {
+        match &outcome.outcome {
             LoginOutcome::Accepted(_) => {
                 (self.responded, self.unreachable) = (true, None);
                 role.accepted.retain(|(password, _)| *password != target.password);

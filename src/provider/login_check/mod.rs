@@ -90,13 +90,13 @@ struct LoginOnce {
 
 /// The outcome of a login, its own or that of another login.
 struct Decided {
-    outcome: Arc<SharedOutcome>,
+    shared_outcome: Arc<SharedOutcome>,
     shared: bool,
 }
 
 /// An outcome with the facts that messages need.
 struct SharedOutcome {
-    verdict: LoginOutcome,
+    outcome: LoginOutcome,
     /// All addresses of the host, tried or not.
     addresses: Vec<IpAddr>,
     took: Duration,
@@ -115,42 +115,42 @@ pub(crate) enum Requester<'a> {
 
 /// The outcome of a login for one call.
 pub(crate) struct CheckedLogin {
-    pub(crate) verdict: LoginOutcome,
+    pub(crate) outcome: LoginOutcome,
     /// Whether another call made the login.
     pub(crate) shared: bool,
     /// How long the login took.
     pub(crate) took: Duration,
-    outcome: Arc<SharedOutcome>,
+    shared_outcome: Arc<SharedOutcome>,
 }
 
 impl CheckedLogin {
     /// Returns all addresses of the host, tried or not.
     pub(crate) fn addresses(&self) -> &[IpAddr] {
-        &self.outcome.addresses
+        &self.shared_outcome.addresses
     }
 }
 
 impl SharedOutcome {
-    fn new(verdict: LoginOutcome, addresses: Vec<IpAddr>, took: Duration) -> Arc<Self> {
-        Arc::new(Self { verdict, addresses, took })
+    fn new(outcome: LoginOutcome, addresses: Vec<IpAddr>, took: Duration) -> Arc<Self> {
+        Arc::new(Self { outcome, addresses, took })
     }
 
     fn is_at_capacity(&self) -> bool {
-        matches!(&self.verdict, LoginOutcome::Refused(refusal) if refusal.is_at_capacity())
+        matches!(&self.outcome, LoginOutcome::Refused(refusal) if refusal.is_at_capacity())
     }
 
     /// Returns the outcome with the database and role of a login that may not be the one that was made.
-    fn verdict_for(&self, target: &Target) -> LoginOutcome {
-        match &self.verdict {
+    fn outcome_for(&self, target: &Target) -> LoginOutcome {
+        match &self.outcome {
             LoginOutcome::Refused(refusal) => LoginOutcome::Refused(refusal.as_for(target)),
-            verdict => verdict.clone(),
+            outcome => outcome.clone(),
         }
     }
 }
 
 impl Decided {
     fn not_checked(why: NotChecked) -> Self {
-        Self { outcome: SharedOutcome::new(LoginOutcome::NotChecked(why), Vec::new(), Duration::ZERO), shared: false }
+        Self { shared_outcome: SharedOutcome::new(LoginOutcome::NotChecked(why), Vec::new(), Duration::ZERO), shared: false }
     }
 }
 
@@ -169,7 +169,7 @@ impl Logins {
     /// Returns the outcome of a login, and makes the login unless an outcome can be reused.
     ///
     /// Dropping the future ends a login in progress without an outcome; a call that waits for it makes the login again.
-    pub(crate) async fn judge(&self, target: &Target, timeout: Duration, requester: Requester<'_>) -> CheckedLogin {
+    pub(crate) async fn check(&self, target: &Target, timeout: Duration, requester: Requester<'_>) -> CheckedLogin {
         let once = self.find(target, requester);
         let mut shared = true;
         let deciding = || {
@@ -180,9 +180,9 @@ impl Logins {
             }
         };
         let (_, decided) = once.decided.get_or_init(deciding).await;
-        let outcome = decided.outcome.clone();
-        let shared = shared || decided.shared;
-        CheckedLogin { verdict: outcome.verdict_for(target), shared, took: outcome.took, outcome }
+        let shared_outcome = decided.shared_outcome.clone();
+        let (outcome, took) = (shared_outcome.outcome_for(target), shared_outcome.took);
+        CheckedLogin { outcome, shared: shared || decided.shared, took, shared_outcome }
     }
 
     /// Records that the message of a connection shows an outcome, and returns the first connection whose message does.
@@ -190,14 +190,14 @@ impl Logins {
         if let Some(first) = self.reporter(login) {
             return first;
         }
-        lock(&self.reporters).push((login.outcome.clone(), connection.to_owned()));
+        lock(&self.reporters).push((login.shared_outcome.clone(), connection.to_owned()));
         connection.to_owned()
     }
 
     /// Returns the first connection whose message shows an outcome.
     pub(crate) fn reporter(&self, login: &CheckedLogin) -> Option<String> {
         let reporters = lock(&self.reporters);
-        reporters.iter().find(|(outcome, _)| Arc::ptr_eq(outcome, &login.outcome)).map(|(_, first)| first.clone())
+        reporters.iter().find(|(outcome, _)| Arc::ptr_eq(outcome, &login.shared_outcome)).map(|(_, first)| first.clone())
     }
 
     /// Probes an endpoint without credentials. `host` is what the allow list must hold; the target's own host may be another
@@ -256,13 +256,13 @@ impl Logins {
         }
         let endpoint = self.endpoint(target);
         let first = self.attempt(&endpoint, target, timeout, requester).await;
-        if first.shared || !first.outcome.is_at_capacity() {
+        if first.shared || !first.shared_outcome.is_at_capacity() {
             return first;
         }
         sleep(pause()).await;
         let second = self.attempt(&endpoint, target, timeout, requester).await;
         // The first outcome is better than none.
-        if matches!(second.outcome.verdict, LoginOutcome::NotChecked(_)) { first } else { second }
+        if matches!(second.shared_outcome.outcome, LoginOutcome::NotChecked(_)) { first } else { second }
     }
 
     async fn attempt(
@@ -278,14 +278,14 @@ impl Logins {
         };
         let began = Instant::now();
         let left = slot.allowance().unwrap_or(timeout);
-        let (mut verdict, addresses) = self.log_in(target, timeout.min(left)).await;
-        let silent = matches!(&verdict, LoginOutcome::Refused(refusal) if refusal.is_unreachable());
+        let (mut outcome, addresses) = self.log_in(target, timeout.min(left)).await;
+        let silent = matches!(&outcome, LoginOutcome::Refused(refusal) if refusal.is_unreachable());
         if left < timeout && silent && began.elapsed() >= left {
-            verdict = LoginOutcome::NotChecked(NotChecked::Budget);
+            outcome = LoginOutcome::NotChecked(NotChecked::Budget);
         }
-        let outcome = SharedOutcome::new(verdict, addresses, began.elapsed());
-        slot.end(&outcome);
-        Decided { outcome, shared: false }
+        let shared_outcome = SharedOutcome::new(outcome, addresses, began.elapsed());
+        slot.end(&shared_outcome);
+        Decided { shared_outcome, shared: false }
     }
 
     /// Waits for a slot at the endpoint, or for an outcome that can be reused.
@@ -311,7 +311,7 @@ impl Logins {
             });
             match (next, ticket) {
                 (_, Some(ticket)) => return Ok(Slot::new(endpoint, target, ticket, &self.budget)),
-                (Admission::Reuse(outcome), _) => return Err(Decided { outcome, shared: true }),
+                (Admission::Reuse(outcome), _) => return Err(Decided { shared_outcome: outcome, shared: true }),
                 (Admission::GiveUp(why), _) => return Err(Decided::not_checked(why)),
                 (Admission::Wait | Admission::Go, None) => {}
             }
@@ -322,21 +322,21 @@ impl Logins {
     }
 
     /// Returns the outcome and the addresses of the host.
-    #[expect(clippy::disallowed_methods, reason = "`judge` ends here")]
+    #[expect(clippy::disallowed_methods, reason = "`Logins::check` calls only this function")]
     async fn log_in(&self, target: &Target, timeout: Duration) -> (LoginOutcome, Vec<IpAddr>) {
         let resolved = match postgres::resolve(target, timeout).await {
             Ok(resolved) => resolved,
             Err(refusal) => return (LoginOutcome::Refused(refusal), Vec::new()),
         };
         let found = resolved.addresses().iter().map(SocketAddr::ip).collect();
-        let verdict = match self.vantage_point.check_addresses(target, resolved.addresses()) {
+        let outcome = match self.vantage_point.check_addresses(target, resolved.addresses()) {
             Ok(addresses) => match resolved.only(addresses).login().await {
                 Ok(accepted) => LoginOutcome::Accepted(accepted),
                 Err(refusal) => LoginOutcome::Refused(refusal),
             },
             Err(not_allowed) => LoginOutcome::NotChecked(NotChecked::NotAllowed(not_allowed)),
         };
-        (verdict, found)
+        (outcome, found)
     }
 
     fn endpoint(&self, target: &Target) -> SharedEndpoint {

@@ -66,8 +66,8 @@ fn logins() -> Logins {
     Logins::new(VantagePoint { place: KmsLocation::Local, allowed: None })
 }
 
-fn is_refused(judged: &CheckedLogin) -> bool {
-    matches!(judged.verdict, LoginOutcome::Refused(_))
+fn is_refused(checked: &CheckedLogin) -> bool {
+    matches!(checked.outcome, LoginOutcome::Refused(_))
 }
 
 /// Reuses no outcome because of its age.
@@ -80,11 +80,11 @@ async fn concurrent_calls_make_one_login() {
     let server = Server::start(false).await;
     let logins = logins();
     let target = server.target("one");
-    let judged = join_all((0..20).map(|_| logins.judge(&target, TIMEOUT, Requester::Plan("orders")))).await;
+    let checked = join_all((0..20).map(|_| logins.check(&target, TIMEOUT, Requester::Plan("orders")))).await;
     assert_eq!(server.connections(), 1);
-    assert_eq!(judged.iter().filter(|judged| !judged.shared).count(), 1);
-    let first = judged.first().unwrap().verdict.clone();
-    assert!(matches!(first, LoginOutcome::Refused(_)) && judged.iter().all(|judged| judged.verdict == first));
+    assert_eq!(checked.iter().filter(|checked| !checked.shared).count(), 1);
+    let first = checked.first().unwrap().outcome.clone();
+    assert!(matches!(first, LoginOutcome::Refused(_)) && checked.iter().all(|checked| checked.outcome == first));
 }
 
 #[tokio::test]
@@ -102,12 +102,12 @@ async fn each_difference_makes_another_login() {
         Target { questions: Questions { own_password: true, ..Questions::default() }, ..one.clone() },
     ];
     for (made, target) in std::iter::once(&one).chain(&others).enumerate() {
-        assert!(!logins.judge(target, TIMEOUT, Requester::Plan("orders")).await.shared, "number {made}");
+        assert!(!logins.check(target, TIMEOUT, Requester::Plan("orders")).await.shared, "number {made}");
         assert_eq!(server.connections(), made + 1);
     }
     // And none of them drove another out.
     for target in std::iter::once(&one).chain(&others) {
-        assert!(logins.judge(target, TIMEOUT, Requester::Plan("orders")).await.shared);
+        assert!(logins.check(target, TIMEOUT, Requester::Plan("orders")).await.shared);
     }
     assert_eq!(server.connections(), 1 + others.len());
 }
@@ -127,8 +127,8 @@ async fn apply_reuses_old_outcomes_of_its_own_plan_only() {
     ] {
         let server = Server::start(false).await;
         let target = server.target("one");
-        logins.judge(&target, TIMEOUT, Requester::Plan("orders")).await;
-        let again = logins.judge(&target, TIMEOUT, requester).await;
+        logins.check(&target, TIMEOUT, Requester::Plan("orders")).await;
+        let again = logins.check(&target, TIMEOUT, requester).await;
         assert_eq!(again.shared, shared);
         assert_eq!(server.connections(), if shared { 1 } else { 2 });
     }
@@ -141,15 +141,15 @@ async fn cancelled_login_leaves_no_outcome_and_releases_its_slot() {
     for given_up in 1..=5 {
         let target = server.target("one");
         tokio::select! {
-            _ = logins.judge(&target, TIMEOUT, Requester::Plan("orders")) => panic!("the server does not respond"),
+            _ = logins.check(&target, TIMEOUT, Requester::Plan("orders")) => panic!("the server does not respond"),
             () = server.accepted.notified() => {}
             () = sleep(TIMEOUT) => panic!("number {given_up} never came: the place of another is lost"),
         }
         assert_eq!(server.connections(), given_up);
     }
     server.silent.store(false, Ordering::SeqCst);
-    let judged = logins.judge(&server.target("one"), TIMEOUT, Requester::Apply("orders")).await;
-    assert!(!judged.shared && is_refused(&judged));
+    let checked = logins.check(&server.target("one"), TIMEOUT, Requester::Apply("orders")).await;
+    assert!(!checked.shared && is_refused(&checked));
     assert_eq!(server.connections(), 6);
 }
 
@@ -158,8 +158,8 @@ async fn waiter_makes_the_login_that_was_cancelled() {
     let server = Server::start(true).await;
     let logins = logins();
     let target = server.target("one");
-    let mut first = Box::pin(logins.judge(&target, TIMEOUT, Requester::Plan("orders")));
-    let mut second = Box::pin(logins.judge(&target, TIMEOUT, Requester::Plan("orders")));
+    let mut first = Box::pin(logins.check(&target, TIMEOUT, Requester::Plan("orders")));
+    let mut second = Box::pin(logins.check(&target, TIMEOUT, Requester::Plan("orders")));
     tokio::select! {
         biased;
         _ = &mut first => panic!("the server does not respond"),
@@ -169,8 +169,8 @@ async fn waiter_makes_the_login_that_was_cancelled() {
     assert_eq!(server.connections(), 1);
     server.silent.store(false, Ordering::SeqCst);
     drop(first);
-    let judged = second.await;
-    assert!(!judged.shared && is_refused(&judged));
+    let checked = second.await;
+    assert!(!checked.shared && is_refused(&checked));
     assert_eq!(server.connections(), 2);
 }
 
@@ -181,15 +181,15 @@ async fn returns_all_addresses_of_a_host() {
     let found = tokio::net::lookup_host(("localhost", server.port)).await.unwrap();
     let found: Vec<_> = found.map(|address| address.ip()).collect();
     let target = Target { host: "localhost".to_owned(), ..server.target("one") };
-    let judged = logins.judge(&target, TIMEOUT, Requester::Plan("orders")).await;
-    assert_eq!(judged.addresses(), found);
+    let checked = logins.check(&target, TIMEOUT, Requester::Plan("orders")).await;
+    assert_eq!(checked.addresses(), found);
     let nowhere = Target { host: "db.invalid".to_owned(), ..server.target("one") };
-    assert_eq!(logins.judge(&nowhere, TIMEOUT, Requester::Plan("orders")).await.addresses(), &[] as &[IpAddr]);
+    assert_eq!(logins.check(&nowhere, TIMEOUT, Requester::Plan("orders")).await.addresses(), &[] as &[IpAddr]);
     // Also where nothing may be dialled.
-    let elsewhere = Logins::new(VantagePoint { place: KmsLocation::Unknown, allowed: None });
-    let barred = elsewhere.judge(&target, TIMEOUT, Requester::Plan("orders")).await;
-    assert!(matches!(barred.verdict, LoginOutcome::NotChecked(NotChecked::NotAllowed(NotAllowed::Loopback))));
-    assert_eq!(barred.addresses(), found);
+    let unknown = Logins::new(VantagePoint { place: KmsLocation::Unknown, allowed: None });
+    let not_allowed = unknown.check(&target, TIMEOUT, Requester::Plan("orders")).await;
+    assert!(matches!(not_allowed.outcome, LoginOutcome::NotChecked(NotChecked::NotAllowed(NotAllowed::Loopback))));
+    assert_eq!(not_allowed.addresses(), found);
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,19 +200,19 @@ async fn logins_to_a_silent_server_cost_one_timeout() {
     let targets: Vec<_> =
         (0..300).map(|number| Target { database: format!("db{number}"), ..server.target("one") }).collect();
     let began = Instant::now();
-    let judged = join_all(targets.iter().map(|target| logins.judge(target, timeout, Requester::Plan("orders")))).await;
+    let checked = join_all(targets.iter().map(|target| logins.check(target, timeout, Requester::Plan("orders")))).await;
     assert!(began.elapsed() <= timeout + Duration::from_secs(2), "{:?}", began.elapsed());
     assert!(server.connections() <= 1);
-    for (target, judged) in targets.iter().zip(&judged) {
-        let LoginOutcome::Refused(refusal) = &judged.verdict else { panic!("not refused") };
+    for (target, checked) in targets.iter().zip(&checked) {
+        let LoginOutcome::Refused(refusal) = &checked.outcome else { panic!("not refused") };
         assert!(matches!(refusal.reason, Reason::TimedOut { .. }), "{:?}", refusal.reason);
         assert_eq!(refusal.database, target.database);
     }
-    assert_eq!(judged.iter().filter(|judged| !judged.shared).count(), 1);
+    assert_eq!(checked.iter().filter(|checked| !checked.shared).count(), 1);
     // The first connection that is recorded is the reporter for all.
-    assert!(judged.iter().all(|judged| logins.reporter(judged).is_none()));
-    assert_eq!(logins.record_reporter(judged.first().unwrap(), "first"), "first");
-    assert_eq!(logins.record_reporter(judged.last().unwrap(), "last"), "first");
+    assert!(checked.iter().all(|checked| logins.reporter(checked).is_none()));
+    assert_eq!(logins.record_reporter(checked.first().unwrap(), "first"), "first");
+    assert_eq!(logins.record_reporter(checked.last().unwrap(), "last"), "first");
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,8 +223,8 @@ async fn budget_limits_waits_for_silent_servers() {
     let mut not_checked = 0;
     for _ in 0..20 {
         let server = Server::start(true).await;
-        let judged = logins.judge(&server.target("one"), timeout, Requester::Plan("orders")).await;
-        not_checked += usize::from(judged.verdict == LoginOutcome::NotChecked(NotChecked::Budget));
+        let checked = logins.check(&server.target("one"), timeout, Requester::Plan("orders")).await;
+        not_checked += usize::from(checked.outcome == LoginOutcome::NotChecked(NotChecked::Budget));
     }
     assert_eq!(not_checked, 14);
     assert!(began.elapsed() < budget::MAX + timeout);
@@ -235,21 +235,21 @@ async fn budget_limits_concurrent_waits() {
     let logins = logins();
     let (one, other, late) = (Server::start(true).await, Server::start(true).await, Server::start(true).await);
     let began = Instant::now();
-    let judge = |server: &Server, seconds| {
+    let check = |server: &Server, seconds| {
         let (logins, target) = (&logins, server.target("one"));
-        async move { logins.judge(&target, Duration::from_secs(seconds), Requester::Plan("orders")).await.verdict }
+        async move { logins.check(&target, Duration::from_secs(seconds), Requester::Plan("orders")).await.outcome }
     };
     let beside = async {
         sleep(Duration::from_secs(30)).await;
-        judge(&other, 600).await
+        check(&other, 600).await
     };
-    let (one, other) = tokio::join!(judge(&one, 40), beside);
+    let (one, other) = tokio::join!(check(&one, 40), beside);
     let LoginOutcome::Refused(refusal) = one else { panic!("{one:?}") };
     assert!(matches!(refusal.reason, Reason::TimedOut { .. }), "{:?}", refusal.reason);
     // It would have waited for ten minutes more.
     assert_eq!(other, LoginOutcome::NotChecked(NotChecked::Budget));
     assert_eq!(began.elapsed().as_secs(), 60);
-    assert_eq!(judge(&late, 10).await, LoginOutcome::NotChecked(NotChecked::Budget));
+    assert_eq!(check(&late, 10).await, LoginOutcome::NotChecked(NotChecked::Budget));
     assert_eq!((began.elapsed().as_secs(), late.connections()), (60, 0));
 }
 
@@ -260,7 +260,7 @@ async fn cancelled_login_does_not_use_the_budget() {
     for _ in 0..10 {
         let target = server.target("one");
         tokio::select! {
-            _ = logins.judge(&target, TIMEOUT, Requester::Plan("orders")) => panic!("the server does not respond"),
+            _ = logins.check(&target, TIMEOUT, Requester::Plan("orders")) => panic!("the server does not respond"),
             () = sleep(Duration::from_secs(15)) => {}
         }
     }
@@ -272,7 +272,7 @@ async fn wait_for_a_slot_ends_after_three_timeouts() {
     let server = Server::start(true).await;
     let logins = logins();
     let slow = server.target("one");
-    let mut first = Box::pin(logins.judge(&slow, Duration::from_secs(600), Requester::Plan("orders")));
+    let mut first = Box::pin(logins.check(&slow, Duration::from_secs(600), Requester::Plan("orders")));
     tokio::select! {
         biased;
         _ = &mut first => panic!("the server does not respond"),
@@ -282,8 +282,8 @@ async fn wait_for_a_slot_ends_after_three_timeouts() {
     let target = Target { database: "other".to_owned(), ..server.target("one") };
     tokio::select! {
         _ = first => panic!("the server does not respond"),
-        judged = logins.judge(&target, Duration::from_secs(10), Requester::Plan("orders")) => {
-            assert_eq!(judged.verdict, LoginOutcome::NotChecked(NotChecked::Queue));
+        checked = logins.check(&target, Duration::from_secs(10), Requester::Plan("orders")) => {
+            assert_eq!(checked.outcome, LoginOutcome::NotChecked(NotChecked::Queue));
         }
     }
     assert_eq!(began.elapsed().as_secs(), 30);

@@ -94,15 +94,15 @@ impl Story {
     }
 
     /// The login that began first ends.
-    fn end(mut self, verdict: Option<LoginOutcome>) -> Self {
+    fn end(mut self, outcome: Option<LoginOutcome>) -> Self {
         let (ticket, target) = self.running.remove(0);
-        let outcome = verdict.map(|verdict| SharedOutcome::new(verdict, Vec::new(), Duration::ZERO));
+        let outcome = outcome.map(|outcome| SharedOutcome::new(outcome, Vec::new(), Duration::ZERO));
         self.endpoint.end(ticket, &target, self.now, outcome.as_ref());
         self
     }
 
-    fn done(self, who: &str, verdict: LoginOutcome) -> Self {
-        self.begin(who).end(Some(verdict))
+    fn done(self, who: &str, outcome: LoginOutcome) -> Self {
+        self.begin(who).end(Some(outcome))
     }
 
     fn later(mut self, seconds: u64) -> Self {

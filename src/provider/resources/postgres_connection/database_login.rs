@@ -62,7 +62,7 @@ pub(super) enum Skipped {
 }
 
 impl Skipped {
-    pub(super) fn words(self) -> &'static str {
+    pub(super) fn as_text(self) -> &'static str {
         match self {
             Self::Off => "`mode` is `off`",
             Self::InTheApply => "`mode` is `apply`",
@@ -77,7 +77,7 @@ impl Skipped {
 /// A login that was made, or whose outcome another login gave.
 pub(super) struct DatabaseLogin {
     pub(super) target: postgres::Target,
-    pub(super) judged: CheckedLogin,
+    pub(super) checked: CheckedLogin,
 }
 
 /// Logs in with the planned credentials, if there is a way to do so.
@@ -96,14 +96,14 @@ pub(super) async fn log_in(
         Err(skipped) => return Ok(Err(skipped)),
     };
     let title = subject.planned.title();
-    let (asker, limit) = match phase {
+    let (requester, limit) = match phase {
         Phase::Plan => (Requester::Plan(title), None),
         Phase::Apply(limit) => (Requester::Apply(title), Some(limit)),
         Phase::AfterRequest(limit) => (Requester::AfterRequest, Some(limit)),
     };
-    let judging = call.session().logins.judge(&target, validation.timeout, asker);
-    let judged = deadline::bounded(call, limit, judging).await?;
-    Ok(Ok(DatabaseLogin { target, judged }))
+    let check = call.session().logins.check(&target, validation.timeout, requester);
+    let checked = deadline::bounded(call, limit, check).await?;
+    Ok(Ok(DatabaseLogin { target, checked }))
 }
 
 impl Subject<'_> {

@@ -30,7 +30,7 @@ pub(super) async fn check(call: &RpcContext<Session>, subject: Subject<'_>, phas
     };
     let check = Check { call, subject, phase, validation };
     match check.log_in().await? {
-        Ok(login) => check.conclude(&login),
+        Ok(login) => check.report(&login),
         Err(skipped) => {
             check.skip(skipped);
             Ok(())
@@ -75,13 +75,13 @@ pub(super) async fn credential_state(
         return Ok(CredentialState::Unknown("a validation setting is not known yet".to_owned()));
     };
     let check = Check { call, subject, phase: Phase::Plan, validation };
-    let judged = match check.log_in().await? {
-        Ok(login) => login.judged,
-        Err(skipped) => return Ok(CredentialState::Unknown(skipped.words().to_owned())),
+    let checked = match check.log_in().await? {
+        Ok(login) => login.checked,
+        Err(skipped) => return Ok(CredentialState::Unknown(skipped.as_text().to_owned())),
     };
-    let certainty = check.certainty(&judged.verdict);
-    subject.log(&judged, certainty);
-    Ok(match &judged.verdict {
+    let certainty = check.certainty(&checked.outcome);
+    subject.log(&checked, certainty);
+    Ok(match &checked.outcome {
         LoginOutcome::Accepted(_) => CredentialState::Good,
         LoginOutcome::Refused(refusal) if certainty == postgres::Certainty::Conclusive => {
             CredentialState::Bad(explain(refusal).sentence)
@@ -119,7 +119,7 @@ impl Check<'_> {
     /// Reports that no login was made, once, if `unreachable` is `error` or roles are to be rotated.
     fn skip(&self, reason: Skipped) {
         let validation = &self.validation;
-        self.subject.log_not_checked(reason.words());
+        self.subject.log_not_checked(reason.as_text());
         // Reported in the phase in which the configuration asks for the login.
         let in_apply = validation.mode == Mode::Apply && validation.lowered_from.is_none();
         if in_apply == (self.phase == Phase::Plan) {

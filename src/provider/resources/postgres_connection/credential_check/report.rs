@@ -21,11 +21,11 @@ use super::{Check, Phase, Purpose, Subject, privileges};
 
 impl Check<'_> {
     /// Reports the outcome of a login, and stops the run if it must.
-    pub(super) fn conclude(&self, login: &DatabaseLogin) -> Result<(), Diagnostics> {
-        let DatabaseLogin { target, judged } = login;
-        self.subject.log(judged, self.certainty(&judged.verdict));
-        self.warn_of_internal_address(target, judged);
-        match &judged.verdict {
+    pub(super) fn report(&self, login: &DatabaseLogin) -> Result<(), Diagnostics> {
+        let DatabaseLogin { target, checked } = login;
+        self.subject.log(checked, self.certainty(&checked.outcome));
+        self.warn_of_internal_address(target, checked);
+        match &checked.outcome {
             LoginOutcome::Accepted(accepted) => {
                 if self.phase == Phase::Plan || self.validation.mode == Mode::Apply {
                     self.warn_of_addresses(accepted);
@@ -34,18 +34,18 @@ impl Check<'_> {
                     self.check_own_password(accepted)?;
                 }
                 let context = self.context(postgres::Certainty::Conclusive, false, None);
-                privileges::report(self.call, &self.validation, accepted, context, self.is_repeated(judged))
+                privileges::report(self.call, &self.validation, accepted, context, self.is_repeated(checked))
             }
-            LoginOutcome::Refused(refusal) => self.refuse(refusal, judged),
-            LoginOutcome::NotChecked(why) => self.not_checked(why, target, judged),
+            LoginOutcome::Refused(refusal) => self.report_refusal(refusal, checked),
+            LoginOutcome::NotChecked(why) => self.report_not_checked(why, target, checked),
         }
     }
 
-    fn refuse(&self, refusal: &postgres::Refusal, judged: &CheckedLogin) -> Result<(), Diagnostics> {
-        let certainty = self.certainty(&judged.verdict);
+    fn report_refusal(&self, refusal: &postgres::Refusal, checked: &CheckedLogin) -> Result<(), Diagnostics> {
+        let certainty = self.certainty(&checked.outcome);
         let Some(severity) = self.severity(certainty) else { return Ok(()) };
         let conclusive = certainty == postgres::Certainty::Conclusive;
-        let repeated = self.is_repeated(judged);
+        let repeated = self.is_repeated(checked);
         let would_stop_the_apply = severity == Severity::Warning
             && self.subject.purpose == Purpose::Credentials
             && (conclusive || self.validation.unreachable == Unreachable::Error);
@@ -65,7 +65,7 @@ impl Check<'_> {
             return Err(messages::managed::replacement_refused(&replacement, &messages::managed::why(refusal)).into());
         }
         let title = self.subject.planned.title();
-        let first_reporter = self.call.session().logins.record_reporter(judged, title);
+        let first_reporter = self.call.session().logins.record_reporter(checked, title);
         let first_reporter = Some(first_reporter.as_str()).filter(|first_reporter| *first_reporter != title);
         let context = self.context(certainty, would_stop_the_apply, first_reporter);
         let mut diagnostic = messages::refusal(severity, refusal, &context);
@@ -123,11 +123,11 @@ impl Check<'_> {
         privileges::not_checked(self.call, self.subject.planned, &self.validation, why);
     }
 
-    fn not_checked(
+    fn report_not_checked(
         &self,
         why: &NotChecked,
         target: &postgres::Target,
-        judged: &CheckedLogin,
+        checked: &CheckedLogin,
     ) -> Result<(), Diagnostics> {
         let severity = match why {
             NotChecked::NotAllowed(_) => Severity::Warning,
@@ -136,9 +136,9 @@ impl Check<'_> {
                 None => return Ok(()),
             },
         };
-        let repeated = self.is_repeated(judged);
+        let repeated = self.is_repeated(checked);
         let title = self.subject.planned.title();
-        self.call.session().logins.record_reporter(judged, title);
+        self.call.session().logins.record_reporter(checked, title);
         self.show(messages::not_checked(severity, why, title, target, self.phase == Phase::Plan), repeated)
     }
 
@@ -150,16 +150,16 @@ impl Check<'_> {
     }
 
     /// Warns about an address in an internal network: a KMS in the cloud refuses such a host.
-    fn warn_of_internal_address(&self, target: &postgres::Target, judged: &CheckedLogin) {
+    fn warn_of_internal_address(&self, target: &postgres::Target, checked: &CheckedLogin) {
         if self.phase != Phase::Plan && self.validation.mode != Mode::Apply || self.subject.planned.has_gateway() {
             return;
         }
-        if let LoginOutcome::NotChecked(NotChecked::NotAllowed(NotAllowed::Loopback)) = judged.verdict {
+        if let LoginOutcome::NotChecked(NotChecked::NotAllowed(NotAllowed::Loopback)) = checked.outcome {
             // Reported as not checked.
             return;
         }
         // The `address` of the block is not an address of the host.
-        let found = if target.address.is_none() { judged.addresses() } else { &[] };
+        let found = if target.address.is_none() { checked.addresses() } else { &[] };
         if let Some(address) = self.call.session().vantage_point.internal(&target.host, found.iter().copied()) {
             self.call.warn(messages::internal_address(self.subject.planned.title(), &target.host, address));
         }
@@ -178,8 +178,8 @@ impl Subject<'_> {
     }
 
     /// Writes the log line of a login check: one for each planned write of credentials.
-    pub(super) fn log(&self, judged: &CheckedLogin, certainty: postgres::Certainty) {
-        let outcome = match (&judged.verdict, certainty) {
+    pub(super) fn log(&self, checked: &CheckedLogin, certainty: postgres::Certainty) {
+        let outcome = match (&checked.outcome, certainty) {
             (LoginOutcome::Accepted(_), _) => "accepted".to_owned(),
             (LoginOutcome::Refused(refusal), postgres::Certainty::Conclusive) => {
                 format!("refused: {}", explain(refusal).sentence)
@@ -189,7 +189,7 @@ impl Subject<'_> {
             }
             (LoginOutcome::NotChecked(why), _) => format!("not checked: {}", messages::why_not_checked(why)),
         };
-        self.write(&outcome, judged.took, judged.shared);
+        self.write(&outcome, checked.took, checked.shared);
     }
 
     pub(super) fn log_not_checked(&self, reason: &str) {

@@ -48,9 +48,9 @@ impl Check<'_> {
         Ok(())
     }
 
-    pub(super) fn is_repeated(&self, judged: &CheckedLogin) -> bool {
+    pub(super) fn is_repeated(&self, checked: &CheckedLogin) -> bool {
         self.phase != Phase::Plan
             && self.validation.mode != Mode::Apply
-            && self.call.session().logins.reporter(judged).is_some()
+            && self.call.session().logins.reporter(checked).is_some()
     }
 }

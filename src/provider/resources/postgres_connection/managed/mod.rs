@@ -211,11 +211,11 @@ async fn role_state(
     let subject =
         credential_check::Subject { prior: None, planned, config, purpose: credential_check::Purpose::Credentials };
     let checked = match log_in(call, subject, &validation, credential_check::Phase::AfterRequest(limit)).await {
-        Ok(Ok(login)) => login.judged,
-        Ok(Err(skipped)) => return RoleState::Unknown(format!("{}.", skipped.words())),
+        Ok(Ok(login)) => login.checked,
+        Ok(Err(skipped)) => return RoleState::Unknown(format!("{}.", skipped.as_text())),
         Err(ended) => return RoleState::Unknown(ended.reason()),
     };
-    match &checked.verdict {
+    match &checked.outcome {
         LoginOutcome::Accepted(_) => RoleState::Untouched,
         LoginOutcome::Refused(refusal) if refusal.rejects_the_password() => {
             RoleState::Changed(server_message(refusal).unwrap_or_else(|| messages::postgres::explain(refusal).sentence))

@@ -101,7 +101,7 @@ pub(in crate::provider::resources::postgres_connection) async fn configured_pass
     };
     let does_not_work = |reason: &str| Ok(ConfiguredPassword::DoesNotWork(reason.to_owned()));
     let checked = match log_in(call, subject, &validation, phase).await? {
-        Ok(login) => login.judged,
+        Ok(login) => login.checked,
         Err(Skipped::Unknown) => return Ok(ConfiguredPassword::NotKnownYet),
         Err(Skipped::NoPassword) => return does_not_work("The configuration gives no password."),
         Err(Skipped::Gateway) => {
@@ -109,9 +109,9 @@ pub(in crate::provider::resources::postgres_connection) async fn configured_pass
                 "The KMS connects through a gateway, and `address` of the `validation` block is not set.",
             );
         }
-        Err(skipped) => return does_not_work(&format!("No login was made: {}.", skipped.words())),
+        Err(skipped) => return does_not_work(&format!("No login was made: {}.", skipped.as_text())),
     };
-    match &checked.verdict {
+    match &checked.outcome {
         LoginOutcome::Accepted(accepted) => {
             tracing::info!(
                 connection = planned.title(),

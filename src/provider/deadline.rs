@@ -15,8 +15,8 @@ use crate::provider::session::Session;
 /// The wait for a request that may change something after an interrupt. Without it a connection could exist that no state has.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The wait for a look-up after an interrupt.
-const LOOK_GRACE: Duration = Duration::from_secs(1);
+/// The wait for a lookup after an interrupt.
+const LOOKUP_GRACE: Duration = Duration::from_secs(1);
 
 /// The limit of an operation, from its begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub(crate) async fn reading<T>(
 pub(crate) async fn looking<T>(call: &RpcContext<Session>, work: impl Future<Output = T>) -> Option<T> {
     let stopped = async {
         call.stopped().await;
-        tokio::time::sleep(LOOK_GRACE).await;
+        tokio::time::sleep(LOOKUP_GRACE).await;
     };
     tokio::select! {
         found = work => Some(found),
@@ -153,7 +153,7 @@ const CROWDED: Duration = Duration::from_secs(2);
 /// check may have used the last one.
 ///
 /// # Errors
-/// Only when the run was interrupted before anything was sent.
+/// Only when the run was interrupted before a request was sent.
 pub(crate) async fn writing_twice_if_crowded<T, F>(
     call: &RpcContext<Session>,
     limit: Limit,

@@ -1,9 +1,9 @@
-//! A slow, salted, short digest of a password: enough to notice that it is another one, too little to tell which.
+//! A slow, salted, short digest of a password, which shows that a password has changed.
 //!
-//! It is kept in the private data of a write-only password, which everybody can read who can read the state. So a guess
-//! costs a whole Argon2id, a salt makes equal passwords look different, and only 24 bits are kept: of all passwords one in
-//! 16 million fits, so that a hit is no proof. A short or common password can be guessed all the same, which is why a
-//! connection with `password_wo_version` has no fingerprint at all.
+//! The fingerprint of a write-only password is stored in the private data, which all readers of the state can read. Each guess
+//! costs one run of Argon2id, the salt makes fingerprints of equal passwords different, and only 24 bits are stored: one of 16
+//! million passwords matches by chance, so that a match does not confirm a guess. A short or common password can still be
+//! guessed, so that a connection with `password_wo_version` has no fingerprint.
 
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,28 +16,28 @@ use tokio::sync::Semaphore;
 use crate::crypto;
 use crate::secret::Secret;
 
-/// In front of each fingerprint. Another number is another recipe, and compares as "another password".
+/// The prefix of each fingerprint. A fingerprint with another prefix matches no password.
 const FORMAT: &str = "1";
 
-/// Of the second recipe that RFC 9106 recommends where memory is short, with a tenth of the memory: a plan takes many.
+/// A tenth of the memory of the second recommended option of RFC 9106: a plan computes many fingerprints.
 const MEMORY_KIB: u32 = 7 * 1024;
 const PASSES: u32 = 5;
 const LANES: u32 = 1;
 
 const SALT: usize = 16;
 
-/// 24 bits.
-const KEPT: usize = 3;
+/// The number of bytes of a digest that are stored.
+const STORED: usize = 3;
 
-/// Takes fingerprints, each on a thread of its own and at most one per core at a time.
+/// Computes fingerprints, each on its own thread and at most one per core at a time.
 pub(crate) struct Fingerprints {
     cores: Arc<Semaphore>,
-    /// Memory of those that are done, for those to come: a new piece for each would stay with the thread that it was
-    /// allocated on, and a plan of a thousand passwords would hold a quarter of a gigabyte.
+    /// Memory that is reused. New memory for each fingerprint would stay with the thread that allocated it: 250 MB for a plan
+    /// of a thousand passwords.
     memory: Arc<Mutex<Vec<Memory>>>,
 }
 
-/// What one Argon2id works in.
+/// The working memory of one run of Argon2id.
 type Memory = Vec<Block>;
 
 impl Default for Fingerprints {
@@ -48,30 +48,30 @@ impl Default for Fingerprints {
 }
 
 impl Fingerprints {
-    /// The fingerprint of a password, with a new salt. `None` where the system has no memory or no randomness left.
+    /// Returns the fingerprint of a password with a new salt, or `None` if the system has no memory or no randomness left.
     pub(crate) async fn take(&self, password: &Secret) -> Option<String> {
         let salt = crypto::random::<SALT>()?;
         let digest = self.digest(password, salt).await?;
         Some(format!("{FORMAT}${}${}", BASE64.encode(salt), BASE64.encode(digest)))
     }
 
-    /// Whether a password has this fingerprint. One of another format has no password.
+    /// Returns whether a password has this fingerprint. A fingerprint of another format matches no password.
     pub(crate) async fn matches(&self, fingerprint: &str, password: &Secret) -> bool {
-        let Some((salt, kept)) = parse(fingerprint) else { return false };
-        self.digest(password, salt).await == Some(kept)
+        let Some((salt, stored)) = parse(fingerprint) else { return false };
+        self.digest(password, salt).await == Some(stored)
     }
 
-    async fn digest(&self, password: &Secret, salt: [u8; SALT]) -> Option<[u8; KEPT]> {
+    async fn digest(&self, password: &Secret, salt: [u8; SALT]) -> Option<[u8; STORED]> {
         // The semaphore is never closed.
         let core = Arc::clone(&self.cores).acquire_owned().await;
         let (password, spare) = (password.clone(), Arc::clone(&self.memory));
         let work = move || {
             let mut memory = spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
             let digest = digest(&password.trimmed(), salt, &mut memory);
-            // What is made of a password does not wait in memory for the next one.
+            // Data derived from a password must not stay in memory.
             memory.fill(Block::new());
             spare.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
-            // Held until here: a caller that is dropped makes no room for another one while its thread runs.
+            // Held until the thread is done, even if the caller was dropped.
             drop(core);
             digest
         };
@@ -79,7 +79,7 @@ impl Fingerprints {
     }
 }
 
-fn digest(password: &Secret, salt: [u8; SALT], memory: &mut Memory) -> Option<[u8; KEPT]> {
+fn digest(password: &Secret, salt: [u8; SALT], memory: &mut Memory) -> Option<[u8; STORED]> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).ok()?;
     let blocks = params.block_count();
     memory.try_reserve_exact(blocks.saturating_sub(memory.len())).ok()?;
@@ -91,7 +91,7 @@ fn digest(password: &Secret, salt: [u8; SALT], memory: &mut Memory) -> Option<[u
     digest.first_chunk().copied()
 }
 
-fn parse(fingerprint: &str) -> Option<([u8; SALT], [u8; KEPT])> {
+fn parse(fingerprint: &str) -> Option<([u8; SALT], [u8; STORED])> {
     let (salt, digest) = fingerprint.strip_prefix(FORMAT)?.strip_prefix('$')?.split_once('$')?;
     let bytes = |text: &str| BASE64.decode(text).ok();
     Some((bytes(salt)?.try_into().ok()?, bytes(digest)?.try_into().ok()?))
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_fingerprint_knows_its_password_and_holds_24_bits() {
+    async fn matches_only_its_password_and_stores_24_bits() {
         let fingerprints = Fingerprints::default();
         let secret = Secret::new("correct horse");
         let one = fingerprints.take(&secret).await.unwrap();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_share_the_memory_of_a_few_and_do_not_disturb_each_other() {
+    async fn concurrent_fingerprints_reuse_cleared_memory() {
         let fingerprints = Fingerprints::default();
         let secrets: Vec<_> = (0..12).map(|index| Secret::new(format!("password {index}"))).collect();
         let taken = futures_util::future::join_all(secrets.iter().map(|secret| fingerprints.take(secret))).await;
@@ -131,11 +131,11 @@ mod tests {
         let memory = fingerprints.memory.lock().unwrap();
         assert!((1..=cores).contains(&memory.len()));
         let is_clear = |block: &Block| block.as_ref().iter().all(|word| *word == 0);
-        assert!(memory.iter().flatten().all(is_clear), "nothing of a password stays");
+        assert!(memory.iter().flatten().all(is_clear), "data derived from a password stays in memory");
     }
 
     #[tokio::test]
-    async fn dropped_caller_makes_no_room_while_its_thread_runs() {
+    async fn dropped_caller_holds_its_core_while_its_thread_runs() {
         let fingerprints = Fingerprints::default();
         let cores = fingerprints.cores.available_permits();
         let secret = Secret::new("correct horse");

@@ -1,4 +1,4 @@
-//! No message about an input quotes a piece of a password that was pasted with it, in whatever argument or variable.
+//! No message about an argument or a variable quotes a part of a password in its value.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::resource::Resource as _;
 use crate::terraform::value::{Object, Value};
 
-/// What people paste; `*` is the password.
+/// Common forms of misplaced values; `*` is the password.
 const FORMS: [&str; 16] = [
     "postgres://kms:*@db.test:5432/orders",
     "postgresql://kms:*@db.test/orders?sslmode=require",
@@ -50,27 +50,27 @@ fn object(values: impl IntoIterator<Item = (&'static str, Value)>) -> Object {
     values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Every message about this input, wherever it is given.
+/// Returns all messages about this input in each argument and variable.
 fn messages(input: &str) -> Vec<String> {
     let text = || Value::from(input);
     let mut found = Vec::new();
-    let mut note = |diagnostics: Diagnostics| {
+    let mut add = |diagnostics: Diagnostics| {
         found.extend(diagnostics.iter().map(|problem| format!("{} {}", problem.summary, problem.detail)));
     };
     for argument in ARGUMENTS {
-        note(PostgresConnection.validate(&object([(argument, text())])));
+        add(PostgresConnection.validate(&object([(argument, text())])));
     }
     let roles = [("rotation_roles", Value::List(vec![text(), text()]))];
     for (name, value) in VALIDATION.map(|argument| (argument, text())).into_iter().chain(roles) {
         let block = [("validation", Value::Object(object([(name, value)])))];
-        note(PostgresConnection.validate(&object(block)));
+        add(PostgresConnection.validate(&object(block)));
     }
-    note(PostgresConnection.validate(&object([("timeouts", Value::Object(object([("create", text())])))])));
+    add(PostgresConnection.validate(&object([("timeouts", Value::Object(object([("create", text())])))])));
     for argument in PROVIDER {
-        note(resolve(&object([(argument, text())]), &|_| None));
+        add(resolve(&object([(argument, text())]), &|_| None));
     }
     let headers = [(input.to_owned(), Value::from("x"))].into_iter().collect();
-    note(resolve(&object([("headers", Value::Object(headers))]), &|_| None));
+    add(resolve(&object([("headers", Value::Object(headers))]), &|_| None));
     let variables = [
         &env::HOST[..],
         &env::AUTH_METHOD,
@@ -82,9 +82,9 @@ fn messages(input: &str) -> Vec<String> {
     ];
     for variable in variables.concat() {
         let lookup = |name: &str| (name == variable.name).then(|| input.to_owned());
-        note(resolve(&Object::new(), &lookup));
+        add(resolve(&Object::new(), &lookup));
     }
-    note(messages::import_form(input).into());
+    add(messages::import_form(input).into());
     found
 }
 
@@ -102,7 +102,7 @@ fn pieces(text: &str) -> impl Iterator<Item = String> {
     pieces.into_iter()
 }
 
-/// What stands in the messages whatever the password is.
+/// The text of the messages that does not depend on the password.
 static OURS: LazyLock<String> =
     LazyLock::new(|| FORMS.map(|form| messages(&form.replace('*', "s")).join("\n")).concat());
 
@@ -112,18 +112,18 @@ proptest! {
     #[test]
     fn quotes_no_piece_of_a_pasted_password(
         form in prop::sample::select(&FORMS[..]),
-        // As a generator makes them: letters, digits and everything that separates the parts of a URL.
+        // Letters, digits and the delimiters of URLs, as in generated passwords.
         secret in "[QXZJKqxz149/?#@:%\\[\\]&=+,; .'\"\\\\_-]{4,24}",
         encoding in 0..3_usize,
     ) {
-        // Bare, it may be a good value: a role can have any name.
+        // Without a form the secret may be a valid value: a role can have any name.
         prop_assume!(form != "*" || secret.contains("://"));
-        // In the place of a login, what stands before a colon is the name of the role, which may be quoted.
+        // The text before a colon is then the name of a role, which may be quoted.
         prop_assume!(!form.contains("://*@") || !secret.contains(':'));
         let forms = [secret.clone(), percent_encoded(&secret), BASE64_STANDARD_NO_PAD.encode(&secret)];
-        let said = messages(&form.replace('*', &forms[encoding]));
+        let found = messages(&form.replace('*', &forms[encoding]));
         for piece in forms.iter().flat_map(|form| pieces(form)).filter(|piece| !OURS.contains(piece)) {
-            let quoting = said.iter().find(|message| message.contains(&piece));
+            let quoting = found.iter().find(|message| message.contains(&piece));
             prop_assert!(quoting.is_none(), "`{piece}` of `{secret}` in:\n{quoting:?}");
         }
     }

@@ -127,7 +127,7 @@ fn complete(
             Ok(AuthRequest::universal(id, secret))
         }
         (AuthMethod::Token, Ok(None), Ok(CredentialSource::Given(token))) => Ok(AuthRequest::token(token)),
-        (method, Ok(Some(id)), Ok(proof)) => Ok(AuthRequest::identity(method, id, proof)),
+        (method, Ok(Some(id)), Ok(source)) => Ok(AuthRequest::identity(method, id, source)),
         (method, id, credential) => {
             let set = inputs.block.iter().chain(&inputs.environment).filter(|set| row.uses(set.input));
             Err(ConfigError::IncompleteCredentials {
@@ -141,7 +141,7 @@ fn complete(
 }
 
 impl InputValue {
-    /// Checks what holds for the value of each input.
+    /// Checks the rules for the value of each input.
     fn check(&self) -> Result<(), ConfigError> {
         let value = self.value.expose();
         let ends = [value.chars().next(), value.chars().next_back()];

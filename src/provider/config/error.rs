@@ -1,4 +1,4 @@
-//! Errors of the provider block and of the environment. Their texts are in `messages::config`.
+//! Errors of the provider block and of the environment. Their texts are in `messages::settings`.
 
 use std::ops::RangeInclusive;
 

@@ -70,30 +70,31 @@ pub(crate) enum NoClient {
 pub(crate) fn schema() -> Schema {
     let schema = Schema::new(
         "Manages PostgreSQL app connections of Hanzo KMS. Every argument is optional and falls back to its environment \
-         variables; of these the first one that is set and not empty wins. Configuring the provider makes no call: it \
-         logs in when something first needs the service. Guides: [authentication](guides/authentication.md), [Terraform in \
+         variables; the first of them that is set and not empty takes precedence. Configuring the provider sends no request: the \
+         provider authenticates when an operation first needs the KMS. Guides: [authentication](guides/authentication.md), [Terraform in \
          CI](guides/ci.md), [how credentials are validated](guides/validation.md).",
     )
     .attribute(optional(
         "host",
         Type::String,
         format!(
-            "Address of the KMS, without a path. Default: `{DEFAULT_HOST}`. Environment: {}.",
+            "Address of the KMS, without a path. Defaults to `{DEFAULT_HOST}`. Environment: {}.",
             variables(&env::HOST)
         ),
     ))
     .attribute(optional(
         "allow_insecure_host",
         Type::Bool,
-        "Allows `http://` to a host other than this machine. Credentials then travel unencrypted. Default: `false`.",
+        "Allows `http://` to a host other than this machine. Credentials are then sent unencrypted. Defaults to `false`.",
     ))
     .attribute(optional(
         "auth_method",
         Type::String,
         format!(
-            "How to log in: `universal` (`client_id` and `client_secret` of a machine identity), `token` (an access token), or as \
-             the machine identity `identity_id`, which a third party proves: `oidc`, `kubernetes`, `aws_iam`, `jwt`, `azure` or \
-             `gcp`. Needed only where what is set can serve several. Environment: {}.",
+            "Authentication method. Valid values are `universal` (`client_id` and `client_secret` of a machine identity), `token` \
+             (an access token), and, for the machine identity `identity_id` with an external identity source, `oidc`, \
+             `kubernetes`, `aws_iam`, `jwt`, `azure` and `gcp`. Required only if several methods use the credentials that are \
+             set. Environment: {}.",
             variables(&env::AUTH_METHOD)
         ),
     ))
@@ -134,8 +135,8 @@ pub(crate) fn schema() -> Schema {
             "jwt",
             Type::String,
             format!(
-                "Token that proves the identity, for `oidc`, `jwt` and `kubernetes`, and for `azure` and `gcp` where this machine \
-                 is not to be asked for one. Conflicts with `jwt_file`. Environment: {}; for `oidc` first the variable that {} \
+                "Token of the identity source, for `oidc`, `jwt` and `kubernetes`, and for `azure` and `gcp` instead of the token \
+                 of this machine. Conflicts with `jwt_file`. Environment: {}; for `oidc` first the variable that {} \
                  names; for `kubernetes` first {}.",
                 variables(&env::JWT),
                 variables(&env::OIDC_TOKEN_NAME),
@@ -148,7 +149,7 @@ pub(crate) fn schema() -> Schema {
         "jwt_file",
         Type::String,
         format!(
-            "Path of a file with such a token, which is read anew for each login. For `kubernetes` the default is \
+            "Path of a file with such a token, which the provider reads for each authentication. For `kubernetes` defaults to \
              `{SERVICE_ACCOUNT_TOKEN}`. Environment, for `kubernetes` only: {}.",
             variables(&env::SERVICE_ACCOUNT_TOKEN_PATH)
         ),
@@ -157,7 +158,7 @@ pub(crate) fn schema() -> Schema {
         "organization_slug",
         Type::String,
         format!(
-            "Sub-organisation to log in to, if not the identity's own organisation. Environment: {}.",
+            "Slug of the sub-organization to authenticate to, if it is not the organization of the identity. Environment: {}.",
             variables(&env::ORGANIZATION_SLUG)
         ),
     ))

@@ -1,4 +1,4 @@
-//! Whatever is written in the provider block and in the environment: nothing panics, and no message shows a secret.
+//! For any provider block and environment, the parser does not panic and no message shows a secret.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_settings_do_no_harm(
+    fn accepts_any_settings_without_showing_secrets(
         arguments in prop::collection::btree_map(prop::sample::select(texts()), a_text(), 0..6),
         variables in prop::collection::btree_map(prop::sample::select(names()), a_text(), 0..6),
         headers in prop::option::of(prop::collection::btree_map(".{0,10}", a_secret(), 0..3)),
@@ -47,46 +47,22 @@ proptest! {
     }
 
     #[test]
-    fn no_piece_of_a_pasted_secret_is_shown(secret in a_pasted_secret(), (argument, variable, form) in a_place()) {
-        let value = form.replace("SECRET", &secret);
-        let mut block = Object::new();
-        let mut set = |name: &str, text: &str| block.set(name, Value::from(text));
-        set("client_id", "me");
-        set("client_secret", "unused");
-        match argument {
-            "" => {}
-            "headers" => block.set("headers", Value::Object([(value.clone(), Value::from(""))].into_iter().collect())),
-            name => {
-                if login_arguments().contains(&name) {
-                    block = [("auth_method", Value::from(if name == "token" { "token" } else { "jwt" }))]
-                        .into_iter()
-                        .map(|(name, value)| (name.to_owned(), value))
-                        .collect();
-                    block.set("identity_id", Value::from("id"));
-                }
-                block.set(name, Value::from(value.as_str()));
-            }
-        }
-        if variable == "KMS_OIDC_AUTH_TOKEN_NAME" {
-            block = [("identity_id".to_owned(), Value::from("id"))].into_iter().collect();
-        }
-        let lookup = |wanted: &str| (wanted == variable).then(|| value.clone());
-        if let Err(problems) = resolve(&block, &lookup) {
-            for problem in problems.iter() {
-                let printed = format!("{} {}", problem.summary, problem.detail).to_lowercase();
-                prop_assert!(piece(&secret, &printed).is_none(), "{:?} of {secret} in {printed}", piece(&secret, &printed));
-            }
-        }
+    fn no_piece_of_a_pasted_secret_is_shown(secret in a_pasted_secret(), place in a_place()) {
+        let printed = printed(&secret, place);
+        // A short piece can occur in the constant text by chance: the messages about a similar secret have it, too.
+        let constant = self::printed(&similar(&secret), place);
+        let shown = pieces(&secret).into_iter().find(|piece| printed.contains(piece) && !constant.contains(piece));
+        prop_assert!(shown.is_none(), "{shown:?} of {secret} in {printed}");
     }
 
     #[test]
-    fn headers_in_order_are_read(pairs in prop::collection::btree_map("x-[a-z]{1,10}", "[!-~]{1,20}", 1..5)) {
+    fn parses_valid_headers(pairs in prop::collection::btree_map("x-[a-z]{1,10}", "[!-~]{1,20}", 1..5)) {
         let text: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         prop_assert_eq!(parse_header_list(&text.join("  ")).unwrap().len(), pairs.len());
     }
 
     #[test]
-    fn durations_in_order_are_read(hours in 0..99u64, minutes in 0..99u64, seconds in 0..9999u64, milliseconds in 1..9999u64) {
+    fn parses_valid_durations(hours in 0..99u64, minutes in 0..99u64, seconds in 0..9999u64, milliseconds in 1..9999u64) {
         let text = format!("{hours}h{minutes}m{seconds}s{milliseconds}ms");
         let expected = Duration::from_millis(((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds);
         let read = duration::parse(&text).unwrap();
@@ -94,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_duration_or_none(text in any::<String>(), number in "[0-9.]{0,400}", unit in "ms|s|m|h|d|") {
+    fn parses_any_text_as_a_positive_duration_or_none(text in any::<String>(), number in "[0-9.]{0,400}", unit in "ms|s|m|h|d|") {
         for text in [text, format!("{number}{unit}")] {
             if let Some(read) = duration::parse(&text) {
                 prop_assert!(!read.is_zero() && std::time::Instant::now().checked_add(read).is_some());
@@ -103,7 +79,7 @@ proptest! {
     }
 }
 
-/// Arguments that are texts and no secrets.
+/// Returns the arguments that are texts and not secrets.
 fn texts() -> Vec<&'static str> {
     let others = ["client_secret", "token", "headers", "validation", "allow_insecure_host", "ca_certificate_file"];
     arguments().into_iter().filter(|name| !others.contains(name)).collect()
@@ -126,16 +102,12 @@ fn a_text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A password with the characters that take a URL apart. Its letters stand in no message.
+/// A password with the delimiters of URLs. Messages have few of its letters.
 fn a_pasted_secret() -> impl Strategy<Value = String> {
     "[qzxj79]{4,12}([/?#@:%+= ,][qzxj79]{4,8}){0,2}"
 }
 
-fn login_arguments() -> [&'static str; 3] {
-    ["token", "jwt", "jwt_file"]
-}
-
-/// An argument or a variable, and what is given there.
+/// Returns an argument or a variable, and the form of its value.
 fn a_place() -> impl Strategy<Value = (&'static str, &'static str, &'static str)> {
     let addresses = [
         "https://me:SECRET@kms.test",
@@ -168,8 +140,40 @@ fn a_place() -> impl Strategy<Value = (&'static str, &'static str, &'static str)
     (prop::sample::select(places), prop::sample::select(addresses.to_vec())).prop_map(|((a, v), form)| (a, v, form))
 }
 
-/// A piece of the secret of four characters that stands in the text, plain or in base64.
-fn piece(secret: &str, text: &str) -> Option<String> {
+/// Returns the messages about a secret at a place, in lower case.
+fn printed(secret: &str, (argument, variable, form): (&str, &str, &str)) -> String {
+    let value = form.replace("SECRET", secret);
+    let object = |arguments: &[(&str, &str)]| -> Object {
+        arguments.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))).collect()
+    };
+    let mut block = match argument {
+        "token" => object(&[("auth_method", "token"), ("identity_id", "id")]),
+        "jwt" | "jwt_file" => object(&[("auth_method", "jwt"), ("identity_id", "id")]),
+        _ if variable == "KMS_OIDC_AUTH_TOKEN_NAME" => object(&[("identity_id", "id")]),
+        _ => object(&[("client_id", "me"), ("client_secret", "unused")]),
+    };
+    match argument {
+        "" => {}
+        "headers" => block.set("headers", Value::Object(object(&[(&value, "")]))),
+        name => block.set(name, Value::from(value.as_str())),
+    }
+    let lookup = |wanted: &str| (wanted == variable).then(|| value.clone());
+    let problems = resolve(&block, &lookup).err().unwrap_or_default();
+    problems.iter().map(|problem| format!("{} {}\n", problem.summary, problem.detail).to_lowercase()).collect()
+}
+
+/// Returns a secret of the same form with other letters and digits.
+fn similar(secret: &str) -> String {
+    let other = |c: char| match c {
+        c if c.is_ascii_digit() => '5',
+        c if c.is_ascii_alphabetic() => 'w',
+        c => c,
+    };
+    secret.chars().map(other).collect()
+}
+
+/// Returns the pieces of four characters of a secret, and the secret in base64.
+fn pieces(secret: &str) -> Vec<String> {
     use base64::{Engine as _, prelude::BASE64_STANDARD};
 
     let letters: Vec<char> = secret.to_lowercase().chars().collect();
@@ -180,7 +184,7 @@ fn piece(secret: &str, text: &str) -> Option<String> {
     });
     let is_telling =
         |piece: &String| piece.len() >= 4 && piece.chars().filter(|c| c.is_ascii_alphanumeric()).count() >= 3;
-    plain.chain(encoded).filter(is_telling).find(|piece| text.contains(piece))
+    plain.chain(encoded).filter(is_telling).collect()
 }
 
 fn a_secret() -> impl Strategy<Value = String> {

@@ -348,7 +348,7 @@ fn accepts_one_certificate_argument() {
     let both = [CLIENT, &[("ca_certificate", pem.as_str()), ("ca_certificate_file", path)]].concat();
     let found = messages(&block(&both), &[]);
     assert!(found.len() == 1 && found[0].starts_with("ca_certificate_file: Conflicting arguments: "), "{found:?}");
-    // What is unknown may be null: older cores know no variable when they validate.
+    // An unknown value may be null: older versions of Terraform have no values of variables during validation.
     let mut object = block(&both);
     object.set("ca_certificate", Value::unknown());
     assert!(validate(&object).is_empty());

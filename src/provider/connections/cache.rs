@@ -1,4 +1,4 @@
-//! The connections of each scope of the KMS, listed once per scope and shared by all calls. Scopes are the organisation and each
+//! The connections of each scope of the KMS, listed once per scope and shared by all calls. Scopes are the organization and each
 //! project. The rate limit of the KMS counts reads, and a refresh reads hundreds of connections at once.
 
 use std::collections::{HashMap, HashSet};
@@ -27,7 +27,7 @@ pub(crate) struct Scopes {
     ours: Mutex<Ours>,
 }
 
-/// What a list of the service holds. The organisation's holds the connections of its projects, too.
+/// The connections of a list of the KMS. The list of the organization includes the connections of its projects.
 #[derive(Clone)]
 pub(crate) struct Listing {
     project: Option<String>,
@@ -37,17 +37,17 @@ pub(crate) struct Listing {
 
 #[derive(Default)]
 struct ScopeState {
-    asked: Option<ListQuery>,
+    query: Option<ListQuery>,
     read_alone: HashSet<String>,
 }
 
 #[derive(Clone)]
 struct ListQuery {
-    when: Instant,
+    begin: Instant,
     list: Arc<OnceCell<ListResult>>,
 }
 
-/// What this process itself has done.
+/// The requests of this process that change or create connections.
 #[derive(Default)]
 struct Ours {
     changed: HashSet<String>,
@@ -55,29 +55,29 @@ struct Ours {
 }
 
 impl Listing {
-    /// All that was listed.
+    /// Returns all connections of the list.
     pub(crate) fn all(&self) -> &[AppConnection] {
         &self.connections
     }
 
-    /// How many connections of the list could not be read. Their names are not known.
+    /// Returns the number of connections of the list that could not be read. Their names are unknown.
     pub(crate) fn unreadable(&self) -> usize {
         self.unreadable
     }
 
-    /// The connections of the scope itself.
+    /// Returns the connections of the scope itself.
     pub(crate) fn own(&self) -> impl Iterator<Item = &AppConnection> {
         self.connections.iter().filter(|connection| connection.project_id == self.project)
     }
 }
 
 impl Scopes {
-    /// What a scope held not longer ago than `age`. `None` is the organisation.
+    /// Returns the connections of a scope from a list that is not older than `age`. `None` is the organization.
     pub(crate) async fn list(&self, client: &Client, project: Option<&str>, age: Duration) -> ListResult {
-        let asked = self.asked(project, age);
-        let listed = asked.list.get_or_try_init(|| async {
+        let query = self.query(project, age);
+        let listed = query.list.get_or_try_init(|| async {
             match client.list(project).await {
-                // The deadline of this caller ended it. Another caller may have more time.
+                // The deadline of this caller ended the request. Another caller may have more time.
                 Err(error) if error.is_give_up() => Err(error),
                 listed => Ok(listed.map(|list| Listing {
                     project: project.map(ToOwned::to_owned),
@@ -89,11 +89,11 @@ impl Scopes {
         listed.await?.clone()
     }
 
-    /// A connection by its id, as the service had it at some time of this walk, and after all that this process has done to
-    /// it. `project` is where it should be.
+    /// Returns a connection by its id, as the KMS had it during this walk and after all changes by this process. `project` is
+    /// the scope in the state.
     ///
-    /// Only the answer to a question for the id says that there is none: a list may lag behind, have pages, or leave out what
-    /// the identity may not read.
+    /// Returns `None` only after a request for the id: a list may lag behind, have pages, or omit connections that the identity
+    /// may not read.
     pub(crate) async fn read(
         &self,
         client: &Client,
@@ -109,28 +109,28 @@ impl Scopes {
         client.read(id).await
     }
 
-    /// Takes note that this process changes a connection. To be said before the request: what was listed before may be
-    /// outdated from then on.
+    /// Records that this process changes a connection. Call it before the request: an earlier list may be outdated from then
+    /// on.
     pub(crate) fn changes(&self, id: &str) {
         self.ours().changed.insert(id.to_ascii_lowercase());
     }
 
-    /// Takes note that this process creates a connection. To be said before the request.
+    /// Records that this process creates a connection. Call it before the request.
     pub(crate) fn creates(&self, project: Option<&str>, name: &str) {
         *self.ours().creates.entry(key(project, name)).or_default() += 1;
     }
 
-    /// Whether no other request of this process was to create a connection of that name: then one that appears can be that
-    /// of the only one.
+    /// Returns whether at most one request of this process creates a connection of that name. Only then can a connection that
+    /// appears be attributed to that request.
     pub(crate) fn creates_once(&self, project: Option<&str>, name: &str) -> bool {
         self.ours().creates.get(&key(project, name)).is_none_or(|count| *count == 1)
     }
 
-    fn asked(&self, project: Option<&str>, age: Duration) -> ListQuery {
+    fn query(&self, project: Option<&str>, age: Duration) -> ListQuery {
         let mut known = self.known();
         let scope = known.entry(project.map(ToOwned::to_owned)).or_default();
-        let fresh = scope.asked.take().filter(|asked| asked.when.elapsed() <= age);
-        scope.asked.insert(fresh.unwrap_or_else(|| ListQuery { when: Instant::now(), list: Arc::default() })).clone()
+        let fresh = scope.query.take().filter(|query| query.begin.elapsed() <= age);
+        scope.query.insert(fresh.unwrap_or_else(|| ListQuery { begin: Instant::now(), list: Arc::default() })).clone()
     }
 
     fn is_for_the_list(&self, project: Option<&str>, id: &str) -> bool {
@@ -140,7 +140,7 @@ impl Scopes {
         let mut known = self.known();
         let scope = known.entry(project.map(ToOwned::to_owned)).or_default();
         let alone = &mut scope.read_alone;
-        let is_alone = scope.asked.is_none() && (alone.contains(id) || alone.len() < READ_ALONE);
+        let is_alone = scope.query.is_none() && (alone.contains(id) || alone.len() < READ_ALONE);
         if is_alone {
             alone.insert(id.to_owned());
         }
@@ -170,7 +170,7 @@ mod tests {
     use crate::kms::{AuthRequest, BaseUrl, Deadline, Settings};
     use crate::secret::Secret;
 
-    /// A service that refuses the first request for two seconds, and has no connections.
+    /// A service that limits the rate of the first request for two seconds, and has no connections.
     async fn service(listener: TcpListener) {
         let limited = r#"{"reqId":"r","statusCode":429,"message":"Rate limit exceeded","error":"RateLimitExceeded"}"#;
         for (status, headers, body) in [("429 X", "retry-after: 2\r\n", limited)]
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keeps_no_failure_of_a_caller_that_would_not_wait() {
+    async fn does_not_cache_failure_by_the_deadline_of_one_caller() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let serving = tokio::spawn(service(listener));

@@ -1,4 +1,4 @@
-//! Lost answers: what became of a request that the service may have run. Settled by looking, never by repeating.
+//! Lost responses: finds out by reads whether the KMS ran a request whose response was lost. Never repeats the request.
 
 use std::time::Duration;
 
@@ -9,25 +9,28 @@ use crate::kms::{
     AppConnection, Client, ConnectionUpdate, Error, ErrorKind, Lookup, NewConnection, NewCredentials, Patch,
 };
 
-/// How long the service is given to finish a request whose response was lost.
+/// The limit of the lookup after a lost response: the KMS may still run the request.
 const LOST: Duration = Duration::from_secs(5);
 
-/// How long its replicas are given after a response: the request has ended.
-const ANSWERED: Duration = Duration::from_secs(2);
+/// The limit of the lookup after a response: the request has ended, and replicas may lag behind.
+const RESPONDED: Duration = Duration::from_secs(2);
 
-/// How long one look at what a failed create may have made may take.
-const LOOK: Duration = Duration::from_secs(10);
+/// The limit of one read after a failed create.
+const READ: Duration = Duration::from_secs(10);
 
-/// Between two looks.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The interval between two reads.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The result of the lookup after a failed create. `None` when the failure leaves nothing to look for.
+/// The result of the lookup after a failed create. `None` if the failure shows that no connection was made.
 pub(crate) type LookupResult = Option<Lookup>;
 
-/// Settles a create that failed: with the connection that it made, or else with what the message is to tell.
+/// Returns the connection that a failed create made.
 ///
-/// Only for a name that was seen free just before: an object that existed is never taken over, however equal. Nor is one that
+/// Only a name that was free right before the create qualifies: the provider never adopts an object that existed, nor one that
 /// another request of this process may have made.
+///
+/// # Errors
+/// The result of the lookup for the message, if the create made no connection that can be adopted.
 pub(crate) async fn created(
     scopes: &Scopes,
     client: &Client,
@@ -44,32 +47,32 @@ pub(crate) async fn created(
     Err(after_create(client, request, error).await)
 }
 
-/// The connection that a create made whose answer was lost, if every readable field of it is what was asked for.
+/// Returns the connection that a create with a lost response made, if every readable field equals the request.
 async fn lost(scopes: &Scopes, client: &Client, request: &NewConnection) -> Option<AppConnection> {
     let project = request.project_id.as_deref();
-    let found = look(LOST, || client.find_by_name(&request.name, project)).await?;
-    (is_what_was_asked(&found, request) && scopes.creates_once(project, &request.name)).then_some(found)
+    let found = poll(LOST, || client.find_by_name(&request.name, project)).await?;
+    (equals_request(&found, request) && scopes.creates_once(project, &request.name)).then_some(found)
 }
 
-/// Looks for the connection that a failed create may have made, or that has its name, for the message.
+/// Looks up the connection that a failed create may have made, or that has its name, for the message.
 async fn after_create(client: &Client, request: &NewConnection, error: &Error) -> LookupResult {
     if !matches!(error.kind, ErrorKind::NameTaken { .. }) && !error.may_have_run() {
         return None;
     }
-    let patience = if error.may_have_run() && !error.is_lost() { ANSWERED } else { Duration::ZERO };
-    let end = Instant::now() + patience;
+    let limit = if error.may_have_run() && !error.is_lost() { RESPONDED } else { Duration::ZERO };
+    let end = Instant::now() + limit;
     loop {
-        let looking = client.find_by_name(&request.name, request.project_id.as_deref());
-        let found = tokio::time::timeout(LOOK, looking).await.map_or(Lookup::Unfinished, Lookup::from);
-        // A replica that lags behind does not know it yet.
-        if !matches!(found, Lookup::NotFound) || Instant::now() + PAUSE > end {
+        let lookup = client.find_by_name(&request.name, request.project_id.as_deref());
+        let found = tokio::time::timeout(READ, lookup).await.map_or(Lookup::Unfinished, Lookup::from);
+        // A replica that lags behind does not have the connection yet.
+        if !matches!(found, Lookup::NotFound) || Instant::now() + INTERVAL > end {
             return Some(found);
         }
-        sleep(PAUSE).await;
+        sleep(INTERVAL).await;
     }
 }
 
-/// The connection after an update that may have run, if it shows what was asked for.
+/// Returns the connection after an update that may have run, if it shows the change.
 pub(crate) async fn updated(
     client: &Client,
     id: &str,
@@ -78,19 +81,19 @@ pub(crate) async fn updated(
     error: &Error,
 ) -> Option<AppConnection> {
     let shown = |found: &AppConnection| shows_change(found, change, hash_before);
-    let found = look(patience(error), || async { client.read(id).await.map(|found| found.filter(shown)) }).await?;
-    // An earlier update of which nobody heard shows the same, and its fingerprint on a replica that lags behind.
-    sleep(PAUSE).await;
+    let found = poll(limit(error), || async { client.read(id).await.map(|found| found.filter(shown)) }).await?;
+    // A replica that lags behind may show an earlier update of the same values, with its older hash.
+    sleep(INTERVAL).await;
     Some(client.read(id).await.ok().flatten().filter(shown).unwrap_or(found))
 }
 
-/// Whether the connection of a delete that may have run is gone.
+/// Returns whether the connection of a delete that may have run is gone.
 pub(crate) async fn deleted(client: &Client, id: &str, error: &Error) -> bool {
-    look(patience(error), || async { client.read(id).await.map(|found| found.is_none().then_some(())) }).await.is_some()
+    poll(limit(error), || async { client.read(id).await.map(|found| found.is_none().then_some(())) }).await.is_some()
 }
 
-/// Reads a connection that the state knows, together with others of its scope. The service's replicas lag: "gone" is asked
-/// twice before it is believed.
+/// Reads a connection of the state, together with others of its scope. Replicas of the KMS lag behind, so that a second read
+/// confirms that a connection is gone.
 pub(crate) async fn read(
     scopes: &Scopes,
     client: &Client,
@@ -100,11 +103,11 @@ pub(crate) async fn read(
     if let Some(found) = scopes.read(client, project, id).await? {
         return Ok(Some(found));
     }
-    sleep(PAUSE).await;
+    sleep(INTERVAL).await;
     client.read(id).await
 }
 
-fn is_what_was_asked(found: &AppConnection, request: &NewConnection) -> bool {
+fn equals_request(found: &AppConnection, request: &NewConnection) -> bool {
     let empty = |text: &Option<String>| text.clone().unwrap_or_default();
     found.name == request.name
         && empty(&found.description) == empty(&request.description)
@@ -114,12 +117,12 @@ fn is_what_was_asked(found: &AppConnection, request: &NewConnection) -> bool {
         && found.credentials == request.credentials
 }
 
-/// The service writes UUIDs in lower case, whatever it was sent.
+/// Returns whether two ids of gateways are equal. The KMS stores UUIDs in lower case.
 fn same_gateway(a: Option<&str>, b: Option<&str>) -> bool {
     a.map(str::to_ascii_lowercase) == b.map(str::to_ascii_lowercase)
 }
 
-/// Whether a connection shows what an update asked for. That credentials were written shows in their fingerprint.
+/// Returns whether a connection shows the values of an update. A changed hash shows that credentials were written.
 fn shows_change(found: &AppConnection, change: &ConnectionUpdate, hash_before: Option<&str>) -> bool {
     let patched = |patch: &Patch<String>, stored: &Option<String>| match patch {
         Patch::Keep => true,
@@ -141,28 +144,29 @@ fn shows_change(found: &AppConnection, change: &ConnectionUpdate, hash_before: O
         && change.credentials.as_ref().is_none_or(written)
 }
 
-fn patience(error: &Error) -> Duration {
-    if error.is_lost() { LOST } else { ANSWERED }
+/// Returns the limit of the lookup after an error.
+fn limit(error: &Error) -> Duration {
+    if error.is_lost() { LOST } else { RESPONDED }
 }
 
-/// Looks until there is something to see, for that long at most.
-async fn look<T, F>(patience: Duration, question: impl Fn() -> F) -> Option<T>
+/// Repeats a read until it returns a value, within the limit.
+async fn poll<T, F>(limit: Duration, read: impl Fn() -> F) -> Option<T>
 where
     F: Future<Output = Result<Option<T>, Error>>,
 {
-    let end = Instant::now() + patience;
+    let end = Instant::now() + limit;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        match tokio::time::timeout(left, question()).await {
-            Ok(Ok(Some(seen))) => return Some(seen),
+        match tokio::time::timeout(left, read()).await {
+            Ok(Ok(Some(found))) => return Some(found),
             Ok(Ok(None)) => {}
             Ok(Err(error)) if error.is_outage() => {}
             _ => return None,
         }
-        if Instant::now() + PAUSE >= end {
+        if Instant::now() + INTERVAL >= end {
             return None;
         }
-        sleep(PAUSE).await;
+        sleep(INTERVAL).await;
     }
 }
 

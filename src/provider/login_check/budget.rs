@@ -1,4 +1,4 @@
-//! The time that a run has waited for servers that do not respond. Pure: no clock.
+//! The time that a run has waited for servers that do not respond. Does not depend on a clock.
 
 use std::time::Duration;
 

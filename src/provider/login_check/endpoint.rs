@@ -1,7 +1,7 @@
-//! The state of one endpoint, and what the next login there may do. Pure: neither sockets nor clocks.
+//! The state of one endpoint, and whether the next login may be made. Does not depend on sockets or clocks.
 //!
 //! An endpoint has one login at a time until it has responded, then a few; after "too many connections" it has one at a time for
-//! the rest of the run. No login is made for a while after the endpoint could not be reached. Many directories lock a role after
+//! the rest of the run. No login is made for 30 seconds after the endpoint could not be reached. Many directories lock a role after
 //! three wrong passwords, so the logins of a role are made one after another, and after two refusals no more are made.
 
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ pub(super) struct EndpointState {
 struct RoleLogins {
     running: usize,
     /// Whether a login is in progress whose password was not accepted recently.
-    unproven_running: bool,
+    unconfirmed_running: bool,
     /// Passwords, and the time when each was accepted last.
     accepted: Vec<(Secret, Instant)>,
     refused: Vec<Refused>,
@@ -50,7 +50,7 @@ impl RoleLogins {
     }
 
     /// Returns whether a password was accepted recently, and no request was sent since that may have changed it.
-    fn is_proven(&self, password: &Secret, now: Instant, requester: Requester<'_>) -> bool {
+    fn is_confirmed(&self, password: &Secret, now: Instant, requester: Requester<'_>) -> bool {
         requester != Requester::AfterRequest
             && self.accepted.iter().any(|(known, at)| known == password && now < *at + FRESH)
     }
@@ -77,7 +77,7 @@ pub(super) enum Admission {
 /// The facts about a login in progress that its end needs.
 #[derive(Clone, Copy)]
 pub(super) struct Ticket {
-    proven: bool,
+    confirmed: bool,
     was_accepted: bool,
 }
 
@@ -101,12 +101,12 @@ impl EndpointState {
             let same = role.refused.iter().rev().find(|refused| refused.password == target.password);
             let same = same.filter(|_| requester != Requester::AfterRequest);
             match same {
-                _ if role.is_proven(&target.password, now, requester) => {}
+                _ if role.is_confirmed(&target.password, now, requester) => {}
                 Some(refused) if left == 0 || now < refused.at + FRESH => {
                     return Admission::Reuse(refused.outcome.clone());
                 }
                 _ if left == 0 => return Admission::GiveUp(NotChecked::Attempts),
-                _ if role.unproven_running => return Admission::Wait,
+                _ if role.unconfirmed_running => return Admission::Wait,
                 _ => {}
             }
             // Each login in progress may be refused: even a password that was accepted recently can have been changed.
@@ -126,9 +126,9 @@ impl EndpointState {
         self.running += 1;
         let role = self.roles.entry(target.username.clone()).or_default();
         role.running += 1;
-        let proven = role.is_proven(&target.password, now, requester);
-        role.unproven_running |= !proven;
-        Ticket { proven, was_accepted: role.was_accepted(&target.password) }
+        let confirmed = role.is_confirmed(&target.password, now, requester);
+        role.unconfirmed_running |= !confirmed;
+        Ticket { confirmed, was_accepted: role.was_accepted(&target.password) }
     }
 
     /// Records the end of a login, without an outcome if it was cancelled.
@@ -136,7 +136,7 @@ impl EndpointState {
         self.running = self.running.saturating_sub(1);
         let role = self.roles.entry(target.username.clone()).or_default();
         role.running = role.running.saturating_sub(1);
-        role.unproven_running &= ticket.proven;
+        role.unconfirmed_running &= ticket.confirmed;
         let Some(outcome) = outcome else { return };
         match &outcome.outcome {
             LoginOutcome::Accepted(_) => {

@@ -102,7 +102,7 @@ struct SharedOutcome {
     took: Duration,
 }
 
-/// The step that needs a login, with the name of its connection. It decides which earlier outcomes answer it.
+/// The step that needs a login, with the name of its connection. It decides which earlier outcomes can be reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requester<'a> {
     /// A plan: reuses an outcome of the last seconds.
@@ -150,7 +150,10 @@ impl SharedOutcome {
 
 impl Decided {
     fn not_checked(why: NotChecked) -> Self {
-        Self { shared_outcome: SharedOutcome::new(LoginOutcome::NotChecked(why), Vec::new(), Duration::ZERO), shared: false }
+        Self {
+            shared_outcome: SharedOutcome::new(LoginOutcome::NotChecked(why), Vec::new(), Duration::ZERO),
+            shared: false,
+        }
     }
 }
 
@@ -197,11 +200,14 @@ impl Logins {
     /// Returns the first connection whose message shows an outcome.
     pub(crate) fn reporter(&self, login: &CheckedLogin) -> Option<String> {
         let reporters = lock(&self.reporters);
-        reporters.iter().find(|(outcome, _)| Arc::ptr_eq(outcome, &login.shared_outcome)).map(|(_, first)| first.clone())
+        reporters
+            .iter()
+            .find(|(outcome, _)| Arc::ptr_eq(outcome, &login.shared_outcome))
+            .map(|(_, first)| first.clone())
     }
 
-    /// Probes an endpoint without credentials. `host` is what the allow list must hold; the target's own host may be another
-    /// name, which the certificate must have.
+    /// Probes an endpoint without credentials. `host` must be on the allow list; the host of the target may be another name,
+    /// which the certificate must have.
     ///
     /// # Errors
     /// When the endpoint is not on the allow list. A loopback address may be probed: no credentials go there.
@@ -227,13 +233,13 @@ impl Logins {
         let logins = known.entry(key).or_default();
         let old = |login: &LoginRecord| login.login.decided.get().is_some_and(|(when, _)| when.elapsed() > self.fresh);
         logins.retain(|login| !old(login) || !login.planned.is_empty());
-        let answers = |login: &&mut LoginRecord| match requester {
+        let applies = |login: &&mut LoginRecord| match requester {
             _ if login.target != *target => false,
             Requester::Plan(_) => !old(login),
             Requester::Apply(connection) => !old(login) || login.planned.iter().any(|name| name == connection),
             Requester::AfterRequest => false,
         };
-        let found = logins.iter_mut().rev().find(answers);
+        let found = logins.iter_mut().rev().find(applies);
         if let Some(login) = found {
             match requester {
                 Requester::Plan(connection) => login.planned.push(connection.to_owned()),

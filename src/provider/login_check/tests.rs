@@ -13,10 +13,10 @@ use super::*;
 use crate::postgres::{Questions, Reason, Tls};
 use crate::secret::Secret;
 
-/// Far more than anything here takes: no test waits for it.
+/// Longer than any login here takes: no test waits for it.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Accepts, counts, and closes at once, or holds the line in silence.
+/// A server that counts connections, and closes them at once or leaves them open without a response.
 #[derive(Default)]
 struct Server {
     port: u16,
@@ -70,7 +70,7 @@ fn is_refused(checked: &CheckedLogin) -> bool {
     matches!(checked.outcome, LoginOutcome::Refused(_))
 }
 
-/// Reuses no outcome because of its age.
+/// Returns logins that reuse no outcome because of its age.
 fn without_reuse() -> Logins {
     Logins { fresh: Duration::ZERO, ..logins() }
 }
@@ -105,7 +105,7 @@ async fn each_difference_makes_another_login() {
         assert!(!logins.check(target, TIMEOUT, Requester::Plan("orders")).await.shared, "number {made}");
         assert_eq!(server.connections(), made + 1);
     }
-    // And none of them drove another out.
+    // None of them replaced another.
     for target in std::iter::once(&one).chain(&others) {
         assert!(logins.check(target, TIMEOUT, Requester::Plan("orders")).await.shared);
     }
@@ -119,7 +119,7 @@ async fn apply_reuses_old_outcomes_of_its_own_plan_only() {
         (logins(), Requester::Apply("orders"), true),
         (without_reuse(), Requester::Plan("orders"), false),
         (without_reuse(), Requester::Apply("orders"), true),
-        // What the plan of another connection found out may have changed since.
+        // The outcome for the plan of another connection may be outdated.
         (without_reuse(), Requester::Apply("later"), false),
         (logins(), Requester::Apply("later"), true),
         (logins(), Requester::AfterRequest, false),
@@ -138,14 +138,14 @@ async fn apply_reuses_old_outcomes_of_its_own_plan_only() {
 async fn cancelled_login_leaves_no_outcome_and_releases_its_slot() {
     let server = Server::start(true).await;
     let logins = logins();
-    for given_up in 1..=5 {
+    for cancelled in 1..=5 {
         let target = server.target("one");
         tokio::select! {
             _ = logins.check(&target, TIMEOUT, Requester::Plan("orders")) => panic!("the server does not respond"),
             () = server.accepted.notified() => {}
-            () = sleep(TIMEOUT) => panic!("number {given_up} never came: the place of another is lost"),
+            () = sleep(TIMEOUT) => panic!("login {cancelled} was not made: the slot of another is not released"),
         }
-        assert_eq!(server.connections(), given_up);
+        assert_eq!(server.connections(), cancelled);
     }
     server.silent.store(false, Ordering::SeqCst);
     let checked = logins.check(&server.target("one"), TIMEOUT, Requester::Apply("orders")).await;
@@ -185,7 +185,7 @@ async fn returns_all_addresses_of_a_host() {
     assert_eq!(checked.addresses(), found);
     let nowhere = Target { host: "db.invalid".to_owned(), ..server.target("one") };
     assert_eq!(logins.check(&nowhere, TIMEOUT, Requester::Plan("orders")).await.addresses(), &[] as &[IpAddr]);
-    // Also where nothing may be dialled.
+    // Also if no login is allowed.
     let unknown = Logins::new(VantagePoint { place: KmsLocation::Unknown, allowed: None });
     let not_allowed = unknown.check(&target, TIMEOUT, Requester::Plan("orders")).await;
     assert!(matches!(not_allowed.outcome, LoginOutcome::NotChecked(NotChecked::NotAllowed(NotAllowed::Loopback))));
@@ -246,7 +246,7 @@ async fn budget_limits_concurrent_waits() {
     let (one, other) = tokio::join!(check(&one, 40), beside);
     let LoginOutcome::Refused(refusal) = one else { panic!("{one:?}") };
     assert!(matches!(refusal.reason, Reason::TimedOut { .. }), "{:?}", refusal.reason);
-    // It would have waited for ten minutes more.
+    // Without the budget the login would have waited for ten minutes more.
     assert_eq!(other, LoginOutcome::NotChecked(NotChecked::Budget));
     assert_eq!(began.elapsed().as_secs(), 60);
     assert_eq!(check(&late, 10).await, LoginOutcome::NotChecked(NotChecked::Budget));

@@ -1,6 +1,5 @@
 //! Diagnostics about the provider block, the environment, the `validation` and `timeouts` blocks, and operations that
-//! reached their limit. No text repeats a value
-//! that may be a misplaced secret.
+//! reached their limit. No text repeats a value that may be a misplaced secret.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ fn resolved(arguments: Pairs<'_>, variables: Pairs<'_>) -> String {
                 }
                 (AuthMethod::Token, None, CredentialSource::Given(token)) => token.expose().to_owned(),
                 (method, Some(id), CredentialSource::Given(jwt)) => format!("{method}: {id} with {}", jwt.expose()),
-                (method, who, proof) => format!("{method}: {} with {proof:?}", who.unwrap_or_default()),
+                (method, id, source) => format!("{method}: {} with {source:?}", id.unwrap_or_default()),
             }
         }
     }
@@ -42,21 +42,21 @@ fn selects_universal_auth_or_token() {
         (&[], infisical, "me-infisical with s3cr3t-infisical"),
         (&[], &[KMS_CLIENT, infisical].concat(), "me-kms with s3cr3t-kms"),
         (&[], &[("INFISICAL_TOKEN", "s3cr3t-2")], "s3cr3t-2"),
-        // Half from here and half from there.
+        // One input from the block and one from the environment.
         (half, KMS_CLIENT, "me with s3cr3t-kms"),
-        // A method in the block makes the other one of the environment irrelevant, and what the environment names.
+        // A method in the block takes precedence over all methods of the environment.
         (CLIENT, &[KMS_TOKEN], "me with s3cr3t-1"),
         (&[token], KMS_CLIENT, "s3cr3t-token"),
         (CLIENT, &[KMS_TOKEN, ("KMS_AUTH_METHOD", "token")], "me with s3cr3t-1"),
         (&[token], &with(KMS_CLIENT, ("KMS_AUTH_METHOD", "universal")), "s3cr3t-token"),
-        // Which of two.
+        // A selected method.
         (&with(&both, ("auth_method", "token")), &[], "s3cr3t-token"),
         (&with(&both, ("auth_method", " Universal ")), &[], "me with s3cr3t-1"),
         (&both, &[("KMS_AUTH_METHOD", "TOKEN")], "s3cr3t-token"),
         (&[], &with(&kms_both, ("KMS_AUTH_METHOD", "UNIVERSAL")), "me-kms with s3cr3t-kms"),
         (&[("auth_method", "token")], &with(&kms_both, ("KMS_AUTH_METHOD", "universal")), "s3cr3t-token-kms"),
         (&[("auth_method", "")], &[KMS_TOKEN], "s3cr3t-token-kms"),
-        // Empty is absent.
+        // An empty value counts as not set.
         (&[("token", " ")], KMS_CLIENT, "me-kms with s3cr3t-kms"),
         (CLIENT, &[("KMS_TOKEN", "")], "me with s3cr3t-1"),
     ] {

@@ -19,7 +19,7 @@ fn credentials() -> NewCredentials {
     }
 }
 
-/// What the service shows, with one field in other words.
+/// Returns the connection that the KMS shows, with another value of one field.
 fn shown(pointer: &str, value: &Json) -> AppConnection {
     let mut shown = json!({
         "id": "3c90c3cc-0d44-4b50-8888-8dd25736052a",
@@ -47,7 +47,7 @@ fn shown(pointer: &str, value: &Json) -> AppConnection {
     serde_json::from_value(shown).unwrap()
 }
 
-/// Each field that can be read of credentials, with another value.
+/// Returns each readable field of the credentials with another value.
 fn other_credentials() -> [(&'static str, Json); 7] {
     [
         ("/credentials/host", json!("db.example.org")),
@@ -61,7 +61,7 @@ fn other_credentials() -> [(&'static str, Json); 7] {
 }
 
 #[test]
-fn only_what_equals_the_request_in_every_field_is_what_was_asked_for() {
+fn adopts_only_connection_that_equals_request_in_every_field_for() {
     let request = NewConnection {
         name: "orders-db".to_owned(),
         description: Some("Orders".to_owned()),
@@ -71,10 +71,10 @@ fn only_what_equals_the_request_in_every_field_is_what_was_asked_for() {
         gateway_id: Some(GATEWAY.to_owned()),
         credentials: credentials(),
     };
-    assert!(is_what_was_asked(&shown("", &Json::Null), &request));
-    // A UUID is one in capitals, too.
+    assert!(equals_request(&shown("", &Json::Null), &request));
+    // UUIDs are not case-sensitive.
     let capitals = NewConnection { gateway_id: Some(GATEWAY.to_uppercase()), ..request.clone() };
-    assert!(is_what_was_asked(&shown("", &Json::Null), &capitals));
+    assert!(equals_request(&shown("", &Json::Null), &capitals));
     let others = [
         ("/name", json!("orders")),
         ("/description", json!("orders")),
@@ -85,12 +85,12 @@ fn only_what_equals_the_request_in_every_field_is_what_was_asked_for() {
         ("/isPlatformManagedCredentials", Json::Null),
     ];
     for (pointer, value) in others.into_iter().chain(other_credentials()) {
-        assert!(!is_what_was_asked(&shown(pointer, &value), &request), "{pointer} {value}");
+        assert!(!equals_request(&shown(pointer, &value), &request), "{pointer} {value}");
     }
 }
 
 #[test]
-fn an_update_shows_only_in_all_that_it_changed() {
+fn update_is_confirmed_only_by_all_its_fields() {
     let change = ConnectionUpdate {
         name: Some("orders-db".to_owned()),
         description: Patch::Set("Orders".to_owned()),
@@ -115,7 +115,7 @@ fn an_update_shows_only_in_all_that_it_changed() {
         ConnectionUpdate { description: Patch::Clear, gateway_id: Patch::Clear, ..ConnectionUpdate::default() };
     assert!(!shows_change(&shown("", &Json::Null), &cleared, None));
     assert!(!shows_change(&shown("/description", &Json::Null), &cleared, None));
-    // What was not asked for may be anything.
+    // Fields that the update does not change may have any value.
     let renamed = ConnectionUpdate { name: Some("orders-db".to_owned()), ..ConnectionUpdate::default() };
     for (pointer, value) in other_credentials() {
         assert!(shows_change(&shown(pointer, &value), &renamed, Some("after")), "{pointer}");

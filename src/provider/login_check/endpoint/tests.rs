@@ -1,4 +1,4 @@
-//! Whether a login may be made after other logins at the endpoint. No time passes.
+//! Whether a login may be made after other logins at the endpoint. No test waits.
 
 use std::net::SocketAddr;
 
@@ -34,13 +34,13 @@ fn accepted() -> LoginOutcome {
     })
 }
 
-fn refused(reason: Reason, answered: bool) -> LoginOutcome {
+fn refused(reason: Reason, responded: bool) -> LoginOutcome {
     LoginOutcome::Refused(Refusal {
         reason,
         server_error: None,
         endpoint: endpoint(),
         unreachable_addresses: Vec::new(),
-        responded: answered,
+        responded,
         password_pending: false,
         database: "orders".to_owned(),
         username: "kms_role".to_owned(),
@@ -53,8 +53,8 @@ fn wrong_password() -> LoginOutcome {
     refused(Reason::PasswordRefused, true)
 }
 
-/// Behind a server that lets a wrong password wait.
-fn no_answer_to_the_password() -> LoginOutcome {
+/// A server that delays the response to a wrong password.
+fn no_response_to_the_password() -> LoginOutcome {
     let LoginOutcome::Refused(refusal) = refused(Reason::TimedOut { stage: Stage::Login }, true) else {
         unreachable!()
     };
@@ -69,25 +69,25 @@ fn crowded() -> LoginOutcome {
     refused(Reason::TooManyConnections(Scope::Server), true)
 }
 
-fn nobody_there() -> LoginOutcome {
+fn connection_refused() -> LoginOutcome {
     refused(Reason::ConnectionRefused, false)
 }
 
-/// What happens at an endpoint: logins that begin (and stay), end, and are asked about, as `role/password`.
-struct Story {
+/// Logins at an endpoint, as `role/password`: those that began, ended, and the next one.
+struct Hihistory {
     endpoint: EndpointState,
     now: Instant,
     running: Vec<(Ticket, Target)>,
 }
 
-impl Story {
+impl Hihistory {
     fn new() -> Self {
         Self { endpoint: EndpointState::default(), now: Instant::now(), running: Vec::new() }
     }
 
-    fn begin(mut self, who: &str) -> Self {
-        assert_eq!(self.asks(who), "go", "{who}");
-        let target = of(who);
+    fn begin(mut self, login: &str) -> Self {
+        assert_eq!(self.admission(login), "go", "{login}");
+        let target = of(login);
         let ticket = self.endpoint.begin(&target, self.now, Requester::Plan("orders"));
         self.running.push((ticket, target));
         self
@@ -101,8 +101,8 @@ impl Story {
         self
     }
 
-    fn done(self, who: &str, outcome: LoginOutcome) -> Self {
-        self.begin(who).end(Some(outcome))
+    fn done(self, login: &str, outcome: LoginOutcome) -> Self {
+        self.begin(login).end(Some(outcome))
     }
 
     fn later(mut self, seconds: u64) -> Self {
@@ -110,12 +110,12 @@ impl Story {
         self
     }
 
-    fn asks(&self, who: &str) -> &'static str {
-        self.asks_when(who, false, Requester::Plan("orders"))
+    fn admission(&self, login: &str) -> &'static str {
+        self.admission_when(login, false, Requester::Plan("orders"))
     }
 
-    fn asks_when(&self, who: &str, is_exhausted: bool, requester: Requester<'_>) -> &'static str {
-        match self.endpoint.next(&of(who), self.now, is_exhausted, requester) {
+    fn admission_when(&self, login: &str, is_exhausted: bool, requester: Requester<'_>) -> &'static str {
+        match self.endpoint.next(&of(login), self.now, is_exhausted, requester) {
             Admission::Go => "go",
             Admission::Wait => "wait",
             Admission::Reuse(_) => "reuse",
@@ -126,42 +126,47 @@ impl Story {
     }
 }
 
-fn of(who: &str) -> Target {
-    let (role, password) = who.split_once('/').unwrap();
+fn of(login: &str) -> Target {
+    let (role, password) = login.split_once('/').unwrap();
     target(role, password)
 }
 
 #[test]
 fn admits_next_login_by_earlier_outcomes() {
-    let new = Story::new;
-    for (name, story, who, expected) in [
+    let new = Hihistory::new;
+    for (name, history, login, expected) in [
         ("the first", new(), "a/1", "go"),
-        ("nobody knows it yet", new().begin("a/1"), "b/1", "wait"),
-        ("given up", new().begin("a/1").end(None), "b/1", "go"),
-        ("answered", new().done("a/1", accepted()).begin("b/1"), "c/1", "go"),
+        ("no response yet", new().begin("a/1"), "b/1", "wait"),
+        ("cancelled", new().begin("a/1").end(None), "b/1", "go"),
+        ("responded", new().done("a/1", accepted()).begin("b/1"), "c/1", "go"),
         ("four", new().done("a/1", accepted()).begin("b/1").begin("c/1").begin("d/1"), "e/1", "go"),
         ("five", new().done("a/1", accepted()).begin("b/1").begin("c/1").begin("d/1").begin("e/1"), "f/1", "wait"),
-        ("an unproved password of the same role", new().done("b/1", accepted()).begin("a/1"), "a/1", "wait"),
-        ("a proved password", new().done("a/1", accepted()).begin("a/1"), "a/1", "go"),
-        ("a proved password beside two more", new().done("a/1", accepted()).begin("a/1").begin("a/1"), "a/1", "wait"),
+        ("an unconfirmed password of the same role", new().done("b/1", accepted()).begin("a/1"), "a/1", "wait"),
+        ("a confirmed password", new().done("a/1", accepted()).begin("a/1"), "a/1", "go"),
         (
-            "a proved password after a refusal",
+            "a confirmed password beside two more",
+            new().done("a/1", accepted()).begin("a/1").begin("a/1"),
+            "a/1",
+            "wait",
+        ),
+        (
+            "a confirmed password after a refusal",
             new().done("a/1", accepted()).done("a/2", wrong_password()).begin("a/1"),
             "a/1",
             "wait",
         ),
         ("a password that was right long ago", new().done("a/1", accepted()).later(10).begin("a/1"), "a/1", "wait"),
-        ("a proved one beside one on trial", new().done("a/1", accepted()).begin("a/2"), "a/1", "go"),
-        ("refused is an answer", new().done("a/1", no_such_database()).begin("b/1"), "c/1", "go"),
+        ("a confirmed one beside an unconfirmed one", new().done("a/1", accepted()).begin("a/2"), "a/1", "go"),
+        ("a refusal is a response", new().done("a/1", no_such_database()).begin("b/1"), "c/1", "go"),
         (
-            "closed at once is none",
+            "a connection closed at once is no response",
             new().done("a/1", refused(Reason::Closed { stage: Stage::Login, reset: false }, false)).begin("b/1"),
             "c/1",
             "wait",
         ),
         ("crowded", new().done("a/1", accepted()).done("b/1", crowded()).begin("b/1"), "c/1", "wait"),
         (
-            "crowded for good",
+            "crowded for the rest of the run",
             new().done("a/1", crowded()).done("a/1", accepted()).later(999).begin("b/1"),
             "c/1",
             "wait",
@@ -201,58 +206,58 @@ fn admits_next_login_by_earlier_outcomes() {
             "refused too often",
         ),
         ("a password that was right once", new().done("a/1", accepted()).done("a/1", wrong_password()), "a/1", "reuse"),
-        ("no answer to the password", new().done("a/1", no_answer_to_the_password()), "a/1", "reuse"),
+        ("no response to the password", new().done("a/1", no_response_to_the_password()), "a/1", "reuse"),
         (
-            "no answer to two passwords",
-            new().done("a/1", no_answer_to_the_password()).done("a/2", wrong_password()),
+            "no response to two passwords",
+            new().done("a/1", no_response_to_the_password()).done("a/2", wrong_password()),
             "a/3",
             "refused too often",
         ),
         (
-            "no answer to a password that was right",
-            new().done("a/1", accepted()).done("a/1", no_answer_to_the_password()),
+            "no response to a password that was right",
+            new().done("a/1", accepted()).done("a/1", no_response_to_the_password()),
             "a/1",
             "go",
         ),
         (
-            "no answer before the password",
+            "no response before the password",
             new().done("a/1", refused(Reason::TimedOut { stage: Stage::Login }, true)),
             "a/1",
             "go",
         ),
-        ("a database is missing for good", new().done("a/1", no_such_database()), "a/1", "go"),
-        ("nobody there", new().done("a/1", nobody_there()), "b/2", "reuse"),
-        ("nobody there, almost later", new().done("a/1", nobody_there()).later(29), "b/2", "reuse"),
-        ("nobody there, later", new().done("a/1", nobody_there()).later(30), "b/2", "go"),
-        ("somebody there again", new().done("a/1", nobody_there()).later(30).done("a/1", accepted()), "b/2", "go"),
+        ("a database is missing", new().done("a/1", no_such_database()), "a/1", "go"),
+        ("connection refused", new().done("a/1", connection_refused()), "b/2", "reuse"),
+        ("connection refused, almost later", new().done("a/1", connection_refused()).later(29), "b/2", "reuse"),
+        ("connection refused, later", new().done("a/1", connection_refused()).later(30), "b/2", "go"),
+        ("reachable again", new().done("a/1", connection_refused()).later(30).done("a/1", accepted()), "b/2", "go"),
     ] {
-        assert_eq!(story.asks(who), expected, "{name}");
+        assert_eq!(history.admission(login), expected, "{name}");
     }
 }
 
 #[test]
 fn admits_only_endpoints_that_responded_without_budget() {
-    let asks = |story: Story, who| story.asks_when(who, true, Requester::Plan("orders"));
-    assert_eq!(asks(Story::new(), "a/1"), "budget exhausted");
-    assert_eq!(asks(Story::new().done("a/1", accepted()), "b/1"), "go");
-    assert_eq!(asks(Story::new().done("a/1", nobody_there()), "a/1"), "reuse");
+    let admission = |history: Hihistory, login| history.admission_when(login, true, Requester::Plan("orders"));
+    assert_eq!(admission(Hihistory::new(), "a/1"), "budget exhausted");
+    assert_eq!(admission(Hihistory::new().done("a/1", accepted()), "b/1"), "go");
+    assert_eq!(admission(Hihistory::new().done("a/1", connection_refused()), "a/1"), "reuse");
 }
 
 /// An outcome from before a request does not hold for the password after it. The limit of refusals holds.
 #[test]
 fn repeats_login_after_request_within_the_limit() {
-    let new = Story::new;
-    for (name, story, expected) in [
+    let new = Hihistory::new;
+    for (name, history, expected) in [
         ("accepted before", new().done("a/1", accepted()), "go"),
-        ("one such look at a time", new().done("a/1", accepted()).begin("a/2"), "wait"),
+        ("one such login at a time", new().done("a/1", accepted()).begin("a/2"), "wait"),
         ("refused before", new().done("a/1", wrong_password()), "go"),
         (
             "refused twice before",
             new().done("a/1", wrong_password()).done("a/2", wrong_password()),
             "refused too often",
         ),
-        ("nobody there", new().done("a/1", nobody_there()), "reuse"),
+        ("connection refused", new().done("a/1", connection_refused()), "reuse"),
     ] {
-        assert_eq!(story.asks_when("a/1", false, Requester::AfterRequest), expected, "{name}");
+        assert_eq!(history.admission_when("a/1", false, Requester::AfterRequest), expected, "{name}");
     }
 }

@@ -1,8 +1,8 @@
 //! The only way from a connection to its database: every login of the provider is made by [`log_in`].
 //!
-//! What must hold for each of them stands here: the KMS has not replaced the password, there is a known way to the server,
-//! and the login ends with the run and with the limit of the operation. [`Logins`](crate::provider::login_check::Logins) adds
-//! what holds for all together: the allowed hosts, the loopback rule, the limit of refusals, and the shared outcomes.
+//! [`log_in`] enforces the rules for one login: the credentials are not platform-managed, the address of the server is known,
+//! and the login ends with the run and with the limit of the operation. [`Logins`](crate::provider::login_check::Logins)
+//! enforces the rules for all logins: the allowed hosts, the loopback rule, the limit of refusals, and the shared outcomes.
 
 use crate::postgres;
 use crate::provider::deadline;
@@ -17,7 +17,7 @@ use super::validation_block::Validation;
 /// The step of a run that a login belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing is sent yet, and values may be unknown.
+    /// No request was sent yet, and values may be unknown.
     Plan,
     /// Right before the request to the KMS, within the limit of the operation.
     Apply(Limit),
@@ -25,33 +25,33 @@ pub(super) enum Phase {
     AfterRequest(Limit),
 }
 
-/// What the check is made for.
+/// The purpose of a login check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Credentials are to be stored.
     Credentials,
-    /// Nothing is to be sent; only the privileges for rotation are in question.
+    /// No request follows; only the privileges for rotation are checked.
     Privileges,
 }
 
-/// A planned write of credentials, or a question about roles.
+/// A planned write of credentials, or a check of privileges for rotation.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
-    /// The connection before; `None` for one to be created.
+    /// The prior state; `None` for a connection to be created.
     pub(super) prior: Option<&'a ConnectionModel>,
     pub(super) planned: &'a ConnectionModel,
     pub(super) config: &'a ConnectionModel,
     pub(super) purpose: Purpose,
 }
 
-/// Why the settings and values ask for no login.
+/// Why no login is attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Skipped {
     /// `mode` is `off`.
     Off,
     /// `mode` is `apply`, and this is a plan.
     InTheApply,
-    /// Only the KMS knows the password of the role; the configured one does not work.
+    /// Only the KMS has the password of the role; the configured one does not work.
     Managed,
     /// The KMS connects through a gateway, and no address is set for this machine.
     Gateway,
@@ -62,6 +62,7 @@ pub(super) enum Skipped {
 }
 
 impl Skipped {
+    /// Returns the reason as a part of a message.
     pub(super) fn as_text(self) -> &'static str {
         match self {
             Self::Off => "`mode` is `off`",
@@ -80,7 +81,7 @@ pub(super) struct DatabaseLogin {
     pub(super) checked: CheckedLogin,
 }
 
-/// Logs in with the planned credentials, if there is a way to do so.
+/// Logs in with the planned credentials, or returns why no login is attempted.
 ///
 /// # Errors
 /// When the run or the time of the operation ended first.
@@ -107,7 +108,7 @@ pub(super) async fn log_in(
 }
 
 impl Subject<'_> {
-    /// Where to log in, and as which role; or why there is no way to.
+    /// Returns the server, the role and the password of the login, or why no login is attempted.
     fn target(&self, validation: &Validation) -> Result<postgres::Target, Skipped> {
         let Self { prior, planned, config, .. } = self;
         if prior.is_some_and(ConnectionModel::is_managed) {

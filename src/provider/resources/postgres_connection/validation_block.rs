@@ -107,7 +107,7 @@ impl RotationSettings {
     }
 
     /// Returns whether there are other roles than before, or missing privileges became errors.
-    fn asks_more_than(&self, prior: &Self) -> bool {
+    fn needs_more_than(&self, prior: &Self) -> bool {
         let stricter = self.severity == Severity::Error && prior.severity == Severity::Warning;
         !self.roles.is_empty() && (self.names() != prior.names() || stricter)
     }
@@ -125,7 +125,7 @@ impl ValidationBlock {
         let severity = parser.text("privileges", severity, "`warning` or `error`");
         let (roles, broken) = roles(parser.get("rotation_roles"));
         let rotation = match severity {
-            // How a missing privilege is reported is not known yet.
+            // The severity of a missing privilege is unknown.
             Field::Unknown => RotationSettings::default(),
             severity => RotationSettings { roles, severity: severity.into_known().unwrap_or(Severity::Warning) },
         };
@@ -152,10 +152,10 @@ impl ConnectionModel {
         ValidationBlock::parse(&self.validation).ok()?.with(defaults)
     }
 
-    /// Returns whether a change from `prior` to this is in itself a reason to log in.
+    /// Returns whether a change from `prior` requires a login by itself.
     pub(super) fn asks_about_more_roles(&self, prior: &Self) -> bool {
         let rotation = |connection: &Self| ValidationBlock::parse(&connection.validation).map(|block| block.rotation);
-        matches!((rotation(self), rotation(prior)), (Ok(planned), Ok(prior)) if planned.asks_more_than(&prior))
+        matches!((rotation(self), rotation(prior)), (Ok(planned), Ok(prior)) if planned.needs_more_than(&prior))
     }
 }
 
@@ -269,7 +269,7 @@ mod tests {
             (Field::Null, with(vec![Value::unknown(), Value::from("b")], Value::Null), true),
         ] {
             let rotation = |block: &Field<Value>| ValidationBlock::parse(block).unwrap().rotation;
-            assert_eq!(rotation(&planned).asks_more_than(&rotation(&prior)), expected);
+            assert_eq!(rotation(&planned).needs_more_than(&rotation(&prior)), expected);
         }
     }
 

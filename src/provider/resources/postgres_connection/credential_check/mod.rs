@@ -1,4 +1,4 @@
-//! The login check of planned credentials: when the provider logs in, how severe an outcome is, and what it reports.
+//! The login check of planned credentials: when the provider logs in, how severe an outcome is, and the report.
 
 mod privileges;
 mod report;
@@ -18,7 +18,7 @@ use super::database_login::{DatabaseLogin, Skipped, log_in};
 pub(super) use super::database_login::{Phase, Purpose, Subject};
 use super::validation_block::Validation;
 
-/// Logs in with the planned credentials, if the settings and the phase ask for it.
+/// Logs in with the planned credentials, if the settings and the phase require it.
 ///
 /// # Errors
 /// When the run must stop. All other reports are warnings of the call or log lines.
@@ -99,7 +99,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Returns why `mode` asks for no login in this phase.
+    /// Returns why `mode` requires no login in this phase.
     fn skipped_by_mode(&self) -> Option<Skipped> {
         match (self.validation.mode, self.phase) {
             (Mode::Off, _) => Some(Skipped::Off),
@@ -108,7 +108,7 @@ impl Check<'_> {
         }
     }
 
-    /// Logs in, unless the settings or the values ask for none.
+    /// Logs in, if the settings and the values allow a login.
     async fn log_in(&self) -> Result<Result<DatabaseLogin, Skipped>, Ended> {
         match self.skipped_by_mode() {
             Some(skipped) => Ok(Err(skipped)),
@@ -116,11 +116,11 @@ impl Check<'_> {
         }
     }
 
-    /// Reports that no login was made, once, if `unreachable` is `error` or roles are to be rotated.
+    /// Reports once that no login was made, if `unreachable` is `error` or the configuration lists roles to rotate.
     fn skip(&self, reason: Skipped) {
         let validation = &self.validation;
         self.subject.log_not_checked(reason.as_text());
-        // Reported in the phase in which the configuration asks for the login.
+        // Reported in the phase in which the configuration requires the login.
         let in_apply = validation.mode == Mode::Apply && validation.lowered_from.is_none();
         if in_apply == (self.phase == Phase::Plan) {
             return;

@@ -1,4 +1,4 @@
-//! The report of a login check: log line, diagnostics, and what they mention.
+//! The report of a login check: log line and diagnostics.
 
 use std::time::Duration;
 

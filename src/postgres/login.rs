@@ -34,11 +34,11 @@ pub struct Accepted {
     pub endpoint: Endpoint,
     /// Addresses of the name that came earlier and could not be reached, each with its error.
     pub unreachable_addresses: Vec<(SocketAddr, String)>,
-    /// What the server calls its version, for example `17.10`.
+    /// The version that the server reports, for example `17.10`.
     pub server_version: Option<String>,
     /// Whether the server requested the password; one that uses `trust` does not, and has not checked it.
     pub password_requested: bool,
-    /// What the catalogs say; `None` when the target had no questions.
+    /// The facts of the catalogs; `None` if the target has no questions.
     pub facts: Option<Result<Facts, Unanswered>>,
     /// The duration from the first lookup to the last response.
     pub milliseconds: u64,

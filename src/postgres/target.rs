@@ -23,7 +23,7 @@ pub struct Target {
     pub tls: Tls,
     /// The address that is dialled instead of `host` and `port`, for example the end of a tunnel.
     pub address: Option<Address>,
-    /// What the login reads from the catalogs.
+    /// The questions that the login reads from the catalogs.
     pub questions: Questions,
 }
 

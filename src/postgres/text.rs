@@ -47,7 +47,7 @@ mod tests {
     fn what_a_server_says_cannot_drive_the_terminal_or_show_the_password() {
         assert_eq!(printable("a\u{1b}[31mb\r\nc\u{202e}"), r"a\u{1b}[31mb c\u{202e}");
         assert_eq!(printable(&"x".repeat(500)).chars().count(), MAX_TEXT + 1);
-        assert_eq!(masked("you said hunter2, hunter2!", "hunter2"), "you said ********, ********!");
+        assert_eq!(masked("wrong: hunter2, hunter2!", "hunter2"), "wrong: ********, ********!");
         assert_eq!(masked("unchanged", ""), "unchanged");
         assert_eq!(masked(&decoded(b"no h\xc3\xbcnter2 \xff"), "hünter2"), "no ******** ÿ");
         assert_eq!(decoded(b"f\xfcr"), "für");

@@ -31,11 +31,11 @@ pub struct EndpointReport {
     pub is_postgresql: bool,
     /// Whether the server offers TLS; `None` if it sent no response.
     pub tls_offered: Option<bool>,
-    /// What the TLS handshake showed, if there was one.
+    /// The result of the TLS handshake; `None` without one.
     pub tls: Option<TlsReport>,
 }
 
-/// What a TLS handshake showed.
+/// The result of a TLS handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsReport {
     /// Why the certificate is not trusted, or why the handshake failed.

@@ -1,4 +1,4 @@
-//! What the catalogs say about the role that logged in and the roles it is to change.
+//! Facts of the catalogs about the login role and the roles that it is to change.
 
 /// The facts that the rules need.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +43,11 @@ pub struct LoginSession {
 pub struct CatalogRole {
     /// Its name.
     pub name: String,
-    /// What it is; `None` when there is no such role.
+    /// Its attributes; `None` if the role does not exist.
     pub attributes: Option<RoleAttributes>,
 }
 
-/// What a role is, and how it and the login role belong together.
+/// The attributes of a role, and its memberships that involve the login role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleAttributes {
     /// SUPERUSER.

@@ -23,7 +23,7 @@ pub use self::statements::without_facts;
 
 use crate::postgres::text::printable;
 
-/// What a login reads from the catalogs.
+/// The questions that a login reads from the catalogs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Questions {
     /// Roles whose passwords the login role is to change.
@@ -53,7 +53,7 @@ pub enum Unanswered {
 }
 
 impl Questions {
-    /// Returns whether there is nothing to read.
+    /// Returns whether the login reads nothing.
     pub fn is_empty(&self) -> bool {
         self.rotation_roles.is_empty() && !self.own_password
     }

@@ -1,4 +1,4 @@
-//! What stands between a role and the change of its own password by a platform that logs in as it. Pure.
+//! Obstacles to the change of a role's own password. Pure.
 
 use super::facts::Facts;
 

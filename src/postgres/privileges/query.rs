@@ -17,13 +17,13 @@ pub(in crate::postgres) fn sql(questions: &Questions, limit: Duration) -> String
     let names: Vec<String> = questions.rotation_roles.iter().map(|name| literal(name)).collect();
     let names = names.join(", ");
     let milliseconds = limit.as_millis().clamp(1, 3_600_000);
-    // The first column tells the three results apart. A superuser is a member of everything for
+    // The first column identifies the three results. A superuser is a member of everything for
     // `pg_has_role`, so memberships are walked here.
     format!(
         "BEGIN READ ONLY;
 SET LOCAL search_path = pg_catalog;
 SET LOCAL statement_timeout = {milliseconds};
-SELECT 'session' AS answer,
+SELECT 'session' AS result,
     current_setting('server_version_num') AS version,
     current_database() AS database,
     has_database_privilege('public', current_database(), 'CONNECT') AS database_is_public,
@@ -40,7 +40,7 @@ SELECT 'session' AS answer,
             WHERE allowed.rolname = 'rds_password' AND pg_has_role(login.oid, allowed.oid, 'MEMBER'))
         AS password_commands_restricted
 FROM pg_roles AS login WHERE login.rolname = current_user;
-SELECT 'role' AS answer,
+SELECT 'role' AS result,
     target.rolname AS role,
     target.rolsuper AS superuser,
     target.oid = {BOOTSTRAP} AS bootstrap,
@@ -59,7 +59,7 @@ WITH RECURSIVE climb(start, at) AS (
     SELECT oid, oid FROM pg_roles WHERE rolname = ANY (ARRAY[{names}]::text[])
     UNION
     SELECT climb.start, up.roleid FROM climb JOIN pg_auth_members AS up ON up.member = climb.at)
-SELECT DISTINCT 'membership' AS answer,
+SELECT DISTINCT 'membership' AS result,
     start.rolname AS role,
     member.rolname AS member,
     CASE WHEN step.grantor <> {BOOTSTRAP} THEN grantor.rolname END AS grantor
@@ -77,7 +77,7 @@ COMMIT"
 pub(in crate::postgres) fn read(messages: &[SimpleQueryMessage], questions: &Questions) -> Option<Facts> {
     let rows = |kind: &'static str| {
         messages.iter().filter_map(move |message| match message {
-            SimpleQueryMessage::Row(row) => Some(Columns(row)).filter(|row| row.raw("answer") == Some(kind)),
+            SimpleQueryMessage::Row(row) => Some(Columns(row)).filter(|row| row.raw("result") == Some(kind)),
             _ => None,
         })
     };

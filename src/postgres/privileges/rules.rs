@@ -5,7 +5,7 @@ use super::facts::{CatalogRole, Facts, RoleAttributes};
 /// An obstacle to the rotation of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// There is no such role.
+    /// The role does not exist.
     Missing,
     /// Names that begin with `pg_` belong to the server.
     Reserved,
@@ -86,7 +86,7 @@ impl Facts {
         found
     }
 
-    /// What a new role of that name would still lack.
+    /// Returns the privileges that a new role of that name would still lack.
     fn of_a_missing_role(&self) -> Vec<Obstacle> {
         let mut found = vec![Obstacle::Missing];
         found.extend(self.missing_rights(false));

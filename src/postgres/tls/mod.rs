@@ -107,7 +107,7 @@ impl Verifier {
     }
 
     /// Returns the certificate whose key must have signed the handshake. Where any certificate is accepted, so is a key that
-    /// only OpenSSL can check: then there is none.
+    /// only OpenSSL can check: `None` then.
     fn signer<'c>(&self, leaf: &'c CertificateDer<'_>) -> Result<Option<Certificate<'c>>, rustls::Error> {
         match (Certificate::read(leaf), &self.roots) {
             (certificate, Roots::Any) => Ok(certificate.filter(has_checkable_key)),

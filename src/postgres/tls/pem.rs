@@ -73,7 +73,7 @@ impl Certificates {
     /// Reads PEM; text between the blocks is ignored. Roots are measured by the clock of this machine.
     ///
     /// # Errors
-    /// What is wrong with the text, as the end of a sentence that begins with its name.
+    /// The problem of the text, as the end of a sentence that begins with its name.
     pub fn parse(pem: &str) -> Result<Self, CertificateError> {
         Self::parse_at(pem, OffsetDateTime::now_utc())
     }
@@ -97,10 +97,10 @@ impl Certificates {
                     let damaged = |problem| Damage { block, problem, ends_reading: true };
                     let der = body(&mut lines, label).map_err(damaged)?;
                     if matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE") {
-                        // A "trusted" certificate has notes of OpenSSL behind it.
-                        let (notes, _) =
+                        // A "trusted" certificate has trust settings of OpenSSL behind it.
+                        let (settings, _) =
                             X509Certificate::from_der(&der).map_err(|_| damaged("it is not an X.509 certificate"))?;
-                        Ok(der.get(..der.len() - notes.len()).map(<[u8]>::to_vec))
+                        Ok(der.get(..der.len() - settings.len()).map(<[u8]>::to_vec))
                     } else {
                         other.get_or_insert_with(|| label.to_owned());
                         Ok(None)
@@ -146,7 +146,7 @@ impl Certificates {
         self.trusted.len()
     }
 
-    /// Nothing when there is no certificate at all.
+    /// Returns `None` without a certificate.
     fn with_a_root(self, now: OffsetDateTime) -> Result<Option<Self>, CertificateError> {
         let Some(first) = self.trusted.first() else { return Ok(None) };
         match self.last_root() {
@@ -172,7 +172,7 @@ impl Certificates {
 
 const INDENTED: &str = "its first and last line must begin at the start of a line";
 
-const EMPTY_LINE: &str = "there is an empty line in it";
+const EMPTY_LINE: &str = "it has an empty line";
 
 /// Returns the label in the first line of a block.
 fn label(line: &str) -> Result<&str, &'static str> {

@@ -14,7 +14,7 @@ pub struct Presented {
     pub subject: String,
     /// The issuer.
     pub issuer: String,
-    /// The DNS names and addresses that it is for. The common name, when there is no DNS name.
+    /// The DNS names and addresses that it is for. The common name, if it has no DNS name.
     pub names: Vec<String>,
     /// Whether `names` holds the common name for want of a DNS name.
     pub by_common_name: bool,

@@ -8,7 +8,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 
 use super::{Certificates, config, unverified_verifier, verifier};
 
-/// What a handshake showed.
+/// The certificates and the problem of a handshake.
 pub(crate) struct Recorded {
     /// The certificates that the server presented, its own first.
     pub(crate) chain: Vec<CertificateDer<'static>>,

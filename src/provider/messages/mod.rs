@@ -41,7 +41,7 @@ use crate::terraform::diagnostic::Diagnostic;
 /// How to destroy what exists although a plan fails.
 const DESTROY: &str = "To destroy this configuration as it is: `terraform destroy -refresh=false`.";
 
-/// What holds for each error before a write. The provider may have read the list of connections by then.
+/// The effect of each error before a write: none. The provider may have read the list of connections by then.
 const NOTHING_SENT: &str = "No credentials were sent to the KMS.";
 
 /// Returns a date without its time (UTC).

@@ -105,7 +105,7 @@ pub(crate) fn why_not_checked(why: &NotChecked) -> &'static str {
     }
 }
 
-/// Returns the warning that there is no login behind a gateway, where the settings ask to report each skipped login.
+/// Returns the warning that the provider makes no login behind a gateway, where the settings ask to report each skipped login.
 pub(crate) fn behind_gateway(connection: &str) -> Diagnostic {
     let detail = format!(
         "The KMS connects through a gateway, and the provider has no way to the database.\nConnection: `{}`\n{KMS_LOGS_IN}\n\n\

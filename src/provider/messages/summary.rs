@@ -1,4 +1,4 @@
-//! The constant words with which the summaries about databases begin, one for each class. What varies follows them.
+//! The constant beginnings of the summaries about databases, one for each class. The variable part follows.
 //!
 //! Terraform shows one of several warnings with equal summaries: a warning about one connection names the connection.
 

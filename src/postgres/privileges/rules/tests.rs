@@ -34,12 +34,12 @@ pub(in crate::postgres::privileges) fn facts(version: u32) -> Facts {
 }
 
 /// The session and the role after these changes: options by name.
-fn changed(version: u32, words: &str) -> Facts {
+fn changed(version: u32, options: &str) -> Facts {
     let mut facts = facts(version);
     let (session, role) = (&mut facts.session, facts.roles.first_mut().unwrap());
     let mut attributes = role.attributes.take().unwrap();
     let mut missing = false;
-    for word in words.split_whitespace() {
+    for word in options.split_whitespace() {
         match word {
             "login:superuser" => session.superuser = true,
             "login:createrole" => session.create_role = true,
@@ -72,11 +72,11 @@ fn changed(version: u32, words: &str) -> Facts {
     facts
 }
 
-fn outcome(version: u32, words: &str) -> (bool, Vec<Obstacle>, Vec<String>) {
-    let facts = changed(version, words);
+fn outcome(version: u32, options: &str) -> (bool, Vec<Obstacle>, Vec<String>) {
+    let facts = changed(version, options);
     let rotation = facts.rotations().into_iter().next().unwrap();
     let statements = rotation.statements(&facts);
-    assert!(statements.iter().all(|statement| !statement.sql.contains(" SUPERUSER")), "{words}");
+    assert!(statements.iter().all(|statement| !statement.sql.contains(" SUPERUSER")), "{options}");
     let sql = statements.into_iter().map(|statement| statement.sql).collect();
     (rotation.may_change_password(), rotation.obstacles, sql)
 }
@@ -86,7 +86,7 @@ fn who_may_change_whom() {
     use Obstacle::*;
     let (old, new) = (150_018, 160_014);
     let standby = || ReadOnly { standby: true };
-    for (version, words, may, expected) in [
+    for (version, options, may, expected) in [
         (old, "", false, vec![NoCreateRole]),
         (new, "", false, vec![NoCreateRole, NoAdmin]),
         (old, "login:createrole", true, vec![]),
@@ -126,8 +126,8 @@ fn who_may_change_whom() {
         (old, "login:superuser superuser full", true, vec![]),
         (new, "nologin", false, vec![NoCreateRole, NoAdmin, NoLogin]),
     ] {
-        let (is, found, _) = outcome(version, words);
-        assert_eq!((is, found), (may, expected), "{version} {words}");
+        let (is, found, _) = outcome(version, options);
+        assert_eq!((is, found), (may, expected), "{version} {options}");
     }
 }
 
@@ -138,7 +138,7 @@ fn what_helps() {
         r#"ALTER ROLE "login" WITH CREATEROLE;"#,
         r#"GRANT "app" TO "login" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;"#,
     );
-    for (version, words, expected) in [
+    for (version, options, expected) in [
         (old, "login:createrole", vec![]),
         (old, "loop", vec![create_role]),
         (new, "", vec![create_role, admin]),
@@ -169,6 +169,6 @@ fn what_helps() {
             ],
         ),
     ] {
-        assert_eq!(outcome(version, words).2, expected, "{version} {words}");
+        assert_eq!(outcome(version, options).2, expected, "{version} {options}");
     }
 }

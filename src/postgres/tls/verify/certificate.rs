@@ -93,7 +93,7 @@ impl<'a> Certificate<'a> {
         self.x509.version() == X509Version::V1
     }
 
-    /// An extension that counts, by its kind; `Unparsed` when there is none.
+    /// An extension that counts, by its kind; `Unparsed` without one.
     pub(crate) fn extension(&self, kind: &oid::Oid<'_>) -> &ParsedExtension<'a> {
         self.x509
             .iter_extensions()
@@ -115,7 +115,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// What a time is to a certificate.
+/// A point in time relative to the validity of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
     Before,

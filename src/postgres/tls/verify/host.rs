@@ -1,5 +1,5 @@
 //! Whether a certificate is for a host. The rules are Node's own, which are not quite those of the web's standards:
-//! the common name counts when there is no DNS name, and an asterisk may stand for a part of the first label.
+//! the common name counts if it has no DNS name, and an asterisk may stand for a part of the first label.
 
 use std::net::IpAddr;
 

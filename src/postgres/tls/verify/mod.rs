@@ -58,7 +58,11 @@ impl Case<'_> {
         let sent: Vec<Certificate<'_>> = self.sent.iter().filter_map(|der| Certificate::read(der)).collect();
         let trusted: Vec<Certificate<'_>> = self.trusted.iter().filter_map(|der| Certificate::read(der)).collect();
         let (Some(leaf), Some(first)) = (sent.first(), self.sent.first()) else {
-            return Err(Finding { fault: Fault::Unverifiable("there is none".to_owned()), at: 0, der: Vec::new() });
+            return Err(Finding {
+                fault: Fault::Unverifiable("the server sent none".to_owned()),
+                at: 0,
+                der: Vec::new(),
+            });
         };
         if leaf.der != first.as_ref() {
             return Err(read(first));

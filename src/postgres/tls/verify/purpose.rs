@@ -1,4 +1,4 @@
-//! What each certificate of a chain may be used for, and how strong it is. The rules are those of OpenSSL for a client
+//! The permitted purposes and the strength of each certificate of a chain. The rules are those of OpenSSL for a client
 //! that checks a server; does not depend on dates, signatures and host names.
 
 use x509_parser::extensions::ParsedExtension;
@@ -85,7 +85,7 @@ pub(crate) fn check_strength(chain: &[&Certificate<'_>]) -> Result<(), Finding> 
     Ok(())
 }
 
-/// What a certificate is as an issuer.
+/// The status of a certificate as an issuer.
 #[derive(PartialEq, Eq)]
 enum Standing {
     None,

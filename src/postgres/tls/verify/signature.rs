@@ -7,7 +7,7 @@ use x509_parser::asn1_rs::{Any, FromDer};
 use super::certificate::Certificate;
 use super::{Fault, purpose};
 
-/// What the algorithms below can check.
+/// The kinds of signatures that the algorithms below can check.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// Whether one certificate is signed by the key of another.

@@ -1,4 +1,4 @@
-//! The words of each reason of a failed login: the summary, the argument, one sentence, possible causes and the statement to
+//! The texts for each reason of a failed login: the summary, the argument, one sentence, possible causes and the statement to
 //! run.
 
 mod certificate;
@@ -49,11 +49,11 @@ impl Argument {
 
 /// The parts of a message about a failed login: one row of the table.
 pub struct Explanation {
-    /// The summary: the constant words of its class, and what failed.
+    /// The summary: the constant beginning of its class, and the failure.
     pub summary: String,
     /// The argument that is most likely wrong.
     pub argument: Argument,
-    /// One sentence that explains the case on its own, without a full stop. It ends with the SQLSTATE, if there is one.
+    /// One sentence that explains the case on its own, without a full stop. It ends with the SQLSTATE of the server's error.
     pub sentence: String,
     /// Facts that only this reason has, as `Label: value`.
     pub facts: Vec<String>,
@@ -63,7 +63,7 @@ pub struct Explanation {
     pub statement: Option<Statement>,
 }
 
-/// Returns the words for a failed login.
+/// Returns the texts for a failed login.
 pub fn explain(refusal: &Refusal) -> Explanation {
     let mut row = row_of(refusal);
     if let Some(error) = &refusal.server_error {

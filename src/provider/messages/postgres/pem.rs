@@ -1,4 +1,4 @@
-//! The words for an `ssl_certificate` that cannot be used: the problem, and how to correct the configuration.
+//! The texts about an `ssl_certificate` that cannot be used: the problem, and how to correct the configuration.
 
 use crate::postgres::{CertificateError, NotPem};
 

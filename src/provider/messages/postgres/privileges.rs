@@ -1,9 +1,9 @@
-//! The words for what prevents the rotation of a role.
+//! The texts about obstacles to the rotation of a role.
 
 use crate::postgres::{CatalogRole, Facts, Obstacle, RotationCheck};
 use crate::text::shown;
 
-/// Returns one sentence that explains the first obstacle on its own; `None` if there is none.
+/// Returns one sentence that explains the first obstacle on its own; `None` without one.
 pub(crate) fn sentence(check: &RotationCheck, facts: &Facts) -> Option<String> {
     let first = check.obstacles.first()?;
     let (login, role) = (&facts.session.role, shown(&check.role.name));

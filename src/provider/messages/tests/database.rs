@@ -1,9 +1,9 @@
-//! What databases say.
+//! Diagnostics about failed logins.
 
 use expect_test::{Expect, expect};
 use time::macros::datetime;
 
-use super::shown_in_style as shown;
+use super::styled as shown;
 use crate::postgres::{
     Address, Certainty, CertificateProblem, Endpoint, Fault, Link, Presented, Reason, Refusal, ServerError, Stage,
     Trust,
@@ -12,10 +12,10 @@ use crate::provider::config::validation::Mode;
 use crate::provider::messages::login_refused::{LoginContext, refusal};
 use crate::terraform::diagnostic::Severity;
 
-pub(super) fn refused(reason: Reason, said: Option<(&str, &str)>) -> Refusal {
+pub(super) fn refused(reason: Reason, error: Option<(&str, &str)>) -> Refusal {
     Refusal {
         reason,
-        server_error: said.map(|(sqlstate, message)| ServerError {
+        server_error: error.map(|(sqlstate, message)| ServerError {
             sqlstate: sqlstate.to_owned(),
             message: message.to_owned(),
             detail: None,

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::shown_in_style as shown;
+use super::styled as shown;
 use crate::provider::messages::drift;
 use crate::terraform::diagnostic::Diagnostic;
 

@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::database::{certificate, in_plan, refused};
-use super::shown_in_style as shown;
+use super::styled as shown;
 use crate::postgres::{AddressKind, Channel, Fault, Insecure, Reason, Scope, Stage, Trust};
 use crate::provider::messages::login_refused::refusal;
 use crate::terraform::diagnostic::Severity;

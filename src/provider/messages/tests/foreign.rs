@@ -1,4 +1,4 @@
-//! Values that somebody else chose: no message lets them drive a terminal or begin a line of their own.
+//! Hostile values: no message lets them control a terminal or begin a line of their own.
 
 use proptest::prelude::*;
 use time::macros::datetime;
@@ -93,7 +93,7 @@ fn managed(value: &str) -> Vec<Diagnostic> {
         password_argument: "password",
         is_destroyed,
     };
-    let fates = [RoleState::Untouched, RoleState::Changed("no".to_owned()), RoleState::Unknown("no".to_owned())];
+    let states = [RoleState::Untouched, RoleState::Changed("no".to_owned()), RoleState::Unknown("no".to_owned())];
     let mut found = vec![
         managed::own_password(value, value, &OwnPassword::Replication),
         managed::own_password(value, value, &OwnPassword::ReadOnly { standby: false }),
@@ -113,7 +113,7 @@ fn managed(value: &str) -> Vec<Diagnostic> {
         managed::name_not_free(value, &Lookup::Found(Box::new(connection(value))), &client()),
         managed::name_not_free(value, &Lookup::Failed(no_response(TransportFailure::Timeout, true)), &client()),
     ];
-    found.extend(fates.iter().map(|state| Diagnostic::error("fate", managed::role_state(value, state))));
+    found.extend(states.iter().map(|state| Diagnostic::error("state", managed::role_state(value, state))));
     found
 }
 

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::shown_in_style as shown;
+use super::styled as shown;
 use crate::postgres::{Accepted, Address, Endpoint, Questions, Target, Tls};
 use crate::provider::config::validation::Mode;
 use crate::provider::login_check::NotChecked;

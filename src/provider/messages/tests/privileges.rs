@@ -1,8 +1,8 @@
-//! What the catalogs say about rotation.
+//! Diagnostics about the privileges for rotation.
 
 use expect_test::{Expect, expect};
 
-use super::shown_in_style as shown;
+use super::styled as shown;
 use crate::postgres::{Accepted, CatalogRole, Certainty, Endpoint, Facts, LoginSession, RoleAttributes};
 use crate::provider::messages::{LoginContext, missing_privileges, privileges_not_checked};
 use crate::terraform::diagnostic::Severity;
@@ -65,8 +65,8 @@ fn in_plan() -> LoginContext<'static> {
 
 fn check(severity: Severity, facts: &Facts, login: &LoginContext<'_>, expected: Expect) {
     let rotation = facts.rotations().into_iter().next().unwrap();
-    let told = missing_privileges(severity, &rotation, 0, facts, &accepted(), login).unwrap();
-    expected.assert_eq(&shown(&told));
+    let warning = missing_privileges(severity, &rotation, 0, facts, &accepted(), login).unwrap();
+    expected.assert_eq(&shown(&warning));
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn reports_obstacles_in_an_apply() {
 #[test]
 fn warns_that_privileges_are_not_known() {
     let roles = ["app".to_owned(), "kms_role".to_owned(), "other".to_owned()];
-    let told = privileges_not_checked("orders-db", Some("kms_role"), &roles, "no password is known");
+    let warning = privileges_not_checked("orders-db", Some("kms_role"), &roles, "no password is known");
     expect![[r#"
         Warning: Rotation privileges not checked
         at validation.rotation_roles
@@ -211,17 +211,17 @@ fn warns_that_privileges_are_not_known() {
           GRANT "app" TO "kms_role" WITH ADMIN OPTION;
           GRANT "other" TO "kms_role" WITH ADMIN OPTION;
     "#]]
-    .assert_eq(&shown(&told));
-    let told = privileges_not_checked("orders-db", Some("app"), &roles[..1], "no password is known");
-    assert_eq!(shown(&told).lines().count(), 6, "{}", shown(&told));
-    let told = privileges_not_checked("orders-db", None, &roles, "the server did not answer in time.");
+    .assert_eq(&shown(&warning));
+    let warning = privileges_not_checked("orders-db", Some("app"), &roles[..1], "no password is known");
+    assert_eq!(shown(&warning).lines().count(), 6, "{}", shown(&warning));
+    let warning = privileges_not_checked("orders-db", None, &roles, "the query timed out.");
     expect![[r#"
         Warning: Rotation privileges not checked
         at validation.rotation_roles
 
-        The provider did not check whether the connection can rotate these roles: the server did not answer in time.
+        The provider did not check whether the connection can rotate these roles: the query timed out.
         Connection: `orders-db`
         Roles: `app`, `kms_role`, `other`
     "#]]
-    .assert_eq(&shown(&told));
+    .assert_eq(&shown(&warning));
 }

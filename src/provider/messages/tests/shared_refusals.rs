@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::database::{in_plan, refused, wrong_password};
-use super::shown_in_style as shown;
+use super::styled as shown;
 use crate::postgres::{Certainty, Reason, Refusal};
 use crate::provider::messages::{LoginContext, MovedCredentials, refusal};
 use crate::terraform::diagnostic::Severity;
@@ -32,7 +32,7 @@ fn short_message_refers_to_the_first_one() {
             See the message about connection `invoices-db` for possible causes and how to proceed. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],
     );
-    // A core shows one warning of many alike, so each must tell it all.
+    // Terraform shows one of several equal warnings, so each must be complete.
     let mut about = refused(Reason::ConnectionRefused, None);
     about.responded = false;
     let login = LoginContext { class: Certainty::Unreachable, ..login };
@@ -81,9 +81,9 @@ fn update_that_changes_endpoint_names_both() {
 #[test]
 fn names_each_unreachable_address() {
     let mut about = refused(Reason::ConnectionRefused, None);
-    let said = "Connection refused (os error 111)".to_owned();
+    let error = "Connection refused (os error 111)".to_owned();
     about.unreachable_addresses =
-        vec![("192.0.2.9:5432".parse().unwrap(), said.clone()), ("192.0.2.10:5432".parse().unwrap(), said)];
+        vec![("192.0.2.9:5432".parse().unwrap(), error.clone()), ("192.0.2.10:5432".parse().unwrap(), error)];
     (about.endpoint.local, about.responded) = (None, false);
     check(
         Severity::Warning,

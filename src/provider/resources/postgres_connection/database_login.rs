@@ -44,7 +44,7 @@ pub(super) struct Subject<'a> {
     pub(super) purpose: Purpose,
 }
 
-/// Why no login is attempted.
+/// The reason why no login is attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Skipped {
     /// `mode` is `off`.
@@ -67,7 +67,7 @@ impl Skipped {
         match self {
             Self::Off => "`mode` is `off`",
             Self::InTheApply => "`mode` is `apply`",
-            Self::Managed => "only the KMS knows the password of the role",
+            Self::Managed => "only the KMS has the password of the role",
             Self::Gateway => "the KMS connects through a gateway, and `address` is not set",
             Self::NoPassword => "no password is known",
             Self::Unknown => "a credential is not known yet",
@@ -85,7 +85,7 @@ pub(super) struct DatabaseLogin {
 ///
 /// # Errors
 /// When the run or the time of the operation ended first.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that may log in")]
+#[expect(clippy::disallowed_methods, reason = "the only function that may log in")]
 pub(super) async fn log_in(
     call: &RpcContext<Session>,
     subject: Subject<'_>,

@@ -14,7 +14,7 @@
 //! | [`database_login`] | the only function that logs in to a database |
 //! | [`validation_block`] | the `validation` block |
 //! | [`kms_check`] | the check of a planned create at the KMS: authentication, project, name |
-//! | [`credential_check`] | the login check of a planned write, and its severity |
+//! | [`credential_check`] | the login check of a planned write, and the severity of its outcome |
 //! | [`managed`] | platform-managed credentials: guards, replacement, the entries of the registry |
 //! | [`import`], [`move_state`], [`list`] | existing connections |
 

@@ -20,7 +20,7 @@ use super::model::ConnectionModel;
 /// PostgreSQL truncates longer names.
 const MAX_ROLE_LENGTH: usize = 63;
 
-/// The settings in force for one connection.
+/// The effective settings of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Validation {
     pub(super) mode: Mode,
@@ -57,7 +57,7 @@ pub(super) struct ValidationBlock {
     rotation: RotationSettings,
 }
 
-/// Why a block is not valid.
+/// The error of an invalid block.
 enum InvalidBlock {
     Setting(InvalidSetting),
     Role { index: usize, problem: String },
@@ -135,7 +135,7 @@ impl ValidationBlock {
         if errors.is_empty() { Ok(Self { settings, address, rotation }) } else { Err(errors) }
     }
 
-    /// Returns the settings in force, or `None` while one of them is unknown.
+    /// Returns the effective settings, or `None` while one of them is unknown.
     pub(super) fn with(self, defaults: &Defaults) -> Option<Validation> {
         let EffectiveSettings { mode, lowered_from, unreachable, timeout } = defaults.with(&self.settings)?;
         if self.address.is_unknown() && mode != Mode::Off {
@@ -147,13 +147,13 @@ impl ValidationBlock {
 }
 
 impl ConnectionModel {
-    /// Returns the settings of the login check in force, or `None` while one of them is unknown.
+    /// Returns the effective settings of the login check, or `None` while one of them is unknown.
     pub(super) fn validation(&self, defaults: &Defaults) -> Option<Validation> {
         ValidationBlock::parse(&self.validation).ok()?.with(defaults)
     }
 
     /// Returns whether a change from `prior` requires a login by itself.
-    pub(super) fn asks_about_more_roles(&self, prior: &Self) -> bool {
+    pub(super) fn requires_login_for_roles(&self, prior: &Self) -> bool {
         let rotation = |connection: &Self| ValidationBlock::parse(&connection.validation).map(|block| block.rotation);
         matches!((rotation(self), rotation(prior)), (Ok(planned), Ok(prior)) if planned.needs_more_than(&prior))
     }
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn is_not_in_force_while_the_address_is_unknown() {
+    fn has_no_effective_settings_while_address_is_unknown() {
         let address = |text: Value, mode: &str| {
             let block: Object =
                 [("address".to_owned(), text), ("mode".to_owned(), Value::from(mode))].into_iter().collect();

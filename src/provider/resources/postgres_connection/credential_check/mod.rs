@@ -48,7 +48,7 @@ pub(super) async fn check_if_more_roles(
     phase: Phase,
 ) -> Result<(), Diagnostics> {
     match subject.prior {
-        Some(prior) if subject.planned.asks_about_more_roles(prior) => check(call, subject, phase).await,
+        Some(prior) if subject.planned.requires_login_for_roles(prior) => check(call, subject, phase).await,
         _ => Ok(()),
     }
 }

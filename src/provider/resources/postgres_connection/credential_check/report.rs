@@ -177,7 +177,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Writes the log line of a login check: one for each planned write of credentials.
+    /// Writes the log line of a login check, once for each planned write of credentials.
     pub(super) fn log(&self, checked: &CheckedLogin, certainty: postgres::Certainty) {
         let outcome = match (&checked.outcome, certainty) {
             (LoginOutcome::Accepted(_), _) => "accepted".to_owned(),
@@ -208,23 +208,23 @@ impl Subject<'_> {
     }
 }
 
-/// Returns the old and the new server of an update that keeps the password: the new server receives it.
+/// Returns the old and the new server of an update that keeps the password, because the new server receives the password.
 fn moved(
     call: &RpcContext<Session>,
     prior: &ConnectionModel,
     planned: &ConnectionModel,
 ) -> Option<messages::MovedCredentials> {
-    let stays = match &planned.password {
+    let is_unchanged = match &planned.password {
         Field::Null => prior.password_wo_version == planned.password_wo_version && prior.password.is_null(),
         password => prior.password == *password,
     };
-    let place = |connection: &ConnectionModel| {
+    let server = |connection: &ConnectionModel| {
         let validation = connection.validation(&call.session().validation);
         let address = validation.and_then(|validation| validation.address);
         let address = address.map(|address| postgres::Address { host: address.host, port: address.port });
         let dialled = address.map(|address| format!(", dialled as `{address}`"));
         format!("`{}`{}", connection.endpoint(), dialled.unwrap_or_default())
     };
-    let (from, to) = (place(prior), place(planned));
-    (stays && from != to).then_some(messages::MovedCredentials { from, to })
+    let (from, to) = (server(prior), server(planned));
+    (is_unchanged && from != to).then_some(messages::MovedCredentials { from, to })
 }

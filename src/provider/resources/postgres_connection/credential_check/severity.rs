@@ -9,7 +9,7 @@ use crate::terraform::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::{Check, Phase, Purpose};
 
 impl Check<'_> {
-    /// Returns whether the KMS gets the same outcome.
+    /// Returns the certainty that the KMS gets the same outcome.
     pub(super) fn certainty(&self, outcome: &LoginOutcome) -> Certainty {
         match outcome {
             LoginOutcome::Refused(refusal) if self.trusts_more(refusal) => Certainty::Unreachable,
@@ -38,7 +38,7 @@ impl Check<'_> {
         }
     }
 
-    /// Stops the run or warns. A warning that the plan of this apply has shown is not repeated.
+    /// Returns an error diagnostic, or adds a warning to the call unless it is `repeated`.
     pub(super) fn show(&self, diagnostic: Diagnostic, repeated: bool) -> Result<(), Diagnostics> {
         match diagnostic.severity {
             Severity::Error => return Err(diagnostic.into()),
@@ -48,6 +48,7 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Returns whether the plan of this apply has reported the same login.
     pub(super) fn is_repeated(&self, checked: &CheckedLogin) -> bool {
         self.phase != Phase::Plan
             && self.validation.mode != Mode::Apply

@@ -75,7 +75,7 @@ pub(super) fn client_failure(stage: Stage, error: &tokio_postgres::Error, target
     let detail = cause.to_string();
     stage.failed(match detail.as_str() {
         // The library has no type for it; a test with a false server keeps this text true.
-        "SCRAM verification error" => Reason::ImpostorServer,
+        "SCRAM verification error" => Reason::ServerNotAuthenticated,
         _ if scram => Reason::Protocol { detail: format!("a false SCRAM message, {}", printable(&detail)) },
         _ => Reason::Protocol { detail: printable(&detail) },
     })

@@ -154,7 +154,7 @@ pub enum Reason {
     /// The pooler cannot reach the server behind it.
     PoolerWithoutServer,
     /// The server's SCRAM signature is wrong: it does not have the password.
-    ImpostorServer,
+    ServerNotAuthenticated,
     /// The server uses an authentication method without a password.
     UnsupportedAuthentication { method: String },
     /// A way to authenticate that no PostgreSQL has.
@@ -197,7 +197,7 @@ impl Reason {
             | Self::DatabaseInvalid
             | Self::TlsRequired
             | Self::PoolerRefused
-            | Self::ImpostorServer
+            | Self::ServerNotAuthenticated
             | Self::UnsupportedAuthentication { .. } => Conclusive,
             Self::Certificate(problem) if problem.fault.is_conclusive() => Conclusive,
             // Out of resources, stopped by an operator, broken, or a matter of the connection.

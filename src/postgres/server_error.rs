@@ -49,32 +49,32 @@ impl ServerError {
     /// Returns the reason for a failed login; `encrypted` is whether the connection used TLS.
     pub fn reason(&self, encrypted: bool) -> Reason {
         let text = without_names(&self.message);
-        let says = |part: &str| text.contains(part);
+        let has = |part: &str| text.contains(part);
         if let Some(reason) = reason_of_service(&text, encrypted) {
             return reason;
         }
         match self.sqlstate.as_str() {
             "28P01" => Reason::PasswordRefused,
-            "28000" if says("pg_hba.conf rejects") => Reason::RejectedByRule { encrypted },
+            "28000" if has("pg_hba.conf rejects") => Reason::RejectedByRule { encrypted },
             // The name of the file is the same in every language, and so are those of the methods below.
-            "28000" if says("pg_hba.conf") => Reason::NoAccessRule { encrypted },
-            "28000" if says("client certificate") => Reason::ClientCertificateNeeded,
-            "28000" if says("certificate authentication failed") => Reason::ClientCertificateNeeded,
+            "28000" if has("pg_hba.conf") => Reason::NoAccessRule { encrypted },
+            "28000" if has("client certificate") => Reason::ClientCertificateNeeded,
+            "28000" if has("certificate authentication failed") => Reason::ClientCertificateNeeded,
             // A rule that requires a client certificate, on a server without a root certificate to check one.
-            "F0000" if says("client certificates") => Reason::ClientCertificateNeeded,
-            "28000" if says("not permitted to log in") || says("does not have login privilege") => {
+            "F0000" if has("client certificates") => Reason::ClientCertificateNeeded,
+            "28000" if has("not permitted to log in") || has("does not have login privilege") => {
                 Reason::RoleMayNotLogIn
             }
-            "28000" if says("does not exist") => Reason::NoSuchRole,
+            "28000" if has("does not exist") => Reason::NoSuchRole,
             "28000" => reason_of_method(&text),
             "3D000" => Reason::NoSuchDatabase,
             "42501" => Reason::NoConnectPrivilege,
-            "55000" if says("invalid database") => Reason::DatabaseInvalid,
+            "55000" if has("invalid database") => Reason::DatabaseInvalid,
             "55000" => Reason::DatabaseNotAccepting,
             // First, because the roles that they are reserved for are named too.
-            "53300" if says("reserved") => Reason::TooManyConnections(Scope::Ordinary),
-            "53300" if says("for role") => Reason::TooManyConnections(Scope::Role),
-            "53300" if says("for database") => Reason::TooManyConnections(Scope::Database),
+            "53300" if has("reserved") => Reason::TooManyConnections(Scope::Ordinary),
+            "53300" if has("for role") => Reason::TooManyConnections(Scope::Role),
+            "53300" if has("for database") => Reason::TooManyConnections(Scope::Database),
             "53300" => Reason::TooManyConnections(Scope::Server),
             "57P03" => Reason::Starting,
             "57P01" | "57P02" => Reason::Terminated,
@@ -85,37 +85,37 @@ impl ServerError {
 
     /// PgBouncer's texts, which do not put names in quotes, and those of the server behind it, which it passes on.
     fn reason_of_pooler(&self, text: &str) -> Reason {
-        let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-        if says(&["query_wait_timeout", "server login", "server conn crashed", "cannot connect to server"])
+        let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+        if has(&["query_wait_timeout", "server login", "server conn crashed", "cannot connect to server"])
             // The server behind the pooler does not let the pooler in.
-            || says(&["pg_hba.conf"])
+            || has(&["pg_hba.conf"])
         {
             Reason::PoolerWithoutServer
-        } else if says(&["not permitted to log in"]) {
+        } else if has(&["not permitted to log in"]) {
             Reason::RoleMayNotLogIn
-        } else if says(&["permission denied for database"]) {
+        } else if has(&["permission denied for database"]) {
             Reason::NoConnectPrivilege
-        } else if says(&["not currently accepting connections"]) {
+        } else if has(&["not currently accepting connections"]) {
             Reason::DatabaseNotAccepting
-        } else if says(&["too many connections for role"]) {
+        } else if has(&["too many connections for role"]) {
             Reason::TooManyConnections(Scope::Role)
-        } else if says(&["too many connections for database"]) {
+        } else if has(&["too many connections for database"]) {
             Reason::TooManyConnections(Scope::Database)
-        } else if says(&["too many clients", "connection slots are reserved"]) {
+        } else if has(&["too many clients", "connection slots are reserved"]) {
             Reason::TooManyConnections(Scope::Server)
-        } else if says(&["shutting down", "starting up", "not accepting connections", "in recovery mode"]) {
+        } else if has(&["shutting down", "starting up", "not accepting connections", "in recovery mode"]) {
             Reason::Starting
-        } else if text.starts_with("role ") && says(&["does not exist"]) {
+        } else if text.starts_with("role ") && has(&["does not exist"]) {
             Reason::NoSuchRole
-        } else if text.starts_with("no such database") || text.starts_with("database ") && says(&["does not exist"]) {
+        } else if text.starts_with("no such database") || text.starts_with("database ") && has(&["does not exist"]) {
             Reason::NoSuchDatabase
-        } else if says(&["certificate authentication failed"]) {
+        } else if has(&["certificate authentication failed"]) {
             Reason::ClientCertificateNeeded
-        } else if says(&["authentication failed", "no such user", "empty password returned"]) {
+        } else if has(&["authentication failed", "no such user", "empty password returned"]) {
             Reason::PasswordRefused
-        } else if says(&["no more connections allowed", "client connections exceeded"]) {
+        } else if has(&["no more connections allowed", "client connections exceeded"]) {
             Reason::TooManyConnections(Scope::Pooler)
-        } else if says(&["login rejected", "bouncer config error", "does not allow connections", "is disabled"]) {
+        } else if has(&["login rejected", "bouncer config error", "does not allow connections", "is disabled"]) {
             Reason::PoolerRefused
         } else {
             self.other()
@@ -152,12 +152,12 @@ fn reason_of_method(text: &str) -> Reason {
 /// Texts of managed services and other products, whose SQLSTATEs vary between versions.
 fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
     let low = text.to_lowercase();
-    let says = |parts: &[&str]| parts.iter().any(|part| low.contains(part));
-    if says(&["tenant or user not found", "tenant/user ", "(enotfound)", "(enoidentifier)", "no tenant identifier"]) {
+    let has = |parts: &[&str]| parts.iter().any(|part| low.contains(part));
+    if has(&["tenant or user not found", "tenant/user ", "(enotfound)", "(enoidentifier)", "no tenant identifier"]) {
         Some(Reason::NoSuchTenant)
-    } else if says(&["endpoint id is not specified", "missing cluster"]) {
+    } else if has(&["endpoint id is not specified", "missing cluster"]) {
         Some(Reason::HostNameMissing { encrypted })
-    } else if says(&[
+    } else if has(&[
         "time quota",
         "data quota",
         "size quota",
@@ -167,7 +167,7 @@ fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
         "endpoint has been disabled",
     ]) {
         Some(Reason::ServiceSuspended)
-    } else if says(&[
+    } else if has(&[
         "max client connections reached",
         "max clients reached",
         "emaxconn",
@@ -176,21 +176,21 @@ fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
     ]) || low.contains("odyssey") && low.contains("too many")
     {
         Some(Reason::TooManyConnections(Scope::Pooler))
-    } else if says(&["no pool configured"]) || says(&["route for"]) && says(&["not found"]) {
+    } else if has(&["no pool configured"]) || has(&["route for"]) && has(&["not found"]) {
         Some(Reason::NoPool)
-    } else if says(&[
+    } else if has(&[
         "could not get connection from the pool",
         "failed to get remote server",
         "timed-out waiting to acquire database connection",
     ]) {
         Some(Reason::PoolerWithoutServer)
-    } else if says(&["iam authentication", "iam is allowed", "only iam"]) {
+    } else if has(&["iam authentication", "iam is allowed", "only iam"]) {
         Some(Reason::UnsupportedAuthentication { method: "an IAM token".to_owned() })
-    } else if says(&["access token", "user token for role", "aadsts"]) {
+    } else if has(&["access token", "user token for role", "aadsts"]) {
         Some(Reason::UnsupportedAuthentication { method: "a Microsoft Entra token".to_owned() })
-    } else if says(&["username should be in"]) {
+    } else if has(&["username should be in"]) {
         Some(Reason::RoleWithoutServer)
-    } else if says(&[
+    } else if has(&[
         "account has expired",
         "account is expired",
         "account expired",
@@ -198,11 +198,11 @@ fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
         "account is locked",
     ]) {
         Some(Reason::AccountExpired)
-    } else if says(&["password that was provided for the role"]) {
+    } else if has(&["password that was provided for the role"]) {
         Some(Reason::PasswordRefused)
-    } else if says(&["has no credentials for the role"]) {
+    } else if has(&["has no credentials for the role"]) {
         Some(Reason::UnknownToProxy)
-    } else if says(&[
+    } else if has(&[
         "connection throttled",
         "connection attempt throttled",
         "too many login attempts",
@@ -213,7 +213,7 @@ fn reason_of_service(text: &str, encrypted: bool) -> Option<Reason> {
         Some(Reason::Throttled)
     } else if !encrypted
         && (text.starts_with("SSL required")
-            || says(&[
+            || has(&[
                 "ssl connection required",
                 "ssl connection is required",
                 "requires tls connections",

@@ -99,7 +99,7 @@ fn endpoint_rejects_arguments_and_addresses_it_may_not_contact() {
     ] {
         endpoint(&workspace, arguments);
         let output = workspace.plan().expect(1);
-        output.shows(&[sentence, &format!("{argument} =")]);
+        output.shows(&[sentence, &format!("at {argument}")]);
         assert!(!output.words().replace(arguments, "").contains("hunter2 "), "{}", output.text);
     }
     workspace.set("KMS_VALIDATION_HOSTS", "db.test");

@@ -151,7 +151,7 @@ fn first_connection_of_the_readme_works() {
     scene.workspace.write("main.tf", &here);
     let apply = scene.workspace.run(&["apply", "-no-color", "-auto-approve", "-var=db_password=x"]).expect(0);
     // `db.example.com` has no address anywhere, which is a warning.
-    apply.shows(&["1 added", "could not be checked from this machine"]);
+    apply.shows(&["1 added", "PostgreSQL server not reachable: host not found"]);
 }
 
 /// The blocks of a Markdown text that are complete configurations. Parts of one are marked as `hcl`.

@@ -185,7 +185,7 @@ fn creates_each_connection_once_through_random_faults() {
     // Connection refused.
     let url = scene.kms.url();
     scene.workspace.set("KMS_HOST", "http://127.0.0.1:9");
-    scene.workspace.apply().fails(&["connection refused"]);
+    scene.workspace.apply().expect(1).shows(&["KMS not reachable: connection refused"]);
     scene.workspace.set("KMS_HOST", &url);
 
     // Killed, in the middle of the creates.

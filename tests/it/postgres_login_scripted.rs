@@ -136,7 +136,7 @@ async fn names_what_a_broken_server_does() {
         ("without end", vec![Read, Send([authentication(0, b""), message(b'S', format!("x\0{}\0", "y".repeat(30_000)).as_bytes()).repeat(20)].concat())], Tls::Off, no_sense("more data than any login takes"), Argument::Host),
         ("weak SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=1")]].concat(), Tls::Off, Reason::InsecureAuthentication { how: Insecure::WeakScram(1), channel: Channel::Plain }, Argument::SslEnabled),
         ("costly SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=20000000")]].concat(), Tls::Off, Reason::TooManyIterations { count: 20_000_000 }, Argument::Host),
-        ("false SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=4096"), Read, Send(authentication(12, format!("v={}", STANDARD.encode([0; 32])).as_bytes()))]].concat(), Tls::Off, Reason::ImpostorServer, Argument::Host),
+        ("false SCRAM", [asks_for_scram(), vec![Scram("r={nonce}x,s={salt},i=4096"), Read, Send(authentication(12, format!("v={}", STANDARD.encode([0; 32])).as_bytes()))]].concat(), Tls::Off, Reason::ServerNotAuthenticated, Argument::Host),
     ];
     for (name, script, tls, reason, argument) in cases {
         let fake = Fake::start(script).await;

@@ -1,10 +1,10 @@
-//! Whether the login role may change the password of another role, by PostgreSQL's rules for what the catalogs say. Nothing is
+//! Whether the login role may change the password of another role, by PostgreSQL's rules from the catalogs. Nothing is
 //! tried.
 //!
 //! | file | concept |
 //! |---|---|
 //! | `query` | the SQL query, and its result as facts |
-//! | `facts` | what the catalogs say |
+//! | `facts` | the contents of the catalogs |
 //! | `rules` | what follows for a rotation: pure, for PostgreSQL 12 to 18 |
 //! | `own_password` | the rules for a role that changes its own password |
 //! | `statements` | the statements that remove an obstacle |

@@ -61,7 +61,7 @@ impl RotationCheck {
 }
 
 impl Facts {
-    /// The verdicts, in the order of the questions.
+    /// Returns the result for each role, in the order of the questions.
     pub fn rotations(&self) -> Vec<RotationCheck> {
         self.roles.iter().map(|role| RotationCheck { role: role.clone(), obstacles: self.obstacles(role) }).collect()
     }

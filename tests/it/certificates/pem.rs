@@ -60,7 +60,7 @@ fn texts(root: &Made) -> Vec<Text> {
         text("a web page", "<!DOCTYPE html><html></html>".to_owned(), broken("HTML page"), false),
         text("spaces for line ends", spaced.clone(), broken("line ends became spaces"), false),
         text("carriage returns alone", good.replace('\n', "\r"), broken("carriage returns alone"), false),
-        text("empty lines within", sparse, broken("an empty line in it"), false),
+        text("empty lines within", sparse, broken("it has an empty line"), false),
         text("empty line after the first", good.replacen('\n', "\n\n", 1), None, true),
         text("two on one line", format!("{}{good}", good.trim()), broken("something else follows"), false),
         text("a damaged list before it", format!("{list_not_base64}{good}"), broken("not base64"), false),

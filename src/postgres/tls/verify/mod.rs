@@ -141,7 +141,7 @@ mod tests {
                 algorithms: &provider.signature_verification_algorithms,
             };
             let finding = case.verify().unwrap_err();
-            // Most say that they are for signing certificates only.
+            // Most are for signing certificates only.
             assert!(
                 matches!(finding.fault, Fault::WrongPurpose | Fault::WrongName),
                 "{}: {:?}",

@@ -34,7 +34,7 @@ pub(super) fn reason_of_driver(text: &str, encrypted: bool) -> Option<Reason> {
         return Some(Reason::TlsNotOffered);
     }
     if plain.contains("SCRAM-SERVER-FINAL-MESSAGE") {
-        return Some(Reason::ImpostorServer);
+        return Some(Reason::ServerNotAuthenticated);
     }
     let sqlstate =
         SQLSTATES.iter().find(|(part, _)| plain.contains(part)).map_or(PROTOCOL_VIOLATION, |(_, state)| state);
@@ -57,7 +57,7 @@ mod tests {
             ("SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string", Some(Reason::PasswordRefused)),
             ("SASL authentication failed", Some(Reason::PasswordRefused)),
             ("no such user: kms", Some(Reason::PasswordRefused)),
-            ("SASL: SCRAM-SERVER-FINAL-MESSAGE: server signature is missing", Some(Reason::ImpostorServer)),
+            ("SASL: SCRAM-SERVER-FINAL-MESSAGE: server signature is missing", Some(Reason::ServerNotAuthenticated)),
             ("role \"database \" does not exist", Some(Reason::NoSuchRole)),
             ("role \"kms\" is not permitted to log in", Some(Reason::RoleMayNotLogIn)),
             ("connection requires a valid client certificate", Some(Reason::ClientCertificateNeeded)),

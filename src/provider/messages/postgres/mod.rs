@@ -276,7 +276,7 @@ fn row_of(refusal: &Refusal) -> Explanation {
                 .cause("On Amazon RDS, the role is a member of `rds_iam`: it logs in with short-lived tokens, not with a password.")
                 .cause("The KMS needs a role whose password PostgreSQL stores (`scram-sha-256` in `pg_hba.conf`).")
         }
-        Reason::ImpostorServer => {
+        Reason::ServerNotAuthenticated => {
             let sentence = format!("{server} does not have the password of role `{role}`: its SCRAM signature is wrong");
             row(LOGIN, "server signature is wrong", host, sentence)
                 .cause("The host or the port belongs to another server: the right one has the password.")

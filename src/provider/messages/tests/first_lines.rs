@@ -74,7 +74,7 @@ fn each_reason_has_a_summary_an_argument_and_a_sentence() {
             detail: text("failed to lookup address information: Temporary failure in name resolution"),
         },
         Reason::PoolerWithoutServer,
-        Reason::ImpostorServer,
+        Reason::ServerNotAuthenticated,
         Reason::UnsupportedAuthentication { method: text("GSSAPI") },
         Reason::InsecureAuthentication { how: Insecure::ClearText, channel: Channel::Plain },
         Reason::InsecureAuthentication { how: Insecure::Md5, channel: Channel::Unverified },

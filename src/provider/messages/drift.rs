@@ -1,6 +1,7 @@
 //! Warnings about credentials that were changed outside of the configuration. Each names its connection in the summary:
 //! Terraform shows one of several warnings with equal summaries.
 
+use crate::provider::attribute;
 use crate::terraform::diagnostic::Diagnostic;
 use crate::text::shown;
 
@@ -64,7 +65,7 @@ pub(crate) fn not_checked(title: &str, argument: &'static str, reason: &str) -> 
 /// Returns the ways to end the warning. `ignore_changes = [password]` hides a new `password` from a provider, so none depends
 /// on it alone.
 fn remedies(argument: &str) -> [&'static str; 3] {
-    let (new, remove) = if argument == "password" {
+    let (new, remove) = if argument == attribute::PASSWORD {
         (
             "Set the current password in `password_wo`, with a `password_wo_version`, instead of `password`. (A new `password` \
              works only without `ignore_changes = [password]`.)",

@@ -1,5 +1,6 @@
 //! Changes that lack a value.
 
+use crate::provider::attribute;
 use crate::terraform::diagnostic::Diagnostic;
 
 use super::DESTROY;
@@ -17,7 +18,7 @@ pub(crate) fn password_missing(role: Option<&str>, exists: bool) -> Diagnostic {
         .changed("Nothing was sent to the KMS.")
         .next("Set the password of the role in `password_wo`, which is never stored, or in `password`.")
         .next(DESTROY);
-    Diagnostic::error("Password missing", detail.to_string()).at("password")
+    Diagnostic::error("Password missing", detail.to_string()).at(attribute::PASSWORD)
 }
 
 /// Returns the error about an unknown value in an apply. Cores apply known values only, so another tool causes this.

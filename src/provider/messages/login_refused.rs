@@ -1,6 +1,7 @@
 //! Diagnostics about logins that failed.
 
 use crate::postgres::{Certainty, Reason, Refusal, Statement, is_private};
+use crate::provider::attribute;
 use crate::provider::config::validation::Mode;
 use crate::terraform::diagnostic::{Diagnostic, Severity};
 use crate::text::shown;
@@ -160,7 +161,7 @@ pub(super) fn may_come_too_early(reason: &Reason) -> bool {
 
 fn too_early(login: &LoginContext<'_>) -> String {
     let ephemeral = match login.password_argument {
-        "password_wo" if login.in_plan && !login.would_stop_the_apply => {
+        attribute::PASSWORD_WO if login.in_plan && !login.would_stop_the_apply => {
             " For an ephemeral password, which differs in every plan, use `mode = \"apply\"`."
         }
         _ => "",

@@ -3,6 +3,7 @@
 
 use crate::kms::{AppConnection, Client, ErrorKind, Lookup};
 use crate::postgres::{OwnPassword, Refusal, RunAs, Statement, quoted};
+use crate::provider::attribute;
 use crate::provider::connections::managed_registry::ManagedRole;
 use crate::terraform::diagnostic::Diagnostic;
 use crate::text::shown;
@@ -14,7 +15,7 @@ use super::postgres::{explain, facts};
 use super::summary::{MANAGED_IS_FIXED, NAME_NOT_CHECKED, NOT_MANAGEABLE};
 use super::{DESTROY, NOTHING_SENT, capitalized, sentence};
 
-const FLAG: &str = "is_platform_managed_credentials";
+const FLAG: &str = attribute::IS_PLATFORM_MANAGED_CREDENTIALS;
 
 /// Returns the paragraph with the statement that gives a role the configured password.
 fn set_password(role: &str) -> String {
@@ -66,7 +67,7 @@ pub(crate) fn own_password(title: &str, role: &str, found: &OwnPassword) -> Diag
                     statements_to_run(&[statement])
                 ),
             )
-            .at("username");
+            .at(attribute::USERNAME);
         }
     };
     Diagnostic::error(
@@ -76,7 +77,7 @@ pub(crate) fn own_password(title: &str, role: &str, found: &OwnPassword) -> Diag
             capitalized(&what)
         ),
     )
-    .at("username")
+    .at(attribute::USERNAME)
 }
 
 /// Returns the warning about a transfer of a password. `others` use the same role; an error is why they are not known.
@@ -149,7 +150,7 @@ pub(crate) fn exists_managed(title: &str, role: &ManagedRole, id: &str, reason: 
             import_block(id)
         ),
     )
-    .at("name")
+    .at(attribute::NAME)
 }
 
 /// Returns the error for a role whose name the KMS does not quote correctly.
@@ -163,7 +164,7 @@ pub(crate) fn cannot_be_quoted(role: &str) -> Diagnostic {
             shown(role)
         ),
     )
-    .at("username")
+    .at(attribute::USERNAME)
 }
 
 /// Returns the error for a change of an argument that can no longer be changed. `was` is its value, where it can be shown.
@@ -278,7 +279,7 @@ pub(crate) fn shares_managed_role(title: &str, role: &ManagedRole, other: &AppCo
             role_lines(role).join("\n"),
         ),
     )
-    .at("username")
+    .at(attribute::USERNAME)
 }
 
 /// Returns the facts of a failed login.
@@ -322,7 +323,7 @@ pub(crate) fn name_not_free(name: &str, found: &Lookup, client: &Client) -> Diag
                 outcome(true, &name, found)
             ),
         )
-        .at("name"),
+        .at(attribute::NAME),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Diagnostics about the privileges that a rotation needs.
 
 use crate::postgres::{Accepted, Certainty, Facts, RotationCheck, without_facts};
+use crate::provider::attribute;
 use crate::terraform::diagnostic::{Diagnostic, Path, Severity};
 use crate::text::shown;
 
@@ -48,7 +49,7 @@ pub(crate) fn missing_privileges(
     } else {
         format!("{managed}{CONDITION} this warning is too early: {ORDER} It does not stop the run.")
     });
-    let path = Path::from("validation").attribute("rotation_roles").index(index);
+    let path = Path::from(attribute::VALIDATION).attribute("rotation_roles").index(index);
     let summary = format!("{ROTATION_IMPOSSIBLE}: role {role} through {connection}");
     Some(Diagnostic::new(severity, summary, paragraphs.join("\n\n")).at(path))
 }
@@ -72,7 +73,7 @@ pub(crate) fn privileges_not_checked(connection: &str, login: Option<&str>, role
         ));
     }
     Diagnostic::warning(ROTATION_NOT_CHECKED, paragraphs.join("\n\n"))
-        .at(Path::from("validation").attribute("rotation_roles"))
+        .at(Path::from(attribute::VALIDATION).attribute("rotation_roles"))
 }
 
 const MANAGED_SERVICE: &str = "On a managed service, its administrator role takes the place of the superuser. ";

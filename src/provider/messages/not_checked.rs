@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::postgres::{Accepted, Target};
+use crate::provider::attribute;
 use crate::provider::config::validation::Mode;
 use crate::provider::login_check::NotChecked;
 use crate::provider::login_check::kms_location::NotAllowed;
@@ -34,7 +35,7 @@ pub(crate) fn not_checked(
                  third attempt: many directories then lock the role."
             ),
             "Correct the failed logins, which other messages name, and run again.",
-            Path::from("username"),
+            Path::from(attribute::USERNAME),
         ),
         NotChecked::Budget => (
             "time for unreachable servers exhausted",
@@ -43,13 +44,13 @@ pub(crate) fn not_checked(
             ),
             "For databases that this machine cannot reach: set `validation { mode = \"off\" }`, or `address` to the end of a \
              tunnel.",
-            Path::from("host"),
+            Path::from(attribute::HOST),
         ),
         NotChecked::Queue => (
             "queue timed out",
             format!("Other logins at {server} took longer than three times the `timeout` of a login."),
             "Run again; if the server is slow, with a longer `timeout` in the `validation` block.",
-            Path::from("validation"),
+            Path::from(attribute::VALIDATION),
         ),
         NotChecked::NotAllowed(NotAllowed::Loopback) => (
             "loopback address",
@@ -60,19 +61,19 @@ pub(crate) fn not_checked(
             ),
             "Use the name by which the KMS reaches the database. If `host` is right and this machine reaches the same server \
              another way, such as a tunnel, set `validation { address = \"127.0.0.1:5432\" }`.",
-            Path::from("host"),
+            Path::from(attribute::HOST),
         ),
         NotChecked::NotAllowed(NotAllowed::Host) => (
             "host not allowed",
             format!("`KMS_VALIDATION_HOSTS` does not list the host `{host}`, so the provider sends no password to it."),
             "If the host is right, add it to the variable, which is the allow list of this environment.",
-            Path::from("host"),
+            Path::from(attribute::HOST),
         ),
         NotChecked::NotAllowed(NotAllowed::Addresses(addresses)) => {
             let addresses: Vec<_> = addresses.iter().map(|address| format!("`{address}`")).collect();
             let path = match &target.address {
-                Some(_) => Path::from("validation").attribute("address"),
-                None => Path::from("host"),
+                Some(_) => Path::from(attribute::VALIDATION).attribute("address"),
+                None => Path::from(attribute::HOST),
             };
             (
                 "address not allowed",
@@ -113,7 +114,7 @@ pub(crate) fn behind_gateway(connection: &str) -> Diagnostic {
          `unreachable = \"error\"`.",
         shown(connection)
     );
-    Diagnostic::warning(format!("{CHECK_SKIPPED}: gateway"), detail).at("gateway_id")
+    Diagnostic::warning(format!("{CHECK_SKIPPED}: gateway"), detail).at(attribute::GATEWAY_ID)
 }
 
 /// Returns the warning that the environment lowered the mode, where the settings ask to report each skipped login.
@@ -125,7 +126,7 @@ pub(crate) fn mode_lowered(connection: &str, configured: Mode, mode: Mode) -> Di
          `unreachable = \"error\"`.",
         shown(connection)
     );
-    Diagnostic::warning(format!("{CHECK_SKIPPED}: mode lowered"), detail).at(Path::from("validation"))
+    Diagnostic::warning(format!("{CHECK_SKIPPED}: mode lowered"), detail).at(Path::from(attribute::VALIDATION))
 }
 
 /// Returns the warning that the login succeeded only at a later address of the name.
@@ -143,7 +144,7 @@ pub(crate) fn later_address(connection: &str, accepted: &Accepted) -> Diagnostic
             failed.join("; ")
         ),
     )
-    .at("host")
+    .at(attribute::HOST)
 }
 
 /// Returns the warning about a host that a cloud KMS rejects.
@@ -162,7 +163,7 @@ pub(crate) fn internal_address(connection: &str, host: &str, address: IpAddr) ->
              environment."
         ),
     )
-    .at("host")
+    .at(attribute::HOST)
 }
 
 /// Returns the warning about given certificates that expire soon or have expired. `left` is the time until then.
@@ -179,7 +180,7 @@ pub(crate) fn certificate_expires(connection: &str, day: &str, left: Option<Dura
              server changes its certificate."
         ),
     )
-    .at("ssl_certificate")
+    .at(attribute::SSL_CERTIFICATE)
 }
 
 /// Returns the warning about a password of characters that PostgreSQL's clients replace and older drivers of the KMS do not.

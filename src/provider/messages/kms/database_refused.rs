@@ -5,6 +5,7 @@ use time::macros::format_description;
 
 use crate::kms::{DatabaseProblem, NewCredentials, ServiceError};
 use crate::postgres::{Reason, Refusal, Statement, ascii_host, is_changed_by_saslprep};
+use crate::provider::attribute;
 use crate::terraform::diagnostic::{Diagnostic, Path};
 use crate::text::shown;
 
@@ -109,12 +110,12 @@ fn of_network(problem: DatabaseProblem, sent: &NewCredentials, server: &str) -> 
     let (host, role) = (shown(&sent.host), shown(&sent.username));
     let (argument, headline, causes): (_, _, &[&str]) = match problem {
         Problem::HostNotFound => (
-            "host",
+            attribute::HOST,
             format!("host not found: the KMS has no address for `{host}`"),
             &["The name is misspelled.", "The name is in a DNS zone that only your own network has.", PUBLIC],
         ),
         Problem::InternalAddress => (
-            "host",
+            attribute::HOST,
             format!("the KMS does not connect to the internal address of `{host}`"),
             &[
                 PUBLIC,
@@ -123,58 +124,60 @@ fn of_network(problem: DatabaseProblem, sent: &NewCredentials, server: &str) -> 
             ],
         ),
         Problem::OwnHost => (
-            "host",
+            attribute::HOST,
             format!("`{host}` is a host of the KMS itself"),
             &[
                 "The name leads to the database or the cache of the KMS, which the KMS never connects to for a connection.",
             ],
         ),
         Problem::ConnectionRefused => (
-            "port",
+            attribute::PORT,
             format!("connection refused: no process listens at {server}, seen from the KMS"),
             &["The server is not running, or listens on another port.", ALLOW],
         ),
-        Problem::TimedOut => ("host", format!("timed out: {server} did not respond to the KMS"), &[ALLOW, PUBLIC]),
-        Problem::NoRoute => ("host", format!("no route from the KMS to {server}"), &[PUBLIC]),
+        Problem::TimedOut => {
+            (attribute::HOST, format!("timed out: {server} did not respond to the KMS"), &[ALLOW, PUBLIC])
+        }
+        Problem::NoRoute => (attribute::HOST, format!("no route from the KMS to {server}"), &[PUBLIC]),
         Problem::ConnectionReset => (
-            "host",
+            attribute::HOST,
             format!("connection reset: {server} closed the connection of the KMS"),
             &[ALLOW, "A load balancer or proxy has no server behind it."],
         ),
         Problem::NoEntryWithoutTls => (
-            "ssl_enabled",
+            attribute::SSL_ENABLED,
             format!("no pg_hba.conf entry of {server} allows the KMS without TLS"),
             &["`ssl_enabled` is `false`, and the server allows such connections with TLS only.", ALLOW],
         ),
         Problem::NoEntry => (
-            "host",
+            attribute::HOST,
             format!("no pg_hba.conf entry of {server} allows the KMS as role `{role}`"),
             &["`pg_hba.conf` of the server has no entry for this role and database from the address of the KMS."],
         ),
         Problem::HostMismatch => (
-            "host",
+            attribute::HOST,
             format!("host name does not match the certificate: that of {server} is not for `{host}`"),
             &["`host` is not a name in the certificate.", "The server presents the certificate of another name."],
         ),
         Problem::CertificateDates => (
-            "ssl_certificate",
+            attribute::SSL_CERTIFICATE,
             format!("a certificate presented by {server} has expired or is not yet valid"),
             &["The server's certificate, or one of its issuers, has expired or is not yet valid."],
         ),
         Problem::CertificateNotTrusted => (
-            "ssl_certificate",
+            attribute::SSL_CERTIFICATE,
             format!("unknown issuer: the KMS does not trust the certificate of {server}"),
             &[
                 "`ssl_certificate` is not the certificate (PEM) of the authority that issued the server's, or the server's own.",
             ],
         ),
         Problem::TlsFailed => (
-            "ssl_enabled",
+            attribute::SSL_ENABLED,
             format!("TLS between the KMS and {server} failed"),
             &["The server offers only versions or ciphers of TLS that the KMS does not support."],
         ),
         _ => (
-            "host",
+            attribute::HOST,
             format!("the KMS could not log in to {server}"),
             &["See the server message above, and the log of the database."],
         ),

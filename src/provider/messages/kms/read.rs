@@ -1,6 +1,7 @@
 //! What the KMS reports to plans, reads and lists without a failure.
 
 use crate::kms::{Client, Error, ErrorKind};
+use crate::provider::attribute;
 use crate::terraform::diagnostic::Diagnostic;
 use crate::text::shown;
 
@@ -24,7 +25,7 @@ pub(crate) fn name_exists(name: &str, id: &str) -> Diagnostic {
         .fact("Existing connection", format!("`{}`", shown(id)))
         .next("The apply will fail unless this run destroys or renames that connection. To import it instead:")
         .next(import_block(id));
-    Diagnostic::warning(format!("{}: {name}", summary::NAME_EXISTS), detail.to_string()).at("name")
+    Diagnostic::warning(format!("{}: {name}", summary::NAME_EXISTS), detail.to_string()).at(attribute::NAME)
 }
 
 /// Returns whether an error of the KMS stops a plan: the apply would end with the same error.

@@ -1,6 +1,7 @@
 //! One row for each refusal by the service itself.
 
 use crate::kms::{DatabaseStep, ErrorKind, Issue, ServiceError};
+use crate::provider::attribute;
 use crate::terraform::diagnostic::Diagnostic;
 use crate::text::shown;
 
@@ -34,7 +35,7 @@ pub(super) fn row(context: RequestContext<'_>, kind: &ErrorKind, failed: impl Fn
         ErrorKind::NameTaken { name } => {
             let detail = failed(&format!("a connection with the name `{name}` already exists"));
             let detail = if context.verb == Verb::Create { detail } else { detail.next(OTHER_NAME) };
-            Row::new(summary::NAME_EXISTS, detail).at("name")
+            Row::new(summary::NAME_EXISTS, detail).at(attribute::NAME)
         }
         ErrorKind::DatabaseRefused { step: DatabaseStep::ChangePassword, .. } => Row::new(
             summary::PASSWORD_NOT_CHANGED,
@@ -73,7 +74,7 @@ pub(super) fn row(context: RequestContext<'_>, kind: &ErrorKind, failed: impl Fn
                 "The machine identity is not a member of the project.",
             ]),
         )
-        .at("project_id"),
+        .at(attribute::PROJECT_ID),
         ErrorKind::GatewayRefused => Row::new(
             summary::GATEWAY_REFUSED,
             failed("the KMS refused the gateway").causes([
@@ -81,7 +82,7 @@ pub(super) fn row(context: RequestContext<'_>, kind: &ErrorKind, failed: impl Fn
                 "The machine identity lacks a role that may attach the gateway.",
             ]),
         )
-        .at("gateway_id"),
+        .at(attribute::GATEWAY_ID),
         _ => Row::new(
             summary::REFUSED,
             failed("the KMS refused the request").next(
@@ -112,20 +113,8 @@ pub(super) fn invalid(context: RequestContext<'_>, issue: &Issue, reply: &Servic
 
 /// Returns the argument of a field of the service.
 fn argument(field: &str, context: RequestContext<'_>) -> Option<&'static str> {
-    Some(match field {
-        "name" => "name",
-        "description" => "description",
-        "method" => "method",
-        "host" => "host",
-        "port" => "port",
-        "database" => "database",
-        "username" => "username",
-        "password" => context.password_argument,
-        "projectId" => "project_id",
-        "gatewayId" => "gateway_id",
-        "sslEnabled" => "ssl_enabled",
-        "sslRejectUnauthorized" => "ssl_reject_unauthorized",
-        "sslCertificate" => "ssl_certificate",
-        _ => return None,
-    })
+    match attribute::of_api_field(field)? {
+        attribute::PASSWORD => Some(context.password_argument),
+        argument => Some(argument),
+    }
 }

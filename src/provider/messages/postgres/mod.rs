@@ -13,6 +13,7 @@ use super::summary::{LOGIN_FAILED as LOGIN, NOT_REACHABLE, TLS_FAILED as TLS};
 use crate::postgres::{
     AddressKind, Channel, Endpoint, Insecure, Reason, Refusal, RunAs, Scope, Stage, Statement, hex, quoted,
 };
+use crate::provider::attribute;
 use crate::terraform::diagnostic::Path;
 use crate::text::{shortened, shown};
 
@@ -35,14 +36,14 @@ impl Argument {
     /// Returns the path of the argument; the password has two, of which the configuration uses one.
     pub(crate) fn path(self, password_argument: &'static str) -> Path {
         match self {
-            Host => Path::from("host"),
-            Port => Path::from("port"),
-            Address => Path::from("validation").attribute("address"),
-            Database => Path::from("database"),
-            Username => Path::from("username"),
+            Host => Path::from(attribute::HOST),
+            Port => Path::from(attribute::PORT),
+            Address => Path::from(attribute::VALIDATION).attribute("address"),
+            Database => Path::from(attribute::DATABASE),
+            Username => Path::from(attribute::USERNAME),
             Password => Path::from(password_argument),
-            SslEnabled => Path::from("ssl_enabled"),
-            SslCertificate => Path::from("ssl_certificate"),
+            SslEnabled => Path::from(attribute::SSL_ENABLED),
+            SslCertificate => Path::from(attribute::SSL_CERTIFICATE),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The attribute table of `kms_postgres_connection`. Each attribute is one row: its name and Rust type, the schema, the
-//! offline rule, the field of the KMS API, and whether it is a credential or moves with a `moved` block.
+//! offline rule, and whether it is a credential or moves with a `moved` block.
 //!
 //! The struct [`ConnectionModel`], the schema and the registry page, semantic equality, the comparison of credentials, drift,
-//! `moved` blocks and the mapping of API fields to arguments are derived from the table. The type of an attribute defines when
+//! and `moved` blocks are derived from the table; [`attribute`](crate::provider::attribute) has the field of the KMS API for each
+//! name. The type of an attribute defines when
 //! two values are equal.
 
 use std::num::NonZeroU16;
@@ -27,8 +28,6 @@ pub(super) const METHOD: &str = "username-and-password";
 pub(super) struct Row {
     /// The attribute in the schema.
     pub(super) attribute: Attribute,
-    /// The field of a request to the KMS that carries it.
-    pub(super) api_field: Option<&'static str>,
     /// Whether it is part of the KMS's `credentials` object and returned by the KMS.
     pub(super) is_credential: bool,
     /// Whether the other providers store it under the same name, outside their `credentials`.
@@ -48,14 +47,9 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn api(mut self, field: &'static str) -> Self {
-        self.api_field = Some(field);
-        self
-    }
-
-    fn credential(mut self, field: &'static str) -> Self {
+    fn credential(mut self) -> Self {
         self.is_credential = true;
-        self.api(field)
+        self
     }
 
     fn moved(mut self) -> Self {
@@ -138,7 +132,6 @@ macro_rules! table {
                 Row {
                     attribute: $kind(stringify!($field), <$type as AttributeType>::TYPE, $description)
                         $(.$schema($($argument)?))*,
-                    api_field: None,
                     is_credential: false,
                     is_moved: false,
                     null_is: None,
@@ -166,37 +159,36 @@ table! {
             "Name of the connection: 1 to 64 lowercase letters, digits and single hyphens between them, unique in its scope. \
              Renaming changes neither the credentials nor the database.",
         ), check("Invalid connection name", |name: &TrimmedText| validate::name_rule(name.as_written()))
-            => api("name"), moved();
+            => moved();
         description: TrimmedText = optional("Free text, up to 255 characters. Removing it clears it in the KMS."),
             check("Description too long", validate::description_rule)
-            => api("description"), moved(), null_is("");
+            => moved(), null_is("");
         project_id: String = optional(
             "UUID of the project that the connection belongs to. Without it the connection belongs to the organization. \
              Changing it replaces the connection.",
         ).requires_replace(), check("Invalid project", validate::project_rule)
-            => api("projectId"), moved();
+            => moved();
         method: String = optional(format!(
             "How the KMS logs in. Defaults to `{METHOD}`, which is the only valid value.",
         )).default(METHOD), check("Unknown method", validate::method_rule)
-            => api("method"), moved();
+            => moved();
         host: TrimmedText = required(
             "Host name or IP address of the PostgreSQL server, as the KMS reaches it: without scheme, port or brackets.",
         ), check("Invalid database host", host::rule)
-            => credential("host");
+            => credential();
         port: NonZeroU16 = optional("TCP port of the server. Valid values are 1 to 65535. Defaults to `5432`.").default(5432),
             expects("Invalid port", validate::PORT)
-            => credential("port");
+            => credential();
         database: TrimmedText = required("Name of the database. Case-sensitive."),
             check("Invalid database name", validate::database_rule)
-            => credential("database");
+            => credential();
         username: TrimmedText = required("Role that the KMS logs in as. Case-sensitive."),
             check("Invalid role name", validate::username_rule)
-            => credential("username");
+            => credential();
         password: Password = optional(
             "Password of the role. It is stored in the state; `password_wo` is not. Required when the connection is created and \
              when its credentials change. The KMS removes leading and trailing whitespace. Conflicts with `password_wo`.",
-        ).sensitive(), check("Invalid password", validate::password_rule)
-            => api("password");
+        ).sensitive(), check("Invalid password", validate::password_rule);
         password_wo: Password = optional(
             "Password of the role, never stored in state or plan. Requires Terraform or OpenTofu 1.11. It is sent when the \
              connection is created, when another credential changes, and when `password_wo_version` changes. The KMS removes \
@@ -209,28 +201,26 @@ table! {
              no fingerprint is kept.",
         ).or_computed(), expects("Invalid password version", validate::PASSWORD_VERSION);
         ssl_enabled: bool = optional("Whether the KMS uses TLS for the database. Defaults to `true`.").default(true)
-            => credential("sslEnabled");
+            => credential();
         ssl_reject_unauthorized: bool = optional(
             "Whether the KMS verifies the certificate chain and the host name of the server. Defaults to `true`.",
         ).default(true)
-            => credential("sslRejectUnauthorized");
+            => credential();
         ssl_certificate: CertificateBundle = optional(
             "Certificate (PEM) of the certificate authority that issued the server's certificate, or the server's own \
              certificate if it is self-signed. It replaces the public certificate authorities. May contain several certificates \
              (a PEM bundle).",
         )
-            => credential("sslCertificate");
+            => credential();
         is_platform_managed_credentials: bool = optional(
             "Whether the password of the role is platform-managed. Setting it to `true` makes the KMS give the role a new \
              password at once, which the KMS never returns: everything else that logs in as that role stops working. It cannot \
              be set back to `false`, and host, port, database, username, password and TLS arguments cannot be changed \
              afterwards. Defaults to `false` for a new connection, and to the value in the KMS for an existing one.",
-        ).or_computed().use_state_for_unknown()
-            => api("isPlatformManagedCredentials");
+        ).or_computed().use_state_for_unknown();
         gateway_id: CaseInsensitiveId = optional(
             "UUID of the gateway through which the KMS reaches the database. Removing it makes the KMS connect directly.",
-        ), check("Invalid gateway", validate::gateway_rule)
-            => api("gatewayId");
+        ), check("Invalid gateway", validate::gateway_rule);
         org_id: String = computed("UUID of the organization.").use_state_for_unknown();
         created_at: String = computed("When the connection was created (RFC 3339, UTC).").use_state_for_unknown();
         credentials_hash: String = computed(
@@ -291,23 +281,27 @@ mod tests {
 
     #[test]
     fn has_a_row_for_each_name_in_messages() {
-        for name in attribute::ALL {
-            assert!(row(name).is_some(), "{name}");
+        let blocks = ["validation", "timeouts"];
+        for (name, _) in attribute::all() {
+            assert!(row(name).is_some() || blocks.contains(&name), "{name}");
         }
     }
 
     #[test]
     fn lists_the_credentials_of_the_kms() {
-        let sent: Vec<_> = credentials().filter_map(|row| row.api_field).collect();
+        let field = |row: &Row| attribute::all().find(|(name, _)| *name == row.attribute.name).map(|(_, field)| field);
+        let sent: Vec<_> = credentials().filter_map(field).collect();
         let kms = ["host", "port", "database", "username", "sslEnabled", "sslRejectUnauthorized", "sslCertificate"];
         assert_eq!(sent, kms);
     }
 
     /// The paths that may contain an attribute's name as text, with the reason.
-    const NAMED_AS_TEXT: [(&str, &str); 9] = [
-        ("src/provider/resources/postgres_connection/attributes.rs", "the fields of the KMS API in the table"),
-        ("src/provider/attribute.rs", "the names for messages"),
-        ("src/provider/messages", "the arguments of diagnostics"),
+    const NAMED_AS_TEXT: [(&str, &str); 11] = [
+        ("src/provider/resources/postgres_connection/attributes.rs", "the table; its tests name the blocks"),
+        ("src/provider/attribute.rs", "the names for messages, and the fields of the KMS API"),
+        ("src/provider/messages/settings.rs", "the provider block has blocks of its own"),
+        ("src/provider/messages/endpoint.rs", "another object with arguments of the same name"),
+        ("src/provider/messages/functions.rs", "the parts of a URL"),
         ("src/provider/arguments", "the parts of a URL"),
         ("src/provider/config", "the provider block has a `host` of its own"),
         ("src/provider/data_sources", "other objects with arguments of the same name"),

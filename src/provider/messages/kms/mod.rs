@@ -1,8 +1,8 @@
 //! Diagnostics about requests to the KMS.
 //!
-//! [`request`] has a row for each error of the client, [`refused`] for each refusal by the service, [`auth`] for
-//! authentication, [`database_refused`] for logins that the KMS makes with its [`driver`]. [`create`] adds what a failed create has left, [`read`]
-//! has the findings that are no errors. [`summary`] lists all summaries.
+//! `request` has a row for each error of the client, `refused` for each refusal by the service, `auth` for authentication,
+//! `database_refused` for logins that the KMS makes with its `driver`. `create` adds what a failed create has left, `read` has
+//! the findings that are not errors. `summary` lists all summaries.
 
 mod auth;
 pub(crate) mod create;

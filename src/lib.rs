@@ -36,11 +36,11 @@
 //!
 //! | Change | Files |
 //! |---|---|
-//! | The default port changes | `src/provider/resources/postgres_connection/attributes.rs`: the row `port`; in URLs `src/provider/functions/postgres_url.rs` |
-//! | The KMS gets a new error text | `src/kms/response.rs` recognises it, `src/provider/messages/kms/refused.rs` describes it |
-//! | A new SQLSTATE | `src/postgres/server_error.rs` maps it to a reason, `src/provider/messages/postgres/mod.rs` describes it |
-//! | A new auth method | `src/kms/auth/method.rs` has the methods and their requests, `src/provider/config/auth.rs` their arguments |
-//! | A new attribute | `src/provider/resources/postgres_connection/attributes.rs` has the table, `src/provider/resources/postgres_connection/model.rs` the typed fields |
+//! | The default port changes | `src/provider/resources/postgres_connection/attributes.rs`: the row `port`; in URLs `src/provider/functions/postgres_url.rs`; of an endpoint `src/provider/data_sources/postgres_endpoint.rs` |
+//! | The KMS gets a new error text | `src/kms/response.rs` recognises it, `src/kms/error.rs` has the kinds, `src/provider/messages/kms/refused.rs` describes them; for the logins of the KMS itself `src/kms/database_problem.rs` and `src/provider/messages/kms/database_refused.rs` |
+//! | A new SQLSTATE | `src/postgres/server_error.rs` maps it to a reason of `src/postgres/reason.rs`, `src/provider/messages/postgres/mod.rs` describes that |
+//! | A new auth method | `src/kms/auth/method.rs` has the methods and their requests, `src/provider/config/auth_inputs.rs` the table of their arguments, `src/provider/messages/kms/auth.rs` their messages |
+//! | A new attribute | `src/provider/resources/postgres_connection/attributes.rs` has the table and the typed fields, `src/provider/attribute.rs` the field of the API, `src/provider/resources/postgres_connection/request.rs` and `src/kms/app_connection.rs` the requests |
 //! | A message is wrong | `src/provider/messages/mod.rs` lists the files by subject; messages about the protocol are in `src/terraform/server/mod.rs` and beside it |
 //!
 //! # Invariants

@@ -55,7 +55,7 @@ const REST_OF_FOREIGN_RESPONSE: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// Why the login failed.
-#[expect(clippy::disallowed_methods, reason = "its other half")]
+#[expect(clippy::disallowed_methods, reason = "resolves, then logs in")]
 pub async fn login(target: &Target, timeout: Duration) -> Result<Accepted, Refusal> {
     resolve(target, timeout).await?.login().await
 }
@@ -63,7 +63,7 @@ pub async fn login(target: &Target, timeout: Duration) -> Result<Accepted, Refus
 /// The first half of [`login`]: resolves the name, and contacts only name servers.
 ///
 /// # Errors
-/// The name leads nowhere.
+/// When the name does not resolve, or the time was over.
 pub async fn resolve(target: &Target, timeout: Duration) -> Result<ResolvedHost, Refusal> {
     let target = target.trimmed();
     let mut attempt = DialAttempt {

@@ -39,7 +39,7 @@ fn gateway_error_of_a_proxy_is_no_response() {
     scene.kms.fail("POST", PATH, 1, Fault::Status(502, json!("<html>bad gateway</html>")));
     // Nothing was done, so nothing is found, and nothing is posted again.
     let apply = scene.workspace.apply().expect(1);
-    apply.shows(&["KMS request failed: bad gateway", "probably not created", "never creates a second connection"]);
+    apply.shows(&["KMS request failed: bad gateway", "probably had no effect", "never creates a second connection"]);
     assert_eq!(scene.bodies("POST", PATH).len(), 1);
     scene.workspace.apply().expect(0);
     scene.is_settled();

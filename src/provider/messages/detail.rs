@@ -60,11 +60,8 @@ impl fmt::Display for Detail {
         for fact in self.facts.iter().chain(&self.changes) {
             write!(formatter, "\n{fact}")?;
         }
-        if !self.causes.is_empty() {
-            formatter.write_str("\n\nPossible causes, most likely first:")?;
-        }
-        for cause in &self.causes {
-            write!(formatter, "\n  - {cause}")?;
+        if let Some(causes) = super::possible_causes(self.causes.iter().cloned()) {
+            write!(formatter, "\n\n{causes}")?;
         }
         for paragraph in self.next.iter().filter(|paragraph| !paragraph.is_empty()) {
             write!(formatter, "\n\n{paragraph}")?;

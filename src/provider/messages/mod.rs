@@ -1,4 +1,17 @@
-//! Diagnostics for errors of the KMS and of PostgreSQL: the only place where a user's text is made.
+//! Diagnostics for errors of the KMS and of PostgreSQL. Texts of the offline rules stand beside the rules (`arguments`,
+//! `resources/postgres_connection/validate`).
+//!
+//! | module | subject |
+//! |---|---|
+//! | `postgres`, `login_refused` | a login that failed: one row for each reason, and the message around it |
+//! | `not_checked` | a login that was not made, and differences between this machine and the KMS |
+//! | `missing_privileges` | roles that cannot be rotated |
+//! | `drift`, `managed` | credentials changed outside of Terraform; platform-managed credentials |
+//! | `kms` | requests to the KMS |
+//! | `existing_connection`, `incomplete` | imports and moves; values that are missing |
+//! | `settings` | the provider block and the environment |
+//! | `endpoint`, `functions` | the data source of an endpoint; the functions |
+//! | `detail`, `summary` | the layout of a detail; the summaries |
 //!
 //! A summary begins with constant words. A detail has, in this order: one sentence that says what happened; facts as
 //! `Label: value`; what has and has not been changed; possible causes; the statement to run; how to proceed. No text holds a

@@ -32,7 +32,7 @@ pub(crate) fn not_checked(
             "two failed attempts",
             format!(
                 "Two logins of role `{role}` at {server} failed in this run, or got no response. The provider makes no \
-                 third attempt: many directories then lock the role."
+                 third attempt: many LDAP and PAM servers lock an account after the third failure."
             ),
             "Correct the failed logins, which other messages name, and run again.",
             Path::from(attribute::USERNAME),
@@ -55,8 +55,8 @@ pub(crate) fn not_checked(
         NotChecked::NotAllowed(NotAllowed::Loopback) => (
             "loopback address",
             format!(
-                "`{host}` {} a loopback address. To the KMS it is the KMS's own machine, so a login from here would prove \
-                 nothing; a cloud KMS rejects such hosts.",
+                "`{host}` {} a loopback address. To the KMS it is the KMS's own machine, so a login from here does not \
+                 test the database of the KMS; a cloud KMS rejects such hosts.",
                 if host.parse::<IpAddr>().is_ok() { "is" } else { "resolves to" }
             ),
             "Use the name by which the KMS reaches the database. If `host` is right and this machine reaches the same server \
@@ -110,8 +110,8 @@ pub(crate) fn why_not_checked(why: &NotChecked) -> &'static str {
 pub(crate) fn behind_gateway(connection: &str) -> Diagnostic {
     let detail = format!(
         "The KMS connects through a gateway, and the provider has no way to the database.\nConnection: `{}`\n{KMS_LOGS_IN}\n\n\
-         If this machine can reach the database, set `validation {{ address = \"host:port\" }}`. To hide this warning, remove \
-         `unreachable = \"error\"`.",
+         If this machine can reach the database, set `validation {{ address = \"host:port\" }}`. This warning appears \
+         because `unreachable = \"error\"` is set.",
         shown(connection)
     );
     Diagnostic::warning(format!("{CHECK_SKIPPED}: gateway"), detail).at(attribute::GATEWAY_ID)
@@ -122,8 +122,8 @@ pub(crate) fn mode_lowered(connection: &str, configured: Mode, mode: Mode) -> Di
     let when = if mode == Mode::Apply { "in this plan" } else { "in this run" };
     let detail = format!(
         "The provider makes no login {when}: `KMS_VALIDATION` lowered `mode` from `{configured}` to `{mode}`.\nConnection: \
-         `{}`\n{KMS_LOGS_IN}\n\nTo check as configured, unset the variable. To hide this warning, remove \
-         `unreachable = \"error\"`.",
+         `{}`\n{KMS_LOGS_IN}\n\nTo check as configured, unset the variable. This warning appears \
+         because `unreachable = \"error\"` is set.",
         shown(connection)
     );
     Diagnostic::warning(format!("{CHECK_SKIPPED}: mode lowered"), detail).at(Path::from(attribute::VALIDATION))

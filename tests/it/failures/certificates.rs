@@ -25,14 +25,14 @@ fn reports_certificate_problems() {
         The certificate of `localhost:PORT` is not trusted: unknown issuer `CN=Own CA`, which is not in `ssl_certificate`.
         Certificate: `CN=localhost`, issuer `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT
         Possible cause:
-          - The issuer is a private authority: set `ssl_certificate` to the certificate of `CN=Own CA` (PEM) if that is a root; else to its root, together with `CN=Own CA` unless the server sends that.
+          - The issuer is a private authority: set `ssl_certificate` to the certificate of `CN=Own CA` (PEM) if that is a root. If it is an intermediate, set its root, and add `CN=Own CA` if the server does not send it.
     "#]]);
     rows.fake("not_public", shows(localhost(Validity::Now)), &[], expect![[r#"
         warning: TLS to PostgreSQL failed: unknown issuer, at the whole connection
         The certificate of `localhost:PORT` is not trusted: unknown issuer `CN=Own CA`, which is not a public certificate authority.
         Certificate: `CN=localhost`, issuer `CN=Own CA`, names `localhost`, valid DAY to DAY, SHA-256 FINGERPRINT
         Possible causes, most likely first:
-          - The issuer is a private authority: set `ssl_certificate` to the certificate of `CN=Own CA` (PEM) if that is a root; else to its root, together with `CN=Own CA` unless the server sends that.
+          - The issuer is a private authority: set `ssl_certificate` to the certificate of `CN=Own CA` (PEM) if that is a root. If it is an intermediate, set its root, and add `CN=Own CA` if the server does not send it.
           - The KMS trusts more certificate authorities (`NODE_EXTRA_CA_CERTS`), which the provider cannot see. The provider sent no password.
     "#]]);
     let namesake = Authority::new("Own CA").issue(&["localhost"], Validity::Now);

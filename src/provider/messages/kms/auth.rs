@@ -13,7 +13,7 @@ pub(super) fn refused(method: AuthMethod, reason: AuthRefusal, detail: Detail) -
     let detail = match reason {
         AuthRefusal::Locked => detail
             .causes([
-                "Three failures lock this authentication method for five minutes.",
+                "Three logins with wrong credentials locked this authentication method for five minutes.",
                 "Another program uses the same identity with wrong credentials.",
             ])
             .next("Correct the credentials, wait five minutes, and run the command again."),

@@ -30,8 +30,8 @@ pub(crate) fn outcome(is_taken: bool, name: &str, found: &Lookup) -> String {
     match found {
         Lookup::Found(connection) if is_taken => format!(
             "Connection {} of the same scope already uses this name. The provider does not adopt it automatically. Set another \
-             `name`, or import that connection:\n\n{}\n\nIf this run was to replace that connection: its name is free only after its \
-             deletion, so `create_before_destroy` needs another `name`.",
+             `name`, or import that connection:\n\n{}\n\nIf this run replaces that connection, `create_before_destroy` needs another \
+             `name`: the name stays in use until the old connection is deleted.",
             shown(&connection.id),
             import_block(&connection.id)
         ),
@@ -43,7 +43,7 @@ pub(crate) fn outcome(is_taken: bool, name: &str, found: &Lookup) -> String {
         ),
         Lookup::NotFound if is_taken => {
             format!(
-                "The existing connection is not a PostgreSQL connection that the machine identity can see. {}",
+                "The existing connection is one of another app, or the machine identity may not read it. {}",
                 refused::OTHER_NAME
             )
         }
@@ -51,7 +51,7 @@ pub(crate) fn outcome(is_taken: bool, name: &str, found: &Lookup) -> String {
             format!("The existing connection is one of another app. {}", refused::OTHER_NAME)
         }
         Lookup::NotFound => {
-            format!("The KMS has no connection of that name yet, so it was probably not created. {again}")
+            format!("The KMS has no connection of that name, so the create probably had no effect. {again}")
         }
         Lookup::Failed(error) => {
             format!("The provider could not determine whether the connection was created ({error}). {again}")
@@ -70,8 +70,6 @@ pub(crate) fn adopted(title: &str, error: &Error) -> Diagnostic {
     let title = shown(title);
     let detail = Detail::new(format!("The KMS created `{title}`, and its response was lost: {error}"))
         .changed("The connection is in the state. You need not do anything.")
-        .next(
-            "The name was free just before, and everything that the KMS returns of the connection is what this run requested.",
-        );
+        .next("The name was free before the request, and the values that the KMS returns equal the requested ones.");
     Diagnostic::warning(format!("{}: {title}", summary::LOST), detail.to_string())
 }

@@ -77,8 +77,8 @@ fn row(context: RequestContext<'_>, error: &Error, may_have_run: bool) -> Row {
         ErrorKind::NotSent(reason @ GiveUpReason::TooLong(_)) => Row::new(
             summary::RATE_LIMITED,
             failed(&format!("the request was not sent: {reason}")).next(
-                "The limit is `max_requests_per_minute`, or that of the KMS, which counts all requests from one address. Raise \
-                 the limit of the operation in the `timeouts` block, or run fewer operations at the same time.",
+                "The rate limit is `max_requests_per_minute`, or that of the KMS, which counts all requests from one address. \
+                 Increase the timeout of the operation in the `timeouts` block, or run fewer operations at the same time.",
             ),
         ),
         ErrorKind::NotSent(reason) => Row::new(
@@ -87,7 +87,7 @@ fn row(context: RequestContext<'_>, error: &Error, may_have_run: bool) -> Row {
         ),
         ErrorKind::Unavailable => Row::new(
             summary::UNAVAILABLE,
-            failed("the KMS reported an error of its own").next(
+            failed("the KMS reported an internal server error").next(
                 "Run the command again. If the error persists, the operator of the KMS finds the reason in its log by the request \
                  id.",
             ),
@@ -200,7 +200,8 @@ pub(crate) fn wait(retry_after: Option<Duration>, now: OffsetDateTime) -> String
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     let Some(wait) = retry_after else { return "Wait a minute and run the command again.".to_owned() };
     match wait.as_secs() {
-        seconds @ 0..=120 => format!("Wait {} seconds and run the command again.", seconds.max(1)),
+        0 | 1 => "Wait 1 second and run the command again.".to_owned(),
+        seconds @ ..=120 => format!("Wait {seconds} seconds and run the command again."),
         _ if wait > YEAR => "The KMS requests a wait of more than a year. Ask the operator of the KMS.".to_owned(),
         _ => {
             let format = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");

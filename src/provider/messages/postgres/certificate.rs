@@ -97,8 +97,8 @@ fn causes(problem: &CertificateProblem, refusal: &Refusal) -> Vec<String> {
     let issuer = about.map(|about| about.issuer.as_str()).unwrap_or_default();
     let lines: &[String] = match &problem.fault {
         Fault::UnknownIssuer | Fault::OwnCertificate => &[format!(
-            "The issuer is a private authority: set `ssl_certificate` to the certificate of `{issuer}` (PEM) if that is a root; \
-             else to its root, together with `{issuer}` unless the server sends that."
+            "The issuer is a private authority: set `ssl_certificate` to the certificate of `{issuer}` (PEM) if that is a \
+             root. If it is an intermediate, set its root, and add `{issuer}` if the server does not send it."
         )],
         Fault::SelfSigned => &[
             format!("The server uses its own certificate: set `ssl_certificate` to that of `{subject}` (PEM), after comparing \

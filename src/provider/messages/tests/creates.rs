@@ -42,7 +42,7 @@ fn describes_what_a_lookup_found() {
           id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
         }
 
-        If this run was to replace that connection: its name is free only after its deletion, so `create_before_destroy` needs another `name`.
+        If this run replaces that connection, `create_before_destroy` needs another `name`: the name stays in use until the old connection is deleted.
         ----
         A connection `orders-db` exists now, with the id 3c90c3cc-0d44-4b50-8888-8dd25736052a. The provider cannot determine whether this run created it. Check the connection in the KMS. To import it:
 
@@ -51,9 +51,9 @@ fn describes_what_a_lookup_found() {
           id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
         }
         ----
-        The existing connection is not a PostgreSQL connection that the machine identity can see. Set another `name`: names are unique across all kinds of app connections of a project (or of the organization).
+        The existing connection is one of another app, or the machine identity may not read it. Set another `name`: names are unique across all kinds of app connections of a project (or of the organization).
         ----
-        The KMS has no connection of that name yet, so it was probably not created. Run `terraform apply` again: if the connection exists by then, the message has its id and an import block. The provider never creates a second connection of that name.
+        The KMS has no connection of that name, so the create probably had no effect. Run `terraform apply` again: if the connection exists by then, the message has its id and an import block. The provider never creates a second connection of that name.
         ----
         The existing connection is one of another app. Set another `name`: names are unique across all kinds of app connections of a project (or of the organization).
         ----
@@ -86,7 +86,7 @@ fn describes_a_create_and_its_lookup_together() {
         Error: KMS request failed: internal server error
         at the whole block
 
-        Creating `orders-db` failed: the KMS reported an error of its own.
+        Creating `orders-db` failed: the KMS reported an internal server error.
         Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai`
         Response: 500 `InternalServerError`
         KMS message: Something went wrong
@@ -104,7 +104,7 @@ fn describes_a_create_and_its_lookup_together() {
         Error: KMS request failed: internal server error
         at the whole block
 
-        Creating `orders-db` failed: the KMS reported an error of its own.
+        Creating `orders-db` failed: the KMS reported an internal server error.
         Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai`
         Response: 500 `InternalServerError`
         KMS message: Something went wrong
@@ -112,7 +112,7 @@ fn describes_a_create_and_its_lookup_together() {
 
         Run the command again. If the error persists, the operator of the KMS finds the reason in its log by the request id.
 
-        The KMS has no connection of that name yet, so it was probably not created. Run `terraform apply` again: if the connection exists by then, the message has its id and an import block. The provider never creates a second connection of that name.
+        The KMS has no connection of that name, so the create probably had no effect. Run `terraform apply` again: if the connection exists by then, the message has its id and an import block. The provider never creates a second connection of that name.
         ----
         Error: Connection name already exists
         at name
@@ -131,7 +131,7 @@ fn describes_a_create_and_its_lookup_together() {
           id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
         }
 
-        If this run was to replace that connection: its name is free only after its deletion, so `create_before_destroy` needs another `name`.
+        If this run replaces that connection, `create_before_destroy` needs another `name`: the name stays in use until the old connection is deleted.
     "#]].assert_eq(&texts.join("----\n"));
     let lost = adopted("orders-db", &no_response(TransportFailure::Reset, true));
     expect![[r#"
@@ -141,6 +141,6 @@ fn describes_a_create_and_its_lookup_together() {
         The KMS created `orders-db`, and its response was lost: no response to `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai`: connection reset.
         The connection is in the state. You need not do anything.
 
-        The name was free just before, and everything that the KMS returns of the connection is what this run requested.
+        The name was free before the request, and the values that the KMS returns equal the requested ones.
     "#]].assert_eq(&super::styled(&lost));
 }

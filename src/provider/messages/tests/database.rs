@@ -384,7 +384,7 @@ fn reports_unknown_issuer() {
             No credentials were sent to the KMS.
 
             Possible cause:
-              - The issuer is a private authority: set `ssl_certificate` to the certificate of `CN=Example Root CA` (PEM) if that is a root; else to its root, together with `CN=Example Root CA` unless the server sends that.
+              - The issuer is a private authority: set `ssl_certificate` to the certificate of `CN=Example Root CA` (PEM) if that is a root. If it is an intermediate, set its root, and add `CN=Example Root CA` if the server does not send it.
 
             To proceed without this check: `KMS_VALIDATION=apply terraform plan`. To destroy this configuration as it is: `terraform destroy -refresh=false`.
         "#]],

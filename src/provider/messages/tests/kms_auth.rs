@@ -37,70 +37,70 @@ fn describes_refusals_by_their_reason() {
     check(
         reasons.map(|reason| refused(AuthMethod::Oidc, reason)),
         &expect![[r#"
-        Error: KMS authentication failed: identity locked
-        at the whole block
+            Error: KMS authentication failed: identity locked
+            at the whole block
 
-        Updating `orders-db` failed: the KMS refused the `oidc` authentication of identity `7d2c`.
-        Request: `POST /api/v1/auth/oidc-auth/login` at `app.kms.hanzo.ai`
-        Response: 401 `UnauthorizedError`
-        KMS message: Access denied
-        Request id: `req-1`
-        Nothing was changed in the KMS.
+            Updating `orders-db` failed: the KMS refused the `oidc` authentication of identity `7d2c`.
+            Request: `POST /api/v1/auth/oidc-auth/login` at `app.kms.hanzo.ai`
+            Response: 401 `UnauthorizedError`
+            KMS message: Access denied
+            Request id: `req-1`
+            Nothing was changed in the KMS.
 
-        Possible causes, most likely first:
-          - Three failures lock this authentication method for five minutes.
-          - Another program uses the same identity with wrong credentials.
+            Possible causes, most likely first:
+              - Three logins with wrong credentials locked this authentication method for five minutes.
+              - Another program uses the same identity with wrong credentials.
 
-        Correct the credentials, wait five minutes, and run the command again.
-        ----
-        Error: KMS authentication failed: method not found for identity
-        at the whole block
+            Correct the credentials, wait five minutes, and run the command again.
+            ----
+            Error: KMS authentication failed: method not found for identity
+            at the whole block
 
-        Updating `orders-db` failed: the KMS refused the `oidc` authentication of identity `7d2c`.
-        Request: `POST /api/v1/auth/oidc-auth/login` at `app.kms.hanzo.ai`
-        Response: 401 `UnauthorizedError`
-        KMS message: Access denied
-        Request id: `req-1`
-        Nothing was changed in the KMS.
+            Updating `orders-db` failed: the KMS refused the `oidc` authentication of identity `7d2c`.
+            Request: `POST /api/v1/auth/oidc-auth/login` at `app.kms.hanzo.ai`
+            Response: 401 `UnauthorizedError`
+            KMS message: Access denied
+            Request id: `req-1`
+            Nothing was changed in the KMS.
 
-        Possible causes, most likely first:
-          - The identity has no authentication of this method. Add it in the KMS under Access Control, or set another `auth_method`.
-          - `identity_id` is not the identity with this authentication.
+            Possible causes, most likely first:
+              - The identity has no authentication of this method. Add it in the KMS under Access Control, or set another `auth_method`.
+              - `identity_id` is not the identity with this authentication.
 
-        The provider does not authenticate again in this run: three failures lock the identity for five minutes.
-        ----
-        Error: KMS authentication failed: organization not found
-        at the whole block
+            The provider does not authenticate again in this run: three failures lock the identity for five minutes.
+            ----
+            Error: KMS authentication failed: organization not found
+            at the whole block
 
-        Updating `orders-db` failed: the KMS refused the `oidc` authentication of identity `7d2c`.
-        Request: `POST /api/v1/auth/oidc-auth/login` at `app.kms.hanzo.ai`
-        Response: 401 `UnauthorizedError`
-        KMS message: Access denied
-        Request id: `req-1`
-        Nothing was changed in the KMS.
+            Updating `orders-db` failed: the KMS refused the `oidc` authentication of identity `7d2c`.
+            Request: `POST /api/v1/auth/oidc-auth/login` at `app.kms.hanzo.ai`
+            Response: 401 `UnauthorizedError`
+            KMS message: Access denied
+            Request id: `req-1`
+            Nothing was changed in the KMS.
 
-        Possible causes, most likely first:
-          - `organization_slug` is not the slug of a sub-organization that the identity may access.
+            Possible cause:
+              - `organization_slug` is not the slug of a sub-organization that the identity may access.
 
-        For the identity's own organization, remove `organization_slug`.
+            For the identity's own organization, remove `organization_slug`.
 
-        The provider does not authenticate again in this run: three failures lock the identity for five minutes.
-        ----
-        Error: KMS authentication failed: address not allowed
-        at the whole block
+            The provider does not authenticate again in this run: three failures lock the identity for five minutes.
+            ----
+            Error: KMS authentication failed: address not allowed
+            at the whole block
 
-        Updating `orders-db` failed: the KMS refused the `oidc` authentication of identity `7d2c`.
-        Request: `POST /api/v1/auth/oidc-auth/login` at `app.kms.hanzo.ai`
-        Response: 401 `UnauthorizedError`
-        KMS message: Access denied
-        Request id: `req-1`
-        Nothing was changed in the KMS.
+            Updating `orders-db` failed: the KMS refused the `oidc` authentication of identity `7d2c`.
+            Request: `POST /api/v1/auth/oidc-auth/login` at `app.kms.hanzo.ai`
+            Response: 401 `UnauthorizedError`
+            KMS message: Access denied
+            Request id: `req-1`
+            Nothing was changed in the KMS.
 
-        Possible causes, most likely first:
-          - The address of this machine is not among the trusted IPs of the identity's authentication.
+            Possible cause:
+              - The address of this machine is not among the trusted IPs of the identity's authentication.
 
-        The provider does not authenticate again in this run: three failures lock the identity for five minutes.
-    "#]],
+            The provider does not authenticate again in this run: three failures lock the identity for five minutes.
+        "#]],
     );
 }
 
@@ -403,7 +403,7 @@ fn describes_a_refusal_by_aws() {
 fn shows_a_long_wait_as_a_date() {
     let now = time::macros::datetime!(2026-11-28 23:59:30 UTC);
     for (seconds, expected) in [
-        (Some(0), "Wait 1 seconds and run the command again."),
+        (Some(0), "Wait 1 second and run the command again."),
         (Some(120), "Wait 120 seconds and run the command again."),
         (Some(3600), "Wait until 2026-11-29 00:59 UTC and run the command again."),
         (Some(40 * 86_400), "Wait until 2027-01-07 23:59 UTC and run the command again."),

@@ -38,7 +38,7 @@ fn reports_exhausted_limits() {
             Error: Login check skipped: two failed attempts
             at username
 
-            Two logins of role `kms_role` at `db.example.com:5432` failed in this run, or got no response. The provider makes no third attempt: many directories then lock the role.
+            Two logins of role `kms_role` at `db.example.com:5432` failed in this run, or got no response. The provider makes no third attempt: many LDAP and PAM servers lock an account after the third failure.
             Connection: `orders-db`
             No credentials were sent to the KMS.
 
@@ -87,7 +87,7 @@ fn reports_hosts_that_are_not_allowed() {
             Warning: Login check skipped: loopback address
             at host
 
-            `db.example.com` resolves to a loopback address. To the KMS it is the KMS's own machine, so a login from here would prove nothing; a cloud KMS rejects such hosts.
+            `db.example.com` resolves to a loopback address. To the KMS it is the KMS's own machine, so a login from here does not test the database of the KMS; a cloud KMS rejects such hosts.
             Connection: `orders-db`
             This does not stop the run: the KMS logs in from its own network when the change is applied.
 
@@ -140,7 +140,7 @@ fn warns_of_differences_for_the_kms() {
             Connection: `orders-db`
             This does not stop the run: the KMS logs in from its own network when the change is applied.
 
-            If this machine can reach the database, set `validation { address = "host:port" }`. To hide this warning, remove `unreachable = "error"`.
+            If this machine can reach the database, set `validation { address = "host:port" }`. This warning appears because `unreachable = "error"` is set.
         "#]],
     );
     is(
@@ -153,7 +153,7 @@ fn warns_of_differences_for_the_kms() {
             Connection: `orders-db`
             This does not stop the run: the KMS logs in from its own network when the change is applied.
 
-            To check as configured, unset the variable. To hide this warning, remove `unreachable = "error"`.
+            To check as configured, unset the variable. This warning appears because `unreachable = "error"` is set.
         "#]],
     );
     is(

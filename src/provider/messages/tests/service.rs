@@ -98,7 +98,7 @@ fn describes_requests_that_were_not_sent() {
             Updating `orders-db` failed: the request was not sent: a wait of 57 seconds would exceed the limit of the operation.
             Nothing was changed in the KMS.
 
-            The limit is `max_requests_per_minute`, or that of the KMS, which counts all requests from one address. Raise the limit of the operation in the `timeouts` block, or run fewer operations at the same time.
+            The rate limit is `max_requests_per_minute`, or that of the KMS, which counts all requests from one address. Increase the timeout of the operation in the `timeouts` block, or run fewer operations at the same time.
             ----
             Error: Interrupted
             at the whole block
@@ -395,7 +395,7 @@ fn describes_failures_of_the_service() {
             Error: KMS request failed: internal server error
             at the whole block
 
-            Updating `orders-db` failed: the KMS reported an error of its own.
+            Updating `orders-db` failed: the KMS reported an internal server error.
             Request: `PATCH /api/v1/app-connections/postgres/1` at `app.kms.hanzo.ai`
             Response: 500 `InternalServerError`
             KMS message: Something went wrong

@@ -43,7 +43,7 @@ pub use crate::postgres::reason::{Certainty, Channel, Insecure, Reason, Scope, S
 pub use crate::postgres::refusal::{Endpoint, Refusal};
 pub use crate::postgres::saslprep::is_changed_by_saslprep;
 pub use crate::postgres::server_error::{ServerError, without_names};
-pub use crate::postgres::statement::{RunAs, Statement, quoted};
+pub use crate::postgres::statement::{MAX_IDENTIFIER_LENGTH, RunAs, Statement, quoted};
 pub use crate::postgres::target::{Address, Target, Tls};
 pub use crate::postgres::text::hex;
 pub use crate::postgres::tls::not_pem::NotPem;

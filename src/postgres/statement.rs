@@ -42,7 +42,10 @@ impl Statement {
     }
 }
 
-/// Returns an identifier as SQL quotes it.
+/// The longest identifier that PostgreSQL stores, in bytes (`NAMEDATALEN - 1`). It truncates longer ones.
+pub const MAX_IDENTIFIER_LENGTH: usize = 63;
+
+/// Returns an identifier as SQL quotes it, for a message: characters that cannot be shown are escaped.
 pub fn quoted(identifier: &str) -> String {
     format!("\"{}\"", shown(identifier).replace('"', "\"\""))
 }

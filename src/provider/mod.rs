@@ -35,7 +35,7 @@ use crate::env;
 use crate::terraform::data_source::DataSource;
 use crate::terraform::diagnostic::Diagnostics;
 use crate::terraform::function::Function;
-use crate::terraform::provider::{Configured, Core, Provider};
+use crate::terraform::provider::{Configured, Provider};
 use crate::terraform::resource::Resource;
 use crate::terraform::schema::Schema;
 use crate::terraform::value::Object;
@@ -60,10 +60,10 @@ impl Provider for Kms {
         config::parse(config).map_or_else(messages::settings::config_errors, |_| Diagnostics::new())
     }
 
-    fn configure(&self, config: &Object, core: Core<'_>) -> Result<Configured<Session>, Diagnostics> {
+    fn configure(&self, config: &Object, core_version: &str) -> Result<Configured<Session>, Diagnostics> {
         let resolved = config::parse(config).and_then(|arguments| arguments.resolve(&env::text));
         let resolved = resolved.map_err(messages::settings::config_errors)?;
-        let session = Session::new(resolved, core);
+        let session = Session::new(resolved, core_version);
         Ok(Configured { session, warnings: Diagnostics::new() })
     }
 

@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 
 use crate::kms;
 use crate::terraform::diagnostic::Diagnostics;
-use crate::terraform::provider::Core;
 
 use crate::provider::config::validation::Defaults;
 use crate::provider::config::{NoClient, ResolvedConfig};
@@ -30,9 +29,9 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(resolved: ResolvedConfig, core: Core<'_>) -> Self {
+    pub(crate) fn new(resolved: ResolvedConfig, core_version: &str) -> Self {
         let client = resolved.client.map(|mut settings| {
-            settings.user_agent = format!("{} Terraform/{}", settings.user_agent, core.version);
+            settings.user_agent = format!("{} Terraform/{core_version}", settings.user_agent);
             kms::Client::new(settings)
         });
         Self {

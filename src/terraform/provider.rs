@@ -28,7 +28,7 @@ pub trait Provider: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the settings are invalid. An unknown value is an error only for the operation that needs it.
-    fn configure(&self, config: &Object, core: Core<'_>) -> Result<Configured<Self::Session>, Diagnostics>;
+    fn configure(&self, config: &Object, core_version: &str) -> Result<Configured<Self::Session>, Diagnostics>;
 
     /// Returns the resources.
     fn resources(&self) -> Vec<Box<dyn Resource<Self::Session>>>;
@@ -47,16 +47,6 @@ pub trait Provider: Send + Sync + 'static {
     fn functions(&self) -> Vec<Box<dyn Function>> {
         Vec::new()
     }
-}
-
-/// The core that configures the provider.
-#[derive(Clone, Copy, Debug)]
-pub struct Core<'a> {
-    /// Its version.
-    pub version: &'a str,
-    /// Whether this walk applies. Terraform from 1.9 on allows deferrals in an apply and in no ordinary plan. OpenTofu and
-    /// earlier versions of Terraform never allow them, so there this is always false.
-    pub is_apply: bool,
 }
 
 /// A session, and warnings about its settings.

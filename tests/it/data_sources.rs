@@ -95,6 +95,7 @@ fn endpoint_rejects_arguments_and_addresses_it_may_not_contact() {
         ("host = \"db.test\"\nssl_certificate = \"x\"", "ssl_certificate", "cannot be used"),
         ("host = \"db.test\"\nreachable = true", "reachable", "reachable"),
         ("host = \"169.254.169.254\"", "host", "forbidden address"),
+        ("host = \"169.254.169.254\"\nserver_name = \"db.test\"", "host", "forbidden address"),
         ("host = \"db.test\"\naddress = \"169.254.169.254:5432\"", "address", "forbidden address"),
     ] {
         endpoint(&workspace, arguments);

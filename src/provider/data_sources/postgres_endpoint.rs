@@ -131,11 +131,11 @@ impl DataSource<Session> for PostgresEndpoint {
         let Some(probe) = Probe::of(config) else { return Err(self.validate(config)) };
         let probing = call.session().logins.probe(&probe.host, &probe.target, probe.timeout);
         let report = deadline::bounded(call, None, probing).await?;
-        let report = report.map_err(|why| messages::endpoint::not_allowed(&why, &probe.host, &probe.target))?;
+        let report = report.map_err(|why| messages::endpoint::not_allowed(&why, &probe.host, probe.dialled))?;
         if let Some(refusal) = &report.error
             && let Reason::ForbiddenAddress { .. } = refusal.reason
         {
-            return Err(messages::endpoint::never_contacted(refusal).into());
+            return Err(messages::endpoint::never_contacted(refusal, probe.dialled).into());
         }
         Ok(attributes(&report, OffsetDateTime::now_utc()))
     }
@@ -146,6 +146,8 @@ struct Probe {
     /// The host of the configuration, which the allow list must hold.
     host: String,
     target: Target,
+    /// The argument that says where to connect.
+    dialled: &'static str,
     timeout: Duration,
 }
 
@@ -160,6 +162,7 @@ impl Probe {
         };
         let address =
             text("address").map(|address| AddressOverride::parse(&address)).map_or(Some(None), |a| a.map(Some))?;
+        let dialled = if address.is_some() { "address" } else { "host" };
         let (name, address) = match (text("server_name"), address) {
             (Some(name), None) => (name, Some(AddressOverride { host: host.clone(), port })),
             (Some(name), address) => (name, address),
@@ -183,7 +186,7 @@ impl Probe {
             address: address.map(postgres::Address::from),
             questions: Questions::default(),
         };
-        Some(Self { host, target, timeout })
+        Some(Self { host, target, dialled, timeout })
     }
 }
 

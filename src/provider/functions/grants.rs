@@ -1,7 +1,6 @@
 //! `grant_sql(role, database, rotation_roles)`: the statements that give a role what a connection needs.
 
-/// The longest name that PostgreSQL stores, in bytes (`NAMEDATALEN - 1`).
-pub(crate) const MAX_NAME_LENGTH: usize = 63;
+use crate::postgres::MAX_IDENTIFIER_LENGTH;
 
 /// What is wrong with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,12 +71,12 @@ fn check_name(name: &str) -> Result<(), NameProblem> {
     match name {
         _ if name.trim().is_empty() => Err(NameProblem::Empty),
         _ if name.contains('\0') => Err(NameProblem::Nul),
-        _ if name.len() > MAX_NAME_LENGTH => Err(NameProblem::TooLong(name.len())),
+        _ if name.len() > MAX_IDENTIFIER_LENGTH => Err(NameProblem::TooLong(name.len())),
         _ => Ok(()),
     }
 }
 
-/// Returns a name as a quoted identifier, so that its case and its characters are kept.
+/// Returns a name as a quoted identifier, character for character: the statement is run, not only shown.
 fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

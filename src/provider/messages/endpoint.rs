@@ -1,8 +1,8 @@
 //! Texts of the probe of an endpoint.
 
-use crate::postgres::{Refusal, Target};
+use crate::postgres::Refusal;
 use crate::provider::login_check::kms_location::NotAllowed;
-use crate::terraform::diagnostic::{Diagnostic, Path};
+use crate::terraform::diagnostic::Diagnostic;
 use crate::text::shown;
 
 use super::capitalized;
@@ -13,13 +13,12 @@ pub(crate) fn reason(refusal: &Refusal) -> String {
     sentence(&capitalized(&postgres::explain(refusal).sentence))
 }
 
-/// Returns the diagnostic for an endpoint that is not on the allow list.
-pub(crate) fn not_allowed(why: &NotAllowed, host: &str, target: &Target) -> Diagnostic {
+/// Returns the diagnostic for an endpoint that is not on the allow list. `dialled` is the argument that says where to connect.
+pub(crate) fn not_allowed(why: &NotAllowed, host: &str, dialled: &'static str) -> Diagnostic {
     let (what, path) = match why {
         NotAllowed::Addresses(addresses) => {
             let addresses: Vec<_> = addresses.iter().map(|address| format!("`{address}`")).collect();
-            let argument = if target.address.is_some() { "address" } else { "host" };
-            (format!("Addresses: {}", addresses.join(", ")), argument)
+            (format!("Addresses: {}", addresses.join(", ")), dialled)
         }
         NotAllowed::Host | NotAllowed::Loopback => (format!("Host: `{}`", shown(host)), "host"),
     };
@@ -34,7 +33,6 @@ pub(crate) fn not_allowed(why: &NotAllowed, host: &str, target: &Target) -> Diag
 }
 
 /// Returns the diagnostic for an address that the provider never contacts.
-pub(crate) fn never_contacted(refusal: &Refusal) -> Diagnostic {
-    let argument = if refusal.endpoint.overridden.is_some() { "address" } else { "host" };
-    Diagnostic::error("Endpoint cannot be probed: forbidden address", reason(refusal)).at(Path::from(argument))
+pub(crate) fn never_contacted(refusal: &Refusal, dialled: &'static str) -> Diagnostic {
+    Diagnostic::error("Endpoint cannot be probed: forbidden address", reason(refusal)).at(dialled)
 }

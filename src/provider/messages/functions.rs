@@ -1,6 +1,7 @@
 //! Errors of the provider's functions. Terraform names the function and the argument.
 
-use crate::provider::functions::grants::{GrantError, MAX_NAME_LENGTH, NameProblem};
+use crate::postgres::MAX_IDENTIFIER_LENGTH;
+use crate::provider::functions::grants::{GrantError, NameProblem};
 use crate::provider::functions::postgres_url::{UrlError, UrlPart};
 
 /// Returns the sentence for a URL that cannot be used. It holds no text of the URL.
@@ -89,7 +90,7 @@ fn name_problem(problem: NameProblem) -> String {
         NameProblem::Empty => "the name is empty.".to_owned(),
         NameProblem::Nul => "the name contains a NUL character.".to_owned(),
         NameProblem::TooLong(bytes) => {
-            format!("the name has {bytes} bytes. PostgreSQL stores names of at most {MAX_NAME_LENGTH} bytes.")
+            format!("the name has {bytes} bytes. PostgreSQL stores names of at most {MAX_IDENTIFIER_LENGTH} bytes.")
         }
         NameProblem::Reserved => {
             "PostgreSQL reserves `public`, `none` and role names that begin with `pg_`.".to_owned()

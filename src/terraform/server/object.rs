@@ -11,7 +11,7 @@ use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::plan;
 use crate::terraform::private::Private;
 use crate::terraform::proto;
-use crate::terraform::provider::{Core, Provider};
+use crate::terraform::provider::Provider;
 use crate::terraform::schema::Schema;
 use crate::terraform::value::{Object, Value};
 use crate::terraform::wire;
@@ -94,11 +94,7 @@ impl<P: Provider> Server<P> {
     ) -> Result<proto::configure::Response, Diagnostics> {
         let ty = self.schema.object_type();
         let config = convert::decode_object(request.config, &ty)?.unwrap_or_else(|| self.schema.empty_object());
-        let configured = {
-            let allows_deferral = request.client_capabilities.is_some_and(|client| client.deferral_allowed);
-            let core = Core { version: &request.terraform_version, is_apply: allows_deferral };
-            self.provider.configure(&config, core)?
-        };
+        let configured = self.provider.configure(&config, &request.terraform_version)?;
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(configured.session));
         Ok(proto::configure::Response::with(configured.warnings))
     }

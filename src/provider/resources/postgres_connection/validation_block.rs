@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::postgres::MAX_IDENTIFIER_LENGTH;
 use crate::provider::arguments::address::AddressOverride;
 use crate::provider::config::validation;
 use crate::provider::config::validation::{
@@ -16,9 +17,6 @@ use crate::terraform::types::Type;
 use crate::terraform::value::Value;
 
 use super::model::ConnectionModel;
-
-/// PostgreSQL truncates longer names.
-const MAX_ROLE_LENGTH: usize = 63;
 
 /// The effective settings of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,8 +186,8 @@ fn problem(name: &str, is_repeated: bool) -> Option<String> {
     match name {
         _ if name.trim().is_empty() => Some("the name is empty".to_owned()),
         _ if name.contains('\0') => Some("the name contains a NUL character".to_owned()),
-        _ if length > MAX_ROLE_LENGTH => {
-            Some(format!("the name has {length} bytes, and a name in PostgreSQL has at most {MAX_ROLE_LENGTH}"))
+        _ if length > MAX_IDENTIFIER_LENGTH => {
+            Some(format!("the name has {length} bytes, and a name in PostgreSQL has at most {MAX_IDENTIFIER_LENGTH}"))
         }
         _ if name.starts_with("pg_") => Some("names that begin with `pg_` are reserved by PostgreSQL".to_owned()),
         "public" | "none" => Some(format!("`{name}` is not a role name in SQL")),

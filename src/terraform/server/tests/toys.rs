@@ -15,7 +15,7 @@ use crate::terraform::identity::IdentitySchema;
 use crate::terraform::model::{Field, Model, model};
 use crate::terraform::move_state::{MoveSource, Moved};
 use crate::terraform::private::Private;
-use crate::terraform::provider::{Configured, Core, Provider};
+use crate::terraform::provider::{Configured, Provider};
 use crate::terraform::resource::{AppliedChange, ImportTarget, Listed, PlannedChange, Resource, RpcContext};
 use crate::terraform::schema::{Block, Schema, computed, optional, required};
 use crate::terraform::types::Type;
@@ -47,7 +47,7 @@ impl Provider for Toys {
         }
     }
 
-    fn configure(&self, config: &Object, _: Core<'_>) -> Result<Configured<Shop>, Diagnostics> {
+    fn configure(&self, config: &Object, _: &str) -> Result<Configured<Shop>, Diagnostics> {
         let label = config.get("label").as_str().unwrap_or_default().to_owned();
         let warnings = match label.as_str() {
             "closed" => return Err(Diagnostic::error("Closed", "").at("label").into()),

@@ -6,6 +6,7 @@
 pub(crate) mod certificate;
 
 use crate::postgres::Damage;
+use crate::postgres::MAX_IDENTIFIER_LENGTH;
 use crate::provider::attribute;
 use crate::terraform::diagnostic::{Diagnostic, Diagnostics};
 use crate::terraform::model::Model as _;
@@ -29,9 +30,6 @@ const MAX_DESCRIPTION_LENGTH: usize = 255;
 /// `src/backend/libpq/auth.c`), which includes the length field and the terminating zero byte. (SCRAM never sends the password
 /// and has no such limit; neither has the KMS.)
 const MAX_PASSWORD_LENGTH: usize = 65_530;
-
-/// PostgreSQL truncates longer names.
-const MAX_IDENTIFIER_LENGTH: usize = 63;
 
 /// The rule of `port`.
 pub(super) const PORT: &str =
